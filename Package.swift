@@ -1,0 +1,37 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let package = Package(
+    name: "sparring",
+    products: [
+        .library(name: "Sparring", targets: ["Sparring"]),
+        .library(name: "CSparring", targets: ["CSparring"]),
+        .executable(name: "sparring", targets: ["SparringCLI"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
+    ],
+    targets: [
+        .target(
+            name: "CSparring",
+            path: "csrc",
+            publicHeadersPath: "include",
+            cSettings: [
+                .headerSearchPath("."),
+                // -O3 follows the debug build's -O0, so a debug build trains at full speed too.
+                .unsafeFlags(["-std=c11", "-O3", "-fopenmp", "-fvisibility=hidden"]),
+            ],
+            linkerSettings: [.linkedLibrary("omp5"), .linkedLibrary("openblas"), .linkedLibrary("m")]
+        ),
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Sparring", dependencies: ["CSparring", "CZlib"]),
+        .executableTarget(
+            name: "SparringCLI",
+            dependencies: [
+                "Sparring", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]
+        ),
+        .testTarget(name: "SparringTests", dependencies: ["Sparring"]),
+    ],
+    swiftLanguageModes: [.v6]
+)

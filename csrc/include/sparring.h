@@ -1,0 +1,462 @@
+// Sparring: image classifiers trained against small adversarial perturbations of the input and of
+// the hidden activations. This is the whole public C interface of the engine.
+//
+// Conventions
+// - Arrays that cross this interface are plain: row-major `float`, images as [count][channel][row][column]
+//   with pixel values in [0, 1], labels as `int32_t` class numbers from 0. The caller owns them.
+// - Every call that can fail returns a `spar_status`; `spar_last_error` has the sentence that explains it.
+//   A call that fails leaves the network as it was. Nothing prints, aborts or exits.
+// - Objects are opaque, made by a `_create` or `_load` call and freed by the matching `_destroy`, which
+//   accepts NULL. One object may be used by one thread at a time; different objects are independent.
+// - Parameter structures have a `_defaults` function; call it, then change what differs.
+// - After `spar_network_create` and `spar_network_set_method` no pass allocates memory.
+// - The same seed gives the same bits on any number of threads.
+#ifndef SPARRING_H
+#define SPARRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SPAR_API __attribute__((visibility("default")))
+#else
+#define SPAR_API
+#endif
+
+// ---------------------------------------------------------------------------------------------
+// Status and system
+
+typedef enum spar_status {
+    SPAR_OK = 0,
+    SPAR_ERROR_ARGUMENT = 1,   // a null pointer, a NaN setting, a count or a label out of range
+    SPAR_ERROR_SHAPE = 2,      // shapes that do not fit each other
+    SPAR_ERROR_MEMORY = 3,     // an allocation failed
+    SPAR_ERROR_IO = 4,         // a file could not be opened, read, written or renamed
+    SPAR_ERROR_FORMAT = 5,     // a file is truncated, damaged or of another kind
+    SPAR_ERROR_STATE = 6,      // a call out of order, such as a backward pass before a forward pass
+    SPAR_ERROR_NON_FINITE = 7, // a pixel, an activation or a loss is NaN or infinite
+} spar_status;
+
+// The sentence of this thread's last failed call, valid until its next failing call. Never NULL.
+SPAR_API const char *spar_last_error(void);
+
+// "0.1.0".
+SPAR_API const char *spar_version(void);
+
+typedef struct spar_system_info {
+    const char *isa;           // instruction set in use: "avx512", "avx2" or "generic"
+    const char *cpu_isa;       // the best one this processor has; SPARRING_ISA may cap `isa` below it
+    const char *cpu_name;      // the processor's own name
+    const char *openblas_core; // the core OpenBLAS chose its kernels for, such as "SkylakeX"
+    bool openblas_below_cpu;   // that core is below the processor's (OPENBLAS_CORETYPE slows it down)
+    int32_t threads;           // threads a network uses when its options say 0
+} spar_system_info;
+
+SPAR_API spar_status spar_system(spar_system_info *info);
+
+// Random numbers: Philox 4x32-10, counter based. Element `first + i` of a stream does not depend on
+// how many are asked for at once, nor on other streams.
+typedef struct spar_random_stream {
+    uint64_t seed;
+    uint32_t purpose; // callers use values from 0x1000; smaller ones are the engine's
+    uint32_t layer;   // below 2^16
+    uint64_t step;
+} spar_random_stream;
+
+SPAR_API spar_status spar_random_bits(const spar_random_stream *stream, uint64_t first, size_t count, uint32_t *bits);
+SPAR_API spar_status spar_random_uniform(const spar_random_stream *stream, uint64_t first, size_t count,
+                                         float *values); // in [0, 1)
+SPAR_API spar_status spar_random_normal(const spar_random_stream *stream, uint64_t first, size_t count,
+                                        float *values); // N(0, 1)
+
+// ---------------------------------------------------------------------------------------------
+// Graph: the description of a network, built value by value
+//
+// Each call adds one layer and returns its value. A call that fails returns SPAR_NO_VALUE and marks
+// the graph: later calls on SPAR_NO_VALUE fail silently and `spar_network_create` reports the first
+// sentence, so a whole network can be described before the one check. A layer's name prefixes its
+// parameters ("features.0" gives "features.0.weight"); NULL gives a name from the kind and a number
+// ("conv2d1"). Names must be unique.
+
+typedef struct spar_graph spar_graph;
+typedef int32_t spar_value;
+#define SPAR_NO_VALUE (-1)
+
+typedef enum spar_initializer {
+    SPAR_INITIALIZER_HE_FAN_IN = 0,  // N(0, 2 / fan in)
+    SPAR_INITIALIZER_HE_FAN_OUT = 1, // N(0, 2 / fan out)
+    SPAR_INITIALIZER_XAVIER = 2,     // uniform in ±sqrt(6 / (fan in + fan out))
+    SPAR_INITIALIZER_NORMAL = 3,     // N(0, initializer_deviation²)
+} spar_initializer;
+
+typedef struct spar_conv2d_params {
+    const char *name;
+    int32_t channels; // output channels
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t padding_height, padding_width; // zeros on each side
+    int32_t groups;                        // divides the input and the output channels
+    bool bias;                             // starts at zero
+    spar_initializer initializer;
+    float initializer_deviation;
+} spar_conv2d_params;
+
+typedef struct spar_dense_params {
+    const char *name;
+    int32_t units;
+    bool bias;
+    spar_initializer initializer;
+    float initializer_deviation;
+} spar_dense_params;
+
+typedef struct spar_batch_norm_params {
+    const char *name;
+    float momentum; // running ← (1 − momentum)·running + momentum·batch
+    float epsilon;
+} spar_batch_norm_params;
+
+typedef struct spar_pool_params {
+    const char *name;
+    int32_t kernel_height, kernel_width;
+    int32_t stride_height, stride_width;
+    int32_t padding_height, padding_width; // at most half the kernel
+} spar_pool_params;
+
+SPAR_API spar_conv2d_params spar_conv2d_defaults(void); // 3×3, stride 1, padding 1, one group, no bias, He fan in
+SPAR_API spar_dense_params spar_dense_defaults(void);   // bias, He fan in
+SPAR_API spar_batch_norm_params spar_batch_norm_defaults(void); // momentum 0.1, epsilon 1e-5
+SPAR_API spar_pool_params spar_pool_defaults(void);             // 2×2, stride 2, no padding
+
+SPAR_API spar_status spar_graph_create(spar_graph **graph);
+SPAR_API void spar_graph_destroy(spar_graph *graph);
+
+// The network's input, images of this shape. Once in a graph, first.
+SPAR_API spar_value spar_input(spar_graph *graph, int32_t channels, int32_t height, int32_t width);
+
+// (x − mean) / deviation, one of each a channel. Kept in the model file as "NAME.mean", "NAME.deviation".
+SPAR_API spar_value spar_normalize(spar_graph *graph, spar_value x, const char *name, const float *mean,
+                                   const float *deviation);
+
+// Cross-correlation. Output size (size + 2·padding − kernel) / stride + 1, rounded down.
+SPAR_API spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv2d_params *params);
+
+// x·Wᵀ + b of a flat value (1×1 map).
+SPAR_API spar_value spar_dense(spar_graph *graph, spar_value x, const spar_dense_params *params);
+
+// Ioffe & Szegedy 2015. Batch statistics in training passes; running ones (variance unbiased) otherwise.
+SPAR_API spar_value spar_batch_norm(spar_graph *graph, spar_value x, const spar_batch_norm_params *params);
+
+SPAR_API spar_value spar_relu(spar_graph *graph, spar_value x);
+SPAR_API spar_value spar_relu6(spar_graph *graph, spar_value x);
+SPAR_API spar_value spar_tanh(spar_graph *graph, spar_value x);
+SPAR_API spar_value spar_logistic(spar_graph *graph, spar_value x);
+
+SPAR_API spar_value spar_max_pool2d(spar_graph *graph, spar_value x, const spar_pool_params *params);
+SPAR_API spar_value spar_average_pool2d(spar_graph *graph, spar_value x,
+                                        const spar_pool_params *params);       // zeros of the padding count
+SPAR_API spar_value spar_global_average_pool(spar_graph *graph, spar_value x); // C×H×W to C×1×1
+
+SPAR_API spar_value spar_add(spar_graph *graph, spar_value a, spar_value b); // equal shapes
+
+// Shortcut without parameters (He et al. 2016, option A): every stride-th pixel, zero channels appended.
+SPAR_API spar_value spar_channel_shortcut(spar_graph *graph, spar_value x, int32_t channels, int32_t stride);
+
+// In training passes: zero with probability `rate`, else divided by 1 − rate. One mask a step, shared by
+// the rounds of a two-round method.
+SPAR_API spar_value spar_dropout(spar_graph *graph, spar_value x, float rate);
+
+SPAR_API spar_value spar_flatten(spar_graph *graph, spar_value x); // C×H×W to (C·H·W)×1×1
+
+// A perturbation point: identity until a pass perturbs. A point that has only the input, normalize layers
+// and other points before it is an input point; all others are hidden points.
+SPAR_API spar_value spar_perturb(spar_graph *graph, spar_value x, const char *name);
+
+// Shape of a value, [channels, height, width].
+SPAR_API spar_status spar_value_shape(const spar_graph *graph, spar_value x, int32_t shape[3]);
+
+// ---------------------------------------------------------------------------------------------
+// Network
+
+typedef struct spar_network spar_network;
+
+// J is the mean over the batch of one of these, on the output z of the graph (a flat value, one unit a class).
+typedef enum spar_loss {
+    SPAR_LOSS_SOFTMAX_CROSS_ENTROPY = 0, // −log softmax(z)[label]
+    SPAR_LOSS_LOGISTIC_CROSS_ENTROPY =
+        1,                       // Σ over units of the binary cross-entropy of logistic(z) and the one-hot label
+    SPAR_LOSS_SQUARED_ERROR = 2, // ½ Σ (z − one-hot label)²
+} spar_loss;
+
+typedef struct spar_network_options {
+    int32_t batch_size; // the largest batch a pass will see; memory is planned for it
+    int32_t threads;    // 0: all cores
+    uint64_t seed;      // of the initial weights, dropout and perturbations
+    spar_loss loss;
+} spar_network_options;
+
+SPAR_API spar_network_options spar_network_defaults(void); // batch 128, all cores, seed 1, softmax cross-entropy
+
+// Plans and initializes a network that computes `output`. The graph is copied and may be destroyed.
+SPAR_API spar_status spar_network_create(const spar_graph *graph, spar_value output,
+                                         const spar_network_options *options, spar_network **network);
+SPAR_API void spar_network_destroy(spar_network *network);
+
+typedef struct spar_network_info {
+    int32_t input_shape[3];
+    int32_t classes;
+    int32_t batch_size;
+    int32_t threads;
+    spar_loss loss;
+    int64_t trainable_parameters; // numbers, running statistics not counted
+    int64_t multiply_adds;        // of one image's forward pass, convolutions and dense layers
+    int64_t memory_bytes;         // parameters, gradients, momentum, activations, workspace and points
+    uint64_t seed;
+    uint64_t step; // updates done
+} spar_network_info;
+
+SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_network_info *info);
+
+// Writes the plan as text, a line a step: kernel, shape, bytes, multiply–adds. `needed` gets the length with
+// its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
+SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);
+
+// Parameters, in graph order. Shapes and orders are PyTorch's: convolution [out][in / groups][ky][kx], dense
+// [out][in] with `in` counted channel, row, column after a flatten. A buffer is not trained: running_mean,
+// running_var, mean, deviation.
+typedef struct spar_parameter_info {
+    const char *name; // valid as long as the network
+    int32_t rank;     // 1 to 4
+    int32_t shape[4];
+    int64_t count;
+    bool trainable;
+} spar_parameter_info;
+
+typedef enum spar_parameter_part {
+    SPAR_PART_VALUE = 0,
+    SPAR_PART_GRADIENT = 1, // trainable ones only
+    SPAR_PART_MOMENTUM = 2, // trainable ones only
+} spar_parameter_part;
+
+SPAR_API int32_t spar_network_parameter_count(const spar_network *network);
+SPAR_API spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info);
+SPAR_API spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
+                                                 float *values, int64_t count);
+SPAR_API spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
+                                                  const float *values, int64_t count); // finite values only
+
+// ---------------------------------------------------------------------------------------------
+// Passes: what training methods and attacks are made of
+
+enum {
+    SPAR_FORWARD_TRAIN = 1,             // batch statistics and dropout
+    SPAR_FORWARD_UPDATE_STATISTICS = 2, // running statistics learn from this batch (with TRAIN)
+    SPAR_FORWARD_PERTURB = 4,           // points add what they hold
+    SPAR_FORWARD_MEASURE = 8,           // points measure s(h), the standard deviation of their input
+};
+
+enum {
+    SPAR_BACKWARD_DATA = 1,        // gradients of the activations; always on
+    SPAR_BACKWARD_WEIGHTS = 2,     // gradients of the parameters
+    SPAR_BACKWARD_INPUT = 4,       // the gradient of the images, for spar_input_gradient
+    SPAR_BACKWARD_RECORD = 8,      // active points keep their gradient in the shape their method asks for
+    SPAR_BACKWARD_ACCUMULATE = 16, // parameter gradients are added to what is there
+};
+
+typedef struct spar_loss_result {
+    double loss;     // J, the mean over the batch
+    int32_t correct; // images whose largest output is the label
+    int32_t count;
+} spar_loss_result;
+
+// images: [count][channels][height][width]; 1 ≤ count ≤ batch_size. Fails on pixels that are not finite, and
+// on outputs that are not (a diverged network).
+SPAR_API spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags);
+
+// The output z of the last forward pass, [count][classes].
+SPAR_API spar_status spar_read_output(const spar_network *network, float *output);
+
+// Loss of the last forward pass against these labels, `count` of them as in that pass.
+SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result);
+
+// Gradient of scale·J of the last forward pass, whose flags it follows. Points record ∂J without the scale.
+// `result` may be NULL.
+SPAR_API spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
+                                   spar_loss_result *result);
+
+// ∂(scale·J)/∂images of the last backward pass with INPUT, shaped as the images.
+SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gradient);
+
+// ---------------------------------------------------------------------------------------------
+// Methods: five choices
+//
+// A perturbation of sample n at a point is η = magnitude[n] · direction, where
+//   direction  sign(g) | g / ‖g‖∞ | N(0, 1), g the gradient of J at the point;
+//   magnitude  ε | ε·(max g − min g) | r | r·s(h), r = clip(N(ε/2, (ε/4)²), between 0 and ε).
+// With granularity SAMPLE, r, ‖g‖∞ and max g − min g are each sample's own; with BATCH there is one of each a
+// point and batch. s(h) is always that of the whole tensor.
+//
+// Random draws of step t (updates done before it), so that any program can repeat them: the normal draw of r for
+// sample n (0 with BATCH) at point p is element n of the stream {seed, 3, p, t}; the noise of N(0, 1) at row
+// n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}, where S is the number of
+// channels, at hidden points rounded up to a multiple of 16; the l-th dropout layer keeps the value at the same
+// index when that uniform element of {seed, 2, l, t} is ≥ rate.
+
+typedef enum spar_direction {
+    SPAR_DIRECTION_NONE = 0,           // no perturbation
+    SPAR_DIRECTION_PREVIOUS_BATCH = 1, // one pass; nothing on the first batch; rows both batches have
+    SPAR_DIRECTION_CURRENT_BATCH = 2,  // an extra gradient-only round
+    SPAR_DIRECTION_RANDOM = 3,         // with SPAR_SHAPE_GAUSSIAN, and only with it
+} spar_direction;
+
+typedef enum spar_shape {
+    SPAR_SHAPE_SIGN = 0,
+    SPAR_SHAPE_GRADIENT = 1,
+    SPAR_SHAPE_GAUSSIAN = 2,
+} spar_shape;
+
+typedef enum spar_size {
+    SPAR_SIZE_CONSTANT = 0,         // ε
+    SPAR_SIZE_RANGE = 1,            // ε·(max g − min g)
+    SPAR_SIZE_RANDOM = 2,           // r                  (ANL Eq. 4)
+    SPAR_SIZE_RANDOM_DEVIATION = 3, // r·s(h)             (ANL Eq. 5)
+} spar_size;
+
+typedef enum spar_granularity {
+    SPAR_GRANULARITY_BATCH = 0,
+    SPAR_GRANULARITY_SAMPLE = 1,
+} spar_granularity;
+
+typedef struct spar_method {
+    spar_direction direction;
+    spar_shape shape;
+    spar_size size;
+    spar_granularity granularity;
+    float epsilon;          // ε of the hidden points; 0 turns them off; may be negative
+    float input_epsilon;    // ε of the input points, pixels in [0, 1]; 0 turns them off; may be negative
+    const char *last_point; // hidden points from the first up to this one; NULL: all
+    float clean_weight;     // α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0: the perturbed loss alone
+} spar_method;
+
+// The papers' methods by name: "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
+// "layerwise-joint", "anl", "gaussian", "random". `epsilon` goes where the method perturbs: the input
+// for "adversarial-backprop" and "fgs-orig", the hidden points for the others ("gaussian": ε/4 is the
+// deviation). Fails on other names with the list of these.
+SPAR_API spar_status spar_method_preset(const char *name, float epsilon, spar_method *method);
+
+// The names above, NULL after the last.
+SPAR_API const char *const *spar_method_names(void);
+
+// Takes the method for the steps to come and gives active points the memory they need. What points held is
+// forgotten, unless `method` equals the one in force.
+SPAR_API spar_status spar_network_set_method(spar_network *network, const spar_method *method);
+
+typedef struct spar_point_info {
+    const char *name; // valid as long as the network
+    int32_t shape[3];
+    bool input;      // an input point
+    bool active;     // perturbed by the method in force
+    float deviation; // s(h) of the last measuring pass; 0 before
+} spar_point_info;
+
+SPAR_API int32_t spar_network_point_count(const spar_network *network);
+SPAR_API spar_status spar_network_point(const spar_network *network, int32_t index, spar_point_info *info);
+
+// ---------------------------------------------------------------------------------------------
+// Training
+
+typedef enum spar_decay_scope {
+    SPAR_DECAY_ALL = 0,
+    SPAR_DECAY_WEIGHTS = 1, // not on batch normalization and biases
+} spar_decay_scope;
+
+// d ← g + weight_decay·w;  v ← momentum·v + d;  w ← w − learning_rate·(nesterov ? d + momentum·v : v), then
+// every unit's incoming weights are scaled back to norm ≤ max_norm.
+typedef struct spar_sgd {
+    float learning_rate;
+    float momentum;
+    bool nesterov;
+    float weight_decay;
+    spar_decay_scope decay_scope;
+    float max_norm; // 0: none
+} spar_sgd;
+
+SPAR_API spar_sgd spar_sgd_defaults(void); // learning rate 0.1, momentum 0.9, all else off
+
+// Updates the parameters from their gradients and counts a step.
+SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
+
+// One whole training step by the method in force: its passes, then the update. `result` is that of the
+// round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
+// statistics are updated once: in the clean round when the objective has a clean term, else in the last.
+// Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's,
+// a full one more when the objective has a clean term.
+SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,
+                                     const int32_t *labels, int32_t count, spar_loss_result *result);
+
+// ---------------------------------------------------------------------------------------------
+// Attacks on the images, through the network's own normalization
+
+typedef enum spar_pixel_unit {
+    SPAR_UNIT_255 = 0, // delta and step count in 1/255 of the pixel range
+    SPAR_UNIT_ONE = 1, // delta and step count in the pixel range [0, 1]
+} spar_pixel_unit;
+
+typedef enum spar_attack_kind {
+    SPAR_ATTACK_FGSM = 0,  // x + δ·sign(∇J)
+    SPAR_ATTACK_IFGSM = 1, // x ← clip to x₀ ± δ of (x + step·sign(∇J)), `iterations` times
+} spar_attack_kind;
+
+typedef struct spar_attack {
+    spar_attack_kind kind;
+    spar_pixel_unit unit;
+    float delta;        // ≥ 0
+    float step;         // IFGSM only, > 0
+    int32_t iterations; // IFGSM only, ≥ 1
+    bool clip;          // results are clipped to [lowest, highest]
+    float lowest, highest;
+    bool training_mode; // batch statistics and dropout instead of evaluation mode
+} spar_attack;
+
+SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind); // δ 16/255; step 1/255, 16 iterations; clip to [0, 1]
+
+// Writes the attacked images to `attacked` (may be `images`). Parameters, statistics and points are untouched.
+SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
+                                        const int32_t *labels, int32_t count, float *attacked);
+
+// ---------------------------------------------------------------------------------------------
+// Files: safetensors, with the graph and the options in the metadata
+
+typedef struct spar_metadata {
+    const char *key;
+    const char *value;
+} spar_metadata;
+
+// Saves the parameters to `path`, written beside it and renamed. `metadata` entries (UTF-8) come back from
+// spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
+// momentum, the step and what the points hold, so that training goes on with the same bits.
+SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
+                                       const spar_metadata *metadata, size_t metadata_count);
+
+// Makes a network from a file. Of `options`, batch_size and threads count; NULL: defaults. The seed, the loss
+// and, where saved, the method and the training state are the file's.
+SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
+
+// Takes the parameters (and the training state, where saved) of a file into a network of equal parameter
+// names and shapes. A file without Sparring's metadata will do: weights travel from PyTorch.
+SPAR_API spar_status spar_network_load_parameters(spar_network *network, const char *path);
+
+// Copies one metadata value, with a final zero; `needed` gets the whole length with it, 0 when there is no
+// such key. `value` may be NULL when `capacity` is 0.
+SPAR_API spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity,
+                                        size_t *needed);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
