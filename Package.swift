@@ -15,6 +15,7 @@ let package = Package(
         .target(
             name: "CSparring",
             path: "csrc",
+            exclude: ["cmake"],
             publicHeadersPath: "include",
             cSettings: [
                 .headerSearchPath("."),
@@ -35,3 +36,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// For the project's own tests; a dependent's newer compiler may warn of more.
+if Context.environment["SPARRING_WERROR"] != nil {
+    for target in package.targets where target.type != .system {
+        target.cSettings = (target.cSettings ?? []) + [.treatAllWarnings(as: .error)]
+        target.swiftSettings = [.treatAllWarnings(as: .error)]
+    }
+}
