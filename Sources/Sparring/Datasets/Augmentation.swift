@@ -1,0 +1,75 @@
+/// Random changes of training images that keep their class.
+public struct Augmentation: Hashable, Sendable, Codable {
+    /// Mirror every other image left to right, by chance.
+    public var flips: Bool
+    /// Cut each image at a random place out of itself padded by this many black pixels on each side.
+    public var cropPadding: Int
+
+    /// Images as they are.
+    public static let none = Augmentation(flips: false, cropPadding: 0)
+    /// Flips and crops of 4 pixels of padding: the papers' setting for CIFAR.
+    public static let flipsAndCrops = Augmentation(flips: true, cropPadding: 4)
+
+    public init(flips: Bool, cropPadding: Int) {
+        self.flips = flips
+        self.cropPadding = cropPadding
+    }
+
+    /// What happens to one image: pixel (y, x) becomes pixel (y + dy, x + dx) of the mirrored or plain image,
+    /// black outside.
+    struct Draw: Hashable {
+        var flip: Bool
+        var dy: Int
+        var dx: Int
+
+        static let identity = Draw(flip: false, dy: 0, dx: 0)
+    }
+
+    /// Turns 32 random bits into a draw. Shifts are uniform in ± `cropPadding`.
+    func draw(_ bits: UInt32) -> Draw {
+        let shifts = UInt64(2 * cropPadding + 1)
+        let high = (UInt64(bits >> 16) * shifts) >> 16
+        let low = (UInt64(bits & 0x7fff) * shifts) >> 15
+        return Draw(
+            flip: flips && bits & 0x8000 != 0, dy: Int(high) - cropPadding, dx: Int(low) - cropPadding)
+    }
+
+    /// Writes one image as `pixel / 255`, changed as `draw` says. Source and target have `shape.count` values.
+    static func apply(
+        _ draw: Draw, to source: UnsafePointer<UInt8>, shape: ImageShape,
+        into target: UnsafeMutablePointer<Float>
+    ) {
+        if draw == .identity {
+            scale(source, into: target, count: shape.count)
+            return
+        }
+        let (height, width) = (shape.height, shape.width)
+        let rows = max(0, -draw.dy)..<max(0, -draw.dy, min(height, height - draw.dy))
+        let columns = max(0, -draw.dx)..<max(0, -draw.dx, min(width, width - draw.dx))
+        target.update(repeating: 0, count: shape.count)
+        for channel in 0..<shape.channels {
+            for y in rows {
+                let from = source + (channel * height + y + draw.dy) * width
+                let to = target + (channel * height + y) * width + columns.lowerBound
+                let first = columns.lowerBound + draw.dx
+                if draw.flip {
+                    scaleReversed(from + (width - 1 - first), into: to, count: columns.count)
+                } else {
+                    scale(from + first, into: to, count: columns.count)
+                }
+            }
+        }
+    }
+
+    /// target[i] = source[i] / 255
+    static func scale(_ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<Float>, count: Int) {
+        for i in 0..<count { target[i] = Float(source[i]) / 255 }
+    }
+
+    /// target[i] = source[−i] / 255
+    private static func scaleReversed(
+        _ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<Float>, count: Int
+    ) {
+        for i in 0..<count { target[i] = Float(source[-i]) / 255 }
+    }
+}

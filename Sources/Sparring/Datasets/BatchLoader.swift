@@ -1,0 +1,148 @@
+/// Images and labels of one training step.
+public struct Batch: Sendable {
+    /// `count` images, each channel, row, column, in [0, 1].
+    public var pixels: [Float]
+    /// One class number an image.
+    public var labels: [Int32]
+
+    /// The number of images.
+    public var count: Int { labels.count }
+
+    public init(pixels: [Float], labels: [Int32]) {
+        self.pixels = pixels
+        self.labels = labels
+    }
+}
+
+/// One epoch of batches, prepared ahead of whoever consumes them.
+///
+///     for await batch in try BatchLoader(data.train, batchSize: 128, shuffled: true, seed: 1, epoch: 0) { … }
+///
+/// While one batch is consumed the next ones are prepared by tasks on other threads, at most
+/// ``batchesAhead`` of them; these end by themselves when the iterator is dropped. The order of the images and
+/// the augmentation are functions of the seed and the epoch alone. Every image comes once; the last batch may be
+/// smaller. Iteration ends early when the consuming task is cancelled.
+public struct BatchLoader: Sendable, AsyncSequence {
+    /// How many batches are prepared or under way while one is consumed.
+    public static let batchesAhead = 2
+
+    /// The number of batches of the epoch.
+    public var batchCount: Int { (epoch.order.count + batchSize - 1) / batchSize }
+
+    private let batchSize: Int
+    private let epoch: Epoch
+
+    /// Draws the order of an epoch and its augmentation.
+    ///
+    /// - Parameters:
+    ///   - set: The images.
+    ///   - batchSize: Images a batch.
+    ///   - shuffled: In random order; otherwise in the set's.
+    ///   - augmentation: Random changes of the images.
+    ///   - seed: The seed of all random draws.
+    ///   - epoch: The number of the epoch: another epoch has other draws.
+    /// - Throws: `.argument` when the batch size or the epoch is out of range, the set is empty or the crop
+    ///   padding is negative or as large as the image.
+    public init(
+        _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none, seed: UInt64,
+        epoch: Int
+    ) throws(SparringError) {
+        guard batchSize > 0 else {
+            throw SparringError(.argument, "the batch size is \(batchSize); it must be at least 1")
+        }
+        guard epoch >= 0 else {
+            throw SparringError(.argument, "the epoch is \(epoch); it must be at least 0")
+        }
+        guard set.count > 0 else { throw SparringError(.argument, "the image set is empty") }
+        let side = Swift.min(set.shape.height, set.shape.width)
+        guard 0..<side ~= augmentation.cropPadding else {
+            throw SparringError(
+                .argument,
+                "the crop padding is \(augmentation.cropPadding); for images of \(set.shape) it must be "
+                    + "at least 0 and below \(side)")
+        }
+        self.batchSize = batchSize
+        self.epoch = try Epoch(
+            set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
+    }
+
+    public func makeAsyncIterator() -> Iterator {
+        Iterator(loader: self)
+    }
+
+    /// Hands out the batches of one epoch in order.
+    public struct Iterator: AsyncIteratorProtocol {
+        private let loader: BatchLoader
+        private var underWay: [Task<Batch, Never>] = []
+        private var started = 0
+
+        init(loader: BatchLoader) {
+            self.loader = loader
+            prepareAhead()
+        }
+
+        /// The next batch; `nil` after the last one or when the task is cancelled.
+        public mutating func next() async -> Batch? {
+            guard !underWay.isEmpty, !Task.isCancelled else { return nil }
+            let first = underWay.removeFirst()
+            prepareAhead()
+            return await first.value
+        }
+
+        private mutating func prepareAhead() {
+            while underWay.count < BatchLoader.batchesAhead, started < loader.batchCount {
+                let lower = started * loader.batchSize
+                let upper = Swift.min(lower + loader.batchSize, loader.epoch.order.count)
+                underWay.append(Task.detached { [epoch = loader.epoch] in epoch.batch(lower..<upper) })
+                started += 1
+            }
+        }
+    }
+}
+
+/// The order of an epoch's images and what happens to each.
+private struct Epoch: Sendable {
+    let set: ImageSet
+    let augmentation: Augmentation
+    let order: [Int]
+    /// 32 bits a position in the order; empty without augmentation.
+    let augmentationBits: [UInt32]
+
+    init(
+        set: ImageSet, shuffled: Bool, augmentation: Augmentation, seed: UInt64, number: UInt64
+    ) throws(SparringError) {
+        self.set = set
+        self.augmentation = augmentation
+        var order = Array(0..<set.count)
+        if shuffled {
+            let bits = try RandomStream(seed: seed, purpose: .imageOrder, step: number).bits(count: set.count)
+            // Fisher and Yates; scaling 32 bits to i + 1 values is uneven by less than (i + 1) / 2³².
+            for i in order.indices.reversed() {
+                order.swapAt(i, Int((UInt64(bits[i]) * UInt64(i + 1)) >> 32))
+            }
+        }
+        self.order = order
+        augmentationBits =
+            augmentation == .none
+            ? [] : try RandomStream(seed: seed, purpose: .augmentation, step: number).bits(count: set.count)
+    }
+
+    /// The images at these positions of the order.
+    func batch(_ positions: Range<Int>) -> Batch {
+        let size = set.shape.count
+        let pixels = [Float](unsafeUninitializedCapacity: positions.count * size) { buffer, initialized in
+            set.pixels.withUnsafeBufferPointer { source in
+                guard let source = source.baseAddress, var target = buffer.baseAddress else { return }
+                for position in positions {
+                    let draw =
+                        augmentationBits.isEmpty ? .identity : augmentation.draw(augmentationBits[position])
+                    Augmentation.apply(
+                        draw, to: source + order[position] * size, shape: set.shape, into: target)
+                    target += size
+                }
+                initialized = positions.count * size
+            }
+        }
+        return Batch(pixels: pixels, labels: positions.map { set.labels[order[$0]] })
+    }
+}

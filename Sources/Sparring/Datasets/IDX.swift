@@ -1,0 +1,127 @@
+/// The IDX format of MNIST: a magic number, the sizes (big-endian), then the bytes.
+enum IDX {
+    /// Reads the four files of a set from `directory/subfolder` or else from `directory`.
+    static func read(
+        directory: String, subfolder: String, classes: Int
+    ) throws(SparringError) -> (train: ImageSet, test: ImageSet) {
+        guard isFolder(directory) else {
+            throw SparringError(
+                .file, "there is no folder \(directory) (it should hold \(subfolder)'s IDX files)")
+        }
+        let folders = ["\(directory)/\(subfolder)", directory].filter(isFolder)
+        let train = try readSet("train", folders: folders, classes: classes)
+        let test = try readSet("t10k", folders: folders, classes: classes)
+        guard train.shape == test.shape else {
+            throw SparringError(
+                .shape,
+                "\(directory): training images are \(train.shape), test images \(test.shape); "
+                    + "both must have one size")
+        }
+        return (train, test)
+    }
+
+    private static func readSet(
+        _ part: String, folders: [String], classes: Int
+    ) throws(SparringError) -> ImageSet {
+        let imagesPath = try find("\(part)-images-idx3-ubyte", in: folders)
+        let labelsPath = try find("\(part)-labels-idx1-ubyte", in: folders)
+        let labels = try readBytes(labelsPath, dimensions: 1)
+        let images = try readBytes(imagesPath, dimensions: 3)
+        guard images.sizes[0] == labels.sizes[0] else {
+            throw SparringError(
+                .format,
+                "\(imagesPath) holds \(images.sizes[0]) images, but \(labelsPath) \(labels.sizes[0]) labels")
+        }
+        return try ImageSet(
+            shape: ImageShape(channels: 1, height: images.sizes[1], width: images.sizes[2]), classes: classes,
+            labels: labels.bytes.map(Int32.init), pixels: images.bytes, source: labelsPath)
+    }
+
+    private static func find(_ name: String, in folders: [String]) throws(SparringError) -> String {
+        for folder in folders {
+            for path in ["\(folder)/\(name)", "\(folder)/\(name).gz"] where isFile(path) { return path }
+        }
+        throw SparringError(
+            .file, "there is neither \(name) nor \(name).gz in \(folders.joined(separator: " or "))")
+    }
+
+    /// Reads an array of unsigned bytes of so many dimensions: 1 for labels, 3 for images.
+    private static func readBytes(
+        _ path: String, dimensions: Int
+    ) throws(SparringError) -> (sizes: [Int], bytes: [UInt8]) {
+        let file = try InputFile(path: path)
+        let header = try file.read(upTo: 4 + 4 * dimensions)
+        let magic = header.prefix(4).map(Int.init)
+        let expected = [0, 0, 8, dimensions]
+        guard magic.count < 4 || magic == expected else {
+            throw SparringError(
+                .format, "\(path): starts with the bytes \(magic), an IDX file of this kind with \(expected)")
+        }
+        guard header.count == 4 + 4 * dimensions else {
+            throw SparringError(
+                .format, "\(path): ends after \(header.count) of the header's \(4 + 4 * dimensions) bytes")
+        }
+        let sizes = (1...dimensions).map { dimension in
+            header[4 * dimension..<4 * dimension + 4].reduce(0) { $0 << 8 | Int($1) }
+        }
+        var count = 1
+        for size in sizes {
+            count *= size
+            guard 1...InputFile.byteLimit ~= count else {
+                throw SparringError(
+                    .format,
+                    "\(path): claims sizes \(sizes); they must be positive and their product at most "
+                        + "\(InputFile.byteLimit)")
+            }
+        }
+        let bytes = try file.read(upTo: count)
+        guard bytes.count == count else {
+            throw SparringError(
+                .format,
+                "\(path): ends after \(bytes.count) of the \(count) bytes that its sizes \(sizes) ask for")
+        }
+        guard try file.read(upTo: 1).isEmpty else {
+            throw SparringError(
+                .format, "\(path): goes on after the \(count) bytes that its sizes \(sizes) ask for")
+        }
+        return (sizes, bytes)
+    }
+}
+
+/// The handwritten digits of LeCun, Cortes and Burges: 60,000 and 10,000 grey images of 28×28, 10 classes.
+public struct MNIST: Dataset {
+    public let name = DatasetName.mnist.rawValue
+    public let train: ImageSet
+    public let test: ImageSet
+    public let classNames = (0...9).map(String.init)
+
+    /// Reads the four IDX files, plain or gzipped (`.gz`), under their original names
+    /// (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`).
+    ///
+    /// - Parameter directory: The folder that has them itself or in `mnist`.
+    /// - Throws: `.file` when a file is missing or cannot be read; `.format` when one is truncated, too long,
+    ///   damaged or of another kind, or has a label that is no class; `.shape` when test images have another
+    ///   size.
+    public init(directory: String) throws(SparringError) {
+        (train, test) = try IDX.read(directory: directory, subfolder: "mnist", classes: 10)
+    }
+}
+
+/// Zalando's articles of clothing (Xiao et al. 2017): 60,000 and 10,000 grey images of 28×28, 10 classes.
+public struct FashionMNIST: Dataset {
+    public let name = DatasetName.fashionMNIST.rawValue
+    public let train: ImageSet
+    public let test: ImageSet
+    public let classNames = [
+        "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+        "Ankle boot",
+    ]
+
+    /// Reads the four IDX files, which have MNIST's names and form.
+    ///
+    /// - Parameter directory: The folder that has them in `fashion-mnist` or itself.
+    /// - Throws: As ``MNIST/init(directory:)``.
+    public init(directory: String) throws(SparringError) {
+        (train, test) = try IDX.read(directory: directory, subfolder: "fashion-mnist", classes: 10)
+    }
+}

@@ -1,0 +1,38 @@
+import CSparring
+
+/// What the package draws random numbers for; no two uses share numbers. The engine's own uses are below 0x1000.
+enum RandomPurpose: UInt32 {
+    case imageOrder = 0x1000
+    case augmentation = 0x1001
+    case digits = 0x1002
+    case paperGrain = 0x1003
+}
+
+/// Random numbers of the engine's counter-based generator: the same on every machine.
+struct RandomStream {
+    private var stream: spar_random_stream
+
+    init(seed: UInt64, purpose: RandomPurpose, layer: UInt32 = 0, step: UInt64 = 0) {
+        stream = spar_random_stream(seed: seed, purpose: purpose.rawValue, layer: layer, step: step)
+    }
+
+    /// The first `count` elements, 32 random bits each.
+    func bits(count: Int) throws(SparringError) -> [UInt32] {
+        var bits = [UInt32](repeating: 0, count: count)
+        try check(withUnsafePointer(to: stream) { spar_random_bits($0, 0, count, &bits) })
+        return bits
+    }
+
+    /// The first `count` elements, uniform in [0, 1).
+    func uniform(count: Int) throws(SparringError) -> [Float] {
+        var values = [Float](repeating: 0, count: count)
+        try check(withUnsafePointer(to: stream) { spar_random_uniform($0, 0, count, &values) })
+        return values
+    }
+
+    private func check(_ status: spar_status) throws(SparringError) {
+        guard status == SPAR_OK else {
+            throw SparringError(.argument, String(cString: spar_last_error()))
+        }
+    }
+}
