@@ -1,0 +1,25 @@
+import CSparring
+
+/// Turns a failed call of the engine into its sentence, thrown.
+func check(_ status: spar_status) throws(SparringError) {
+    guard status != SPAR_OK else { return }
+    let kind: SparringError.Kind =
+        switch status {
+        case SPAR_ERROR_SHAPE: .shape
+        case SPAR_ERROR_MEMORY: .memory
+        case SPAR_ERROR_IO: .file
+        case SPAR_ERROR_FORMAT: .format
+        case SPAR_ERROR_STATE: .state
+        case SPAR_ERROR_NON_FINITE: .nonFinite
+        default: .argument
+        }
+    throw SparringError(kind, String(cString: spar_last_error()))
+}
+
+/// Calls `body` with the string as C has it, or with a null pointer for nil.
+func withOptionalCString<Result>(
+    _ string: String?, _ body: (UnsafePointer<CChar>?) -> Result
+) -> Result {
+    guard let string else { return body(nil) }
+    return string.withCString(body)
+}

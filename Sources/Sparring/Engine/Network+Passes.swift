@@ -1,0 +1,164 @@
+import CSparring
+
+// Passes: what training methods and attacks are made of.
+extension Network {
+    /// Runs the images through the network.
+    ///
+    /// - Parameters:
+    ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
+    ///   - pass: evaluation mode by default.
+    /// - Throws: on pixels that are not finite, and on outputs that are not (a diverged network).
+    public func forward(_ images: [Float], _ pass: ForwardPass = []) throws(SparringError) {
+        try check(spar_forward(pointer, images, try count(of: images), pass.rawValue))
+    }
+
+    /// The outputs z of the last forward pass of `count` images, `[count][classes]`.
+    public func output(count: Int) throws(SparringError) -> [Float] {
+        var output = [Float](repeating: 0, count: batchSize * classes)
+        try check(spar_read_output(pointer, &output))
+        return Array(output.prefix(count * classes))
+    }
+
+    /// The loss of the last forward pass against these labels, one an image.
+    public func evaluateLoss(_ labels: [Int32]) throws(SparringError) -> BatchLoss {
+        var result = spar_loss_result()
+        try check(spar_evaluate_loss(pointer, labels, &result))
+        return BatchLoss(result)
+    }
+
+    /// The gradients of `scale`·J of the last forward pass, whose mode it follows.
+    ///
+    /// - Parameters:
+    ///   - pass: the gradients of the activations alone by default, a third cheaper than with the parameters'.
+    /// - Returns: the loss, without the scale.
+    @discardableResult
+    public func backward(
+        _ labels: [Int32], scale: Float = 1, _ pass: BackwardPass = []
+    ) throws(SparringError) -> BatchLoss {
+        var result = spar_loss_result()
+        try check(
+            spar_backward(
+                pointer, labels, scale, pass.rawValue | UInt32(SPAR_BACKWARD_DATA), &result))
+        return BatchLoss(result)
+    }
+
+    /// ∂(scale·J)/∂images of the last backward pass with ``BackwardPass/input``, shaped as its `count` images.
+    public func inputGradient(count: Int) throws(SparringError) -> [Float] {
+        var gradient = [Float](repeating: 0, count: batchSize * inputShape.count)
+        try check(spar_input_gradient(pointer, &gradient))
+        return Array(gradient.prefix(count * inputShape.count))
+    }
+
+    /// Updates the parameters from their gradients and counts a step.
+    public func update(_ optimizer: Optimizer, learningRate: Float) throws(SparringError) {
+        var sgd = optimizer.sgd(learningRate: learningRate)
+        try check(spar_update(pointer, &sgd))
+    }
+
+    /// One whole training step by the method in force: its passes, then the update.
+    ///
+    /// Costs a forward and a backward pass, a gradient-only round more when the method's direction is the current
+    /// batch's, and a full one more when its objective has a clean term.
+    ///
+    /// - Returns: the loss trained on, the perturbed one where there are two.
+    @discardableResult
+    public func trainStep(
+        _ images: [Float], _ labels: [Int32], _ optimizer: Optimizer, learningRate: Float
+    ) throws(SparringError) -> BatchLoss {
+        var sgd = optimizer.sgd(learningRate: learningRate)
+        var result = spar_loss_result()
+        let count = try count(of: images, labels)
+        try check(spar_train_step(pointer, &sgd, images, labels, count, &result))
+        return BatchLoss(result)
+    }
+
+    /// The images moved by `attack` to raise the loss, shaped as given. Parameters, statistics and points are untouched.
+    public func attacked(
+        _ images: [Float], _ labels: [Int32], by attack: Attack
+    ) throws(SparringError) -> [Float] {
+        var parameters = attack.parameters
+        let count = try count(of: images, labels)
+        var attacked = [Float](repeating: 0, count: images.count)
+        try check(spar_attack_images(pointer, &parameters, images, labels, count, &attacked))
+        return attacked
+    }
+
+    /// The number of images in an array, which the engine cannot know.
+    private func count(of images: [Float], _ labels: [Int32]? = nil) throws(SparringError) -> Int32 {
+        let count = images.count / inputShape.count
+        guard count * inputShape.count == images.count else {
+            throw SparringError(
+                .shape,
+                "\(images.count) pixels are no whole number of images of \(inputShape) "
+                    + "(\(inputShape.count) pixels each)")
+        }
+        if let labels, labels.count != count {
+            throw SparringError(.shape, "\(count) images have \(labels.count) labels")
+        }
+        return Int32(clamping: count)
+    }
+}
+
+// MARK: - Method and points
+
+extension Network {
+    /// A perturbation point.
+    public struct Point: Hashable, Sendable {
+        public let name: String
+        public let shape: ImageShape
+        /// Whether it perturbs the pixels rather than a hidden activation.
+        public let isInput: Bool
+        /// Whether the method in force perturbs it.
+        public let isActive: Bool
+        /// s(h), the standard deviation of its input in the last measuring pass; 0 before.
+        public let deviation: Float
+    }
+
+    /// The perturbation points, in the graph's order.
+    public var points: [Point] {
+        get throws(SparringError) {
+            var points: [Point] = []
+            for index in 0..<spar_network_point_count(pointer) {
+                var info = spar_point_info()
+                try check(spar_network_point(pointer, index, &info))
+                points.append(
+                    Point(
+                        name: String(cString: info.name),
+                        shape: ImageShape(
+                            channels: Int(info.shape.0), height: Int(info.shape.1),
+                            width: Int(info.shape.2)),
+                        isInput: info.input, isActive: info.active, deviation: info.deviation))
+            }
+            return points
+        }
+    }
+
+    /// Takes the method for the steps to come. What the points held is forgotten, unless the method is the one in force.
+    ///
+    /// - Throws: on settings that are not finite or do not go together, and when ``Method/lastPoint`` is no point.
+    public func setMethod(_ method: Method) throws(SparringError) {
+        let last = try method.lastPoint.map { (name) throws(SparringError) in try hiddenPoint(name) }
+        var parameters = method.parameters
+        try check(
+            withOptionalCString(last) {
+                parameters.last_point = $0
+                return spar_network_set_method(pointer, &parameters)
+            })
+    }
+
+    /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for the last point
+    /// before the maps shrink for the first, second, … time (or end), as the rows of Layerwise Table 3 are called.
+    public func hiddenPoint(_ name: String) throws(SparringError) -> String {
+        let hidden = try points.filter { !$0.isInput }
+        if hidden.contains(where: { $0.name == name }) { return name }
+        let lastOfEachSize = hidden.indices.filter { index in
+            let next = index + 1
+            return next == hidden.count || hidden[next].shape.height < hidden[index].shape.height
+        }
+        for (number, index) in lastOfEachSize.enumerated() where name == "pool\(number + 1)" {
+            return hidden[index].name
+        }
+        let pools = lastOfEachSize.indices.map { "pool\($0 + 1)" }
+        throw unknownName(name, of: "hidden point", among: hidden.map(\.name) + pools)
+    }
+}

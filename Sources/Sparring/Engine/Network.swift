@@ -1,0 +1,250 @@
+import CSparring
+import Foundation
+
+/// A network of the engine: parameters, the plan of its passes, and the memory they need.
+///
+/// A network is used by one task at a time and so is not `Sendable`; different networks are independent. A call that
+/// throws leaves the network as it was. Images are arrays `[count][channel][row][column]` of pixels in [0, 1], labels
+/// are class numbers from 0.
+public final class Network {
+    /// The size of a network, and how it was made.
+    public struct Info: Hashable, Sendable, Codable {
+        /// Trained numbers; running statistics are not counted.
+        public let trainableParameters: Int
+        /// Of one image's forward pass, in convolutions and dense layers.
+        public let multiplyAdds: Int
+        /// Parameters, gradients, momentum, activations, workspace and points.
+        public let memoryBytes: Int
+        public let threads: Int
+        public let loss: Loss
+        /// Of the initial weights, dropout and perturbations.
+        public let seed: UInt64
+        /// Updates done.
+        public let step: UInt64
+    }
+
+    let pointer: OpaquePointer?
+
+    /// The shape of one image.
+    public let inputShape: ImageShape
+    public let classes: Int
+    /// The most images one pass takes.
+    public let batchSize: Int
+
+    /// Takes over `pointer`, which is freed here when this throws.
+    private init(owning pointer: OpaquePointer?) throws(SparringError) {
+        var info = spar_network_info()
+        do {
+            try check(spar_network_get_info(pointer, &info))
+        } catch {
+            spar_network_destroy(pointer)
+            throw error
+        }
+        self.pointer = pointer
+        inputShape = ImageShape(
+            channels: Int(info.input_shape.0), height: Int(info.input_shape.1),
+            width: Int(info.input_shape.2))
+        classes = Int(info.classes)
+        batchSize = Int(info.batch_size)
+    }
+
+    deinit { spar_network_destroy(pointer) }
+
+    /// A network that computes `output`, with new weights.
+    ///
+    /// - Parameters:
+    ///   - output: a flat value of a graph, one unit a class.
+    ///   - batchSize: the most images one pass will see; memory is planned for it.
+    ///   - threads: 0 for all cores. The results do not depend on it.
+    ///   - seed: of the initial weights, dropout and perturbations.
+    /// - Throws: the first thing in the graph that does not fit.
+    public convenience init(
+        computing output: Node, loss: Loss = .softmaxCrossEntropy, batchSize: Int = 128,
+        threads: Int = 0, seed: UInt64 = 1
+    ) throws(SparringError) {
+        if let failure = output.graph.failure { throw failure }
+        var options = Self.options(batchSize: batchSize, threads: threads)
+        options.seed = seed
+        options.loss = loss.kind
+        var pointer: OpaquePointer?
+        try check(spar_network_create(output.graph.pointer, output.value, &options, &pointer))
+        try self.init(owning: pointer)
+    }
+
+    /// A network of `model` for images of `shape`.
+    ///
+    /// Before the model come an input point, named "input", and the layer that normalizes the pixels, so that attacks
+    /// and perturbations of the input are in pixels.
+    ///
+    /// - Parameters:
+    ///   - statistics: the mean and deviation each channel is normalized by; nil for none.
+    /// - Throws: when the model and the shape do not fit.
+    public convenience init(
+        _ model: some Model, input shape: ImageShape, normalizedBy statistics: PixelStatistics? = nil,
+        batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1
+    ) throws(SparringError) {
+        var x = try Graph().input(shape).point("input")
+        if let statistics {
+            x = x.normalize(mean: statistics.mean, deviation: statistics.deviation, name: "normalize")
+        }
+        try self.init(
+            computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed)
+    }
+
+    /// The network of a model file: its graph, parameters, loss and seed and, where saved, its training state.
+    ///
+    /// - Throws: when the file is missing, damaged or no model file of Sparring.
+    public convenience init(
+        contentsOf path: String, batchSize: Int = 128, threads: Int = 0
+    ) throws(SparringError) {
+        var options = Self.options(batchSize: batchSize, threads: threads)
+        var pointer: OpaquePointer?
+        try check(spar_network_load(path, &options, &pointer))
+        try self.init(owning: pointer)
+    }
+
+    private static func options(batchSize: Int, threads: Int) -> spar_network_options {
+        var options = spar_network_defaults()
+        options.batch_size = Int32(clamping: batchSize)
+        options.threads = Int32(clamping: threads)
+        return options
+    }
+
+    public var info: Info {
+        get throws(SparringError) {
+            var info = spar_network_info()
+            try check(spar_network_get_info(pointer, &info))
+            return Info(
+                trainableParameters: Int(info.trainable_parameters),
+                multiplyAdds: Int(info.multiply_adds), memoryBytes: Int(info.memory_bytes),
+                threads: Int(info.threads), loss: Loss(info.loss), seed: info.seed, step: info.step)
+        }
+    }
+
+    /// The plan as text: each step's kernel, shape, bytes and multiply–adds.
+    public func describe() throws(SparringError) -> String {
+        try string { spar_network_describe(pointer, $0, $1, $2) } ?? ""
+    }
+}
+
+/// Reads a string whose length the engine tells first; nil when it is not there.
+private func string(
+    _ read: (UnsafeMutablePointer<CChar>?, Int, UnsafeMutablePointer<Int>) -> spar_status
+) throws(SparringError) -> String? {
+    var needed = 0
+    try check(read(nil, 0, &needed))
+    guard needed > 0 else { return nil }
+    var characters = [CChar](repeating: 0, count: needed)
+    try check(characters.withUnsafeMutableBufferPointer { read($0.baseAddress, $0.count, &needed) })
+    return characters.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
+}
+
+// MARK: - Files
+
+extension Network {
+    /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
+    ///
+    /// - Parameters:
+    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on with the
+    ///     same bits.
+    ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
+    public func save(
+        to path: String, trainingState: Bool = false, metadata: [String: String] = [:]
+    ) throws(SparringError) {
+        let pairs = metadata.sorted { $0.key < $1.key }
+        // Copies, as pointers to Swift strings end with the call that lends them.
+        let copies = pairs.map { (key: strdup($0.key), value: strdup($0.value)) }
+        defer {
+            for copy in copies {
+                free(copy.key)
+                free(copy.value)
+            }
+        }
+        let entries = copies.map { spar_metadata(key: $0.key, value: $0.value) }
+        try check(spar_network_save(pointer, path, trainingState, entries, entries.count))
+    }
+
+    /// Takes the parameters of a file with the same names and shapes, be it of Sparring or of PyTorch, and the training
+    /// state where it has one.
+    public func loadParameters(from path: String) throws(SparringError) {
+        try check(spar_network_load_parameters(pointer, path))
+    }
+
+    /// One metadata value of a model file; nil when it has no such key.
+    public static func metadata(_ key: String, of path: String) throws(SparringError) -> String? {
+        try string { spar_file_metadata(path, key, $0, $1, $2) }
+    }
+}
+
+// MARK: - Parameters
+
+extension Network {
+    /// A parameter tensor, in PyTorch's order: convolution [out][in / groups][ky][kx], dense [out][in].
+    public struct Parameter: Hashable, Sendable {
+        /// Such as "features.0.weight".
+        public let name: String
+        public let shape: [Int]
+        /// Numbers in it.
+        public let count: Int
+        /// Whether it is trained; running statistics and the normalization's constants are not.
+        public let isTrainable: Bool
+    }
+
+    /// What a parameter keeps beside its value.
+    public enum ParameterPart: Hashable, Sendable {
+        case value, gradient, momentum
+
+        var kind: spar_parameter_part {
+            switch self {
+            case .value: SPAR_PART_VALUE
+            case .gradient: SPAR_PART_GRADIENT
+            case .momentum: SPAR_PART_MOMENTUM
+            }
+        }
+    }
+
+    /// The parameters, in the graph's order.
+    public var parameters: [Parameter] {
+        get throws(SparringError) {
+            var parameters: [Parameter] = []
+            for index in 0..<spar_network_parameter_count(pointer) {
+                var info = spar_parameter_info()
+                try check(spar_network_parameter(pointer, index, &info))
+                let shape = [info.shape.0, info.shape.1, info.shape.2, info.shape.3]
+                parameters.append(
+                    Parameter(
+                        name: String(cString: info.name),
+                        shape: shape.prefix(Int(info.rank)).map { Int($0) },
+                        count: Int(info.count), isTrainable: info.trainable))
+            }
+            return parameters
+        }
+    }
+
+    /// The numbers of a parameter, row-major.
+    public func values(
+        of parameter: String, part: ParameterPart = .value
+    ) throws(SparringError) -> [Float] {
+        let (index, count) = try find(parameter)
+        var values = [Float](repeating: 0, count: count)
+        try check(spar_network_read_parameter(pointer, index, part.kind, &values, Int64(count)))
+        return values
+    }
+
+    /// Replaces the numbers of a parameter; as many as it has, all finite.
+    public func setValues(
+        _ values: [Float], of parameter: String, part: ParameterPart = .value
+    ) throws(SparringError) {
+        let (index, _) = try find(parameter)
+        try check(
+            spar_network_write_parameter(pointer, index, part.kind, values, Int64(values.count)))
+    }
+
+    private func find(_ parameter: String) throws(SparringError) -> (index: Int32, count: Int) {
+        let parameters = try self.parameters
+        guard let index = parameters.firstIndex(where: { $0.name == parameter }) else {
+            throw unknownName(parameter, of: "parameter", among: parameters.map(\.name))
+        }
+        return (Int32(index), parameters[index].count)
+    }
+}

@@ -1,0 +1,47 @@
+/// A network's architecture: a value that describes itself onto a graph.
+///
+/// ```swift
+/// struct Tiny: Model {
+///     func callAsFunction(_ x: Node) -> Node {
+///         x.convolution(16, 3).batchNorm().point("conv1").relu().globalAveragePool().dense(10)
+///     }
+/// }
+/// ```
+public protocol Model: Sendable {
+    /// The loss its outputs are made for.
+    var loss: Loss { get }
+
+    /// Adds the layers from the images (or normalized images) to the outputs, a flat value with one unit a class.
+    func callAsFunction(_ x: Node) -> Node
+}
+
+extension Model {
+    public var loss: Loss { .softmaxCrossEntropy }
+}
+
+/// The models by their names on the command line.
+public enum ModelName: String, CaseIterable, Hashable, Sendable, Codable {
+    case mlp, lenet5, vgg11, vgg16, resnet20, resnet56, resnet18, resnet34
+
+    /// - Throws: when no model has this name, with the nearest one.
+    public init(_ name: String) throws(SparringError) {
+        guard let known = ModelName(rawValue: name) else {
+            throw unknownName(name, of: "model", among: Self.allCases.map(\.rawValue))
+        }
+        self = known
+    }
+
+    /// The model with its usual settings.
+    public func model(classes: Int) -> any Model {
+        switch self {
+        case .mlp: MLP(classes: classes)
+        case .lenet5: LeNet5(classes: classes)
+        case .vgg11: VGG(.vgg11, classes: classes)
+        case .vgg16: VGG(.vgg16, classes: classes)
+        case .resnet20: ResNet(.resnet20, classes: classes)
+        case .resnet56: ResNet(.resnet56, classes: classes)
+        case .resnet18: ResNet(.resnet18, classes: classes)
+        case .resnet34: ResNet(.resnet34, classes: classes)
+        }
+    }
+}

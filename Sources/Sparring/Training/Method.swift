@@ -1,0 +1,199 @@
+import CSparring
+
+/// How training perturbs: five choices, of which every method of the papers is one combination.
+///
+/// The perturbation of sample n at a point is η = magnitude · direction, where the direction is sign(g), g / ‖g‖∞ or
+/// N(0, 1), g being the gradient of J at the point, and the magnitude one of ``Size``.
+public struct Method: Hashable, Sendable, Codable {
+    /// Where the direction comes from.
+    public enum Direction: String, CaseIterable, Hashable, Sendable, Codable {
+        /// No perturbation.
+        case none
+        /// The previous batch's gradient: one pass, nothing on the first batch.
+        case previousBatch = "previous-batch"
+        /// The current batch's gradient: an extra gradient-only round.
+        case currentBatch = "current-batch"
+        /// A random draw; goes with ``Shape/gaussian``.
+        case random
+    }
+
+    public enum Shape: String, CaseIterable, Hashable, Sendable, Codable {
+        /// sign(g).
+        case sign
+        /// g / ‖g‖∞.
+        case gradient
+        /// N(0, 1).
+        case gaussian
+    }
+
+    public enum Size: String, CaseIterable, Hashable, Sendable, Codable {
+        /// ε.
+        case constant
+        /// ε·(max g − min g).
+        case range
+        /// r = clip(N(ε/2, (ε/4)²), between 0 and ε) (ANL Eq. 4).
+        case random
+        /// r·s(h), s the standard deviation of the point's input (ANL Eq. 5).
+        case randomDeviation = "random-deviation"
+    }
+
+    /// What r, ‖g‖∞ and max g − min g are taken over.
+    public enum Granularity: String, CaseIterable, Hashable, Sendable, Codable {
+        case batch, sample
+    }
+
+    public var direction: Direction
+    public var shape: Shape
+    public var size: Size
+    public var granularity: Granularity
+    /// ε of the hidden points; 0 turns them off; may be negative.
+    public var epsilon: Float
+    /// ε of the input points, pixels in [0, 1]; 0 turns them off; may be negative.
+    public var inputEpsilon: Float
+    /// Hidden points from the first up to this one, a point's name or "pool3" for the last one before the third
+    /// pooling; nil for all.
+    public var lastPoint: String?
+    /// α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0 for the perturbed loss alone.
+    public var cleanWeight: Float
+
+    public init(
+        direction: Direction, shape: Shape, size: Size, granularity: Granularity = .sample,
+        epsilon: Float, inputEpsilon: Float = 0, lastPoint: String? = nil, cleanWeight: Float = 0
+    ) {
+        self.direction = direction
+        self.shape = shape
+        self.size = size
+        self.granularity = granularity
+        self.epsilon = epsilon
+        self.inputEpsilon = inputEpsilon
+        self.lastPoint = lastPoint
+        self.cleanWeight = cleanWeight
+    }
+
+    var parameters: spar_method {
+        var method = spar_method()
+        method.direction =
+            switch direction {
+            case .none: SPAR_DIRECTION_NONE
+            case .previousBatch: SPAR_DIRECTION_PREVIOUS_BATCH
+            case .currentBatch: SPAR_DIRECTION_CURRENT_BATCH
+            case .random: SPAR_DIRECTION_RANDOM
+            }
+        method.shape =
+            switch shape {
+            case .sign: SPAR_SHAPE_SIGN
+            case .gradient: SPAR_SHAPE_GRADIENT
+            case .gaussian: SPAR_SHAPE_GAUSSIAN
+            }
+        method.size =
+            switch size {
+            case .constant: SPAR_SIZE_CONSTANT
+            case .range: SPAR_SIZE_RANGE
+            case .random: SPAR_SIZE_RANDOM
+            case .randomDeviation: SPAR_SIZE_RANDOM_DEVIATION
+            }
+        method.granularity = granularity == .batch ? SPAR_GRANULARITY_BATCH : SPAR_GRANULARITY_SAMPLE
+        method.epsilon = epsilon
+        method.input_epsilon = inputEpsilon
+        method.clean_weight = cleanWeight
+        return method
+    }
+
+    private init(_ method: spar_method) {
+        direction =
+            switch method.direction {
+            case SPAR_DIRECTION_PREVIOUS_BATCH: .previousBatch
+            case SPAR_DIRECTION_CURRENT_BATCH: .currentBatch
+            case SPAR_DIRECTION_RANDOM: .random
+            default: .none
+            }
+        shape =
+            switch method.shape {
+            case SPAR_SHAPE_GRADIENT: .gradient
+            case SPAR_SHAPE_GAUSSIAN: .gaussian
+            default: .sign
+            }
+        size =
+            switch method.size {
+            case SPAR_SIZE_RANGE: .range
+            case SPAR_SIZE_RANDOM: .random
+            case SPAR_SIZE_RANDOM_DEVIATION: .randomDeviation
+            default: .constant
+            }
+        granularity = method.granularity == SPAR_GRANULARITY_BATCH ? .batch : .sample
+        epsilon = method.epsilon
+        inputEpsilon = method.input_epsilon
+        cleanWeight = method.clean_weight
+    }
+}
+
+// MARK: - The papers' methods
+
+extension Method {
+    /// The papers' methods by name, as the command line has them.
+    public static var names: [String] {
+        var names: [String] = []
+        guard var next = spar_method_names() else { return names }
+        while let name = next.pointee {
+            names.append(String(cString: name))
+            next += 1
+        }
+        return names
+    }
+
+    /// A paper's method by name.
+    ///
+    /// - Parameter epsilon: of the input for "adversarial-backprop" and "fgs-orig", of the hidden points for the others.
+    /// - Throws: when there is no such method or ε is not finite.
+    public init(named name: String, epsilon: Float) throws(SparringError) {
+        guard Self.names.contains(name) else {
+            throw unknownName(name, of: "method", among: Self.names)
+        }
+        var method = spar_method()
+        try check(spar_method_preset(name, epsilon, &method))
+        self.init(method)
+    }
+
+    /// A preset of the engine that is known to exist. An ε that is no number is refused when the method is used.
+    private init(preset name: String, epsilon: Float) {
+        var method = spar_method()
+        spar_method_preset(name, 1, &method)
+        self.init(method)
+        self.epsilon *= epsilon
+        inputEpsilon *= epsilon
+    }
+
+    /// Plain back-propagation.
+    public static var backprop: Method { Method(preset: "backprop", epsilon: 0) }
+
+    /// Adversarial back-propagation (Nøkland, Algorithm 1): J(x + ε·sign(∇x J)) alone.
+    public static func adversarialBackprop(epsilon: Float) -> Method {
+        Method(preset: "adversarial-backprop", epsilon: epsilon)
+    }
+
+    /// FGS-orig (Layerwise Eq. 3): ½ J(x) + ½ J(x + ε·sign(∇x J)).
+    public static func fgsOrig(epsilon: Float) -> Method { Method(preset: "fgs-orig", epsilon: epsilon) }
+
+    /// FGS-inter (Layerwise): every hidden point moved along the current batch's gradient, joint objective.
+    public static func fgsInter(epsilon: Float) -> Method { Method(preset: "fgs-inter", epsilon: epsilon) }
+
+    /// Layerwise Algorithm 1: every hidden point moved along the previous batch's gradient, at no extra pass.
+    public static func layerwise(epsilon: Float) -> Method { Method(preset: "layerwise", epsilon: epsilon) }
+
+    /// ``layerwise(epsilon:)`` with the joint objective, ½ J(x) + ½ J(X + R).
+    public static func layerwiseJoint(epsilon: Float) -> Method {
+        Method(preset: "layerwise-joint", epsilon: epsilon)
+    }
+
+    /// Adversarial noise layers (ANL Algorithm 1, Eq. 5); with a negative ε the opposite noise of its Table 1.
+    public static func adversarialNoise(epsilon: Float) -> Method { Method(preset: "anl", epsilon: epsilon) }
+
+    /// The Gaussian noise layer of ANL Table 1: N(0, (ε/4)²) at every hidden point.
+    public static func gaussian(epsilon: Float) -> Method { Method(preset: "gaussian", epsilon: epsilon) }
+
+    /// The random layerwise perturbation of Layerwise Fig. 2: ε·N(0, 1) at every hidden point.
+    public static func random(epsilon: Float) -> Method { Method(preset: "random", epsilon: epsilon) }
+
+    /// Whether training by this method changes activations or pixels at all.
+    public var isPerturbing: Bool { direction != .none && (epsilon != 0 || inputEpsilon != 0) }
+}

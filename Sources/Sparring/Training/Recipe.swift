@@ -1,0 +1,113 @@
+/// Everything about a training besides the network, the data and the method: a paper's whole setting.
+public struct Recipe: Hashable, Sendable, Codable {
+    /// A last part of the training without perturbation, at its own constant learning rate.
+    public struct PlainFinish: Hashable, Sendable, Codable {
+        /// Epochs with perturbation before it.
+        public var afterEpoch: Int
+        public var learningRate: Float
+
+        public init(afterEpoch: Int, learningRate: Float) {
+            self.afterEpoch = afterEpoch
+            self.learningRate = learningRate
+        }
+    }
+
+    /// Epochs at most; the schedule may end the training before.
+    public var epochs: Int
+    public var batchSize: Int
+    public var schedule: Schedule
+    public var optimizer: Optimizer
+    public var augmentation: Augmentation
+    /// Turns the points off after some epochs; takes effect with methods that perturb.
+    public var plainFinish: PlainFinish?
+
+    public init(
+        epochs: Int, batchSize: Int = 128, schedule: Schedule = .constant(0.1),
+        optimizer: Optimizer = Optimizer(), augmentation: Augmentation = .none,
+        plainFinish: PlainFinish? = nil
+    ) {
+        self.epochs = epochs
+        self.batchSize = batchSize
+        self.schedule = schedule
+        self.optimizer = optimizer
+        self.augmentation = augmentation
+        self.plainFinish = plainFinish
+    }
+}
+
+// MARK: - The papers' settings
+
+extension Recipe {
+    /// ANL on CIFAR: 200 epochs, flips and crops, halving on the test loss from 0.1. A perturbing method is on for the
+    /// first 100 epochs; then plain training at 1e-3.
+    public static let adversarialNoise = Recipe(
+        epochs: 200,
+        schedule: Schedule(.halvingOnTestLoss(epochs: 5, minimum: 1e-3), learningRate: 0.1),
+        optimizer: Optimizer(weightDecay: 5e-4), augmentation: .flipsAndCrops,
+        plainFinish: PlainFinish(afterEpoch: 100, learningRate: 1e-3))
+
+    /// Layerwise on CIFAR-10: 300 epochs, flips, Nesterov's momentum, learning rate 0.1 divided by 5 every 50 epochs.
+    /// The paper gives no weight decay.
+    public static let layerwise = layerwise(epochsPerStep: 50)
+
+    /// Layerwise on CIFAR-100: as ``layerwise`` with a step every 60 epochs.
+    public static let layerwiseCIFAR100 = layerwise(epochsPerStep: 60)
+
+    private static func layerwise(epochsPerStep: Int) -> Recipe {
+        Recipe(
+            epochs: 300, schedule: Schedule(.steps(divisor: 5, epochs: epochsPerStep), learningRate: 0.1),
+            optimizer: Optimizer(isNesterov: true), augmentation: Augmentation(flips: true, cropPadding: 0))
+    }
+
+    /// Nøkland on MNIST: 150 epochs of batches of 10 at a constant learning rate that depends on the hidden unit, no
+    /// momentum, no decay. ε is 0.08; the model is ``MLP`` as it comes.
+    public static func adversarialBackpropMNIST(_ unit: Unit = .relu) -> Recipe {
+        let learningRate: Float =
+            switch unit {
+            case .logistic: 0.5
+            case .tanh: 0.01
+            case .relu: 0.05
+            }
+        return Recipe(
+            epochs: 150, batchSize: 10, schedule: .constant(learningRate), optimizer: Optimizer(momentum: 0))
+    }
+
+    /// Nøkland's dense network on CIFAR-10: at most 300 epochs, halving on the training error from 0.1, max-norm 4.
+    /// ε is 0.03.
+    public static let adversarialBackpropCIFARDense = adversarialBackpropCIFAR(
+        learningRate: 0.1, optimizer: Optimizer(momentum: 0, maxNorm: 4))
+
+    /// Nøkland's convolutional network on CIFAR-10: as the dense one, from 0.5, with momentum and weight decay 0.001.
+    /// ε is 0.01.
+    public static let adversarialBackpropCIFARConvolutional = adversarialBackpropCIFAR(
+        learningRate: 0.5, optimizer: Optimizer(weightDecay: 1e-3, maxNorm: 4))
+
+    private static func adversarialBackpropCIFAR(learningRate: Float, optimizer: Optimizer) -> Recipe {
+        Recipe(
+            epochs: 300,
+            schedule: Schedule(.halvingOnTrainError(limit: 8, target: 0.01), learningRate: learningRate),
+            optimizer: optimizer)
+    }
+
+    /// The papers' settings by their names on the command line.
+    public static let named: [String: Recipe] = [
+        "anl": .adversarialNoise,
+        "layerwise": .layerwise,
+        "layerwise-cifar-100": .layerwiseCIFAR100,
+        "adversarial-backprop-mnist-logistic": .adversarialBackpropMNIST(.logistic),
+        "adversarial-backprop-mnist-tanh": .adversarialBackpropMNIST(.tanh),
+        "adversarial-backprop-mnist-relu": .adversarialBackpropMNIST(.relu),
+        "adversarial-backprop-cifar-dense": .adversarialBackpropCIFARDense,
+        "adversarial-backprop-cifar-convolutional": .adversarialBackpropCIFARConvolutional,
+    ]
+
+    /// A paper's setting by name.
+    ///
+    /// - Throws: when there is none of this name, with the nearest one.
+    public init(named name: String) throws(SparringError) {
+        guard let recipe = Self.named[name] else {
+            throw unknownName(name, of: "recipe", among: Self.named.keys.sorted())
+        }
+        self = recipe
+    }
+}
