@@ -9,8 +9,8 @@ import CSparring
 /// let network = try Network(computing: scores)
 /// ```
 ///
-/// Building never fails on the spot: the first thing that does not fit is remembered, and the network's initializer
-/// throws it.
+/// Building never fails on the spot: the first thing that does not fit is remembered, and the network's
+/// initializer throws it.
 public final class Graph {
     let pointer: OpaquePointer?
     /// What Swift refused before the engine saw it.

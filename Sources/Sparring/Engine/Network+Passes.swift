@@ -9,18 +9,23 @@ extension Network {
     ///   - pass: evaluation mode by default.
     /// - Throws: on pixels that are not finite, and on outputs that are not (a diverged network).
     public func forward(_ images: [Float], _ pass: ForwardPass = []) throws(SparringError) {
-        try check(spar_forward(pointer, images, try count(of: images), pass.rawValue))
+        passCount = 0
+        let count = try count(of: images)
+        try check(spar_forward(pointer, images, count, pass.rawValue))
+        passCount = Int(count)
     }
 
-    /// The outputs z of the last forward pass of `count` images, `[count][classes]`.
-    public func output(count: Int) throws(SparringError) -> [Float] {
-        var output = [Float](repeating: 0, count: batchSize * classes)
+    /// The outputs z of the last forward pass, `[count][classes]`.
+    public func output() throws(SparringError) -> [Float] {
+        try checkPass()
+        var output = [Float](repeating: 0, count: passCount * classes)
         try check(spar_read_output(pointer, &output))
-        return Array(output.prefix(count * classes))
+        return output
     }
 
     /// The loss of the last forward pass against these labels, one an image.
     public func evaluateLoss(_ labels: [Int32]) throws(SparringError) -> BatchLoss {
+        try checkPass(labels)
         var result = spar_loss_result()
         try check(spar_evaluate_loss(pointer, labels, &result))
         return BatchLoss(result)
@@ -29,24 +34,36 @@ extension Network {
     /// The gradients of `scale`·J of the last forward pass, whose mode it follows.
     ///
     /// - Parameters:
-    ///   - pass: the gradients of the activations alone by default, a third cheaper than with the parameters'.
+    ///   - labels: one an image.
+    ///   - pass: the gradients of the activations alone by default, a third cheaper than with the
+    ///     parameters'.
     /// - Returns: the loss, without the scale.
     @discardableResult
     public func backward(
         _ labels: [Int32], scale: Float = 1, _ pass: BackwardPass = []
     ) throws(SparringError) -> BatchLoss {
+        try checkPass(labels)
         var result = spar_loss_result()
-        try check(
-            spar_backward(
-                pointer, labels, scale, pass.rawValue | UInt32(SPAR_BACKWARD_DATA), &result))
+        let flags = pass.rawValue | UInt32(SPAR_BACKWARD_DATA)
+        try check(spar_backward(pointer, labels, scale, flags, &result))
         return BatchLoss(result)
     }
 
-    /// ∂(scale·J)/∂images of the last backward pass with ``BackwardPass/input``, shaped as its `count` images.
-    public func inputGradient(count: Int) throws(SparringError) -> [Float] {
-        var gradient = [Float](repeating: 0, count: batchSize * inputShape.count)
+    /// ∂(scale·J)/∂images of the last backward pass with ``BackwardPass/input``, shaped as the images.
+    public func inputGradient() throws(SparringError) -> [Float] {
+        try checkPass()
+        var gradient = [Float](repeating: 0, count: passCount * inputShape.count)
         try check(spar_input_gradient(pointer, &gradient))
-        return Array(gradient.prefix(count * inputShape.count))
+        return gradient
+    }
+
+    private func checkPass(_ labels: [Int32]? = nil) throws(SparringError) {
+        guard passCount > 0 else {
+            throw SparringError(.state, "a forward pass must come first")
+        }
+        guard let labels, labels.count != passCount else { return }
+        throw SparringError(
+            .shape, "the forward pass had \(passCount) images, there are \(labels.count) labels")
     }
 
     /// Updates the parameters from their gradients and counts a step.
@@ -57,8 +74,8 @@ extension Network {
 
     /// One whole training step by the method in force: its passes, then the update.
     ///
-    /// Costs a forward and a backward pass, a gradient-only round more when the method's direction is the current
-    /// batch's, and a full one more when its objective has a clean term.
+    /// Costs a forward and a backward pass, a gradient-only round more when the method's direction is the
+    /// current batch's, and a full one more when its objective has a clean term.
     ///
     /// - Returns: the loss trained on, the perturbed one where there are two.
     @discardableResult
@@ -68,16 +85,19 @@ extension Network {
         var sgd = optimizer.sgd(learningRate: learningRate)
         var result = spar_loss_result()
         let count = try count(of: images, labels)
+        passCount = 0
         try check(spar_train_step(pointer, &sgd, images, labels, count, &result))
         return BatchLoss(result)
     }
 
-    /// The images moved by `attack` to raise the loss, shaped as given. Parameters, statistics and points are untouched.
+    /// The images moved by `attack` to raise the loss, shaped as given. Parameters, statistics and points are
+    /// untouched.
     public func attacked(
         _ images: [Float], _ labels: [Int32], by attack: Attack
     ) throws(SparringError) -> [Float] {
         var parameters = attack.parameters
         let count = try count(of: images, labels)
+        passCount = 0
         var attacked = [Float](repeating: 0, count: images.count)
         try check(spar_attack_images(pointer, &parameters, images, labels, count, &attacked))
         return attacked
@@ -133,9 +153,11 @@ extension Network {
         }
     }
 
-    /// Takes the method for the steps to come. What the points held is forgotten, unless the method is the one in force.
+    /// Takes the method for the steps to come. What the points held is forgotten, unless the method is the
+    /// one in force.
     ///
-    /// - Throws: on settings that are not finite or do not go together, and when ``Method/lastPoint`` is no point.
+    /// - Throws: on settings that are not finite or do not go together, and when ``Method/lastPoint`` is no
+    ///   point.
     public func setMethod(_ method: Method) throws(SparringError) {
         let last = try method.lastPoint.map { (name) throws(SparringError) in try hiddenPoint(name) }
         var parameters = method.parameters
@@ -146,8 +168,9 @@ extension Network {
             })
     }
 
-    /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for the last point
-    /// before the maps shrink for the first, second, … time (or end), as the rows of Layerwise Table 3 are called.
+    /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for the
+    /// last point before the maps shrink for the first, second, … time (or end), as the rows of Layerwise
+    /// Table 3 are called.
     public func hiddenPoint(_ name: String) throws(SparringError) -> String {
         let hidden = try points.filter { !$0.isInput }
         if hidden.contains(where: { $0.name == name }) { return name }

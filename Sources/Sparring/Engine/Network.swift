@@ -3,9 +3,9 @@ import Foundation
 
 /// A network of the engine: parameters, the plan of its passes, and the memory they need.
 ///
-/// A network is used by one task at a time and so is not `Sendable`; different networks are independent. A call that
-/// throws leaves the network as it was. Images are arrays `[count][channel][row][column]` of pixels in [0, 1], labels
-/// are class numbers from 0.
+/// A network is used by one task at a time and so is not `Sendable`; different networks are independent. A
+/// call that throws leaves the network as it was. Images are arrays `[count][channel][row][column]` of pixels
+/// in [0, 1], labels are class numbers from 0.
 public final class Network {
     /// The size of a network, and how it was made.
     public struct Info: Hashable, Sendable, Codable {
@@ -30,6 +30,8 @@ public final class Network {
     public let classes: Int
     /// The most images one pass takes.
     public let batchSize: Int
+    /// Images of the last forward pass; 0 when there is none to go on from. The engine reads as many labels.
+    var passCount = 0
 
     /// Takes over `pointer`, which is freed here when this throws.
     private init(owning pointer: OpaquePointer?) throws(SparringError) {
@@ -73,8 +75,8 @@ public final class Network {
 
     /// A network of `model` for images of `shape`.
     ///
-    /// Before the model come an input point, named "input", and the layer that normalizes the pixels, so that attacks
-    /// and perturbations of the input are in pixels.
+    /// Before the model come an input point, named "input", and the layer that normalizes the pixels, so that
+    /// attacks and perturbations of the input are in pixels.
     ///
     /// - Parameters:
     ///   - statistics: the mean and deviation each channel is normalized by; nil for none.
@@ -91,7 +93,8 @@ public final class Network {
             computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed)
     }
 
-    /// The network of a model file: its graph, parameters, loss and seed and, where saved, its training state.
+    /// The network of a model file: its graph, parameters, loss and seed and, where saved, its training
+    /// state.
     ///
     /// - Throws: when the file is missing, damaged or no model file of Sparring.
     public convenience init(
@@ -145,8 +148,8 @@ extension Network {
     /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
     ///
     /// - Parameters:
-    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on with the
-    ///     same bits.
+    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on
+    ///     with the same bits.
     ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
     public func save(
         to path: String, trainingState: Bool = false, metadata: [String: String] = [:]
@@ -164,8 +167,8 @@ extension Network {
         try check(spar_network_save(pointer, path, trainingState, entries, entries.count))
     }
 
-    /// Takes the parameters of a file with the same names and shapes, be it of Sparring or of PyTorch, and the training
-    /// state where it has one.
+    /// Takes the parameters of a file with the same names and shapes, be it of Sparring or of PyTorch, and
+    /// the training state where it has one.
     public func loadParameters(from path: String) throws(SparringError) {
         try check(spar_network_load_parameters(pointer, path))
     }

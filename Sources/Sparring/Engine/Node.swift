@@ -1,10 +1,11 @@
 import CSparring
 
-/// One value of a ``Graph``: the output of a layer, C×H×W for each image. Every method adds a layer that reads this
-/// value and returns that layer's output.
+/// One value of a ``Graph``: the output of a layer, C×H×W for each image. Every method adds a layer that
+/// reads this value and returns that layer's output.
 ///
-/// A layer's `name` prefixes its parameters: "conv1" gives "conv1.weight". Without one, the layer gets a name from its
-/// kind and a number, or the next name of the ``sequence(_:)`` it stands in. Names are unique in a graph.
+/// A layer's `name` prefixes its parameters: "conv1" gives "conv1.weight". Without one, the layer gets a name
+/// from its kind and a number, or the next name of the ``sequence(_:)`` it stands in. Names are unique in a
+/// graph.
 public struct Node {
     let graph: Graph
     let value: spar_value
@@ -25,8 +26,9 @@ public struct Node {
         return ImageShape(channels: Int(shape.0), height: Int(shape.1), width: Int(shape.2))
     }
 
-    /// Names the layers that follow as PyTorch's `nn.Sequential` does: "features.0", "features.1", … Every layer takes
-    /// a number, with parameters or without; perturbation points, which PyTorch has none of, take none.
+    /// Names the layers that follow as PyTorch's `nn.Sequential` does: "features.0", "features.1", … Every
+    /// layer takes a number, with parameters or without; perturbation points, which PyTorch has none of, take
+    /// none.
     public func sequence(_ prefix: String) -> Node {
         var node = self
         node.numbering = (prefix, 0)
@@ -44,14 +46,15 @@ public struct Node {
         return node
     }
 
-    /// A node without a value, for what the engine cannot see; the network's initializer throws the first sentence.
+    /// A node without a value, for what the engine cannot see; the network's initializer throws the first
+    /// sentence.
     private func refuse(_ message: String) -> Node {
         graph.failure = graph.failure ?? SparringError(.shape, message)
         return Node(graph: graph, value: spar_value(SPAR_NO_VALUE))
     }
 
-    /// (x − mean) / deviation, one of each a channel. They are kept with the network, so that attacks reach the pixels
-    /// through this layer.
+    /// (x − mean) / deviation, one of each a channel. They are kept with the network, so that attacks reach
+    /// the pixels through this layer.
     public func normalize(mean: [Float], deviation: [Float], name: String? = nil) -> Node {
         if let channels = shape?.channels, mean.count != channels || deviation.count != channels {
             return refuse(
@@ -104,7 +107,8 @@ public struct Node {
         }
     }
 
-    /// Batch normalization (Ioffe & Szegedy 2015): batch statistics in training passes, running ones otherwise.
+    /// Batch normalization (Ioffe & Szegedy 2015): batch statistics in training passes, running ones
+    /// otherwise.
     public func batchNorm(momentum: Float = 0.1, epsilon: Float = 1e-5, name: String? = nil) -> Node {
         var params = spar_batch_norm_defaults()
         params.momentum = momentum
@@ -115,8 +119,8 @@ public struct Node {
         }
     }
 
-    /// A perturbation point: the identity until a training method perturbs it. A point with only the input, normalize
-    /// layers and other points before it is an input point; all others are hidden points.
+    /// A perturbation point: the identity until a training method perturbs it. A point with only the input,
+    /// normalize layers and other points before it is an input point; all others are hidden points.
     public func point(_ name: String? = nil) -> Node {
         let value = withOptionalCString(name) { spar_perturb(graph.pointer, self.value, $0) }
         var node = Node(graph: graph, value: value)
@@ -181,8 +185,8 @@ public struct Node {
 
     public static func + (a: Node, b: Node) -> Node { a.add(b) }
 
-    /// A shortcut without parameters (He et al. 2016, option A): every `stride`-th pixel, with zero channels appended up
-    /// to `channels`.
+    /// A shortcut without parameters (He et al. 2016, option A): every `stride`-th pixel, with zero channels
+    /// appended up to `channels`.
     public func channelShortcut(_ channels: Int, stride: Int = 1) -> Node {
         layer { _ in
             spar_channel_shortcut(

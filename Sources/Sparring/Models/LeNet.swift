@@ -1,5 +1,5 @@
-/// LeNet-5 with ReLU and max pooling, as ANL uses it: two convolutions with points "conv1" and "conv2", three dense
-/// layers. Images of 28×28 or more.
+/// LeNet-5 with ReLU and max pooling, as ANL uses it: two convolutions with points "conv1" and "conv2", three
+/// dense layers. Images of 28×28 or more.
 public struct LeNet5: Model {
     public var classes: Int
 

@@ -3,9 +3,11 @@ public enum Unit: String, CaseIterable, Hashable, Sendable, Codable {
     case logistic, tanh, relu
 }
 
-/// A multilayer perceptron: dense hidden layers, each a dense layer, a point ("dense1", "dense2", …) and a unit.
+/// A multilayer perceptron: dense hidden layers, each a dense layer, a point ("dense1", "dense2", …) and a
+/// unit.
 ///
-/// The defaults are Nøkland's for MNIST: 2×400 ReLU, logistic outputs with cross-entropy, weights from N(0, 0.01²).
+/// The defaults are Nøkland's for MNIST: 2×400 ReLU, logistic outputs with cross-entropy, weights from N(0,
+/// 0.01²).
 public struct MLP: Model {
     public var classes: Int
     /// Units of each hidden layer.

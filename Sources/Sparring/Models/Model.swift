@@ -11,7 +11,8 @@ public protocol Model: Sendable {
     /// The loss its outputs are made for.
     var loss: Loss { get }
 
-    /// Adds the layers from the images (or normalized images) to the outputs, a flat value with one unit a class.
+    /// Adds the layers from the images (or normalized images) to the outputs, a flat value with one unit a
+    /// class.
     func callAsFunction(_ x: Node) -> Node
 }
 

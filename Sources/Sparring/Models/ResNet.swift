@@ -1,5 +1,5 @@
-/// Residual networks of basic blocks (He et al. 2016) with the CIFAR stem, a 3×3 convolution without pooling. Points
-/// follow every batch normalization: "point1" in the stem, "layer2.0.point1" and so on in the blocks.
+/// Residual networks of basic blocks (He et al. 2016) with the CIFAR stem, a 3×3 convolution without pooling.
+/// Points follow every batch normalization: "point1" in the stem, "layer2.0.point1" and so on in the blocks.
 public struct ResNet: Model {
     /// How a block's input reaches its output where the shapes differ.
     public enum Shortcut: String, CaseIterable, Hashable, Sendable, Codable {

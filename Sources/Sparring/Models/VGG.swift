@@ -1,5 +1,5 @@
-/// VGG (Simonyan & Zisserman 2015) with batch normalization and one dense layer, for images of 32×32 or more: the
-/// networks of ANL. Points "conv1", "conv2", … follow the batch normalizations.
+/// VGG (Simonyan & Zisserman 2015) with batch normalization and one dense layer, for images of 32×32 or more:
+/// the networks of ANL. Points "conv1", "conv2", … follow the batch normalizations.
 public struct VGG: Model {
     /// Widths of the convolutions; a pooling layer follows each group.
     public struct Layout: Hashable, Sendable {

@@ -1,7 +1,8 @@
 import Foundation
 
-// A checkpoint is one model file with the training state: momentum, the step and what the points hold, written by the
-// engine, and in its metadata the method, the recipe and where the schedule stands. One rename makes it current.
+// A checkpoint is one model file with the training state: momentum, the step and what the points hold,
+// written by the engine, and in its metadata the method, the recipe and where the schedule stands. One rename
+// makes it current.
 extension Trainer {
     private struct Checkpoint: Codable {
         var method: Method

@@ -2,8 +2,8 @@ import CSparring
 
 /// How training perturbs: five choices, of which every method of the papers is one combination.
 ///
-/// The perturbation of sample n at a point is η = magnitude · direction, where the direction is sign(g), g / ‖g‖∞ or
-/// N(0, 1), g being the gradient of J at the point, and the magnitude one of ``Size``.
+/// The perturbation of sample n at a point is η = magnitude · direction, where the direction is sign(g), g /
+/// ‖g‖∞ or N(0, 1), g being the gradient of J at the point, and the magnitude one of ``Size``.
 public struct Method: Hashable, Sendable, Codable {
     /// Where the direction comes from.
     public enum Direction: String, CaseIterable, Hashable, Sendable, Codable {
@@ -50,8 +50,8 @@ public struct Method: Hashable, Sendable, Codable {
     public var epsilon: Float
     /// ε of the input points, pixels in [0, 1]; 0 turns them off; may be negative.
     public var inputEpsilon: Float
-    /// Hidden points from the first up to this one, a point's name or "pool3" for the last one before the third
-    /// pooling; nil for all.
+    /// Hidden points from the first up to this one, a point's name or "pool3" for the last one before the
+    /// third pooling; nil for all.
     public var lastPoint: String?
     /// α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0 for the perturbed loss alone.
     public var cleanWeight: Float
@@ -143,7 +143,8 @@ extension Method {
 
     /// A paper's method by name.
     ///
-    /// - Parameter epsilon: of the input for "adversarial-backprop" and "fgs-orig", of the hidden points for the others.
+    /// - Parameter epsilon: of the input for "adversarial-backprop" and "fgs-orig", of the hidden points for
+    ///   the others.
     /// - Throws: when there is no such method or ε is not finite.
     public init(named name: String, epsilon: Float) throws(SparringError) {
         guard Self.names.contains(name) else {
@@ -154,7 +155,8 @@ extension Method {
         self.init(method)
     }
 
-    /// A preset of the engine that is known to exist. An ε that is no number is refused when the method is used.
+    /// A preset of the engine that is known to exist. An ε that is no number is refused when the method is
+    /// used.
     private init(preset name: String, epsilon: Float) {
         var method = spar_method()
         spar_method_preset(name, 1, &method)
@@ -185,7 +187,8 @@ extension Method {
         Method(preset: "layerwise-joint", epsilon: epsilon)
     }
 
-    /// Adversarial noise layers (ANL Algorithm 1, Eq. 5); with a negative ε the opposite noise of its Table 1.
+    /// Adversarial noise layers (ANL Algorithm 1, Eq. 5); with a negative ε the opposite noise of its Table
+    /// 1.
     public static func adversarialNoise(epsilon: Float) -> Method { Method(preset: "anl", epsilon: epsilon) }
 
     /// The Gaussian noise layer of ANL Table 1: N(0, (ε/4)²) at every hidden point.

@@ -1,7 +1,8 @@
 import CSparring
 
-/// Stochastic gradient descent:
-/// d ← g + weightDecay·w; v ← momentum·v + d; w ← w − η·v, or with Nesterov's momentum w ← w − η·(d + momentum·v).
+/// Stochastic gradient descent.
+///
+/// d ← g + weightDecay·w; v ← momentum·v + d; w ← w − η·v, or, with Nesterov's momentum, w ← w − η·(d + momentum·v).
 /// The learning rate η is a ``Schedule``'s.
 public struct Optimizer: Hashable, Sendable, Codable {
     public var momentum: Float

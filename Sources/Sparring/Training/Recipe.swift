@@ -38,16 +38,16 @@ public struct Recipe: Hashable, Sendable, Codable {
 // MARK: - The papers' settings
 
 extension Recipe {
-    /// ANL on CIFAR: 200 epochs, flips and crops, halving on the test loss from 0.1. A perturbing method is on for the
-    /// first 100 epochs; then plain training at 1e-3.
+    /// ANL on CIFAR: 200 epochs, flips and crops, halving on the test loss from 0.1. A perturbing method is
+    /// on for the first 100 epochs; then plain training at 1e-3.
     public static let adversarialNoise = Recipe(
         epochs: 200,
         schedule: Schedule(.halvingOnTestLoss(epochs: 5, minimum: 1e-3), learningRate: 0.1),
         optimizer: Optimizer(weightDecay: 5e-4), augmentation: .flipsAndCrops,
         plainFinish: PlainFinish(afterEpoch: 100, learningRate: 1e-3))
 
-    /// Layerwise on CIFAR-10: 300 epochs, flips, Nesterov's momentum, learning rate 0.1 divided by 5 every 50 epochs.
-    /// The paper gives no weight decay.
+    /// Layerwise on CIFAR-10: 300 epochs, flips, Nesterov's momentum, learning rate 0.1 divided by 5 every 50
+    /// epochs. The paper gives no weight decay.
     public static let layerwise = layerwise(epochsPerStep: 50)
 
     /// Layerwise on CIFAR-100: as ``layerwise`` with a step every 60 epochs.
@@ -59,8 +59,8 @@ extension Recipe {
             optimizer: Optimizer(isNesterov: true), augmentation: Augmentation(flips: true, cropPadding: 0))
     }
 
-    /// Nøkland on MNIST: 150 epochs of batches of 10 at a constant learning rate that depends on the hidden unit, no
-    /// momentum, no decay. ε is 0.08; the model is ``MLP`` as it comes.
+    /// Nøkland on MNIST: 150 epochs of batches of 10 at a constant learning rate that depends on the hidden
+    /// unit, no momentum, no decay. ε is 0.08; the model is ``MLP`` as it comes.
     public static func adversarialBackpropMNIST(_ unit: Unit = .relu) -> Recipe {
         let learningRate: Float =
             switch unit {
@@ -72,13 +72,13 @@ extension Recipe {
             epochs: 150, batchSize: 10, schedule: .constant(learningRate), optimizer: Optimizer(momentum: 0))
     }
 
-    /// Nøkland's dense network on CIFAR-10: at most 300 epochs, halving on the training error from 0.1, max-norm 4.
-    /// ε is 0.03.
+    /// Nøkland's dense network on CIFAR-10: at most 300 epochs, halving on the training error from 0.1,
+    /// max-norm 4. ε is 0.03.
     public static let adversarialBackpropCIFARDense = adversarialBackpropCIFAR(
         learningRate: 0.1, optimizer: Optimizer(momentum: 0, maxNorm: 4))
 
-    /// Nøkland's convolutional network on CIFAR-10: as the dense one, from 0.5, with momentum and weight decay 0.001.
-    /// ε is 0.01.
+    /// Nøkland's convolutional network on CIFAR-10: as the dense one, from 0.5, with momentum and weight
+    /// decay 0.001. ε is 0.01.
     public static let adversarialBackpropCIFARConvolutional = adversarialBackpropCIFAR(
         learningRate: 0.5, optimizer: Optimizer(weightDecay: 1e-3, maxNorm: 4))
 

@@ -44,8 +44,8 @@ public struct RunDescription: Hashable, Sendable, Codable {
     }
 }
 
-/// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `last.safetensors`, `best.safetensors` (by test error)
-/// and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped.
+/// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `last.safetensors`, `best.safetensors` (by
+/// test error) and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped.
 ///
 /// Every file is written beside its place and renamed.
 public struct RunFolder: Hashable, Sendable {
@@ -54,8 +54,8 @@ public struct RunFolder: Hashable, Sendable {
 
     /// Makes the folder of a run that `trainer` is about to begin.
     ///
-    /// - Throws: when the folder already holds a run, when it cannot be written, or when the trainer's network, method
-    ///   and recipe do not go together; nothing is made then.
+    /// - Throws: when the folder already holds a run, when it cannot be written, or when the trainer's
+    ///   network, method and recipe do not go together; nothing is made then.
     public init(
         creating path: String, for trainer: Trainer, description: RunDescription
     ) throws(SparringError) {
@@ -79,8 +79,8 @@ public struct RunFolder: Hashable, Sendable {
         description = try decodeJSON(RunDescription.self, from: try read(file), of: file)
     }
 
-    /// The trainer as it was after the last epoch on record, with its network. Rows of `metrics.csv` after that are
-    /// dropped.
+    /// The trainer as it was after the last epoch on record, with its network. Rows of `metrics.csv` after
+    /// that are dropped.
     ///
     /// - Parameter threads: 0 for all cores. The results do not depend on it.
     public func resume(threads: Int = 0) throws(SparringError) -> Trainer {
@@ -90,8 +90,8 @@ public struct RunFolder: Hashable, Sendable {
         return trainer
     }
 
-    /// Records an epoch just trained. The checkpoint comes last and commits it: a run stopped before that trains the
-    /// epoch again and writes the same files.
+    /// Records an epoch just trained. The checkpoint comes last and commits it: a run stopped before that
+    /// trains the epoch again and writes the same files.
     func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
         let metadata = [
             "model": description.model, "data": description.data, "epoch": "\(epoch.number)",
@@ -139,7 +139,6 @@ extension RunFolder {
                 .format, "\(metricsFile): the first line is not the header of a run's metrics")
         }
         return text.dropFirst(Self.header.count).split(separator: "\n")
-            .prefix { row in row.prefix { $0 != "," }.wholeMatch(of: /\d+/) != nil }
             .filter { row in (Int(row.prefix { $0 != "," }) ?? epoch) < epoch }
             .map { "\($0)\n" }.joined()
     }

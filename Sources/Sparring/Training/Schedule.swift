@@ -1,15 +1,16 @@
-/// The learning rate over the epochs: a rule and where it stands. ``advance(train:test:)`` takes an epoch's result.
+/// The learning rate over the epochs: a rule and where it stands. ``advance(train:test:)`` takes an epoch's
+/// result.
 public struct Schedule: Hashable, Sendable, Codable {
     /// How the learning rate changes.
     public enum Rule: Hashable, Sendable, Codable {
         case constant
         /// Divided by `divisor` after every `epochs` epochs.
         case steps(divisor: Float, epochs: Int)
-        /// Halved when the test loss of the last `epochs` epochs has not beaten the best before them; each learning rate
-        /// lasts at least `epochs` epochs and is at least `minimum` (ANL).
+        /// Halved when the test loss of the last `epochs` epochs has not beaten the best before them; each
+        /// learning rate lasts at least `epochs` epochs and is at least `minimum` (ANL).
         case halvingOnTestLoss(epochs: Int, minimum: Float)
-        /// Halved whenever the training error stops improving; ends after `limit` halvings or when the training error is
-        /// at most `target` percent (Nøkland).
+        /// Halved whenever the training error stops improving; ends after `limit` halvings or when the
+        /// training error is at most `target` percent (Nøkland).
         case halvingOnTrainError(limit: Int, target: Double)
     }
 

@@ -32,12 +32,12 @@ public final class Trainer {
         self.state = state ?? State(schedule: recipe.schedule)
     }
 
-    /// The epochs that remain. Each is trained when the loop asks for it: leaving the loop stops after a whole epoch, and
-    /// another call goes on from there.
+    /// The epochs that remain. Each is trained when the loop asks for it: leaving the loop stops after a
+    /// whole epoch, and another call goes on from there.
     ///
     /// Iteration throws `SparringError` when data and network do not fit or the training diverges, and
-    /// `CancellationError` between two steps when its task is cancelled. The network has then seen a part of an epoch;
-    /// a run folder's checkpoint has the state before it.
+    /// `CancellationError` between two steps when its task is cancelled. The network has then seen a part of
+    /// an epoch; a run folder's checkpoint has the state before it.
     ///
     /// - Parameters:
     ///   - data: its shape and classes are the network's.
