@@ -1,0 +1,138 @@
+import ArgumentParser
+import Foundation
+import Sparring
+
+struct BenchCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Times whole training steps on a batch in memory.",
+        discussion: """
+            effectiveGFLOPS counts one forward and one backward pass, 6 operations a multiply–add of the model, whatever \
+            rounds the method adds; so it compares methods by what a trained image costs.
+            """)
+
+    @OptionGroup(title: "Model")
+    var model: ModelOptions
+
+    @OptionGroup(title: "Method")
+    var method: MethodOptions
+
+    @Option(
+        help: "The shape of the images (default: 1x28x28 for mlp and lenet5, else 3x32x32).",
+        transform: { try shape($0) })
+    var input: ImageShape?
+
+    @Option(help: "The number of classes.")
+    var classes = 10
+
+    @Option(help: "Images a step.")
+    var batchSize = 128
+
+    @Option(help: "Steps to time; the median counts.")
+    var steps = 5
+
+    @Option(help: "Steps before, which do not count.")
+    var warmUp = 2
+
+    @Option(help: "Threads, 0 for all cores.")
+    var threads = 0
+
+    @Option(help: "The seed of weights, images and perturbations.")
+    var seed: UInt64 = 1
+
+    @Flag(help: "Print a JSON object.")
+    var json = false
+
+    mutating func validate() throws {
+        if steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
+        if warmUp < 0 { throw ValidationError("--warm-up is \(warmUp); it must be at least 0.") }
+    }
+
+    func run() throws {
+        let result = try measure()
+        if json {
+            try printJSON(result)
+            return
+        }
+        print(result)
+        warnOfSlowOpenBLAS(try SystemInfo.current())
+    }
+
+    private func measure() throws -> BenchResult {
+        let input = self.input ?? model.name.usualInput
+        let network = try Network(
+            try model.resolved(classes: classes), input: input,
+            normalizedBy: PixelStatistics(
+                mean: Array(repeating: 0.5, count: input.channels),
+                deviation: Array(repeating: 0.25, count: input.channels)),
+            batchSize: batchSize, threads: threads, seed: seed)
+        // How far a step perturbs does not change what it costs.
+        let method = try self.method.resolved(usualEpsilon: 0.01)
+        try network.setMethod(method)
+        let images = (0..<batchSize * input.count).map { Float($0 % 251) / 250 }
+        let labels = (0..<batchSize).map { Int32($0 % classes) }
+
+        let clock = ContinuousClock()
+        var seconds: [Double] = []
+        for step in 0..<warmUp + steps {
+            let duration = try clock.measure {
+                try network.trainStep(images, labels, Optimizer(), learningRate: 0.01)
+            }
+            if step >= warmUp { seconds.append(duration.seconds) }
+        }
+        return try BenchResult(
+            network, model: model.name.rawValue, method: self.method.name, secondsPerStep: median(seconds))
+    }
+}
+
+private struct BenchResult: Encodable, CustomStringConvertible {
+    let model: String
+    let method: String
+    let batchSize: Int
+    let threads: Int
+    let isa: String
+    let openblasCore: String
+    let secondsPerStep: Double
+    let imagesPerSecond: Double
+    let multiplyAdds: Int
+    let effectiveGFLOPS: Double
+    let peakMemoryBytes: Int
+
+    init(_ network: Network, model: String, method: String, secondsPerStep: Double) throws {
+        let (info, system) = (try network.info, try SystemInfo.current())
+        self.model = model
+        self.method = method
+        batchSize = network.batchSize
+        threads = info.threads
+        isa = system.isa
+        openblasCore = system.openblasCore
+        self.secondsPerStep = secondsPerStep
+        imagesPerSecond = Double(batchSize) / secondsPerStep
+        multiplyAdds = info.multiplyAdds
+        effectiveGFLOPS = 6e-9 * Double(multiplyAdds) * imagesPerSecond
+        peakMemoryBytes = peakResidentBytes()
+    }
+
+    var description: String {
+        """
+        \(model), \(method), batches of \(batchSize), \(threads) threads, \(isa), OpenBLAS \(openblasCore)
+        \((1000 * secondsPerStep).rounded(digits: 2)) ms a step, \(imagesPerSecond.rounded(digits: 0)) images/s
+        \((Double(multiplyAdds) / 1e6).rounded(digits: 2)) million multiply–adds an image, \
+        \(effectiveGFLOPS.rounded(digits: 1)) effective GFLOP/s
+        \((Double(peakMemoryBytes) / 1e6).rounded(digits: 0)) MB at most
+        """
+    }
+}
+
+/// The middle value, or the mean of the two.
+private func median(_ values: [Double]) -> Double {
+    let sorted = values.sorted()
+    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
+}
+
+/// The most memory this process has had in use.
+private func peakResidentBytes() -> Int {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss * 1024
+}

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Sparring
+
+struct DataCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "data",
+        abstract: "Lists the data sets: their sizes, or why one cannot be read.")
+
+    @Option(help: "The folder that holds the data sets' files.")
+    var dataDir: String?
+
+    @Flag(help: "Print a JSON object.")
+    var json = false
+
+    func run() throws {
+        var listing = Listing()
+        for name in DatasetName.allCases {
+            do {
+                listing.found.append(Listing.Entry(try name.load(directory: dataDir)))
+            } catch {
+                listing.missing[name.rawValue] = error.message
+            }
+        }
+        if json { try printJSON(listing) } else { print(listing) }
+    }
+}
+
+/// What can be read, and why the rest cannot.
+private struct Listing: Encodable, CustomStringConvertible {
+    struct Entry: Encodable {
+        let name: String
+        let shape: ImageShape
+        let classes: Int
+        let trainCount: Int
+        let testCount: Int
+        let statistics: PixelStatistics
+
+        init(_ data: any Dataset) {
+            name = data.name
+            shape = data.shape
+            classes = data.classes
+            trainCount = data.train.count
+            testCount = data.test.count
+            statistics = data.pixelStatistics
+        }
+    }
+
+    var found: [Entry] = []
+    var missing: [String: String] = [:]
+
+    var description: String {
+        var table = Table("data", "images", "classes", "train", "test", "mean", "deviation")
+        for entry in found {
+            table.add([
+                entry.name, "\(entry.shape)", "\(entry.classes)", "\(entry.trainCount)", "\(entry.testCount)",
+                numbers(entry.statistics.mean), numbers(entry.statistics.deviation),
+            ])
+        }
+        let reasons = missing.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        return ([table.description] + reasons).joined(separator: "\n")
+    }
+
+    private func numbers(_ values: [Float]) -> String {
+        values.map { Double($0).rounded(digits: 3) }.joined(separator: " ")
+    }
+}

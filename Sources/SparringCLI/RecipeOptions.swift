@@ -1,0 +1,114 @@
+import ArgumentParser
+import Sparring
+
+/// How a network is trained: a paper's recipe, and what differs from it.
+struct RecipeOptions: ParsableArguments {
+    enum DecayScope: String, CaseIterable, ExpressibleByArgument {
+        case all, weights
+    }
+
+    enum AugmentationName: String, CaseIterable, ExpressibleByArgument {
+        case none, flips
+        case flipsAndCrops = "flips-and-crops"
+
+        var augmentation: Augmentation {
+            switch self {
+            case .none: .none
+            case .flips: Augmentation(flips: true, cropPadding: 0)
+            case .flipsAndCrops: .flipsAndCrops
+            }
+        }
+    }
+
+    @Option(
+        help: "A paper's setting: \(Recipe.named.keys.sorted().joined(separator: ", ")).",
+        transform: { try checkedRecipe($0) })
+    var recipe: String?
+
+    @Option(help: "Epochs (default: 5).")
+    var epochs: Int?
+
+    @Option(help: "Images a step (default: 128).")
+    var batchSize: Int?
+
+    @Option(help: "The learning rate at the start (default: 0.05).")
+    var lr: Float?
+
+    @Option(
+        help: """
+            The learning rate over the epochs: constant; steps:DIVISOR:EPOCHS; \
+            halving-on-test-loss:EPOCHS:MINIMUM; halving-on-train-error:LIMIT:TARGET (default: constant).
+            """,
+        transform: { try scheduleRule($0) })
+    var schedule: Schedule.Rule?
+
+    @Option(help: "The momentum (default: 0.9).")
+    var momentum: Float?
+
+    @Flag(inversion: .prefixedNo, help: "Nesterov's momentum (default: no).")
+    var nesterov: Bool?
+
+    @Option(help: "The weight decay (default: 0).")
+    var weightDecay: Float?
+
+    @Option(
+        help:
+            "Whether weight decay acts on all parameters, or not on batch normalization and biases (default: all)."
+    )
+    var decayScope: DecayScope?
+
+    @Option(help: "The norm that a unit's incoming weights are scaled back to, 0 for none (default: 0).")
+    var maxNorm: Float?
+
+    @Option(help: "Random changes of the training images (default: none).")
+    var augment: AugmentationName?
+
+    /// The recipe these options describe.
+    ///
+    /// - Parameter usual: what it is based on where no recipe is named.
+    func resolved(usual: Recipe = Recipe(epochs: 5, schedule: .constant(0.05))) throws(SparringError)
+        -> Recipe
+    {
+        var resolved = usual
+        if let recipe { resolved = try Recipe(named: recipe) }
+        if let epochs { resolved.epochs = epochs }
+        if let batchSize { resolved.batchSize = batchSize }
+        if lr != nil || schedule != nil {
+            resolved.schedule = Schedule(
+                schedule ?? resolved.schedule.rule, learningRate: lr ?? resolved.schedule.learningRate)
+        }
+        if let momentum { resolved.optimizer.momentum = momentum }
+        if let nesterov { resolved.optimizer.isNesterov = nesterov }
+        if let weightDecay { resolved.optimizer.weightDecay = weightDecay }
+        if let decayScope { resolved.optimizer.decaysAll = decayScope == .all }
+        if let maxNorm { resolved.optimizer.maxNorm = maxNorm }
+        if let augment { resolved.augmentation = augment.augmentation }
+        return resolved
+    }
+}
+
+/// A recipe's name that is known to exist.
+private func checkedRecipe(_ name: String) throws(SparringError) -> String {
+    _ = try Recipe(named: name)
+    return name
+}
+
+/// A schedule's rule from its words, such as "steps:5:50".
+private func scheduleRule(_ text: String) throws(SparringError) -> Schedule.Rule {
+    let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
+    let (first, second) = (words.count == 3 ? words[1] : "", words.count == 3 ? words[2] : "")
+    if text == "constant" { return .constant }
+    if words[0] == "steps", let divisor = Float(first), let epochs = Int(second), divisor > 0, epochs > 0 {
+        return .steps(divisor: divisor, epochs: epochs)
+    }
+    if words[0] == "halving-on-test-loss", let epochs = Int(first), let minimum = Float(second), epochs > 0 {
+        return .halvingOnTestLoss(epochs: epochs, minimum: minimum)
+    }
+    if words[0] == "halving-on-train-error", let limit = Int(first), let target = Double(second), limit > 0 {
+        return .halvingOnTrainError(limit: limit, target: target)
+    }
+    throw SparringError(
+        .argument,
+        "'\(text)' is no schedule; write constant, steps:5:50, halving-on-test-loss:5:0.001 or "
+            + "halving-on-train-error:8:0.01, with numbers of your own")
+}
