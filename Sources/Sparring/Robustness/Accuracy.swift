@@ -7,6 +7,12 @@ public struct Metrics: Hashable, Sendable, Codable {
     /// Images.
     public let count: Int
 
+    public init(loss: Double, error: Double, count: Int) {
+        self.loss = loss
+        self.error = error
+        self.count = count
+    }
+
     /// Images classified rightly, in percent.
     public var accuracy: Double { 100 - error }
 }

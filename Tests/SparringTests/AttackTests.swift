@@ -1,0 +1,107 @@
+import Sparring
+import Testing
+
+@Suite struct AttackTests {
+    private func trained() throws -> (Network, Quadrants) {
+        let data = try Quadrants()
+        let network = try Network.small(batchSize: 48)
+        let (images, labels) = try data.train.batch(48)
+        for _ in 0..<30 { try network.trainStep(images, labels, Optimizer(), learningRate: 0.05) }
+        return (network, data)
+    }
+
+    @Test func fgsmMovesPixelsAlongTheSignOfTheGradient() throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(8)
+        try network.forward(images)
+        try network.backward(labels, .input)
+        let gradient = try network.inputGradient()
+        var attack = Attack.fgsm(delta: 51)
+        attack.clipsToRange = false
+        let attacked = try network.attacked(images, labels, by: attack)
+        for i in images.indices where abs(gradient[i]) > 1e-7 {
+            #expect(abs(attacked[i] - images[i] - (gradient[i] > 0 ? 0.2 : -0.2)) < 1e-6)
+        }
+        #expect(try network.attacked(images, labels, by: attack.with(delta: 0)) == images)
+        attack.clipsToRange = true
+        let clipped = try network.attacked(images, labels, by: attack)
+        #expect(clipped == attacked.map { min(max($0, 0), 1) })
+    }
+
+    @Test func unitsAreTwoNamesForOneAttack() throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(8)
+        let bytes = try network.attacked(images, labels, by: .fgsm(delta: 51))
+        let ones = try network.attacked(images, labels, by: .fgsm(delta: 0.2, unit: .one))
+        #expect(zip(bytes, ones).allSatisfy { abs($0 - $1) < 1e-6 })
+    }
+
+    @Test func ifgsmStaysInItsBallAndBeatsOneStep() throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(32)
+        let attack = Attack.ifgsm(delta: 16, step: 3, iterations: 20)
+        let attacked = try network.attacked(images, labels, by: attack)
+        let radius: Float = 16.0 / 255
+        #expect(zip(images, attacked).allSatisfy { abs($0 - $1) <= radius + 1e-6 })
+        #expect(attacked.allSatisfy { 0...1 ~= $0 })
+        func loss(_ images: [Float]) throws -> Double {
+            try network.forward(images)
+            return try network.evaluateLoss(labels).loss
+        }
+        let single = try network.attacked(images, labels, by: .ifgsm(delta: 16, step: 3, iterations: 1))
+        #expect(try loss(images) < loss(single))
+        #expect(try loss(single) < loss(attacked))
+    }
+
+    /// Without a number of iterations there are as many as reach δ.
+    @Test func iterationsReachDelta() throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(8)
+        let given = try network.attacked(images, labels, by: .ifgsm(delta: 10, step: 4, iterations: 3))
+        #expect(try network.attacked(images, labels, by: .ifgsm(delta: 10, step: 4)) == given)
+    }
+
+    @Test func accuracyFallsWithDelta() throws {
+        let (network, data) = try trained()
+        let before = try network.allValues()
+        let clean = try evaluate(network, on: data.test)
+        #expect(clean.count == 64 && clean.accuracy > 90)
+        for attack in [Attack.fgsm, .ifgsm] {
+            let curve = try accuracy(of: network, on: data.test, under: attack, deltas: [0, 8, 32, 96])
+            #expect(curve.map(\.delta) == [0, 8, 32, 96])
+            #expect(curve.allSatisfy { $0.attack == attack.kind && $0.count == 64 })
+            #expect(curve[0].accuracy == clean.accuracy)
+            #expect(curve[3].accuracy < clean.accuracy - 20)
+        }
+        let own = try accuracy(of: network, on: data.test, under: .fgsm(delta: 32))
+        #expect(own == (try accuracy(of: network, on: data.test, under: .fgsm, deltas: [32])))
+        #expect(try network.allValues() == before)
+    }
+
+    @Test func impossibleAttacksAreRefused() throws {
+        let network = try Network.small()
+        let (images, labels) = try Quadrants().test.batch(4)
+        let attacks = [
+            Attack.fgsm(delta: -1), .fgsm(delta: .nan), .ifgsm(delta: 8, step: 0), .ifgsm(delta: 8, step: -1),
+            .ifgsm(delta: 8, step: 1, iterations: 0), .ifgsm(delta: .infinity, step: 1),
+        ]
+        for attack in attacks {
+            let error = #expect(throws: SparringError.self) {
+                try network.attacked(images, labels, by: attack)
+            }
+            #expect(error?.kind == .argument)
+        }
+        #expect(throws: SparringError.self) { try network.attacked(images, [0], by: .fgsm) }
+    }
+
+    @Test func emptyAndForeignSetsAreRefused() throws {
+        let network = try Network.small()
+        let data = try Quadrants()
+        #expect(throws: SparringError.self) { try evaluate(network, on: data.test.prefix(0)) }
+        let shape = ImageShape(channels: 1, height: 4, width: 4)
+        let foreign = try ImageSet(
+            shape: shape, classes: 4, labels: [0], pixels: [UInt8](repeating: 0, count: 16))
+        let error = #expect(throws: SparringError.self) { try evaluate(network, on: foreign) }
+        #expect(error?.message.contains("1×4×4") == true)
+    }
+}

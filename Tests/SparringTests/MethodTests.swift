@@ -1,0 +1,128 @@
+import Foundation
+import Sparring
+import Testing
+
+@Suite struct MethodTests {
+    /// The rows of the papers' methods.
+    static let presets: [(String, Method)] = [
+        ("backprop", .backprop), ("adversarial-backprop", .adversarialBackprop(epsilon: 0.08)),
+        ("fgs-orig", .fgsOrig(epsilon: 0.08)), ("fgs-inter", .fgsInter(epsilon: 0.08)),
+        ("layerwise", .layerwise(epsilon: 0.08)), ("layerwise-joint", .layerwiseJoint(epsilon: 0.08)),
+        ("anl", .adversarialNoise(epsilon: 0.08)), ("gaussian", .gaussian(epsilon: 0.08)),
+        ("random", .random(epsilon: 0.08)),
+    ]
+
+    @Test func everyPresetHasItsFunction() throws {
+        #expect(Set(Method.names) == Set(Self.presets.map(\.0)))
+        for (name, method) in Self.presets {
+            var named = try Method(named: name, epsilon: 0.08)
+            if name == "backprop" { (named.epsilon, named.inputEpsilon) = (0, 0) }
+            #expect(named == method, "\(name)")
+        }
+    }
+
+    @Test func presetsAreThePapers() {
+        let backprop = Method.backprop
+        #expect(backprop.direction == .none && !backprop.isPerturbing)
+
+        let nokland = Method.adversarialBackprop(epsilon: 0.08)
+        #expect(nokland.direction == .currentBatch && nokland.shape == .sign && nokland.size == .constant)
+        #expect(nokland.inputEpsilon == 0.08 && nokland.epsilon == 0 && nokland.cleanWeight == 0)
+
+        let original = Method.fgsOrig(epsilon: 0.02)
+        #expect(original.inputEpsilon == 0.02 && original.epsilon == 0 && original.cleanWeight == 0.5)
+
+        let inter = Method.fgsInter(epsilon: 10)
+        #expect(inter.direction == .currentBatch && inter.epsilon == 10 && inter.inputEpsilon == 0)
+        #expect(inter.cleanWeight == 0.5 && inter.size == .range)
+
+        let layerwise = Method.layerwise(epsilon: 10)
+        #expect(layerwise.direction == .previousBatch && layerwise.shape == .sign)
+        #expect(layerwise.size == .range && layerwise.epsilon == 10 && layerwise.cleanWeight == 0)
+        #expect(Method.layerwiseJoint(epsilon: 10).cleanWeight == 0.5)
+
+        let noise = Method.adversarialNoise(epsilon: -0.03)
+        #expect(noise.direction == .currentBatch && noise.shape == .gradient)
+        #expect(noise.size == .randomDeviation && noise.granularity == .sample)
+        #expect(noise.epsilon == -0.03 && noise.inputEpsilon == 0 && noise.cleanWeight == 0)
+
+        let gaussian = Method.gaussian(epsilon: 0.04)
+        #expect(gaussian.direction == .random && gaussian.shape == .gaussian && gaussian.size == .constant)
+        #expect(gaussian.epsilon == 0.01)
+        #expect(Method.random(epsilon: 0.04).epsilon == 0.04)
+    }
+
+    @Test func unknownMethodsAreAnsweredWithTheNearest() {
+        let error = #expect(throws: SparringError.self) { try Method(named: "layerwize", epsilon: 1) }
+        #expect(error?.message.contains("did you mean 'layerwise'") == true)
+    }
+
+    @Test func methodsAreWrittenAndReadExactly() throws {
+        var method = Method.adversarialNoise(epsilon: 0.03)
+        method.lastPoint = "pool3"
+        let json = try JSONEncoder().encode(method)
+        #expect(try JSONDecoder().decode(Method.self, from: json) == method)
+        #expect(String(decoding: json, as: UTF8.self).contains("random-deviation"))
+    }
+
+    @Test func pointsAreChosen() throws {
+        let network = try Network.small()
+        func active(_ method: Method) throws -> [String] {
+            try network.setMethod(method)
+            return try network.points.filter(\.isActive).map(\.name)
+        }
+        #expect(try active(.backprop) == [])
+        #expect(try active(.adversarialNoise(epsilon: 0.03)) == ["conv1", "conv2"])
+        #expect(try active(.adversarialBackprop(epsilon: 0.03)) == ["input"])
+        var method = Method.layerwise(epsilon: 10)
+        method.lastPoint = "pool1"
+        method.inputEpsilon = 0.1
+        #expect(try active(method) == ["input", "conv1"])
+        method.lastPoint = "conv3"
+        let error = #expect(throws: SparringError.self) { try network.setMethod(method) }
+        #expect(error?.message.contains("pool2") == true)
+    }
+
+    @Test func settingsThatCannotBeAreRefused() throws {
+        let network = try Network.small()
+        var methods = [Method.layerwise(epsilon: .nan), .adversarialNoise(epsilon: .infinity)]
+        var method = Method.fgsOrig(epsilon: 0.1)
+        method.cleanWeight = 1.5
+        methods.append(method)
+        method = .random(epsilon: 0.1)
+        method.shape = .sign
+        methods.append(method)
+        for method in methods {
+            let error = #expect(throws: SparringError.self) { try network.setMethod(method) }
+            #expect(error?.kind == .argument)
+        }
+    }
+
+    @Test func everyMethodTrains() throws {
+        let (images, labels) = try Quadrants().train.batch(32)
+        for (name, method) in Self.presets {
+            let network = try Network.small()
+            try network.setMethod(method)
+            let first = try network.trainStep(images, labels, Optimizer(), learningRate: 0.05)
+            var last = first
+            for _ in 0..<15 {
+                last = try network.trainStep(images, labels, Optimizer(), learningRate: 0.05)
+            }
+            #expect(last.loss < first.loss, "\(name)")
+            #expect(last.count == 32)
+            #expect(try network.info.step == 16)
+        }
+    }
+
+    /// Adversarial noise measures s(h) at its points.
+    @Test func deviationsAreMeasured() throws {
+        let network = try Network.small()
+        let (images, labels) = try Quadrants().train.batch(32)
+        try network.setMethod(.adversarialNoise(epsilon: 0.05))
+        try network.trainStep(images, labels, Optimizer(), learningRate: 0.05)
+        // A fresh batch normalization's outputs have deviation 1.
+        for point in try network.points where point.isActive {
+            #expect(abs(point.deviation - 1) < 0.01, "\(point.name)")
+        }
+    }
+}

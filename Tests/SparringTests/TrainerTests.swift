@@ -1,0 +1,205 @@
+import Foundation
+import Sparring
+import Testing
+
+@Suite struct TrainerTests {
+    private static let recipe = Recipe(
+        epochs: 4, batchSize: 32, schedule: .constant(0.05), optimizer: Optimizer(weightDecay: 5e-4),
+        augmentation: Augmentation(flips: false, cropPadding: 1))
+
+    private func train(_ trainer: Trainer, epochs: Int = .max, in folder: RunFolder? = nil) async throws
+        -> [Epoch]
+    {
+        var results: [Epoch] = []
+        for try await epoch in trainer.fit(try Quadrants(train: 180), recordingTo: folder) {
+            results.append(epoch)
+            if results.count == epochs { break }
+        }
+        return results
+    }
+
+    private func folder(_ path: String, for trainer: Trainer) throws -> RunFolder {
+        try RunFolder(
+            creating: path, for: trainer,
+            description: RunDescription(of: trainer, model: "small", data: "quadrants"))
+    }
+
+    @Test(arguments: [Method.backprop, .adversarialNoise(epsilon: 0.05), .layerwise(epsilon: 1)])
+    func learns(method: Method) async throws {
+        let trainer = Trainer(try Network.small(), method: method, recipe: Self.recipe)
+        let epochs = try await train(trainer)
+        #expect(epochs.map(\.number) == [1, 2, 3, 4])
+        #expect(epochs.allSatisfy { $0.train.count == 180 && $0.test.count == 64 })
+        #expect(epochs[3].train.loss < epochs[0].train.loss)
+        #expect(epochs[3].test.error <= 10)
+        #expect(epochs.allSatisfy { $0.learningRate == 0.05 && $0.imagesPerSecond > 0 })
+        #expect(trainer.state.bestTestError == epochs.map(\.test.error).min())
+        let again = try evaluate(trainer.network, on: Quadrants().test)
+        #expect(again == epochs[3].test)
+    }
+
+    @Test func theSameSeedGivesTheSameBits() async throws {
+        let method = Method.adversarialNoise(epsilon: 0.05)
+        var results: [[String: [Float]]] = []
+        for (threads, seed) in [(1, 5), (2, 5), (1, 6)] {
+            let network = try Network.small(dropout: 0.2, threads: threads, seed: UInt64(seed))
+            _ = try await train(Trainer(network, method: method, recipe: Self.recipe), epochs: 2)
+            results.append(try network.allValues())
+        }
+        #expect(results[0] == results[1])
+        #expect(results[0] != results[2])
+    }
+
+    @Test(arguments: [Method.backprop, .adversarialNoise(epsilon: 0.05), .layerwise(epsilon: 1)])
+    func aResumedRunEndsWithTheSameBits(method: Method) async throws {
+        let runs = try TemporaryFolder()
+        var recipe = Self.recipe
+        recipe.schedule = Schedule(.halvingOnTestLoss(epochs: 1, minimum: 1e-3), learningRate: 0.1)
+        recipe.plainFinish = .init(afterEpoch: 3, learningRate: 1e-2)
+
+        let whole = Trainer(try .small(dropout: 0.2), method: method, recipe: recipe)
+        let epochs = try await train(whole, in: folder(runs.file("whole"), for: whole))
+
+        let stopped = Trainer(try .small(dropout: 0.2), method: method, recipe: recipe)
+        let begun = try await train(stopped, epochs: 2, in: folder(runs.file("half"), for: stopped))
+        let resumed = try RunFolder(opening: runs.file("half")).resume(threads: 2)
+        let finished = try await train(resumed, in: RunFolder(opening: runs.file("half")))
+
+        #expect((begun + finished).map(\.test) == epochs.map(\.test))
+        #expect((begun + finished).map(\.learningRate) == epochs.map(\.learningRate))
+        #expect(try resumed.network.allValues() == whole.network.allValues())
+        #expect(resumed.state == whole.state)
+        for name in ["last.safetensors", "best.safetensors", "checkpoint/training.safetensors"] {
+            let files = [runs.file("whole/\(name)"), runs.file("half/\(name)")]
+            let networks = try files.map { try Network(contentsOf: $0, threads: 1).allValues() }
+            #expect(networks[0] == networks[1], "\(name)")
+        }
+    }
+
+    /// A process killed after its metrics and before its checkpoint has a row too many.
+    @Test func rowsAfterTheCheckpointAreDropped() async throws {
+        let runs = try TemporaryFolder()
+        let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+        let folder = try folder(runs.file("run"), for: trainer)
+        _ = try await train(trainer, epochs: 2, in: folder)
+        let two = try String(contentsOfFile: folder.metricsFile, encoding: .utf8)
+        try (two + "3,0.05,9,9,9,9,9,9\n").write(
+            toFile: folder.metricsFile, atomically: true, encoding: .utf8)
+        let resumed = try folder.resume(threads: 1)
+        #expect(try String(contentsOfFile: folder.metricsFile, encoding: .utf8) == two)
+        _ = try await train(resumed, in: folder)
+        let rows = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
+        #expect(rows.dropFirst().map { $0.prefix(2) } == ["1,", "2,", "3,", "4,"])
+    }
+
+    @Test func aRunsFolderHoldsWhatItSays() async throws {
+        let runs = try TemporaryFolder()
+        let trainer = Trainer(try .small(), method: .layerwise(epsilon: 1), recipe: Self.recipe)
+        let folder = try folder(runs.file("a/run"), for: trainer)
+        #expect(try RunFolder(opening: folder.path).resume(threads: 1).state.epoch == 0)
+        let epochs = try await train(trainer, epochs: 2, in: folder)
+        #expect(
+            try runs.contents().filter { $0.value.count > 0 }.keys.sorted() == [
+                "a/run/best.safetensors", "a/run/checkpoint/training.safetensors", "a/run/last.safetensors",
+                "a/run/metrics.csv", "a/run/run.json",
+            ])
+        let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
+        #expect(
+            lines[0]
+                == "epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second"
+        )
+        #expect(lines.count == 3)
+        let row = lines[2].split(separator: ",").map { Double($0) }
+        #expect(row[0] == 2 && row[1] == 0.05)
+        #expect(row[2] == epochs[1].train.loss && row[5] == epochs[1].test.error)
+        let opened = try RunFolder(opening: folder.path)
+        #expect(opened.description == folder.description)
+        #expect(opened.description.recipe == Self.recipe)
+        #expect(opened.description.system == (try SystemInfo.current()))
+        #expect(try Network.metadata("model", of: folder.bestModel) == "small")
+        let last = try Network(contentsOf: folder.lastModel, threads: 1)
+        #expect(try evaluate(last, on: Quadrants().test) == epochs[1].test)
+    }
+
+    @Test func aFolderHoldsOneRun() async throws {
+        let runs = try TemporaryFolder()
+        let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+        let first = try folder(runs.file("run"), for: trainer)
+        _ = try await train(trainer, epochs: 1, in: first)
+        let before = try runs.contents()
+        let error = #expect(throws: SparringError.self) { try folder(runs.file("run"), for: trainer) }
+        #expect(error?.message.contains(runs.file("run")) == true)
+        let impossible = Trainer(try .small(), method: .layerwise(epsilon: .nan), recipe: Self.recipe)
+        #expect(throws: SparringError.self) { try folder(runs.file("other"), for: impossible) }
+        #expect(try runs.contents() == before)
+        #expect(throws: SparringError.self) { try RunFolder(opening: runs.file("none")) }
+    }
+
+    @Test func divergenceIsToldAndChangesNoFile() async throws {
+        let runs = try TemporaryFolder()
+        var recipe = Self.recipe
+        recipe.schedule = .constant(1e30)
+        let trainer = Trainer(try .small(), method: .backprop, recipe: recipe)
+        let folder = try folder(runs.file("run"), for: trainer)
+        let before = try runs.contents()
+        let error = await #expect(throws: SparringError.self) { try await train(trainer, in: folder) }
+        #expect(error?.kind == .nonFinite)
+        #expect(error?.message.contains("epoch 1, step") == true)
+        #expect(try runs.contents() == before)
+    }
+
+    @Test func settingsThatCannotBeAreRefused() async throws {
+        func refuses(_ change: (inout Recipe) -> Void) async throws {
+            var recipe = Self.recipe
+            change(&recipe)
+            let network = try Network.small()
+            let before = try network.allValues()
+            let trainer = Trainer(network, method: .backprop, recipe: recipe)
+            let error = await #expect(throws: SparringError.self) { try await train(trainer) }
+            #expect(error?.kind == .argument)
+            #expect(try network.allValues() == before)
+        }
+        try await refuses { $0.batchSize = 0 }
+        try await refuses { $0.batchSize = 33 }
+        try await refuses { $0.epochs = 0 }
+        try await refuses { $0.schedule = .constant(.nan) }
+        try await refuses { $0.schedule = .constant(-1) }
+        try await refuses { $0.optimizer.momentum = .nan }
+        try await refuses { $0.augmentation.cropPadding = -1 }
+    }
+
+    @Test func dataThatDoNotFitAreRefused() async throws {
+        let network = try Network(
+            SmallNet(classes: 3), input: ImageShape(channels: 1, height: 8, width: 8), batchSize: 32)
+        let trainer = Trainer(network, method: .backprop, recipe: Self.recipe)
+        let error = await #expect(throws: SparringError.self) { try await train(trainer) }
+        #expect(error?.message.contains("3 outputs") == true)
+    }
+
+    @Test func stepsAreReported() async throws {
+        let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+        var steps: [StepProgress] = []
+        trainer.onStep = { steps.append($0) }
+        let epochs = try await train(trainer, epochs: 2)
+        #expect(steps.map(\.step) == [1, 2, 3, 4, 5, 6, 1, 2, 3, 4, 5, 6])
+        #expect(steps.allSatisfy { $0.steps == 6 && $0.epochs == 4 && $0.imagesPerSecond > 0 })
+        #expect(steps[4].metrics.count == 160 && steps[4].secondsLeft > 0)
+        #expect(steps[11].metrics == epochs[1].train && steps[11].secondsLeft == 0)
+    }
+
+    @Test func cancellationStopsBetweenSteps() async throws {
+        let training = Task {
+            let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+            trainer.onStep = { if $0.epoch == 2, $0.step == 2 { withUnsafeCurrentTask { $0?.cancel() } } }
+            do {
+                _ = try await train(trainer)
+            } catch is CancellationError {
+                return (epochs: trainer.state.epoch, steps: try trainer.network.info.step)
+            }
+            return (epochs: -1, steps: 0)
+        }
+        let stopped = try await training.value
+        #expect(stopped.epochs == 1)
+        #expect(stopped.steps == 8)
+    }
+}
