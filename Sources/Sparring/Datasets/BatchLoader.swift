@@ -82,7 +82,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
         }
 
         /// The next batch; `nil` after the last one or when the task is cancelled.
-        public mutating func next() async -> Batch? {
+        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async -> Batch? {
             guard !underWay.isEmpty, !Task.isCancelled else { return nil }
             let first = underWay.removeFirst()
             prepareAhead()

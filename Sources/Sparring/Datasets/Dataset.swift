@@ -42,11 +42,7 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
             self = known
             return
         }
-        let names = DatasetName.allCases.map(\.rawValue)
-        let nearest = names.min { editDistance($0, name) < editDistance($1, name) } ?? ""
-        throw SparringError(
-            .argument,
-            "there is no data set '\(name)'; did you mean '\(nearest)'? (\(names.joined(separator: ", ")))")
+        throw unknownName(name, of: "data set", among: DatasetName.allCases.map(\.rawValue))
     }
 
     /// Reads the data set, or draws it.
@@ -55,18 +51,22 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
     /// - Throws: `.argument` when files are needed and `directory` is `nil`; what the set's own
     ///   initializer throws.
     public func load(directory: String? = nil) throws(SparringError) -> any Dataset {
-        if self == .digits { return try SyntheticDigits() }
+        switch self {
+        case .digits: try SyntheticDigits()
+        case .mnist: try MNIST(directory: needed(directory))
+        case .fashionMNIST: try FashionMNIST(directory: needed(directory))
+        case .cifar10: try CIFAR10(directory: needed(directory))
+        case .cifar100: try CIFAR100(directory: needed(directory))
+        }
+    }
+
+    private func needed(_ directory: String?) throws(SparringError) -> String {
         guard let directory else {
             throw SparringError(
-                .argument, "'\(rawValue)' is read from files, and no folder that holds them was given")
+                .argument,
+                "data set '\(rawValue)' is read from files, and no folder that holds them was given")
         }
-        switch self {
-        case .digits: return try SyntheticDigits()
-        case .mnist: return try MNIST(directory: directory)
-        case .fashionMNIST: return try FashionMNIST(directory: directory)
-        case .cifar10: return try CIFAR10(directory: directory)
-        case .cifar100: return try CIFAR100(directory: directory)
-        }
+        return directory
     }
 }
 

@@ -10,20 +10,25 @@ struct DigitHand {
     /// How many random numbers one digit takes.
     static let choiceCount = gridChoices + 2 * gridSide * gridSide
 
-    private let choices: UnsafeBufferPointer<Float>
+    /// The largest elastic displacement is half of this part of the digit's box.
+    private static let elasticity: Float = 0.25
+    /// Between the darkest and the lightest grain, in pixel values.
+    private static let grainSize: Float = 30
+
+    private let choices: ArraySlice<Float>
     private let strokes: [[Float]]
     // From the digit's box, centred, of size 1 × 1, to pixels.
     private let xx, xy, yx, yy, centreX, centreY: Float
-    private let radius, ink, paper, grainSize: Float
+    private let radius, ink, paper: Float
 
-    /// - Parameter choices: ``choiceCount`` numbers in [0, 1), valid as long as the hand.
-    init(digit: Int, choices: UnsafeBufferPointer<Float>) {
+    /// - Parameter choices: ``choiceCount`` numbers in [0, 1).
+    init(digit: Int, choices: ArraySlice<Float>) {
         func choose(_ index: Int, _ lowest: Float, _ highest: Float) -> Float {
-            lowest + (highest - lowest) * choices[index]
+            lowest + (highest - lowest) * choices[choices.startIndex + index]
         }
         self.choices = choices
         let styles = digitStyles[digit]
-        strokes = styles[min(Int(choices[0] * Float(styles.count)), styles.count - 1)]
+        strokes = styles[min(Int(choose(0, 0, Float(styles.count))), styles.count - 1)]
         let height = choose(1, 14, 22)
         let width = height * choose(2, 0.5, 0.95)
         let slant = choose(3, -0.15, 0.35)
@@ -36,24 +41,24 @@ struct DigitHand {
         yy = (cosine - sine * slant) * height
         centreX = Float(DigitHand.side) / 2 + choose(5, -2.5, 2.5)
         centreY = Float(DigitHand.side) / 2 + choose(6, -2.5, 2.5)
-        radius = choose(7, 0.6, 1.6)
-        ink = choose(8, 110, 255)
+        radius = choose(7, 0.7, 1.6)
+        ink = choose(8, 130, 255)
         paper = choose(9, 0, 30)
-        grainSize = 40
     }
 
     /// Draws the digit.
     ///
     /// - Parameters:
     ///   - pixels: `side` × `side` bytes, written.
-    ///   - grain: A random byte a pixel.
-    func draw(into pixels: UnsafeMutableBufferPointer<UInt8>, grain: UnsafeRawBufferPointer) {
+    ///   - grain: 8 random bits a pixel.
+    func draw(into pixels: UnsafeMutableBufferPointer<UInt8>, grain: ArraySlice<UInt32>) {
         withUnsafeTemporaryAllocation(of: Float.self, capacity: pixels.count) { distances in
             distances.initialize(repeating: .infinity)
             for stroke in strokes { trace(stroke, in: distances) }
             for i in 0..<pixels.count {
                 let coverage = min(max(radius + 0.5 - distances[i].squareRoot(), 0), 1)
-                let noise = grainSize * (Float(grain[i]) / 255 - 0.5)
+                let byte = grain[grain.startIndex + i / 4] >> UInt32(i % 4 * 8) & 255
+                let noise = DigitHand.grainSize * (Float(byte) / 255 - 0.5)
                 let value = paper + (ink - paper) * coverage + noise
                 pixels[i] = UInt8(min(max(value, 0), 255).rounded())
             }
@@ -98,7 +103,8 @@ struct DigitHand {
         let right = gridX - Float(column)
         let lower = gridY - Float(row)
         func displacement(_ axis: Int) -> Float {
-            let corner = DigitHand.gridChoices + 2 * (row * DigitHand.gridSide + column) + axis
+            let corner =
+                choices.startIndex + DigitHand.gridChoices + 2 * (row * DigitHand.gridSide + column) + axis
             let below = corner + 2 * DigitHand.gridSide
             let top = choices[corner] * (1 - right) + choices[corner + 2] * right
             let bottom = choices[below] * (1 - right) + choices[below + 2] * right
@@ -136,7 +142,4 @@ struct DigitHand {
             }
         }
     }
-
-    /// The largest elastic displacement is half of this part of the digit's box.
-    private static let elasticity: Float = 0.25
 }

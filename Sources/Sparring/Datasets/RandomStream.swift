@@ -29,10 +29,4 @@ struct RandomStream {
         try check(withUnsafePointer(to: stream) { spar_random_uniform($0, 0, count, &values) })
         return values
     }
-
-    private func check(_ status: spar_status) throws(SparringError) {
-        guard status == SPAR_OK else {
-            throw SparringError(.argument, String(cString: spar_last_error()))
-        }
-    }
 }

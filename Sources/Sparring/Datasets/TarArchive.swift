@@ -7,20 +7,22 @@ enum TarArchive {
     /// The contents of the regular files of these names, whatever folder of the archive they are in.
     /// Members of other kinds or names, long-name records of GNU and pax tar included, are passed over.
     ///
-    /// - Throws: `.file` when the archive cannot be read; `.format` when it is damaged or cut off or a wanted
-    ///   member is larger than ``InputFile/byteLimit``.
+    /// - Throws: `.file` when the archive cannot be read; `.format` when it is damaged or cut off or the
+    ///   wanted members have more bytes than ``InputFile/byteLimit``.
     static func read(_ path: String, members wanted: [String]) throws(SparringError) -> [String: [UInt8]] {
         let file = try InputFile(path: path)
         var contents: [String: [UInt8]] = [:]
+        var room = InputFile.byteLimit
         while let header = try readHeader(file) {
             var found = 0
             if header.isRegularFile, wanted.contains(header.name) {
-                guard header.size <= InputFile.byteLimit else {
+                guard header.size <= room else {
                     throw SparringError(
                         .format,
-                        "\(path): member \(header.name) has \(header.size) bytes, more than the "
-                            + "\(InputFile.byteLimit) allowed")
+                        "\(path): member \(header.name) of \(header.size) bytes goes over the "
+                            + "\(InputFile.byteLimit) bytes allowed in all")
                 }
+                room -= header.size
                 let bytes = try file.read(upTo: header.size)
                 found = bytes.count
                 contents[header.name] = bytes
