@@ -85,7 +85,7 @@ import Testing
         let values = try network.values(of: weight.name)
         let deviation = (values.reduce(0) { $0 + $1 * $1 } / Float(values.count)).squareRoot()
         #expect(abs(deviation - 0.01) < 1e-4)
-        #expect(try network.values(of: "layers.1.bias").allSatisfy { $0 == 0 })
+        #expect(try network.values(of: "layers.0.bias").allSatisfy { $0 == 0 })
     }
 
     @Test func theInputIsNormalized() throws {
