@@ -26,6 +26,14 @@ import Testing
             try SyntheticDigits(trainCount: 30, testCount: 30, seed: 2).train.pixels != fewer.train.pixels)
     }
 
+    /// The same pixels on every machine: their 64-bit FNV-1a hash.
+    @Test func pixelsNeverChange() {
+        let hash = (digits.train.pixels + digits.test.pixels).reduce(0xcbf2_9ce4_8422_2325 as UInt64) {
+            ($0 ^ UInt64($1)) &* 0x100_0000_01b3
+        }
+        #expect(hash == 721_726_593_146_167_913)
+    }
+
     @Test func imagesShowSomething() {
         var different = Set<[UInt8]>()
         for image in 0..<digits.train.count {
