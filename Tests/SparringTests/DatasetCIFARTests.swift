@@ -77,13 +77,16 @@ import Testing
         try expectArchiveError(Array(archive().dropLast(3000)), .format, "data_batch_1.bin")
         try expectArchiveError(patternBytes(2000), .format, "tar archive")
         try expectArchiveError([], .file, "data_batch_1.bin")
+        let wholeBlocks = tarMember("readme", patternBytes(1024))
+        try expectArchiveError(wholeBlocks.dropLast(512), .format, "512 of the 1024 bytes")
         let hugeMember = tarMember("test_batch.bin", [], claimedSize: 8_589_934_591)
         try expectArchiveError(hugeMember, .format, "8589934591 bytes")
         var wrongHeader = archive()
         wrongHeader[3] ^= 1
         try expectArchiveError(wrongHeader, .format, "tar archive")
 
-        try folder.write(archive(), "b.tar.gz")
+        // So long an end that the check sum is beyond what the reader has buffered.
+        try folder.write(archive() + [UInt8](repeating: 0, count: 4_000_000), "b.tar.gz")
         var damaged = try folder.read("b.tar.gz")
         damaged[damaged.count - 7] ^= 1
         try folder.overwrite("b.tar.gz", damaged)
