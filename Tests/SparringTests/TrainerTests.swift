@@ -117,7 +117,7 @@ import Testing
         #expect(opened.description.recipe == Self.recipe)
         #expect(opened.description.system == (try SystemInfo.current()))
         #expect(try Network.metadata("model", of: folder.bestModel) == "small")
-        let last = try Network(contentsOf: folder.lastModel, threads: 1)
+        let last = try Network(contentsOf: folder.lastModel, batchSize: 32, threads: 1)
         #expect(try evaluate(last, on: Quadrants().test) == epochs[1].test)
     }
 

@@ -8,13 +8,16 @@ extension Trainer {
         var method: Method
         var recipe: Recipe
         var state: State
+        /// Of the network: how images are grouped decides the last bits of a test loss.
+        var batchSize: Int
     }
 
     private static let checkpointKey = "trainer"
 
     /// Saves everything that training needs to go on with the same bits.
     public func saveCheckpoint(to path: String) throws(SparringError) {
-        let checkpoint = Checkpoint(method: method, recipe: recipe, state: state)
+        let checkpoint = Checkpoint(
+            method: method, recipe: recipe, state: state, batchSize: network.batchSize)
         let json = String(decoding: try encodeJSON(checkpoint, for: path), as: UTF8.self)
         try network.save(to: path, trainingState: true, metadata: [Self.checkpointKey: json])
     }
@@ -29,7 +32,7 @@ extension Trainer {
         }
         let checkpoint = try decodeJSON(Checkpoint.self, from: Data(json.utf8), of: path)
         let network = try Network(
-            contentsOf: path, batchSize: checkpoint.recipe.batchSize, threads: threads)
+            contentsOf: path, batchSize: checkpoint.batchSize, threads: threads)
         self.init(
             network, method: checkpoint.method, recipe: checkpoint.recipe, state: checkpoint.state)
     }
