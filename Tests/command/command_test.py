@@ -1,0 +1,218 @@
+"""Tests of the command as a person or a script runs it, on small random images in MNIST's files.
+
+usage: command_test.py [unittest's arguments]; SPARRING_COMMAND names the program (default: .build/debug/sparring)
+"""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import time
+import unittest
+
+COMMAND = os.path.abspath(os.environ.get("SPARRING_COMMAND", ".build/debug/sparring"))
+SIDE = 12
+METRICS = "epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second"
+
+
+def write_images(folder, part, count, label_limit=10):
+    """Noise that is brighter in the row of its label."""
+    generator = random.Random(part)
+    labels = bytes(i % label_limit for i in range(count))
+    pixels = bytearray(generator.randrange(128) for _ in range(count * SIDE * SIDE))
+    for i, label in enumerate(labels):
+        for x in range(SIDE):
+            pixels[(i * SIDE + label) * SIDE + x] += 120
+    images = struct.pack(">4B3I", 0, 0, 8, 3, count, SIDE, SIDE) + bytes(pixels)
+    (folder / f"{part}-images-idx3-ubyte").write_bytes(images)
+    (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, count) + labels)
+
+
+class CommandTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        write_images(self.data, "train", 640)
+        write_images(self.data, "t10k", 100)
+
+    def arguments(self, *arguments):
+        return [COMMAND, *(str(argument) for argument in arguments)]
+
+    def run_command(self, *arguments):
+        return subprocess.run(self.arguments(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=120)
+
+    def succeed(self, *arguments):
+        result = self.run_command(*arguments)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def fail_with(self, parts, *arguments):
+        """Asserts a failure whose one sentence has these parts, and that no file has changed."""
+        before = self.snapshot()
+        result = self.run_command(*arguments)
+        self.assertNotEqual(result.returncode, 0, result.stdout)
+        self.assertGreater(result.returncode, 0, "ended by a signal")
+        error = next(line for line in result.stderr.splitlines() if line.startswith("Error: "))
+        for part in parts:
+            self.assertIn(part, error)
+        self.assertEqual(self.snapshot(), before)
+
+    def snapshot(self):
+        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
+
+    def train_arguments(self, out, *more):
+        return ["train", "--data", "mnist", "--data-dir", self.data, "--model", "mlp", "--widths", "32,32",
+                "--lr", "0.1", "--batch-size", "32", "--out", out, *more]
+
+    def train(self, out, *more):
+        return self.succeed(*self.train_arguments(out, *more))
+
+
+class RunFolderTest(CommandTest):
+    def test_run_folder(self):
+        self.train("run", "--method", "anl", "--epsilon", "0.03", "--epochs", "2")
+        rows = (self.folder / "run/metrics.csv").read_text().splitlines()
+        self.assertEqual(rows[0], METRICS)
+        self.assertEqual([row.split(",")[0] for row in rows[1:]], ["1", "2"])
+        description = json.loads((self.folder / "run/run.json").read_text())
+        self.assertEqual((description["model"], description["seed"]), ("mlp", 1))
+        for name in ["last.safetensors", "best.safetensors"]:
+            self.assertTrue((self.folder / "run" / name).is_file())
+
+    def test_same_bits_on_any_number_of_threads(self):
+        self.train("one", "--epochs", "2", "--threads", "1")
+        self.train("two", "--epochs", "2", "--threads", "2")
+        self.assertEqual(*((self.folder / run / "last.safetensors").read_bytes() for run in ["one", "two"]))
+
+    def test_existing_run_is_kept(self):
+        self.train("run", "--epochs", "1")
+        self.fail_with(["run", "already"], *self.train_arguments("run", "--epochs", "1"))
+
+    def check_resumed(self, stop_signal, code):
+        settings = ["--method", "layerwise", "--epsilon", "10", "--epochs", "40"]
+        self.train("whole", *settings)
+        process = subprocess.Popen(self.arguments(*self.train_arguments("half", *settings)), cwd=self.folder,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        metrics = self.folder / "half/metrics.csv"
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < 10:
+            self.assertIsNone(process.poll(), "ended before it was stopped")
+            time.sleep(0.005)
+        process.send_signal(stop_signal)
+        error = process.communicate(timeout=60)[1]
+        self.assertEqual(process.returncode, code, error)
+        if code > 0:
+            self.assertIn("--resume half", error)
+        self.succeed("train", "--resume", "half")
+        for name in ["last.safetensors", "best.safetensors"]:
+            self.assertEqual(*((self.folder / run / name).read_bytes() for run in ["whole", "half"]))
+        self.assertEqual(len(metrics.read_text().splitlines()), 41)
+
+    def test_interrupted_and_resumed(self):
+        self.check_resumed(signal.SIGINT, 130)
+
+    def test_killed_and_resumed(self):
+        self.check_resumed(signal.SIGKILL, -signal.SIGKILL)
+
+
+class ResultsTest(CommandTest):
+    def test_evaluate(self):
+        self.train("run", "--epochs", "3")
+        model = ["--model-file", "run/best.safetensors", "--data", "mnist", "--data-dir", self.data, "--json"]
+        clean = json.loads(self.succeed("evaluate", *model))
+        self.assertEqual([(row["attack"], row["delta"], row["count"]) for row in clean], [("none", 0, 100)])
+        attacked = json.loads(self.succeed("evaluate", *model, "--attack", "fgsm", "--deltas", "0,8,255"))
+        self.assertEqual([row["delta"] for row in attacked], [0, 8, 255])
+        self.assertEqual(attacked[0]["accuracy"], clean[0]["accuracy"])
+        self.assertLess(attacked[2]["accuracy"], attacked[0]["accuracy"])
+        iterated = json.loads(self.succeed("evaluate", *model, "--attack", "ifgsm", "--deltas", "8", "--step", "2"))
+        self.assertEqual(set(iterated[0]), {"attack", "delta", "accuracy", "count"})
+
+    def test_bench(self):
+        result = json.loads(self.succeed("bench", "--model", "lenet5", "--batch-size", "8", "--method", "layerwise",
+                                         "--steps", "3", "--threads", "2", "--json"))
+        self.assertEqual(set(result), {"secondsPerStep", "imagesPerSecond", "multiplyAdds", "effectiveGFLOPS",
+                                       "peakMemoryBytes", "model", "method", "batchSize", "threads", "isa",
+                                       "openblasCore"})
+        self.assertEqual((result["method"], result["batchSize"], result["threads"]), ("layerwise", 8, 2))
+        self.assertAlmostEqual(result["imagesPerSecond"] * result["secondsPerStep"], 8)
+
+    def test_info(self):
+        info = json.loads(self.succeed("info", "--json"))
+        self.assertIn(info["isa"], ["avx512", "avx2", "generic"])
+        self.assertEqual(self.succeed("--version").strip(), info["version"])
+
+
+class FailureTest(CommandTest):
+    def test_unknown_words(self):
+        self.fail_with(["lenet6", "lenet5"], "train", "--model", "lenet6")
+        self.fail_with(["layerwize", "layerwise"], "train", "--method", "layerwize")
+        self.fail_with(["mnits", "mnist"], "train", "--data", "mnits")
+        self.fail_with(["fgms", "fgsm"], "evaluate", "--model-file", "x", "--attack", "fgms")
+
+    def test_wrong_settings(self):
+        self.fail_with(["anl", "--epsilon"], *self.train_arguments("run", "--method", "anl"))
+        self.fail_with(["nan"], *self.train_arguments("run", "--method", "anl", "--epsilon", "nan"))
+        self.fail_with(["0"], *self.train_arguments("run", "--batch-size", "0"))
+        self.fail_with(["-1"], *self.train_arguments("run", "--epochs=-1"))
+        self.fail_with(["vgg11", "--widths"], *self.train_arguments("run", "--model", "vgg11"))
+
+    def test_data(self):
+        labels, images = self.data / "train-labels-idx1-ubyte", self.data / "train-images-idx3-ubyte"
+        good = labels.read_bytes()
+        labels.write_bytes(good[:-1] + b"\x0a")
+        self.fail_with([labels.name, "639", "10"], *self.train_arguments("run"))
+        labels.write_bytes(good[:100])
+        self.fail_with([labels.name, "640"], *self.train_arguments("run"))
+        labels.write_bytes(b"\x1f" + good[1:])
+        self.fail_with([labels.name], *self.train_arguments("run"))
+        labels.write_bytes(good)
+        images.write_bytes(images.read_bytes() + b"\0")
+        self.fail_with([images.name], *self.train_arguments("run"))
+        images.unlink()
+        self.fail_with([images.name], *self.train_arguments("run"))
+
+    def test_model_files(self):
+        self.train("run", "--epochs", "1")
+        good = (self.folder / "run/last.safetensors").read_bytes()
+        damaged = {
+            "empty": b"",
+            "truncated": good[:-1],
+            "long": good + b"\0",
+            "header-only": good[:8],
+            "huge-header": b"\xff" * 8 + good[8:],
+            "no-json": good[:8] + b"x" * (len(good) - 8),
+        }
+        for name, content in damaged.items():
+            with self.subTest(name):
+                (self.folder / name).write_bytes(content)
+                self.fail_with([name], "evaluate", "--model-file", name, "--data", "mnist", "--data-dir", self.data)
+        self.fail_with(["nowhere"], "evaluate", "--model-file", "nowhere")
+        self.fail_with(["1×28×28"], "evaluate", "--model-file", "run/last.safetensors")
+
+    def test_diverging_loss(self):
+        self.train("run", "--epochs", "1")
+        result = self.run_command(*self.train_arguments("diverged", "--lr", "1e30"))
+        self.assertGreater(result.returncode, 0)
+        self.assertRegex(result.stderr, "Error: epoch 1, step [0-9]+ of 20: ")
+
+    def test_resume(self):
+        self.fail_with(["nowhere"], "train", "--resume", "nowhere")
+        self.train("run", "--epochs", "1")
+        self.fail_with(["--epochs"], "train", "--resume", "run", "--epochs", "2")
+        (self.folder / "run/checkpoint/training.safetensors").write_bytes(b"")
+        self.fail_with(["training.safetensors"], "train", "--resume", "run")
+
+    def test_folder_that_cannot_be_made(self):
+        (self.folder / "file").write_text("")
+        self.fail_with(["file/run"], *self.train_arguments("file/run"))
+
+
+if __name__ == "__main__":
+    unittest.main()
