@@ -27,10 +27,10 @@ public struct BatchLoader: Sendable, AsyncSequence {
     public static let batchesAhead = 2
 
     /// The number of batches of the epoch.
-    public var batchCount: Int { (epoch.order.count + batchSize - 1) / batchSize }
+    public var batchCount: Int { (plan.order.count + batchSize - 1) / batchSize }
 
     private let batchSize: Int
-    private let epoch: Epoch
+    private let plan: EpochPlan
 
     /// Draws the order of an epoch and its augmentation.
     ///
@@ -62,7 +62,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
                     + "at least 0 and below \(side)")
         }
         self.batchSize = batchSize
-        self.epoch = try Epoch(
+        plan = try EpochPlan(
             set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
     }
 
@@ -92,8 +92,8 @@ public struct BatchLoader: Sendable, AsyncSequence {
         private mutating func prepareAhead() {
             while underWay.count < BatchLoader.batchesAhead, started < loader.batchCount {
                 let lower = started * loader.batchSize
-                let upper = Swift.min(lower + loader.batchSize, loader.epoch.order.count)
-                underWay.append(Task.detached { [epoch = loader.epoch] in epoch.batch(lower..<upper) })
+                let upper = Swift.min(lower + loader.batchSize, loader.plan.order.count)
+                underWay.append(Task.detached { [plan = loader.plan] in plan.batch(lower..<upper) })
                 started += 1
             }
         }
@@ -101,7 +101,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
 }
 
 /// The order of an epoch's images and what happens to each.
-private struct Epoch: Sendable {
+private struct EpochPlan: Sendable {
     let set: ImageSet
     let augmentation: Augmentation
     let order: [Int]

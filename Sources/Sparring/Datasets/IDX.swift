@@ -98,7 +98,7 @@ public struct MNIST: Dataset {
     /// Reads the four IDX files, plain or gzipped (`.gz`), under their original names
     /// (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`).
     ///
-    /// - Parameter directory: The folder that has them itself or in `mnist`.
+    /// - Parameter directory: The folder that has them in `mnist` or itself.
     /// - Throws: `.file` when a file is missing or cannot be read; `.format` when one is truncated, too long,
     ///   damaged or of another kind, or has a label that is no class; `.shape` when test images have another
     ///   size.
