@@ -1,0 +1,227 @@
+// Damaged and hostile model files are refused, change nothing and crash nothing.
+#include "support/check.h"
+#include "support/model_files.h"
+#include "support/temporary.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 52, FLIPS = 3000 };
+
+static void hostile_headers_are_refused_and_the_network_stays(void) {
+    static const struct {
+        const char *header, *fragment;
+    } cases[] = {
+        {"", "header"},
+        {"[]", ""},
+        {"{", ""},
+        {"{\"fc.weight\":", ""},
+        {"{\"fc.weight\":{}}", "fc.weight"},
+        {"{}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F64\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "F64"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[-2,-3],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,20]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,0]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[8,32]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[-24,0]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[18446744073709551592,"
+         "18446744073709551616]}}",
+         ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,6],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,1e400],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}", ""},
+        {"{\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
+         "\"extra\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[12,24]}}",
+         ""},
+    };
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "hostile.safetensors");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        spar_network *network = model_create_tiny(), *before = model_create_tiny();
+        raw_file_write(path, cases[i].header, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
+        if (!CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, cases[i].fragment)) {
+            check_that(false, __FILE__, __LINE__, "that was the header %s", cases[i].header);
+        }
+        CHECK(model_equal(network, before));
+        spar_network_destroy(network);
+        spar_network_destroy(before);
+    }
+    char *deep = check_allocate(400001);
+    memset(deep, '[', 400000);
+    raw_file_write(path, deep, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
+    spar_network *network = model_create_tiny();
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path);
+    spar_network_destroy(network);
+    free(deep);
+}
+
+static void missing_extra_and_misshaped_tensors_are_named(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "other.safetensors");
+    spar_network *convolutional = model_create(example_convolutional, SEED),
+                 *network = model_create(example_plain, SEED);
+    spar_network *before = model_create(example_plain, SEED);
+    CHECK_OK(spar_network_save(convolutional, path, false, NULL, 0));
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "conv1.weight");
+    CHECK(model_equal(network, before));
+
+    spar_network *small = model_create_tiny();
+    static const float seven[7] = {1, 2, 3, 4, 5, 6, 7};
+    raw_file_write(path,
+                   "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+                   "\"fc.other\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[24,28]}}",
+                   seven, sizeof seven);
+    CHECK_FAILS(spar_network_load_parameters(small, path), SPAR_ERROR_FORMAT, path, "fc.other");
+    spar_network_destroy(small);
+    spar_network_destroy(convolutional);
+    spar_network_destroy(network);
+    spar_network_destroy(before);
+}
+
+static void values_that_are_not_finite_are_refused(void) {
+    static const float bad[] = {NAN, INFINITY, -INFINITY};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "nan.safetensors");
+    for (int i = 0; i < 3; i++) {
+        spar_network *network = model_create_tiny(), *before = model_create_tiny();
+        float weights[6] = {1, 2, 3, 4, bad[i], 6};
+        raw_file_write(path, MODEL_TINY_HEADER, weights, sizeof weights);
+        CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "fc.weight");
+        CHECK(model_equal(network, before));
+        spar_network_destroy(network);
+        spar_network_destroy(before);
+    }
+}
+
+// `text` with the first `from` replaced, to be freed.
+static char *replaced(const char *text, const char *from, const char *to) {
+    const char *found = strstr(text, from);
+    if (!check_that(found != NULL, __FILE__, __LINE__, "the header has no %s: %.200s", from, text)) found = text;
+    char *result = check_allocate(strlen(text) + strlen(to) + 1);
+    size_t before = (size_t)(found - text);
+    memcpy(result, text, before);
+    strcpy(result + before, to);
+    strcat(result, found + strlen(from));
+    return result;
+}
+
+static void truncated_files_are_refused_at_every_length(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "whole.safetensors");
+    spar_network *network = model_create(example_plain, SEED), *before = model_create(example_plain, SEED);
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    size_t size = 0;
+    unsigned char *bytes = temporary_read(path, &size);
+    temporary_path(path, "cut.safetensors");
+    for (size_t length = 0; length < size; length += length < 16 || length + 16 > size ? 1 : size / 200 + 1) {
+        spar_network *loaded = NULL;
+        CHECK(temporary_write(path, bytes, length));
+        bool refused = CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path);
+        refused &= CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path);
+        check_that(refused && loaded == NULL, __FILE__, __LINE__, "cut to %zu of %zu bytes", length, size);
+    }
+    CHECK(model_equal(network, before));
+    free(bytes);
+    spar_network_destroy(network);
+    spar_network_destroy(before);
+}
+
+static void wrong_header_lengths_and_other_kinds_of_files_are_refused(void) {
+    static const struct {
+        const char *bytes;
+        size_t size;
+    } cases[] = {
+        {"\x89PNG\r\n\x1a\n and so on, not a model at all", 40},
+        {"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10},
+        {"\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10},
+        {"\x00\x00\x00\x00\x01\x00\x00\x00{}", 10},
+        {"\x03\x00\x00\x00\x00\x00\x00\x00{}", 10},
+        {"\x00\x00\x00\x00\x00\x00\x00\x00", 8},
+    };
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "wrong.safetensors");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        spar_network *network = NULL;
+        char value[10];
+        size_t needed;
+        CHECK(temporary_write(path, cases[i].bytes, cases[i].size));
+        CHECK_FAILS(model_load(path, &network), SPAR_ERROR_FORMAT, path);
+        CHECK_FAILS(spar_file_metadata(path, "key", value, sizeof value, &needed), SPAR_ERROR_FORMAT, path);
+        CHECK(network == NULL);
+    }
+}
+
+static void changed_graphs_are_refused(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "graph.safetensors");
+    spar_network *network = model_create(example_plain, SEED);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    raw_file raw = raw_file_read(path);
+    char *renamed = replaced(raw.header, "fc2", "fc9"); // in the graph or in the tensors: either way they differ
+    raw_file_write(path, renamed, raw.data, raw.data_size);
+    spar_network *loaded = NULL;
+    CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path);
+    CHECK(loaded == NULL);
+    free(renamed);
+    raw_file_free(&raw);
+    spar_network_destroy(network);
+}
+
+// Whatever a byte becomes: a status, never a crash; and what loads works.
+static void random_damage_never_crashes(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "model.safetensors");
+    spar_network *network = model_create(example_plain, SEED);
+    spar_method method;
+    spar_sgd sgd = spar_sgd_defaults();
+    oracle *o = example_plain(EXAMPLE_BATCH);
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+    CHECK_OK(spar_method_preset("layerwise", 20, &method));
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    size_t size = 0;
+    unsigned char *bytes = temporary_read(path, &size);
+    raw_file raw = raw_file_read(path);
+    size_t head = 8 + strlen(raw.header);
+    raw_file_free(&raw);
+    temporary_path(path, "damaged.safetensors");
+    uint64_t state = SEED;
+    int refused = 0;
+    for (int i = 0; i < FLIPS; i++) {
+        size_t position[3];
+        unsigned char kept[3];
+        int flips = 1 + i % 3;
+        for (int k = 0; k < flips; k++) { // nine in ten in the header
+            position[k] = (size_t)(example_uniform(&state) * (double)(i % 10 == 9 ? size : head));
+            kept[k] = bytes[position[k]];
+            bytes[position[k]] = (unsigned char)(example_uniform(&state) * 256);
+        }
+        CHECK(temporary_write(path, bytes, size));
+        for (int k = flips - 1; k >= 0; k--) bytes[position[k]] = kept[k];
+        spar_network *loaded = NULL;
+        if (model_load(path, &loaded) != SPAR_OK) {
+            refused++;
+            CHECK(loaded == NULL && spar_last_error()[0] != 0);
+        } else {
+            spar_network_info info;
+            CHECK_OK(spar_network_get_info(loaded, &info));
+            spar_network_destroy(loaded);
+        }
+        spar_network_load_parameters(network, path);
+    }
+    CHECK(refused > FLIPS / 4);
+    free(bytes);
+    example_batch_destroy(&batch);
+    oracle_destroy(o);
+    spar_network_destroy(network);
+}
+
+TEST_MAIN(TEST(hostile_headers_are_refused_and_the_network_stays), TEST(missing_extra_and_misshaped_tensors_are_named),
+          TEST(values_that_are_not_finite_are_refused), TEST(truncated_files_are_refused_at_every_length),
+          TEST(wrong_header_lengths_and_other_kinds_of_files_are_refused), TEST(changed_graphs_are_refused),
+          TEST(random_damage_never_crashes))

@@ -1,0 +1,169 @@
+// Model files: what is saved comes back, weights travel from PyTorch, bad paths are named.
+#include "support/check.h"
+#include "support/model_files.h"
+#include "support/temporary.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 51 };
+
+static void saved_networks_come_back(void) {
+    static const example_network networks[] = {example_dense,     example_convolutional, example_residual,
+                                               example_depthwise, example_plain,         example_dropout};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "model.safetensors");
+    for (int i = 0; i < 6; i++) {
+        spar_network *network = model_create(networks[i], SEED), *loaded = NULL;
+        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+        CHECK_OK(model_load(path, &loaded));
+        CHECK(model_equal(network, loaded));
+        spar_network_info a, b;
+        CHECK_OK(spar_network_get_info(network, &a));
+        CHECK_OK(spar_network_get_info(loaded, &b));
+        CHECK(memcmp(a.input_shape, b.input_shape, sizeof a.input_shape) == 0);
+        CHECK(a.classes == b.classes && a.loss == b.loss && a.seed == b.seed && a.multiply_adds == b.multiply_adds);
+        CHECK_EQUAL(b.batch_size, EXAMPLE_BATCH);
+
+        oracle *o = networks[i](EXAMPLE_BATCH);
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+        float x[EXAMPLE_BATCH * EXAMPLE_CLASSES], y[EXAMPLE_BATCH * EXAMPLE_CLASSES];
+        CHECK_OK(spar_forward(network, batch.images, batch.count, 0));
+        CHECK_OK(spar_forward(loaded, batch.images, batch.count, 0));
+        CHECK_OK(spar_read_output(network, x));
+        CHECK_OK(spar_read_output(loaded, y));
+        CHECK(memcmp(x, y, sizeof x) == 0);
+        example_batch_destroy(&batch);
+        oracle_destroy(o);
+        spar_network_destroy(network);
+        spar_network_destroy(loaded);
+    }
+}
+
+static void metadata_comes_back_and_reserved_keys_are_refused(void) {
+    static const spar_metadata entries[] = {
+        {"dataset", "Fashion-MNIST"}, {"note", "δ = 16, \"quoted\" \\ and\na new line\t"}, {"empty", ""}};
+    char path[TEMPORARY_PATH], value[100];
+    size_t needed = 0;
+    temporary_path(path, "metadata.safetensors");
+    spar_network *network = model_create(example_plain, SEED);
+    CHECK_OK(spar_network_save(network, path, false, entries, 3));
+    for (int i = 0; i < 3; i++) {
+        CHECK_OK(spar_file_metadata(path, entries[i].key, NULL, 0, &needed));
+        CHECK_EQUAL(needed, strlen(entries[i].value) + 1);
+        CHECK_OK(spar_file_metadata(path, entries[i].key, value, sizeof value, &needed));
+        check_that(strcmp(value, entries[i].value) == 0, __FILE__, __LINE__, "%s came back as \"%s\"", entries[i].key,
+                   value);
+    }
+    CHECK_OK(spar_file_metadata(path, "dataset", value, 8, &needed));
+    CHECK(strcmp(value, "Fashion") == 0 && needed == 14);
+    CHECK_OK(spar_file_metadata(path, "absent", value, sizeof value, &needed));
+    CHECK_EQUAL(needed, 0);
+    static const spar_metadata reserved[] = {{"sparring.graph", "mine"}};
+    static const spar_metadata without_key[] = {{NULL, "value"}};
+    CHECK_FAILS(spar_network_save(network, path, false, reserved, 1), SPAR_ERROR_ARGUMENT, "sparring.graph");
+    CHECK_FAILS(spar_network_save(network, path, false, without_key, 1), SPAR_ERROR_ARGUMENT, "NULL");
+    spar_network_destroy(network);
+}
+
+static void weights_travel_from_files_without_our_metadata(void) {
+    static const char *const headers[] = {
+        MODEL_TINY_HEADER,
+        ("{\"__metadata__\":{\"format\":\"pt\"},"
+         "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}"),
+        "{ \"fc.weight\" : { \"shape\" : [ 2 , 3 ] , \"data_offsets\" : [ 0 , 24 ] , \"dtype\" : \"F32\" } }     ",
+    };
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "torch.safetensors");
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        spar_network *network = model_create_tiny(), *loaded = NULL;
+        float weights[6];
+        raw_file_write(path, headers[i], MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
+        CHECK_OK(spar_network_load_parameters(network, path));
+        CHECK_OK(spar_network_read_parameter(network, 0, SPAR_PART_VALUE, weights, 6));
+        CHECK(memcmp(weights, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS) == 0);
+        CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path); // it does not say what the network is
+        CHECK(loaded == NULL);
+        spar_network_destroy(network);
+    }
+}
+
+// Convolution and dense weights have PyTorch's order: output, input, rows, columns; a flatten counts channel,
+// row, column.
+static void weights_keep_their_order_in_the_file(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "order.safetensors");
+    spar_network *network = model_create(example_convolutional, SEED);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    raw_file raw = raw_file_read(path);
+    for (int i = 0; i < spar_network_parameter_count(network); i++) {
+        spar_parameter_info info;
+        CHECK_OK(spar_network_parameter(network, i, &info));
+        float *values = check_allocate(info.count * sizeof *values);
+        CHECK_OK(spar_network_read_parameter(network, i, SPAR_PART_VALUE, values, info.count));
+        char key[80];
+        snprintf(key, sizeof key, "\"%s\"", info.name);
+        const char *entry = strstr(raw.header, key), *offsets = entry ? strstr(entry, "\"data_offsets\"") : NULL;
+        long begin = -1, end = -1;
+        if (offsets != NULL) sscanf(offsets, "\"data_offsets\":[%ld,%ld]", &begin, &end);
+        bool fits = begin >= 0 && end - begin == info.count * 4 && (size_t)end <= raw.data_size;
+        check_that(fits && memcmp(raw.data + begin, values, info.count * sizeof *values) == 0, __FILE__, __LINE__,
+                   "%s is not at its offsets %ld to %ld", info.name, begin, end);
+        free(values);
+    }
+    raw_file_free(&raw);
+    spar_network_destroy(network);
+}
+
+static void missing_files_and_bad_paths_are_named(void) {
+    char path[TEMPORARY_PATH];
+    spar_network *network = model_create_tiny(), *loaded = NULL;
+    size_t needed;
+    temporary_path(path, "absent.safetensors");
+    CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_IO, path);
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_IO, path);
+    CHECK_FAILS(spar_file_metadata(path, "key", NULL, 0, &needed), SPAR_ERROR_IO, path);
+    temporary_path(path, "no/such/folder/model.safetensors");
+    CHECK_FAILS(spar_network_save(network, path, false, NULL, 0), SPAR_ERROR_IO, path);
+    temporary_path(path, "file");
+    CHECK(temporary_write(path, "x", 1));
+    temporary_path(path, "file/model.safetensors"); // below a file there can be no file
+    CHECK_FAILS(spar_network_save(network, path, false, NULL, 0), SPAR_ERROR_IO, path);
+    temporary_path(path, "");
+    CHECK_FAILS(spar_network_save(network, path, false, NULL, 0), SPAR_ERROR_IO, path);
+    spar_status status = model_load(path, &loaded);
+    check_that((status == SPAR_ERROR_IO || status == SPAR_ERROR_FORMAT) && loaded == NULL, __FILE__, __LINE__,
+               "loading a folder returned %d", (int)status);
+    spar_network_destroy(network);
+}
+
+static void saving_leaves_one_whole_file_and_nothing_beside_it(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "once.safetensors");
+    spar_network *first = model_create(example_plain, SEED), *second = model_create(example_plain, SEED + 1),
+                 *loaded = NULL;
+    CHECK_OK(spar_network_save(first, path, false, NULL, 0));
+    int files = temporary_count();
+    CHECK_OK(spar_network_save(second, path, false, NULL, 0));
+    CHECK_EQUAL(temporary_count(), files);
+    CHECK_OK(model_load(path, &loaded));
+    CHECK(model_equal(loaded, second));
+
+    size_t before_size = 0, after_size = 0;
+    unsigned char *before = temporary_read(path, &before_size);
+    static const spar_metadata reserved[] = {{"sparring.version", "9"}};
+    CHECK_FAILS(spar_network_save(first, path, false, reserved, 1), SPAR_ERROR_ARGUMENT, "sparring.version");
+    unsigned char *after = temporary_read(path, &after_size);
+    CHECK(before_size == after_size && memcmp(before, after, after_size) == 0);
+    CHECK_EQUAL(temporary_count(), files);
+    free(before);
+    free(after);
+    spar_network_destroy(first);
+    spar_network_destroy(second);
+    spar_network_destroy(loaded);
+}
+
+TEST_MAIN(TEST(saved_networks_come_back), TEST(metadata_comes_back_and_reserved_keys_are_refused),
+          TEST(weights_travel_from_files_without_our_metadata), TEST(weights_keep_their_order_in_the_file),
+          TEST(missing_files_and_bad_paths_are_named), TEST(saving_leaves_one_whole_file_and_nothing_beside_it))

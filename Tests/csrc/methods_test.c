@@ -1,0 +1,367 @@
+// Three training steps of every method against the papers' algorithms in plain double precision: parameters and
+// running statistics agree to 1e-4.
+#include "support/compare.h"
+#include "support/methods.h"
+#include "support/perturbation.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 2, STEPS = 3 };
+
+static const double TOLERANCE = 1e-4;
+
+typedef struct setting {
+    const char *label;
+    example_network network;
+    method_step step;
+    spar_method method; // as the program takes it
+    spar_sgd sgd;
+    int counts[STEPS]; // images of each step's batch
+    uint64_t seed;
+} setting;
+
+static const spar_sgd PLAIN = {.learning_rate = 0.1f};
+static const spar_sgd MOMENTUM = {.learning_rate = 0.05f, .momentum = 0.9f, .weight_decay = 5e-4f};
+static const spar_sgd NESTEROV = {.learning_rate = 0.1f,
+                                  .momentum = 0.9f,
+                                  .nesterov = true,
+                                  .weight_decay = 0.01f,
+                                  .decay_scope = SPAR_DECAY_WEIGHTS};
+static const spar_sgd MAX_NORM = {.learning_rate = 0.2f, .momentum = 0.5f, .weight_decay = 0.01f, .max_norm = 1.2f};
+
+// The largest relative difference between the parameters of two oracles, tensor by tensor.
+static double distance(oracle *a, oracle *b) {
+    double largest = 0;
+    for (int layer = 0; layer < a->layer_count; layer++) {
+        for (int i = 0; i < a->layers[layer].parameter_count; i++) {
+            const oracle_parameter *x = &a->layers[layer].parameters[i], *y = &b->layers[layer].parameters[i];
+            double difference = 0, scale = 0;
+            for (int k = 0; k < x->count; k++) {
+                difference = fmax(difference, fabs(x->value[k] - y->value[k]));
+                scale = fmax(scale, fabs(y->value[k]));
+            }
+            largest = fmax(largest, difference / scale);
+        }
+    }
+    return largest;
+}
+
+static void check_deviations(const setting *s, const method_program *program, const spar_network *network,
+                             const double *expected) {
+    if (s->method.size != SPAR_SIZE_RANDOM_DEVIATION) return;
+    for (int i = 0, number = 0; i < program->o->layer_count; i++) {
+        if (program->o->layers[i].kind != ORACLE_POINT) continue;
+        spar_point_info info;
+        CHECK_OK(spar_network_point(network, number++, &info));
+        if (info.active) CHECK_NEAR(info.deviation, expected[i], TOLERANCE * expected[i]);
+    }
+}
+
+// Trains the engine by `engine_method` and the program by the setting's, from the same parameters.
+static void check_agreement(const setting *s, const spar_method *engine_method) {
+    oracle *o = s->network(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, THREADS, s->seed);
+    oracle_randomize(o, network, s->seed);
+    spar_method plain = {.direction = SPAR_DIRECTION_NONE};
+    oracle *plain_oracle = s->network(EXAMPLE_BATCH);
+    oracle_copy_parameters(plain_oracle, network);
+    method_program *program = method_program_create(o, s->seed, &s->method, &s->sgd);
+    method_program *baseline = method_program_create(plain_oracle, s->seed, &plain, &s->sgd);
+
+    CHECK_OK(spar_network_set_method(network, engine_method));
+    for (int step = 0; step < STEPS; step++) {
+        example_batch batch = example_batch_create(o, s->counts[step], s->seed + 10 + step);
+        double deviations[ORACLE_MAX_LAYERS] = {0};
+        oracle_clear_perturbations(o);
+        oracle_draw_dropout(o, s->seed, step, batch.count);
+        oracle_forward(o, batch.doubles, batch.count, true, false);
+        for (int i = 0; i < o->layer_count; i++) {
+            if (o->layers[i].kind == ORACLE_POINT) deviations[i] = perturbation_deviation(o, i);
+        }
+        double loss = s->step(program, &batch);
+        method_back_propagation(baseline, &batch);
+        spar_loss_result result = {0};
+        CHECK_OK(spar_train_step(network, &s->sgd, batch.images, batch.labels, batch.count, &result));
+        check_that(fabs(result.loss - loss) <= TOLERANCE * loss && result.count == batch.count, __FILE__, __LINE__,
+                   "%s, step %d: loss %.9g of %d images, expected %.9g of %d", s->label, step, result.loss,
+                   result.count, loss, batch.count);
+        bool two_rounds = s->step == method_adversarial_noise_layer;
+        if (two_rounds) check_deviations(s, program, network, deviations);
+        example_batch_destroy(&batch);
+    }
+    compare_parameters(s->label, o, network, TOLERANCE);
+    if (s->method.direction != SPAR_DIRECTION_NONE) {
+        check_that(distance(o, plain_oracle) > 20 * TOLERANCE, __FILE__, __LINE__,
+                   "%s: perturbations change the result by %.1e only", s->label, distance(o, plain_oracle));
+    }
+    spar_network_info info;
+    CHECK_OK(spar_network_get_info(network, &info));
+    CHECK_EQUAL(info.step, STEPS);
+    method_program_destroy(program);
+    method_program_destroy(baseline);
+    spar_network_destroy(network);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Presets
+
+// A preset as the papers define it, and the algorithm that uses it.
+typedef struct preset {
+    const char *name;
+    float epsilon;
+    spar_method method;
+    method_step step;
+} preset;
+
+static const preset PRESETS[] = {
+    {"backprop", 0, {.direction = SPAR_DIRECTION_NONE}, method_back_propagation},
+    {"adversarial-backprop",
+     0.08f,
+     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .shape = SPAR_SHAPE_SIGN,
+      .size = SPAR_SIZE_CONSTANT,
+      .input_epsilon = 0.08f},
+     method_adversarial_back_propagation},
+    {"fgs-orig",
+     0.08f,
+     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .shape = SPAR_SHAPE_SIGN,
+      .size = SPAR_SIZE_CONSTANT,
+      .input_epsilon = 0.08f,
+      .clean_weight = 0.5f},
+     method_fast_gradient_sign_joint},
+    {"fgs-inter",
+     20,
+     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .shape = SPAR_SHAPE_SIGN,
+      .size = SPAR_SIZE_RANGE,
+      .epsilon = 20,
+      .clean_weight = 0.5f},
+     method_fast_gradient_sign_joint},
+    {"layerwise",
+     20,
+     {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .shape = SPAR_SHAPE_SIGN, .size = SPAR_SIZE_RANGE, .epsilon = 20},
+     method_layerwise},
+    {"layerwise-joint",
+     20,
+     {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+      .shape = SPAR_SHAPE_SIGN,
+      .size = SPAR_SIZE_RANGE,
+      .epsilon = 20,
+      .clean_weight = 0.5f},
+     method_layerwise_joint},
+    {"anl",
+     0.5f,
+     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .shape = SPAR_SHAPE_GRADIENT,
+      .size = SPAR_SIZE_RANDOM_DEVIATION,
+      .granularity = SPAR_GRANULARITY_SAMPLE,
+      .epsilon = 0.5f},
+     method_adversarial_noise_layer},
+    {"gaussian",
+     0.8f,
+     {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .size = SPAR_SIZE_CONSTANT, .epsilon = 0.2f},
+     method_noise},
+    {"random",
+     0.2f,
+     {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .size = SPAR_SIZE_CONSTANT, .epsilon = 0.2f},
+     method_noise},
+};
+enum { PRESET_COUNT = sizeof PRESETS / sizeof PRESETS[0] };
+
+static void check_presets(const char *kind, example_network network, const spar_sgd *sgd, uint64_t seed) {
+    for (int i = 0; i < PRESET_COUNT; i++) {
+        char label[100];
+        snprintf(label, sizeof label, "%s, %s network", PRESETS[i].name, kind);
+        setting s = {label, network, PRESETS[i].step, PRESETS[i].method, *sgd, {5, 5, 5}, seed};
+        spar_method method;
+        CHECK_OK(spar_method_preset(PRESETS[i].name, PRESETS[i].epsilon, &method));
+        check_agreement(&s, &method);
+    }
+}
+
+static void every_preset_has_its_algorithm_here(void) {
+    const char *const *names = spar_method_names();
+    int count = 0;
+    for (; names[count] != NULL; count++) {
+        bool known = false;
+        for (int i = 0; i < PRESET_COUNT; i++) known |= strcmp(names[count], PRESETS[i].name) == 0;
+        check_that(known, __FILE__, __LINE__, "no algorithm for preset %s", names[count]);
+    }
+    CHECK_EQUAL(count, PRESET_COUNT);
+}
+
+static void presets_on_a_convolutional_network_with_momentum_and_decay(void) {
+    check_presets("convolutional", example_convolutional, &MOMENTUM, 3);
+}
+
+static void presets_on_a_residual_network_with_nesterov_and_decay_of_weights(void) {
+    check_presets("residual", example_residual, &NESTEROV, 4);
+}
+
+static void presets_on_a_depthwise_network(void) {
+    check_presets("depthwise", example_depthwise, &PLAIN, 5);
+}
+
+static void presets_on_a_network_with_dropout_and_max_norm(void) {
+    check_presets("dropout", example_dropout, &MAX_NORM, 6);
+}
+
+static void presets_on_a_dense_network(void) {
+    check_presets("dense", example_dense, &MOMENTUM, 7);
+}
+
+static void presets_on_a_network_without_batch_normalization(void) {
+    check_presets("plain", example_plain, &MAX_NORM, 8);
+}
+
+// ---------------------------------------------------------------------------------------------
+// Other points in the space of choices
+
+static void check_setting(const char *label, example_network network, method_step step, spar_method method) {
+    setting s = {label, network, step, method, MOMENTUM, {5, 5, 5}, 9};
+    check_agreement(&s, &method);
+}
+
+static spar_method of_preset(const char *name, float epsilon) {
+    for (int i = 0; i < PRESET_COUNT; i++) {
+        if (strcmp(PRESETS[i].name, name) != 0) continue;
+        spar_method method = PRESETS[i].method;
+        method.epsilon = epsilon;
+        return method;
+    }
+    return (spar_method){.direction = SPAR_DIRECTION_NONE};
+}
+
+static void negative_epsilon_turns_the_perturbation_round(void) {
+    check_setting("opposite ANL", example_convolutional, method_adversarial_noise_layer, of_preset("anl", -0.5f));
+    check_setting("opposite layerwise", example_residual, method_layerwise, of_preset("layerwise", -20));
+    spar_method method = of_preset("adversarial-backprop", 0);
+    method.input_epsilon = -0.08f;
+    check_setting("opposite adversarial", example_plain, method_adversarial_back_propagation, method);
+}
+
+static void a_fixed_epsilon_drops_the_range(void) {
+    spar_method method = of_preset("layerwise", 0.1f);
+    method.size = SPAR_SIZE_CONSTANT;
+    check_setting("fixed ε", example_convolutional, method_layerwise, method);
+    check_setting("fixed ε, dense", example_dense, method_layerwise, method);
+}
+
+static void both_granularities(void) {
+    spar_method method = of_preset("layerwise", 20);
+    method.granularity = SPAR_GRANULARITY_SAMPLE;
+    check_setting("layerwise by sample", example_convolutional, method_layerwise, method);
+    method = of_preset("fgs-inter", 20);
+    method.granularity = SPAR_GRANULARITY_SAMPLE;
+    check_setting("fgs-inter by sample", example_residual, method_fast_gradient_sign_joint, method);
+    method = of_preset("anl", 0.5f);
+    method.granularity = SPAR_GRANULARITY_BATCH;
+    check_setting("ANL by batch", example_convolutional, method_adversarial_noise_layer, method);
+}
+
+static void noise_of_equation_4_has_no_deviation(void) {
+    spar_method method = of_preset("anl", 0.5f);
+    method.size = SPAR_SIZE_RANDOM;
+    check_setting("ANL Eq. 4", example_convolutional, method_adversarial_noise_layer, method);
+    method.granularity = SPAR_GRANULARITY_BATCH;
+    check_setting("ANL Eq. 4 by batch", example_residual, method_adversarial_noise_layer, method);
+}
+
+static void points_after_the_last_one_stay_off(void) {
+    spar_method method = of_preset("layerwise", 20);
+    method.last_point = "point1";
+    check_setting("layerwise up to point1", example_residual, method_layerwise, method);
+    method = of_preset("anl", 0.5f);
+    method.last_point = "point2";
+    check_setting("ANL up to point2", example_convolutional, method_adversarial_noise_layer, method);
+}
+
+static void the_input_has_its_own_epsilon(void) {
+    spar_method method = of_preset("anl", 0.5f);
+    method.input_epsilon = 0.3f;
+    check_setting("ANL, input too", example_convolutional, method_adversarial_noise_layer, method);
+    method.epsilon = 0;
+    check_setting("ANL, input only", example_residual, method_adversarial_noise_layer, method);
+    method = of_preset("layerwise", 20);
+    method.input_epsilon = 5;
+    check_setting("layerwise, input too", example_plain, method_layerwise, method);
+    method = of_preset("random", 0.2f);
+    method.input_epsilon = 0.1f;
+    check_setting("noise, input too", example_depthwise, method_noise, method);
+}
+
+static void the_size_of_anl_with_the_direction_of_the_previous_batch(void) {
+    spar_method method = of_preset("anl", 0.5f);
+    method.direction = SPAR_DIRECTION_PREVIOUS_BATCH;
+    check_setting("previous batch, Eq. 5", example_convolutional, method_layerwise, method);
+    method.size = SPAR_SIZE_RANDOM;
+    method.granularity = SPAR_GRANULARITY_BATCH;
+    check_setting("previous batch, Eq. 4 by batch", example_residual, method_layerwise, method);
+}
+
+static void other_weights_of_the_clean_loss(void) {
+    spar_method method = of_preset("fgs-inter", 20);
+    method.clean_weight = 0.25f;
+    check_setting("fgs-inter, α 0.25", example_convolutional, method_fast_gradient_sign_joint, method);
+    method = of_preset("layerwise-joint", 20);
+    method.clean_weight = 0.75f;
+    check_setting("layerwise-joint, α 0.75", example_residual, method_layerwise_joint, method);
+}
+
+// The rows both batches have are perturbed, the rest are not.
+static void a_previous_batch_of_another_size(void) {
+    static const int counts[][STEPS] = {{5, 3, 5}, {2, 5, 1}, {1, 1, 4}};
+    for (int i = 0; i < 3; i++) {
+        for (int granularity = SPAR_GRANULARITY_BATCH; granularity <= SPAR_GRANULARITY_SAMPLE; granularity++) {
+            spar_method method = of_preset("layerwise", 20);
+            method.granularity = (spar_granularity)granularity;
+            setting s = {"layerwise, batches of other sizes",
+                         example_convolutional,
+                         method_layerwise,
+                         method,
+                         MOMENTUM,
+                         {counts[i][0], counts[i][1], counts[i][2]},
+                         12};
+            check_agreement(&s, &method);
+        }
+    }
+}
+
+// ‖g‖∞ = 0: with a last layer of zeros no gradient reaches the points.
+static void a_gradient_of_zero_perturbs_nothing(void) {
+    for (int granularity = SPAR_GRANULARITY_BATCH; granularity <= SPAR_GRANULARITY_SAMPLE; granularity++) {
+        oracle *o = example_convolutional(EXAMPLE_BATCH);
+        spar_network *network = oracle_engine(o, THREADS, 1);
+        int index = oracle_find(network, "fc.weight");
+        spar_parameter_info info;
+        CHECK_OK(spar_network_parameter(network, index, &info));
+        float *zeros = check_allocate(info.count * sizeof *zeros);
+        CHECK_OK(spar_network_write_parameter(network, index, SPAR_PART_VALUE, zeros, info.count));
+        free(zeros);
+        oracle_copy_parameters(o, network);
+        spar_method method = of_preset("anl", 0.5f);
+        method.granularity = (spar_granularity)granularity;
+        CHECK_OK(spar_network_set_method(network, &method));
+        method_program *program = method_program_create(o, 1, &method, &MOMENTUM);
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, 1);
+        method_adversarial_noise_layer(program, &batch);
+        CHECK_OK(spar_train_step(network, &MOMENTUM, batch.images, batch.labels, batch.count, NULL));
+        compare_parameters("gradient of zero", o, network, TOLERANCE);
+        example_batch_destroy(&batch);
+        method_program_destroy(program);
+        spar_network_destroy(network);
+    }
+}
+
+TEST_MAIN(TEST(every_preset_has_its_algorithm_here), TEST(presets_on_a_convolutional_network_with_momentum_and_decay),
+          TEST(presets_on_a_residual_network_with_nesterov_and_decay_of_weights), TEST(presets_on_a_depthwise_network),
+          TEST(presets_on_a_network_with_dropout_and_max_norm), TEST(presets_on_a_dense_network),
+          TEST(presets_on_a_network_without_batch_normalization), TEST(negative_epsilon_turns_the_perturbation_round),
+          TEST(a_fixed_epsilon_drops_the_range), TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
+          TEST(points_after_the_last_one_stay_off), TEST(the_input_has_its_own_epsilon),
+          TEST(the_size_of_anl_with_the_direction_of_the_previous_batch), TEST(other_weights_of_the_clean_loss),
+          TEST(a_previous_batch_of_another_size), TEST(a_gradient_of_zero_perturbs_nothing))

@@ -1,0 +1,25 @@
+// Comparisons of the engine's network with the oracle's.
+#ifndef COMPARE_H
+#define COMPARE_H
+
+#include "check.h"
+#include "examples.h"
+#include "oracle.h"
+
+// Outputs of the last forward passes agree.
+void compare_outputs(const char *label, const oracle *o, const spar_network *network, double tolerance);
+
+// Parameter gradients of the last backward passes agree, each tensor relative to its largest gradient, which
+// counts as at least 1 % of the largest of all (a bias before batch normalization has none but rounding).
+void compare_gradients(const char *label, oracle *o, const spar_network *network, double tolerance);
+
+// Image gradients of the last backward passes agree.
+void compare_image_gradients(const char *label, const oracle *o, const spar_network *network, double tolerance);
+
+// Parameters and running statistics agree.
+void compare_parameters(const char *label, oracle *o, const spar_network *network, double tolerance);
+
+// The largest |gradient| of any parameter of the oracle.
+double compare_largest_gradient(oracle *o);
+
+#endif

@@ -1,0 +1,213 @@
+#include "methods.h"
+#include "check.h"
+#include "perturbation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+method_program *method_program_create(oracle *o, uint64_t seed, const spar_method *choices, const spar_sgd *sgd) {
+    method_program *p = check_allocate(sizeof *p);
+    p->o = o;
+    p->seed = seed;
+    p->choices = *choices;
+    p->sgd = *sgd;
+    for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1)) {
+        p->stored[i] = check_allocate((size_t)o->batch_size * o->layers[i].size * sizeof(double));
+    }
+    return p;
+}
+
+void method_program_destroy(method_program *p) {
+    for (int i = 0; i < p->o->layer_count; i++) free(p->stored[i]);
+    oracle_destroy(p->o);
+    free(p);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The words of the algorithms
+
+typedef struct active_point {
+    int layer;  // in the network
+    int number; // among all points, from 0
+    double epsilon;
+} active_point;
+
+// The points that the method perturbs, in order. `list` has room for all.
+static int active_points(const method_program *p, active_point *list) {
+    int count = 0, number = 0;
+    bool past_last = false;
+    for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1), number++) {
+        bool input = perturbation_at_input(p->o, i);
+        double epsilon = input ? p->choices.input_epsilon : past_last ? 0 : p->choices.epsilon;
+        if (epsilon != 0) list[count++] = (active_point){i, number, epsilon};
+        past_last |= p->choices.last_point != NULL && strcmp(p->choices.last_point, p->o->layers[i].name) == 0;
+    }
+    return count;
+}
+
+enum statistics { KEEP_STATISTICS, LEARN_STATISTICS };
+
+// J(x + η) by forward propagation in training mode.
+static double propagate_forward(method_program *p, const example_batch *batch, enum statistics statistics) {
+    oracle_forward(p->o, batch->doubles, batch->count, true, statistics == LEARN_STATISTICS);
+    return oracle_loss(p->o, batch->labels);
+}
+
+static void begin_step(method_program *p, const example_batch *batch) {
+    oracle_clear_perturbations(p->o);
+    oracle_draw_dropout(p->o, p->seed, p->step, batch->count);
+}
+
+static void update_parameters(method_program *p) {
+    oracle_update(p->o, &p->sgd);
+    p->step++;
+}
+
+// η at a point from gradients of `count` images.
+static void perturb(method_program *p, const active_point *point, const double *gradient, int count, double deviation) {
+    oracle_layer *layer = &p->o->layers[point->layer];
+    perturbation_from_gradient(&p->choices, point->epsilon, gradient, count, layer->size, deviation, p->seed, p->step,
+                               point->number, layer->perturbation);
+}
+
+// ---------------------------------------------------------------------------------------------
+// The algorithms
+
+double method_back_propagation(method_program *p, const example_batch *batch) {
+    begin_step(p, batch);
+    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+    update_parameters(p);
+    return loss;
+}
+
+double method_adversarial_back_propagation(method_program *p, const example_batch *batch) {
+    begin_step(p, batch);
+    // 1. Propagate the input x forward to the output layer as in standard back-propagation.
+    propagate_forward(p, batch, KEEP_STATISTICS);
+    // 2. Calculate the error and back-propagate the gradient all the way to the input layer.
+    oracle_backward(p->o, batch->labels, 1, false);
+    const double *e = p->o->layers[0].gradient;
+    // 3. Calculate the perturbed input z = x + ε sign(e).
+    int count = batch->count * p->o->layers[0].size;
+    double *z = check_allocate(count * sizeof *z);
+    for (int i = 0; i < count; i++) {
+        z[i] = batch->doubles[i] + p->choices.input_epsilon * perturbation_sign(e[i]);
+    }
+    // 4. Perform forward and backward pass as in standard back-propagation, but use z instead of x as input.
+    example_batch perturbed = *batch;
+    perturbed.doubles = z;
+    double loss = propagate_forward(p, &perturbed, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+    free(z);
+    // 5. Update weights and biases based on gradients from step 4.
+    update_parameters(p);
+    return loss;
+}
+
+double method_fast_gradient_sign_joint(method_program *p, const example_batch *batch) {
+    double alpha = p->choices.clean_weight;
+    active_point points[ORACLE_MAX_LAYERS];
+    begin_step(p, batch);
+    // ∇J(θ, X, Y) where the perturbation goes: ε·sign of it at the input; ε·range·sign at hidden points.
+    propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+    int count = active_points(p, points);
+    for (int i = 0; i < count; i++) perturb(p, &points[i], p->o->layers[points[i].layer].gradient, batch->count, 0);
+    // J̃ = α J(θ, X, Y) + (1 − α) J(θ, X + ε sign(∇J), Y)
+    oracle_backward(p->o, batch->labels, alpha, false);
+    double loss = propagate_forward(p, batch, KEEP_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1 - alpha, true);
+    update_parameters(p);
+    return loss;
+}
+
+// Keeps ∇J at the points and s(h) for the next batch.
+static void store_gradients(method_program *p, const example_batch *batch) {
+    for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1)) {
+        size_t bytes = (size_t)batch->count * p->o->layers[i].size * sizeof(double);
+        memcpy(p->stored[i], p->o->layers[i].gradient, bytes);
+        p->stored_deviation[i] = perturbation_deviation(p->o, i);
+    }
+    p->stored_count = batch->count;
+}
+
+// X_c + ε_c · r_c of Eq. 6, r_c from the previous batch (rows both batches have); nothing before there is one.
+static void perturb_with_stored(method_program *p) {
+    active_point points[ORACLE_MAX_LAYERS];
+    int count = p->stored_count > 0 ? active_points(p, points) : 0;
+    for (int i = 0; i < count; i++) {
+        int layer = points[i].layer;
+        perturb(p, &points[i], p->stored[layer], p->stored_count, p->stored_deviation[layer]);
+    }
+}
+
+double method_layerwise(method_program *p, const example_batch *batch) {
+    begin_step(p, batch);
+    // 4, 8. Forward pass; from the second batch on each gradient accumulation layer acts as X_c + ε·r_c.
+    perturb_with_stored(p);
+    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    // 5, 9. Backward pass; each layer stores r_c = sign(∇_c J(θ, X + R, Y)).
+    oracle_backward(p->o, batch->labels, 1, false);
+    store_gradients(p, batch);
+    update_parameters(p);
+    return loss;
+}
+
+double method_layerwise_joint(method_program *p, const example_batch *batch) {
+    double alpha = p->choices.clean_weight;
+    begin_step(p, batch);
+    // α J(X)
+    propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, alpha, false);
+    // (1 − α) J(X + R), with R as in Algorithm 1, updated from the perturbed pass.
+    perturb_with_stored(p);
+    double loss = propagate_forward(p, batch, KEEP_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1 - alpha, true);
+    // Recorded gradients are those of the mean loss itself; the weight of its term is taken out again.
+    for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1)) {
+        oracle_layer *layer = &p->o->layers[i];
+        for (int k = 0; k < batch->count * layer->size; k++) layer->gradient[k] /= 1 - alpha;
+    }
+    store_gradients(p, batch);
+    update_parameters(p);
+    return loss;
+}
+
+double method_adversarial_noise_layer(method_program *p, const example_batch *batch) {
+    active_point points[ORACLE_MAX_LAYERS];
+    // η ← 0
+    begin_step(p, batch);
+    // Calculate s(h_t) through forward propagation.
+    propagate_forward(p, batch, KEEP_STATISTICS);
+    // g_t ← ∇_{h_t} J(x, y; θ, η)
+    oracle_backward(p->o, batch->labels, 1, false);
+    // For each η_t: pick r with Eq. 2, update η_t with Eq. 5 (or Eq. 4, without s).
+    int count = active_points(p, points);
+    for (int i = 0; i < count; i++) {
+        int layer = points[i].layer;
+        perturb(p, &points[i], p->o->layers[layer].gradient, batch->count, perturbation_deviation(p->o, layer));
+    }
+    // Calculate the loss J(x, y; θ, η) with adversarial noise η.
+    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    // θ ← θ − λ ∇_θ J(x, y; θ, η)
+    oracle_backward(p->o, batch->labels, 1, false);
+    update_parameters(p);
+    return loss;
+}
+
+double method_noise(method_program *p, const example_batch *batch) {
+    active_point points[ORACLE_MAX_LAYERS];
+    begin_step(p, batch);
+    int count = active_points(p, points);
+    for (int i = 0; i < count; i++) {
+        oracle_layer *layer = &p->o->layers[points[i].layer];
+        perturbation_draw_noise(p->o, points[i].layer, p->seed, p->step, points[i].number, batch->count,
+                                layer->perturbation);
+        for (int k = 0; k < batch->count * layer->size; k++) layer->perturbation[k] *= points[i].epsilon;
+    }
+    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+    update_parameters(p);
+    return loss;
+}

@@ -1,0 +1,81 @@
+#include "model_files.h"
+#include "check.h"
+#include "temporary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+spar_network *model_create(example_network example, uint64_t seed) {
+    oracle *o = example(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, 1, seed);
+    oracle_randomize(o, network, seed);
+    oracle_destroy(o);
+    return network;
+}
+
+spar_status model_load(const char *path, spar_network **network) {
+    spar_network_options options = spar_network_defaults();
+    options.batch_size = EXAMPLE_BATCH;
+    options.threads = 1;
+    *network = NULL;
+    return spar_network_load(path, &options, network);
+}
+
+bool model_equal(const spar_network *a, const spar_network *b) {
+    bool equal = spar_network_parameter_count(a) == spar_network_parameter_count(b);
+    for (int i = 0; equal && i < spar_network_parameter_count(a); i++) {
+        spar_parameter_info x, y;
+        CHECK_OK(spar_network_parameter(a, i, &x));
+        CHECK_OK(spar_network_parameter(b, i, &y));
+        equal = strcmp(x.name, y.name) == 0 && x.count == y.count && memcmp(x.shape, y.shape, sizeof x.shape) == 0;
+        if (!equal) break;
+        float *p = check_allocate(x.count * sizeof *p), *q = check_allocate(x.count * sizeof *q);
+        CHECK_OK(spar_network_read_parameter(a, i, SPAR_PART_VALUE, p, x.count));
+        CHECK_OK(spar_network_read_parameter(b, i, SPAR_PART_VALUE, q, x.count));
+        equal = memcmp(p, q, x.count * sizeof *p) == 0;
+        free(p);
+        free(q);
+    }
+    return equal;
+}
+
+raw_file raw_file_read(const char *path) {
+    size_t size = 0;
+    unsigned char *bytes = temporary_read(path, &size);
+    if (!check_that(bytes != NULL && size >= 8, __FILE__, __LINE__, "%s: no model file", path)) exit(99);
+    uint64_t length = 0;
+    for (int i = 7; i >= 0; i--) length = length << 8 | bytes[i];
+    raw_file raw = {.header = check_allocate(length + 1), .data_size = size - 8 - length};
+    raw.data = check_allocate(raw.data_size);
+    memcpy(raw.header, bytes + 8, length);
+    memcpy(raw.data, bytes + 8 + length, raw.data_size);
+    free(bytes);
+    return raw;
+}
+
+void raw_file_write(const char *path, const char *header, const void *data, size_t data_size) {
+    size_t length = strlen(header);
+    unsigned char *bytes = check_allocate(8 + length + data_size);
+    for (int i = 0; i < 8; i++) bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    memcpy(bytes + 8, header, length);
+    if (data_size > 0) memcpy(bytes + 8 + length, data, data_size);
+    CHECK(temporary_write(path, bytes, 8 + length + data_size));
+    free(bytes);
+}
+
+void raw_file_free(raw_file *raw) {
+    free(raw->header);
+    free(raw->data);
+}
+
+spar_network *model_create_tiny(void) {
+    oracle *o = oracle_create(3, 1, 1, 1, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    spar_dense_params params = example_dense_params("fc", 2);
+    params.bias = false;
+    oracle_dense(o, 0, params);
+    spar_network *network = oracle_engine(o, 1, 1);
+    oracle_destroy(o);
+    return network;
+}
+
+const float MODEL_TINY_WEIGHTS[6] = {1, 2, 3, 4, 5, 6};

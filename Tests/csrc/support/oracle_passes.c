@@ -1,0 +1,143 @@
+// Whole passes of the oracle's network: forward, losses, backward, update.
+#include "check.h"
+#include "oracle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int padded_channels(const oracle *o, const oracle_layer *layer) {
+    // Images keep their channels; inside the network channels are padded to a multiple of 16.
+    for (; layer->kind != ORACLE_INPUT; layer = &o->layers[layer->inputs[0]]) {
+        bool keeps_layout =
+            layer->kind == ORACLE_NORMALIZE || layer->kind == ORACLE_POINT || layer->kind == ORACLE_DROPOUT;
+        if (!keeps_layout) return (layer->shape[0] + 15) / 16 * 16;
+    }
+    return layer->shape[0];
+}
+
+void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count) {
+    uint32_t number = 0;
+    for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
+        if (layer->kind != ORACLE_DROPOUT) continue;
+        const int *shape = layer->shape;
+        spar_random_stream stream = {.seed = seed, .purpose = 2, .layer = number++, .step = step};
+        int channels = padded_channels(o, layer), rows = count * shape[1] * shape[2];
+        float *uniform = check_allocate((size_t)rows * channels * sizeof *uniform);
+        CHECK_OK(spar_random_uniform(&stream, 0, (size_t)rows * channels, uniform));
+        for (int n = 0; n < count; n++) {
+            for (int i = 0; i < layer->size; i++) {
+                int c = i / (shape[1] * shape[2]), pixel = i % (shape[1] * shape[2]);
+                float draw = uniform[(size_t)(n * shape[1] * shape[2] + pixel) * channels + c];
+                layer->mask[n * layer->size + i] = draw >= (float)layer->rate ? 1 / (1 - layer->rate) : 0;
+            }
+        }
+        free(uniform);
+    }
+}
+
+void oracle_clear_perturbations(oracle *o) {
+    for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
+        if (layer->kind != ORACLE_POINT) continue;
+        memset(layer->perturbation, 0, (size_t)o->batch_size * layer->size * sizeof(double));
+    }
+}
+
+void oracle_forward(oracle *o, const double *images, int count, bool train, bool learn_statistics) {
+    o->count = count;
+    o->train = train;
+    memcpy(o->layers[0].value, images, (size_t)count * o->layers[0].size * sizeof *images);
+    for (int i = 1; i < o->layer_count; i++) oracle_layer_forward(o, &o->layers[i], learn_statistics);
+}
+
+const double *oracle_output(const oracle *o) {
+    return o->layers[o->layer_count - 1].value;
+}
+
+// log Σ exp(z)
+static double log_sum_exp(const double *z, int classes) {
+    double largest = z[0], sum = 0;
+    for (int k = 1; k < classes; k++) largest = fmax(largest, z[k]);
+    for (int k = 0; k < classes; k++) sum += exp(z[k] - largest);
+    return largest + log(sum);
+}
+
+// log(1 + exp(z))
+static double softplus(double z) {
+    return fmax(z, 0) + log1p(exp(-fabs(z)));
+}
+
+double oracle_loss(const oracle *o, const int32_t *labels) {
+    int classes = o->layers[o->layer_count - 1].size;
+    double sum = 0;
+    for (int n = 0; n < o->count; n++) {
+        const double *z = oracle_output(o) + n * classes;
+        if (o->loss == SPAR_LOSS_SOFTMAX_CROSS_ENTROPY) {
+            sum += log_sum_exp(z, classes) - z[labels[n]];
+            continue;
+        }
+        for (int k = 0; k < classes; k++) {
+            double target = k == labels[n] ? 1 : 0;
+            sum += o->loss == SPAR_LOSS_LOGISTIC_CROSS_ENTROPY ? softplus(z[k]) - target * z[k]
+                                                               : (z[k] - target) * (z[k] - target) / 2;
+        }
+    }
+    return sum / o->count;
+}
+
+static double loss_slope(const oracle *o, const double *z, int classes, int k, int label) {
+    double target = k == label ? 1 : 0;
+    switch (o->loss) {
+    case SPAR_LOSS_SOFTMAX_CROSS_ENTROPY:
+        return exp(z[k] - log_sum_exp(z, classes)) - target;
+    case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
+        return 1 / (1 + exp(-z[k])) - target;
+    case SPAR_LOSS_SQUARED_ERROR:
+        return z[k] - target;
+    }
+    return NAN;
+}
+
+void oracle_backward(oracle *o, const int32_t *labels, double scale, bool accumulate) {
+    for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
+        memset(layer->gradient, 0, (size_t)o->batch_size * layer->size * sizeof(double));
+    }
+    if (!accumulate) {
+        ORACLE_FOR_EACH_PARAMETER(o, parameter) {
+            memset(parameter->gradient, 0, parameter->count * sizeof(double));
+        }
+    }
+    oracle_layer *output = &o->layers[o->layer_count - 1];
+    for (int n = 0; n < o->count; n++) {
+        for (int k = 0; k < output->size; k++) {
+            double slope = loss_slope(o, output->value + n * output->size, output->size, k, labels[n]);
+            output->gradient[n * output->size + k] = scale * slope / o->count;
+        }
+    }
+    for (int i = o->layer_count - 1; i > 0; i--) oracle_layer_backward(o, &o->layers[i]);
+}
+
+static void limit_norm(oracle_parameter *weight, double max_norm) {
+    int row = weight->count / weight->units;
+    for (int u = 0; u < weight->units; u++) {
+        double square = 0;
+        for (int i = u * row; i < (u + 1) * row; i++) square += weight->value[i] * weight->value[i];
+        double scale = sqrt(square) > max_norm ? max_norm / sqrt(square) : 1;
+        for (int i = u * row; i < (u + 1) * row; i++) weight->value[i] *= scale;
+    }
+}
+
+void oracle_update(oracle *o, const spar_sgd *sgd) {
+    ORACLE_FOR_EACH_PARAMETER(o, parameter) {
+        if (!parameter->trainable) continue;
+        bool weight = parameter->units > 0;
+        double decay = weight || sgd->decay_scope == SPAR_DECAY_ALL ? sgd->weight_decay : 0;
+        for (int i = 0; i < parameter->count; i++) {
+            double d = parameter->gradient[i] + decay * parameter->value[i];
+            parameter->velocity[i] = sgd->momentum * parameter->velocity[i] + d;
+            double step = sgd->nesterov ? d + sgd->momentum * parameter->velocity[i] : parameter->velocity[i];
+            parameter->value[i] -= sgd->learning_rate * step;
+        }
+        if (weight && sgd->max_norm > 0) limit_norm(parameter, sgd->max_norm);
+    }
+}
