@@ -174,9 +174,41 @@ static void dense_layers_after_maps_of_every_shape(void) {
     }
 }
 
+// After a flatten, values are counted channel, row, column, whatever comes next.
+static int add_flat_batch_norm(oracle *o, int x, const void *unused) {
+    (void)unused;
+    return oracle_batch_norm(o, oracle_unary(o, x, ORACLE_FLATTEN), "bn");
+}
+
+static int add_flat_sum(oracle *o, int x, const void *unused) {
+    (void)unused;
+    x = oracle_unary(o, x, ORACLE_FLATTEN);
+    int dense = oracle_dense(o, x, example_dense_params("dense", o->layers[x].size));
+    return oracle_add(o, x, dense);
+}
+
+static void layers_after_a_flatten_count_in_its_order(void) {
+    static const int shapes[][3] = {{3, 7, 5}, {16, 2, 3}, {17, 1, 1}};
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        check_operation("batch normalization after a flatten", shapes[s], add_flat_batch_norm, NULL, true);
+        check_operation("addition after a flatten", shapes[s], add_flat_sum, NULL, true);
+    }
+    for (int count = 1; count <= EXAMPLE_BATCH; count += EXAMPLE_BATCH - 1) {
+        oracle *o = oracle_create(3, 5, 4, EXAMPLE_BATCH, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+        int x = oracle_conv2d(o, 0, example_conv2d("conv", 2, 3, 2, true));
+        oracle_unary(o, x, ORACLE_FLATTEN);
+        differences_check_network("a flatten as output", o, count, true, 12);
+        oracle_destroy(o);
+    }
+}
+
 static int add_dropout(oracle *o, int x, const void *rate) {
     x = oracle_dropout(o, x, *(const float *)rate);
     return oracle_dropout(o, oracle_unary(o, x, ORACLE_TANH), 0.25f);
+}
+
+static int add_flat_dropout(oracle *o, int x, const void *rate) {
+    return oracle_dropout(o, oracle_unary(o, x, ORACLE_FLATTEN), *(const float *)rate);
 }
 
 static void dropout_follows_the_documented_stream(void) {
@@ -185,10 +217,11 @@ static void dropout_follows_the_documented_stream(void) {
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         check_operation("dropout", shapes[s], add_dropout, &rate, true);
         check_operation("dropout", shapes[s], add_dropout, &rate, false);
+        check_operation("dropout after a flatten", shapes[s], add_flat_dropout, &rate, true);
     }
 }
 
 TEST_MAIN(TEST(convolutions_of_every_geometry), TEST(pooling_of_every_geometry),
           TEST(activations_flatten_and_global_pooling), TEST(batch_normalization_in_both_modes),
           TEST(additions_and_channel_shortcuts), TEST(dense_layers_after_maps_of_every_shape),
-          TEST(dropout_follows_the_documented_stream))
+          TEST(layers_after_a_flatten_count_in_its_order), TEST(dropout_follows_the_documented_stream))

@@ -44,7 +44,7 @@ static void values_of_known_outputs(void) {
 
 static void gradients_agree_with_central_differences(void) {
     for (int i = 0; i < 3; i++) {
-        for (int classes = 1; classes <= 18; classes += 17) {
+        for (int classes = 2; classes <= 18; classes += 16) {
             for (int count = 1; count <= EXAMPLE_BATCH; count += EXAMPLE_BATCH - 1) {
                 oracle *o = oracle_create(3, 2, 2, EXAMPLE_BATCH, LOSSES[i]);
                 int x = oracle_unary(o, 0, ORACLE_FLATTEN);

@@ -60,8 +60,9 @@ static void check_deviations(const setting *s, const method_program *program, co
     }
 }
 
-// Trains the engine by `engine_method` and the program by the setting's, from the same parameters.
-static void check_agreement(const setting *s, const spar_method *engine_method) {
+// Trains the engine by `engine_method` and the program by the setting's, from the same parameters. `moves`: the
+// perturbations are so large that the result could not be mistaken for that of plain back-propagation.
+static void check_agreement(const setting *s, const spar_method *engine_method, bool moves) {
     oracle *o = s->network(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, THREADS, s->seed);
     oracle_randomize(o, network, s->seed);
@@ -93,7 +94,7 @@ static void check_agreement(const setting *s, const spar_method *engine_method) 
         example_batch_destroy(&batch);
     }
     compare_parameters(s->label, o, network, TOLERANCE);
-    if (s->method.direction != SPAR_DIRECTION_NONE) {
+    if (moves && s->method.direction != SPAR_DIRECTION_NONE) {
         check_that(distance(o, plain_oracle) > 20 * TOLERANCE, __FILE__, __LINE__,
                    "%s: perturbations change the result by %.1e only", s->label, distance(o, plain_oracle));
     }
@@ -179,7 +180,7 @@ static void check_presets(const char *kind, example_network network, const spar_
         setting s = {label, network, PRESETS[i].step, PRESETS[i].method, *sgd, {5, 5, 5}, seed};
         spar_method method;
         CHECK_OK(spar_method_preset(PRESETS[i].name, PRESETS[i].epsilon, &method));
-        check_agreement(&s, &method);
+        check_agreement(&s, &method, true);
     }
 }
 
@@ -223,7 +224,7 @@ static void presets_on_a_network_without_batch_normalization(void) {
 
 static void check_setting(const char *label, example_network network, method_step step, spar_method method) {
     setting s = {label, network, step, method, MOMENTUM, {5, 5, 5}, 9};
-    check_agreement(&s, &method);
+    check_agreement(&s, &method, true);
 }
 
 static spar_method of_preset(const char *name, float epsilon) {
@@ -312,6 +313,18 @@ static void other_weights_of_the_clean_loss(void) {
     check_setting("layerwise-joint, α 0.75", example_residual, method_layerwise_joint, method);
 }
 
+// α = 1: the perturbed round is run, but its loss has no weight.
+static void a_clean_weight_of_one_is_back_propagation(void) {
+    static const char *const names[] = {"fgs-inter", "layerwise-joint"};
+    static const method_step steps[] = {method_fast_gradient_sign_joint, method_layerwise_joint};
+    for (int i = 0; i < 2; i++) {
+        spar_method method = of_preset(names[i], 20);
+        method.clean_weight = 1;
+        setting s = {names[i], example_convolutional, steps[i], method, MOMENTUM, {5, 5, 5}, 9};
+        check_agreement(&s, &method, false);
+    }
+}
+
 // The rows both batches have are perturbed, the rest are not.
 static void a_previous_batch_of_another_size(void) {
     static const int counts[][STEPS] = {{5, 3, 5}, {2, 5, 1}, {1, 1, 4}};
@@ -326,7 +339,7 @@ static void a_previous_batch_of_another_size(void) {
                          MOMENTUM,
                          {counts[i][0], counts[i][1], counts[i][2]},
                          12};
-            check_agreement(&s, &method);
+            check_agreement(&s, &method, true);
         }
     }
 }
@@ -364,4 +377,5 @@ TEST_MAIN(TEST(every_preset_has_its_algorithm_here), TEST(presets_on_a_convoluti
           TEST(a_fixed_epsilon_drops_the_range), TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
           TEST(points_after_the_last_one_stay_off), TEST(the_input_has_its_own_epsilon),
           TEST(the_size_of_anl_with_the_direction_of_the_previous_batch), TEST(other_weights_of_the_clean_loss),
-          TEST(a_previous_batch_of_another_size), TEST(a_gradient_of_zero_perturbs_nothing))
+          TEST(a_clean_weight_of_one_is_back_propagation), TEST(a_previous_batch_of_another_size),
+          TEST(a_gradient_of_zero_perturbs_nothing))

@@ -157,19 +157,16 @@ double method_layerwise(method_program *p, const example_batch *batch) {
 double method_layerwise_joint(method_program *p, const example_batch *batch) {
     double alpha = p->choices.clean_weight;
     begin_step(p, batch);
-    // α J(X)
-    propagate_forward(p, batch, LEARN_STATISTICS);
-    oracle_backward(p->o, batch->labels, alpha, false);
-    // (1 − α) J(X + R), with R as in Algorithm 1, updated from the perturbed pass.
+    // J(X + R), with R as in Algorithm 1; its own gradient, without a weight, is stored.
     perturb_with_stored(p);
     double loss = propagate_forward(p, batch, KEEP_STATISTICS);
-    oracle_backward(p->o, batch->labels, 1 - alpha, true);
-    // Recorded gradients are those of the mean loss itself; the weight of its term is taken out again.
-    for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1)) {
-        oracle_layer *layer = &p->o->layers[i];
-        for (int k = 0; k < batch->count * layer->size; k++) layer->gradient[k] /= 1 - alpha;
-    }
+    oracle_backward(p->o, batch->labels, 1, false);
     store_gradients(p, batch);
+    // α J(X) + (1 − α) J(X + R)
+    oracle_backward(p->o, batch->labels, 1 - alpha, false);
+    oracle_clear_perturbations(p->o);
+    propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, alpha, true);
     update_parameters(p);
     return loss;
 }
