@@ -99,8 +99,8 @@ public final class Trainer {
     nonisolated(nonsending) private func nextEpoch(
         train: ImageSet, test: ImageSet
     ) async throws -> Epoch? {
-        guard state.epoch < recipe.epochs, !state.schedule.isFinished else { return nil }
         try check()
+        guard state.epoch < recipe.epochs, !state.schedule.isFinished else { return nil }
         try checkFit(network, train)
         try checkFit(network, test)
         let learningRate = phase.learningRate
