@@ -1,0 +1,284 @@
+#include "graph/graph.h"
+
+#include <stdio.h>
+#include <string.h>
+
+spar_conv2d_params spar_conv2d_defaults(void) {
+    return (spar_conv2d_params){.kernel_height = 3,
+                                .kernel_width = 3,
+                                .stride_height = 1,
+                                .stride_width = 1,
+                                .padding_height = 1,
+                                .padding_width = 1,
+                                .groups = 1};
+}
+
+spar_dense_params spar_dense_defaults(void) {
+    return (spar_dense_params){.bias = true};
+}
+
+spar_batch_norm_params spar_batch_norm_defaults(void) {
+    return (spar_batch_norm_params){.momentum = 0.1f, .epsilon = 1e-5f};
+}
+
+spar_pool_params spar_pool_defaults(void) {
+    return (spar_pool_params){.kernel_height = 2, .kernel_width = 2, .stride_height = 2, .stride_width = 2};
+}
+
+spar_status spar_graph_create(spar_graph **graph) {
+    SPAR_REQUIRE_POINTER(graph);
+    *graph = spar_allocate(sizeof **graph);
+    return *graph == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+static void release_node(spar_node *node) {
+    if (node->layer == &spar_layer_normalize) {
+        spar_release(node->settings.normalize.mean);
+        spar_release(node->settings.normalize.deviation);
+    }
+    spar_release(node->name);
+}
+
+void spar_graph_destroy(spar_graph *graph) {
+    if (graph == NULL) return;
+    for (int i = 0; i < graph->count; i++) release_node(&graph->nodes[i]);
+    spar_release(graph->nodes);
+    spar_release(graph->failure);
+    spar_release(graph);
+}
+
+// Remembers the first failure, so that a whole network can be described before the one check.
+static spar_value remember_failure(spar_graph *graph, spar_status status) {
+    if (graph->failure == NULL) {
+        graph->failure = spar_copy_string(spar_last_error());
+        graph->failure_status = status;
+    }
+    return SPAR_NO_VALUE;
+}
+
+static spar_status grow(spar_graph *graph) {
+    if (graph->count < graph->capacity) return SPAR_OK;
+    int capacity = graph->capacity == 0 ? 32 : 2 * graph->capacity;
+    spar_node *nodes = spar_allocate((size_t)capacity * sizeof *nodes);
+    if (nodes == NULL) return SPAR_ERROR_MEMORY;
+    if (graph->count > 0) memcpy(nodes, graph->nodes, (size_t)graph->count * sizeof *nodes);
+    spar_release(graph->nodes);
+    graph->nodes = nodes;
+    graph->capacity = capacity;
+    return SPAR_OK;
+}
+
+static spar_status choose_name(const spar_graph *graph, const spar_node *wanted, spar_node *node) {
+    char made[96];
+    const char *name = wanted->name;
+    if (name == NULL) {
+        int number = 1;
+        for (int i = 0; i < graph->count; i++) number += graph->nodes[i].layer == node->layer;
+        snprintf(made, sizeof made, "%s%d", node->layer->kind, number);
+        name = made;
+    }
+    if (name[0] == 0 || strlen(name) >= 256) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: a layer's name has 1 to 255 characters", node->layer->kind);
+    }
+    for (int i = 0; i < graph->count; i++) {
+        if (strcmp(graph->nodes[i].name, name) == 0) {
+            return spar_fail(SPAR_ERROR_ARGUMENT, "%s: two layers have this name", name);
+        }
+    }
+    node->name = spar_copy_string(name);
+    return node->name == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+static spar_status copy_constants(spar_node *node, const float *mean, const float *deviation, int channels) {
+    size_t bytes = (size_t)channels * sizeof(float);
+    if (mean == NULL || deviation == NULL) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: mean or deviation is NULL", node->name);
+    }
+    float *copies[2] = {spar_allocate(bytes), spar_allocate(bytes)};
+    node->settings.normalize.mean = copies[0];
+    node->settings.normalize.deviation = copies[1];
+    if (copies[0] == NULL || copies[1] == NULL) return SPAR_ERROR_MEMORY;
+    memcpy(copies[0], mean, bytes);
+    memcpy(copies[1], deviation, bytes);
+    return SPAR_OK;
+}
+
+static spar_status build(const spar_graph *graph, spar_node *node, const spar_node *wanted) {
+    spar_extent extents[2] = {{0, 0, 0}, {0, 0, 0}};
+    if (node->layer == &spar_layer_input && graph->count > 0) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "input: a graph has one input, added first");
+    }
+    for (int i = 0; i < node->layer->input_count; i++) {
+        if (node->inputs[i] < 0 || node->inputs[i] >= graph->count) {
+            return spar_fail(SPAR_ERROR_ARGUMENT, "%s: value %d is not of this graph, which has %d", node->layer->kind,
+                             node->inputs[i], graph->count);
+        }
+        extents[i] = graph->nodes[node->inputs[i]].extent;
+    }
+    for (int i = node->layer->input_count; i < 2; i++) node->inputs[i] = SPAR_NO_VALUE;
+    SPAR_TRY(choose_name(graph, wanted, node));
+    if (node->layer == &spar_layer_normalize) {
+        const float *mean = wanted->settings.normalize.mean, *deviation = wanted->settings.normalize.deviation;
+        SPAR_TRY(copy_constants(node, mean, deviation, extents[0].channels));
+    }
+    SPAR_TRY(node->layer->infer(node, extents));
+    int64_t floats = spar_pixels(node->extent) * (node->extent.channels + 15);
+    if (floats > INT32_MAX) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d×%d values an image are too many", node->name,
+                         node->extent.channels, node->extent.height, node->extent.width);
+    }
+    return SPAR_OK;
+}
+
+spar_value spar_graph_add(spar_graph *graph, const spar_node *wanted) {
+    if (graph == NULL) {
+        spar_fail(SPAR_ERROR_ARGUMENT, "%s: graph is NULL", wanted->layer->kind);
+        return SPAR_NO_VALUE;
+    }
+    if (graph->failure != NULL) return SPAR_NO_VALUE;
+    spar_node node = *wanted;
+    node.name = NULL;
+    if (node.layer == &spar_layer_normalize) node.settings.normalize.mean = node.settings.normalize.deviation = NULL;
+    spar_status status = grow(graph);
+    if (status == SPAR_OK) status = build(graph, &node, wanted);
+    if (status != SPAR_OK) {
+        release_node(&node);
+        return remember_failure(graph, status);
+    }
+    graph->nodes[graph->count] = node;
+    return graph->count++;
+}
+
+spar_status spar_graph_copy(const spar_graph *graph, spar_graph **copy) {
+    SPAR_TRY(spar_graph_create(copy));
+    for (int i = 0; i < graph->count; i++) {
+        if (spar_graph_add(*copy, &graph->nodes[i]) == SPAR_NO_VALUE) {
+            spar_status status = (*copy)->failure_status;
+            spar_graph_destroy(*copy);
+            *copy = NULL;
+            return status;
+        }
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_value_shape(const spar_graph *graph, spar_value x, int32_t shape[3]) {
+    SPAR_REQUIRE_POINTER(graph);
+    SPAR_REQUIRE_POINTER(shape);
+    if (graph->failure != NULL) return spar_fail(graph->failure_status, "%s", graph->failure);
+    if (x < 0 || x >= graph->count) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "value %d is not of this graph, which has %d", x, graph->count);
+    }
+    spar_extent extent = graph->nodes[x].extent;
+    shape[0] = extent.channels, shape[1] = extent.height, shape[2] = extent.width;
+    return SPAR_OK;
+}
+
+static spar_value add_plain(spar_graph *graph, const spar_layer *layer, spar_value a, spar_value b) {
+    return spar_graph_add(graph, &(spar_node){.layer = layer, .inputs = {a, b}});
+}
+
+// A params pointer that is NULL marks the graph as any other failure does.
+static spar_value refuse_null(spar_graph *graph, const char *kind) {
+    spar_status status = spar_fail(SPAR_ERROR_ARGUMENT, "%s: params is NULL", kind);
+    return graph == NULL ? SPAR_NO_VALUE : remember_failure(graph, status);
+}
+
+spar_value spar_input(spar_graph *graph, int32_t channels, int32_t height, int32_t width) {
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_input,
+                                              .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE},
+                                              .extent = {channels, height, width}});
+}
+
+spar_value spar_normalize(spar_graph *graph, spar_value x, const char *name, const float *mean,
+                          const float *deviation) {
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_normalize,
+                                              .name = (char *)name,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .settings.normalize = {(float *)mean, (float *)deviation}});
+}
+
+spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv2d_params *params) {
+    if (params == NULL) return refuse_null(graph, "conv2d");
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_convolution,
+                                              .name = (char *)params->name,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .settings.convolution = *params});
+}
+
+spar_value spar_dense(spar_graph *graph, spar_value x, const spar_dense_params *params) {
+    if (params == NULL) return refuse_null(graph, "dense");
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_dense,
+                                              .name = (char *)params->name,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .settings.dense = *params});
+}
+
+spar_value spar_batch_norm(spar_graph *graph, spar_value x, const spar_batch_norm_params *params) {
+    if (params == NULL) return refuse_null(graph, "batch_norm");
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_batch_norm,
+                                              .name = (char *)params->name,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .settings.batch_norm = *params});
+}
+
+static spar_value add_pool(spar_graph *graph, const spar_layer *layer, spar_value x, const spar_pool_params *params) {
+    if (params == NULL) return refuse_null(graph, layer->kind);
+    return spar_graph_add(graph, &(spar_node){.layer = layer,
+                                              .name = (char *)params->name,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .settings.pool = *params});
+}
+
+spar_value spar_max_pool2d(spar_graph *graph, spar_value x, const spar_pool_params *params) {
+    return add_pool(graph, &spar_layer_max_pool, x, params);
+}
+
+spar_value spar_average_pool2d(spar_graph *graph, spar_value x, const spar_pool_params *params) {
+    return add_pool(graph, &spar_layer_average_pool, x, params);
+}
+
+spar_value spar_global_average_pool(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_global_average_pool, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_relu(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_relu, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_relu6(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_relu6, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_tanh(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_tanh, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_logistic(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_logistic, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_add(spar_graph *graph, spar_value a, spar_value b) {
+    return add_plain(graph, &spar_layer_add, a, b);
+}
+
+spar_value spar_flatten(spar_graph *graph, spar_value x) {
+    return add_plain(graph, &spar_layer_flatten, x, SPAR_NO_VALUE);
+}
+
+spar_value spar_channel_shortcut(spar_graph *graph, spar_value x, int32_t channels, int32_t stride) {
+    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_channel_shortcut,
+                                              .inputs = {x, SPAR_NO_VALUE},
+                                              .extent = {channels, 0, 0},
+                                              .settings.shortcut = {stride}});
+}
+
+spar_value spar_dropout(spar_graph *graph, spar_value x, float rate) {
+    return spar_graph_add(
+        graph, &(spar_node){.layer = &spar_layer_dropout, .inputs = {x, SPAR_NO_VALUE}, .settings.dropout = {rate}});
+}
+
+spar_value spar_perturb(spar_graph *graph, spar_value x, const char *name) {
+    return spar_graph_add(
+        graph, &(spar_node){.layer = &spar_layer_perturb, .name = (char *)name, .inputs = {x, SPAR_NO_VALUE}});
+}

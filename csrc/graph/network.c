@@ -1,0 +1,112 @@
+#include "graph/network.h"
+
+#include "runtime/parallel.h"
+
+spar_network_options spar_network_defaults(void) {
+    return (spar_network_options){.batch_size = 128, .seed = 1};
+}
+
+static spar_status check_options(const spar_network_options *options) {
+    if (options->batch_size < 1 || options->batch_size > 1 << 20) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: a batch size of %d is not possible", options->batch_size);
+    }
+    if (options->threads < 0 || options->threads > 4096) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: %d threads are not possible", options->threads);
+    }
+    if (options->loss < SPAR_LOSS_SOFTMAX_CROSS_ENTROPY || options->loss > SPAR_LOSS_SQUARED_ERROR) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: there is no loss %d", (int)options->loss);
+    }
+    return SPAR_OK;
+}
+
+static spar_status fill(spar_network *network, const spar_graph *graph) {
+    SPAR_TRY(spar_graph_copy(graph, &network->graph));
+    SPAR_TRY(spar_plan(network));
+    SPAR_TRY(spar_method_preset("backprop", 0, &network->method));
+    network->run = (spar_run){.kernels = spar_kernels_for_cpu(),
+                              .threads = network->options.threads,
+                              .seed = network->options.seed,
+                              .weights_version = 1,
+                              .workspace = network->workspace};
+    return SPAR_OK;
+}
+
+spar_status spar_network_create(const spar_graph *graph, spar_value output, const spar_network_options *options,
+                                spar_network **network) {
+    SPAR_REQUIRE_POINTER(graph);
+    SPAR_REQUIRE_POINTER(network);
+    *network = NULL;
+    if (graph->failure != NULL) return spar_fail(graph->failure_status, "%s", graph->failure);
+    spar_network_options chosen = options == NULL ? spar_network_defaults() : *options;
+    SPAR_TRY(check_options(&chosen));
+    if (chosen.threads == 0) chosen.threads = spar_available_threads();
+    if (output < 0 || output >= graph->count) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: value %d is not of this graph, which has %d", output,
+                         graph->count);
+    }
+    spar_network *made = spar_allocate(sizeof *made);
+    if (made == NULL) return SPAR_ERROR_MEMORY;
+    made->output = output;
+    made->options = chosen;
+    spar_status status = fill(made, graph);
+    if (status != SPAR_OK) {
+        spar_network_destroy(made);
+        return status;
+    }
+    *network = made;
+    return SPAR_OK;
+}
+
+void spar_network_destroy(spar_network *network) {
+    if (network == NULL) return;
+    for (int s = 0; s < network->step_count; s++) {
+        if (network->steps[s].layer->discard != NULL) network->steps[s].layer->discard(&network->steps[s]);
+    }
+    for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
+    for (int p = 0; p < network->parameter_count; p++) spar_release(network->parameters[p].name);
+    void *const memory[] = {network->tensors,   network->root,
+                            network->live,      network->wanted,
+                            network->steps,     network->parameters,
+                            network->points,    network->values,
+                            network->gradients, network->arena,
+                            network->workspace, network->first_parameter,
+                            network->flattened, (void *)network->method.last_point};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
+    spar_graph_destroy(network->graph);
+    spar_release(network);
+}
+
+static int64_t multiply_adds_of(const spar_step *step) {
+    if (step->layer->multiply_adds == NULL) return 0;
+    return step->layer->multiply_adds(step->node, step->inputs[0]->extent);
+}
+
+static size_t bytes_of(const spar_network *network) {
+    size_t bytes = (network->arena_floats + network->workspace_floats) * sizeof(float);
+    bytes += (size_t)(network->parameter_floats + 2 * network->trainable_floats) * sizeof(float);
+    for (int s = 0; s < network->step_count; s++) bytes += network->steps[s].state_bytes;
+    for (int p = 0; p < network->point_count; p++) bytes += spar_point_bytes(&network->points[p]);
+    return bytes;
+}
+
+spar_status spar_network_get_info(const spar_network *network, spar_network_info *info) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(info);
+    spar_extent input = network->tensors[0].extent;
+    *info = (spar_network_info){
+        .input_shape = {input.channels, input.height, input.width},
+        .classes = network->tensors[network->output].extent.channels,
+        .batch_size = network->options.batch_size,
+        .threads = network->options.threads,
+        .loss = network->options.loss,
+        .memory_bytes = (int64_t)bytes_of(network),
+        .seed = network->options.seed,
+        .step = network->step,
+    };
+    for (int p = 0; p < network->parameter_count; p++) {
+        const spar_parameter_spec *spec = &network->parameters[p].spec;
+        if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
+    }
+    for (int s = 0; s < network->step_count; s++) info->multiply_adds += multiply_adds_of(&network->steps[s]);
+    return SPAR_OK;
+}

@@ -1,0 +1,63 @@
+// A planned network: steps over tensors in one arena.
+#ifndef SPAR_GRAPH_NETWORK_H
+#define SPAR_GRAPH_NETWORK_H
+
+#include "graph/graph.h"
+#include "ops/point.h"
+
+struct spar_network {
+    spar_graph *graph;
+    spar_value output;
+    spar_network_options options;
+
+    spar_tensor *tensors; // one a node; those inside a sweep and of pruned nodes have no data
+    int *root;            // the value whose memory a view shares; itself otherwise
+    bool *live;           // the output depends on it
+
+    // A flat value is kept as pixels of channels, and the weights of a dense layer behind it are permuted when they
+    // cross the interface; flattened has the extent before flattening. Where that would not do, flatten reorders.
+    spar_extent *flattened;
+    bool flatten_in_order;
+
+    spar_step *steps;
+    int step_count;
+    bool *wanted; // by root: the backward pass under way needs its gradient
+
+    spar_parameter *parameters;
+    int parameter_count;
+    int *first_parameter; // of a node
+    int64_t trainable_floats, parameter_floats;
+    float *values; // trainable ones first, then buffers
+    float *gradients, *momentum;
+
+    spar_point *points;
+    int point_count;
+    spar_method method; // last_point is owned
+
+    float *arena, *workspace;
+    size_t arena_floats, workspace_floats;
+
+    spar_run run;     // of the last forward pass
+    bool ran_forward; // and its activations are still there
+    bool has_input_gradient;
+    uint64_t step;
+};
+
+// plan.c: from graph, output and options to everything but values.
+spar_status spar_plan(spar_network *network);
+
+// parameters.c
+void spar_find_flattened(spar_network *network);
+spar_status spar_create_parameters(spar_network *network);
+
+// passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail.
+spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags);
+void spar_commit_statistics(spar_network *network);
+
+// points.c
+bool spar_has_active_points(const spar_network *network);
+
+// Is node an input point?
+bool spar_is_input_point(const spar_graph *graph, int node);
+
+#endif

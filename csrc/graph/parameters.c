@@ -1,0 +1,195 @@
+// Parameters: where they lie, and their orders inside and outside.
+#include "graph/network.h"
+
+#include "ops/initializer.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+// What a node's value was before it was flattened; sweeps keep it, products start anew. False when a layer or the
+// output needs the flat order of images outside.
+static bool find_flattened(const spar_network *network, spar_extent *flattened) {
+    const spar_graph *graph = network->graph;
+    for (int v = 0; v < graph->count; v++) {
+        const spar_node *node = &graph->nodes[v];
+        const spar_layer *layer = node->layer;
+        flattened[v] = (spar_extent){node->extent.channels, 1, 1};
+        if (v == 0) continue;
+        spar_extent before = graph->nodes[node->inputs[0]].extent, kept = flattened[node->inputs[0]];
+        if (layer == &spar_layer_flatten) flattened[v] = spar_pixels(before) > 1 ? before : kept;
+        if (layer->sweep) flattened[v] = kept;
+        bool moves = layer == &spar_layer_convolution || layer == &spar_layer_channel_shortcut;
+        bool mixes = layer == &spar_layer_add && !spar_same_extent(kept, flattened[node->inputs[1]]);
+        if (network->live[v] && ((moves && spar_pixels(kept) > 1) || mixes)) return false;
+    }
+    return spar_pixels(flattened[network->output]) == 1;
+}
+
+void spar_find_flattened(spar_network *network) {
+    network->flatten_in_order = !find_flattened(network, network->flattened);
+    for (int v = 0; v < network->graph->count && network->flatten_in_order; v++) {
+        network->flattened[v] = (spar_extent){network->graph->nodes[v].extent.channels, 1, 1};
+    }
+}
+
+static int specs_of(const spar_network *network, int v, spar_parameter_spec *specs) {
+    const spar_node *node = &network->graph->nodes[v];
+    if (!network->live[v] || node->layer->parameters == NULL) return 0;
+    int in = node->inputs[0];
+    int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->flattened[in], specs);
+    for (int i = 0; i < count && node->layer->sweep; i++) specs[i].flattened = network->flattened[in];
+    return count;
+}
+
+static int64_t floats_of(const spar_parameter_spec *spec) {
+    return spar_round_up16(spec->rows * spec->stride);
+}
+
+static spar_status name_parameters(spar_network *network) {
+    network->first_parameter = spar_allocate(((size_t)network->graph->count + 1) * sizeof(int));
+    network->parameters =
+        spar_allocate((size_t)network->graph->count * SPAR_MAX_PARAMETERS * sizeof *network->parameters);
+    if (network->first_parameter == NULL || network->parameters == NULL) return SPAR_ERROR_MEMORY;
+    for (int v = 0; v < network->graph->count; v++) {
+        spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
+        int count = specs_of(network, v, specs);
+        network->first_parameter[v] = network->parameter_count;
+        for (int i = 0; i < count; i++) {
+            char name[300];
+            snprintf(name, sizeof name, "%s%s", network->graph->nodes[v].name, specs[i].suffix);
+            spar_parameter *parameter = &network->parameters[network->parameter_count];
+            parameter->spec = specs[i];
+            parameter->name = spar_copy_string(name);
+            if (parameter->name == NULL) return SPAR_ERROR_MEMORY;
+            network->parameter_count++;
+            network->parameter_floats += floats_of(&specs[i]);
+            network->trainable_floats += specs[i].trainable ? floats_of(&specs[i]) : 0;
+        }
+    }
+    network->first_parameter[network->graph->count] = network->parameter_count;
+    return SPAR_OK;
+}
+
+static spar_status place_parameters(spar_network *network) {
+    network->values = spar_allocate((size_t)network->parameter_floats * sizeof(float));
+    network->gradients = spar_allocate(2 * (size_t)network->trainable_floats * sizeof(float));
+    if (network->values == NULL || network->gradients == NULL) return SPAR_ERROR_MEMORY;
+    network->momentum = network->gradients + network->trainable_floats;
+    int64_t trainable = 0, buffer = network->trainable_floats;
+    for (int p = 0; p < network->parameter_count; p++) {
+        spar_parameter *parameter = &network->parameters[p];
+        int64_t *offset = parameter->spec.trainable ? &trainable : &buffer;
+        parameter->value = network->values + *offset;
+        if (parameter->spec.trainable) {
+            parameter->gradient = network->gradients + *offset;
+            parameter->momentum = network->momentum + *offset;
+        }
+        *offset += floats_of(&parameter->spec);
+    }
+    for (int v = 0; v < network->graph->count; v++) {
+        for (int p = network->first_parameter[v]; p < network->first_parameter[v + 1]; p++) {
+            spar_initialize(&network->graph->nodes[v], &network->parameters[p], network->options.seed, (uint32_t)p);
+        }
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_create_parameters(spar_network *network) {
+    SPAR_TRY(name_parameters(network));
+    return place_parameters(network);
+}
+
+int32_t spar_network_parameter_count(const spar_network *network) {
+    return network == NULL ? 0 : network->parameter_count;
+}
+
+static spar_status find_parameter(const spar_network *network, int32_t index, const spar_parameter **parameter) {
+    if (network == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "parameter %d: network is NULL", index);
+    if (index < 0 || index >= network->parameter_count) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "parameter %d: the network has %d, from 0", index,
+                         network->parameter_count);
+    }
+    *parameter = &network->parameters[index];
+    return SPAR_OK;
+}
+
+spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info) {
+    const spar_parameter *parameter;
+    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(find_parameter(network, index, &parameter));
+    const spar_parameter_spec *spec = &parameter->spec;
+    *info = (spar_parameter_info){
+        .name = parameter->name, .rank = spec->rank, .count = spec->rows * spec->columns, .trainable = spec->trainable};
+    memcpy(info->shape, spec->shape, sizeof info->shape);
+    return SPAR_OK;
+}
+
+// Where the numbers at (row, column) inside stand outside.
+static int64_t outside_index(const spar_parameter_spec *spec, int64_t row, int64_t column) {
+    int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened);
+    switch (spec->order) {
+    case SPAR_ORDER_VECTOR:
+        return column % channels * pixels + column / channels;
+    case SPAR_ORDER_DENSE:
+        return column * spec->rows + row % channels * pixels + row / channels;
+    case SPAR_ORDER_CONVOLUTION: {
+        int64_t inputs = spec->shape[1], taps = (int64_t)spec->shape[2] * spec->shape[3];
+        return (column * inputs + row % inputs) * taps + row / inputs;
+    }
+    }
+    return 0;
+}
+
+static spar_status choose_part(const spar_parameter *parameter, spar_parameter_part part, int64_t count,
+                               float **inside) {
+    int64_t expected = parameter->spec.rows * parameter->spec.columns;
+    if (count != expected) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %lld values given, the parameter has %lld", parameter->name,
+                         (long long)count, (long long)expected);
+    }
+    *inside = part == SPAR_PART_VALUE      ? parameter->value
+              : part == SPAR_PART_GRADIENT ? parameter->gradient
+              : part == SPAR_PART_MOMENTUM ? parameter->momentum
+                                           : NULL;
+    if (*inside != NULL) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: part %d does not exist", parameter->name, (int)part);
+}
+
+spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
+                                        float *values, int64_t count) {
+    const spar_parameter *parameter;
+    float *inside;
+    SPAR_REQUIRE_POINTER(values);
+    SPAR_TRY(find_parameter(network, index, &parameter));
+    SPAR_TRY(choose_part(parameter, part, count, &inside));
+    const spar_parameter_spec *spec = &parameter->spec;
+    for (int64_t row = 0; row < spec->rows; row++) {
+        for (int64_t column = 0; column < spec->columns; column++) {
+            values[outside_index(spec, row, column)] = inside[row * spec->stride + column];
+        }
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
+                                         const float *values, int64_t count) {
+    const spar_parameter *parameter;
+    float *inside;
+    SPAR_REQUIRE_POINTER(values);
+    SPAR_TRY(find_parameter(network, index, &parameter));
+    SPAR_TRY(choose_part(parameter, part, count, &inside));
+    for (int64_t i = 0; i < count; i++) {
+        if (!isfinite(values[i])) {
+            return spar_fail(SPAR_ERROR_NON_FINITE, "%s: value %lld is %g", parameter->name, (long long)i, values[i]);
+        }
+    }
+    const spar_parameter_spec *spec = &parameter->spec;
+    for (int64_t row = 0; row < spec->rows; row++) {
+        for (int64_t column = 0; column < spec->columns; column++) {
+            inside[row * spec->stride + column] = values[outside_index(spec, row, column)];
+        }
+    }
+    network->run.weights_version++;
+    return SPAR_OK;
+}

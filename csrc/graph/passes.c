@@ -1,0 +1,207 @@
+// Forward and backward passes.
+#include "graph/network.h"
+
+#include "ops/loss.h"
+#include "ops/sweep.h"
+#include "runtime/parallel.h"
+
+#include <math.h>
+#include <stdatomic.h>
+
+typedef struct image_task {
+    const spar_tensor *tensor;
+    const float *images;
+    float *out;
+    atomic_llong first_bad; // index of a pixel that is not finite
+} image_task;
+
+// NCHW outside, rows of channels inside.
+static void load_images(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    image_task *task = context;
+    const spar_tensor *tensor = task->tensor;
+    int64_t pixels = spar_pixels(tensor->extent), channels = tensor->extent.channels;
+    for (int64_t plane = first * channels; plane < last * channels; plane++) {
+        const float *source = task->images + plane * pixels;
+        float *target = tensor->data + plane / channels * pixels * tensor->stride + plane % channels;
+        float check = 0;
+        for (int64_t i = 0; i < pixels; i++) {
+            target[i * tensor->stride] = source[i];
+            check += source[i] * 0;
+        }
+        for (int64_t i = 0; i < pixels && check != 0; i++) {
+            if (isfinite(source[i])) continue;
+            long long index = plane * pixels + i, known = atomic_load(&task->first_bad);
+            while ((known < 0 || index < known) && !atomic_compare_exchange_weak(&task->first_bad, &known, index)) {
+            }
+            break;
+        }
+    }
+}
+
+static void store_gradients(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    image_task *task = context;
+    const spar_tensor *tensor = task->tensor;
+    int64_t pixels = spar_pixels(tensor->extent), channels = tensor->extent.channels;
+    for (int64_t plane = first * channels; plane < last * channels; plane++) {
+        const float *source = tensor->gradient + plane / channels * pixels * tensor->stride + plane % channels;
+        for (int64_t i = 0; i < pixels; i++) task->out[plane * pixels + i] = source[i * tensor->stride];
+    }
+}
+
+static spar_status take_images(spar_network *network, const float *images, int32_t count) {
+    const spar_tensor *input = &network->tensors[0];
+    image_task task = {.tensor = input, .images = images, .first_bad = -1};
+    spar_parallel(network->run.threads, count, load_images, &task);
+    long long bad = atomic_load(&task.first_bad);
+    if (bad < 0) return SPAR_OK;
+    long long width = input->extent.width, plane = spar_pixels(input->extent), image = plane * input->extent.channels;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "image %lld, channel %lld, row %lld, column %lld: the pixel is %g",
+                     bad / image, bad % image / plane, bad % plane / width, bad % width, (double)images[bad]);
+}
+
+static spar_status check_output_values(const spar_network *network) {
+    const spar_tensor *output = &network->tensors[network->output];
+    for (int64_t n = 0; n < network->run.batch; n++) {
+        for (int c = 0; c < output->extent.channels; c++) {
+            float z = output->data[n * output->stride + c];
+            if (isfinite(z)) continue;
+            return spar_fail(SPAR_ERROR_NON_FINITE,
+                             "the output of class %d for image %lld is %g after %llu updates: training has diverged", c,
+                             (long long)n, (double)z, (unsigned long long)network->step);
+        }
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(images);
+    if (count < 1 || count > network->options.batch_size) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "a batch of %d images: the network takes 1 to %d", count,
+                         network->options.batch_size);
+    }
+    uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
+    if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
+    network->ran_forward = false;
+    network->has_input_gradient = false;
+    SPAR_TRY(take_images(network, images, count));
+    network->run.batch = count;
+    network->run.flags = flags;
+    network->run.step = network->step;
+    for (int s = 0; s < network->step_count; s++) {
+        network->steps[s].layer->forward(&network->steps[s], &network->run);
+    }
+    SPAR_TRY(check_output_values(network));
+    network->ran_forward = true;
+    return SPAR_OK;
+}
+
+void spar_commit_statistics(spar_network *network) {
+    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s]);
+}
+
+spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags) {
+    SPAR_TRY(spar_forward_uncommitted(network, images, count, flags));
+    if (flags & SPAR_FORWARD_UPDATE_STATISTICS) spar_commit_statistics(network);
+    return SPAR_OK;
+}
+
+static spar_status require_forward(const spar_network *network, const char *call) {
+    if (network == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: network is NULL", call);
+    if (network->ran_forward) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_STATE, "%s: there is no forward pass to follow", call);
+}
+
+spar_status spar_read_output(const spar_network *network, float *output) {
+    SPAR_REQUIRE_POINTER(output);
+    SPAR_TRY(require_forward(network, __func__));
+    const spar_tensor *tensor = &network->tensors[network->output];
+    int classes = tensor->extent.channels;
+    for (int64_t n = 0; n < network->run.batch; n++) {
+        for (int c = 0; c < classes; c++) output[n * classes + c] = tensor->data[n * tensor->stride + c];
+    }
+    return SPAR_OK;
+}
+
+static spar_status loss_of(spar_network *network, const int32_t *labels, float scale, spar_loss_result *result) {
+    const spar_tensor *output = &network->tensors[network->output];
+    SPAR_TRY(spar_check_labels(labels, network->run.batch, output->extent.channels));
+    spar_loss_of(network->options.loss, output, labels, network->run.batch, scale, result);
+    if (isfinite(result->loss)) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "the loss is %g after %llu updates: training has diverged", result->loss,
+                     (unsigned long long)network->step);
+}
+
+spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result) {
+    SPAR_REQUIRE_POINTER(labels);
+    SPAR_REQUIRE_POINTER(result);
+    SPAR_TRY(require_forward(network, __func__));
+    return loss_of(network, labels, 0, result);
+}
+
+static bool step_has_targets(const spar_step *step, uint32_t flags) {
+    if (step->layer != &spar_layer_sweep) return flags & SPAR_BACKWARD_WEIGHTS && step->parameters[0] != NULL;
+    const spar_sweep *sweep = step->state;
+    for (int s = 0; s < sweep->count; s++) {
+        const spar_stage *stage = &sweep->stages[s];
+        bool trains = stage->parameters[0] != NULL && stage->parameters[0]->spec.trainable;
+        if (flags & SPAR_BACKWARD_WEIGHTS && trains) return true;
+        if (flags & SPAR_BACKWARD_RECORD && stage->point != NULL && stage->point->active) return true;
+    }
+    return false;
+}
+
+// Backward need not go below the lowest value whose gradient somebody asked for.
+static void find_wanted(spar_network *network, uint32_t flags) {
+    network->wanted[0] = flags & SPAR_BACKWARD_INPUT;
+    for (int s = 0; s < network->step_count; s++) {
+        const spar_step *step = &network->steps[s];
+        bool wanted = step_has_targets(step, flags);
+        for (int i = 0; i < step->input_count; i++) {
+            wanted = wanted || network->wanted[network->root[step->inputs[i] - network->tensors]];
+        }
+        network->wanted[network->root[step->output - network->tensors]] = wanted;
+    }
+}
+
+spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
+                          spar_loss_result *result) {
+    SPAR_REQUIRE_POINTER(labels);
+    SPAR_TRY(require_forward(network, __func__));
+    uint32_t known = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT | SPAR_BACKWARD_RECORD |
+                     SPAR_BACKWARD_ACCUMULATE;
+    if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "backward: flags 0x%x are unknown", flags & ~known);
+    if (!(scale > 0 && scale < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "backward: the loss scale is %g, not a positive number", (double)scale);
+    }
+    spar_loss_result own;
+    SPAR_TRY(loss_of(network, labels, scale, &own));
+    network->run.backward_flags = flags;
+    network->run.scale = scale;
+    find_wanted(network, flags);
+    for (int s = network->step_count - 1; s >= 0; s--) {
+        spar_step *step = &network->steps[s];
+        if (!network->wanted[network->root[step->output - network->tensors]]) continue;
+        bool wanted[2] = {false, false};
+        for (int i = 0; i < step->input_count; i++) {
+            wanted[i] = network->wanted[network->root[step->inputs[i] - network->tensors]];
+        }
+        step->layer->backward(step, &network->run, wanted);
+    }
+    network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
+    if (result != NULL) *result = own;
+    return SPAR_OK;
+}
+
+spar_status spar_input_gradient(const spar_network *network, float *gradient) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(gradient);
+    if (!network->has_input_gradient) {
+        return spar_fail(SPAR_ERROR_STATE, "spar_input_gradient: there is no backward pass with the input's gradient");
+    }
+    image_task task = {.tensor = &network->tensors[0], .out = gradient};
+    spar_parallel(network->run.threads, network->run.batch, store_gradients, &task);
+    return SPAR_OK;
+}

@@ -1,0 +1,285 @@
+// From a description to steps over memory: prunes what the output does not need, fuses sweeps, makes views, and lays
+// activations and gradients out in one arena by lifetime.
+#include "graph/plan.h"
+
+#include "ops/sweep.h"
+
+#include <string.h>
+
+static void find_live(spar_network *network) {
+    network->live[network->output] = true;
+    for (int v = network->output; v >= 0; v--) {
+        if (!network->live[v]) continue;
+        const spar_node *node = &network->graph->nodes[v];
+        for (int i = 0; i < node->layer->input_count; i++) network->live[node->inputs[i]] = true;
+    }
+    network->live[0] = true;
+}
+
+static bool moves_along_image(const spar_layer *layer) {
+    return layer == &spar_layer_normalize || layer == &spar_layer_perturb || layer == &spar_layer_dropout ||
+           layer == &spar_layer_flatten;
+}
+
+// Before the first convolution or dense layer, rows of 1 or 3 channels are better not padded to 16: the image
+// section. It is given up when a layer reads it whose kernels need whole vectors.
+static void find_image_section(const spar_network *network, bool *section) {
+    const spar_graph *graph = network->graph;
+    bool allowed = true;
+    section[0] = true;
+    for (int v = 1; v < graph->count; v++) {
+        const spar_node *node = &graph->nodes[v];
+        bool reads = false;
+        for (int i = 0; i < node->layer->input_count; i++) reads = reads || section[node->inputs[i]];
+        section[v] = reads && moves_along_image(node->layer);
+        bool product = node->layer == &spar_layer_convolution || node->layer == &spar_layer_dense;
+        if (reads && network->live[v] && !section[v] && !product) allowed = false;
+    }
+    if (!allowed) memset(section, 0, (size_t)graph->count * sizeof *section);
+}
+
+static void shape_tensors(spar_network *network, const bool *section) {
+    for (int v = 0; v < network->graph->count; v++) {
+        const spar_node *node = &network->graph->nodes[v];
+        spar_tensor *tensor = &network->tensors[v];
+        tensor->extent = node->extent;
+        tensor->stride = section[v] ? node->extent.channels : spar_round_up16(node->extent.channels);
+        network->root[v] = v;
+        if (node->layer != &spar_layer_flatten) continue;
+        const spar_tensor *in = &network->tensors[node->inputs[0]];
+        bool reorders = network->flatten_in_order && spar_pixels(in->extent) > 1 && in->extent.channels > 1;
+        bool whole = !reorders && spar_sample_floats(in) == tensor->stride && in->stride == in->extent.channels;
+        if (whole) network->root[v] = network->root[node->inputs[0]];
+    }
+}
+
+static int *count_consumers(const spar_network *network) {
+    int *consumers = spar_allocate((size_t)network->graph->count * sizeof *consumers);
+    for (int v = 0; consumers != NULL && v < network->graph->count; v++) {
+        const spar_node *node = &network->graph->nodes[v];
+        if (!network->live[v] || network->root[v] != v) continue;
+        for (int i = 0; i < node->layer->input_count; i++) consumers[network->root[node->inputs[i]]]++;
+    }
+    if (consumers != NULL) consumers[network->root[network->output]]++;
+    return consumers;
+}
+
+typedef struct fusion {
+    spar_network *network;
+    const int *consumers;
+    int *step_of; // the step that gives a value
+} fusion;
+
+static spar_step *new_step(fusion *fusion, int v) {
+    spar_network *network = fusion->network;
+    const spar_node *node = &network->graph->nodes[v];
+    spar_step *step = &network->steps[network->step_count++];
+    *step = (spar_step){.layer = node->layer,
+                        .node = node,
+                        .input_count = node->layer->input_count,
+                        .output = &network->tensors[v],
+                        .batch_size = network->options.batch_size,
+                        .threads = network->options.threads,
+                        .kernels = spar_kernels_for_cpu()};
+    if (node->layer == &spar_layer_flatten && network->flatten_in_order) step->layer = &spar_layer_reorder;
+    for (int i = 0; i < step->input_count; i++) step->inputs[i] = &network->tensors[node->inputs[i]];
+    fusion->step_of[v] = network->step_count - 1;
+    return step;
+}
+
+static void point_at_parameters(const spar_network *network, int v, spar_parameter **parameters) {
+    int first = network->first_parameter[v], last = network->first_parameter[v + 1];
+    for (int p = first; p < last; p++) parameters[p - first] = &network->parameters[p];
+}
+
+static bool has_add(const spar_sweep *sweep) {
+    for (int s = 0; s < sweep->count; s++) {
+        if (sweep->stages[s].node->layer == &spar_layer_add) return true;
+    }
+    return false;
+}
+
+// The operand of v whose sweep v can join, or −1.
+static int operand_to_join(const fusion *fusion, int v) {
+    const spar_node *node = &fusion->network->graph->nodes[v];
+    if (spar_only_first_stage(node->layer)) return -1;
+    for (int i = 0; i < node->layer->input_count; i++) {
+        int operand = node->inputs[i];
+        int at = fusion->network->root[operand] == operand ? fusion->step_of[operand] : -1;
+        if (at < 0 || fusion->consumers[operand] != 1) continue;
+        const spar_step *step = &fusion->network->steps[at];
+        if (step->layer != &spar_layer_sweep) continue;
+        const spar_sweep *sweep = step->state;
+        const spar_layer *last = sweep->stages[sweep->count - 1].node->layer;
+        if (spar_only_last_stage(last) || sweep->count == SPAR_MAX_STAGES) continue;
+        if (node->layer == &spar_layer_add && has_add(sweep)) continue;
+        return i;
+    }
+    return -1;
+}
+
+// A joined sweep moves to the end of the steps, behind whatever gives the other operand of an addition.
+static spar_step *move_to_end(fusion *fusion, int at) {
+    spar_network *network = fusion->network;
+    spar_step moved = network->steps[at];
+    int last = network->step_count - 1;
+    memmove(&network->steps[at], &network->steps[at + 1], (size_t)(last - at) * sizeof moved);
+    network->steps[last] = moved;
+    for (int v = 0; v < network->graph->count; v++) {
+        if (fusion->step_of[v] == at) {
+            fusion->step_of[v] = last;
+        } else if (fusion->step_of[v] > at) {
+            fusion->step_of[v]--;
+        }
+    }
+    return &network->steps[last];
+}
+
+static spar_status add_to_sweep(fusion *fusion, int v, uint32_t dropout) {
+    spar_network *network = fusion->network;
+    const spar_node *node = &network->graph->nodes[v];
+    int operand = operand_to_join(fusion, v);
+    spar_step *step;
+    if (operand < 0) {
+        step = new_step(fusion, v);
+        step->layer = &spar_layer_sweep;
+        step->state = spar_allocate(sizeof(spar_sweep));
+        if (step->state == NULL) return SPAR_ERROR_MEMORY;
+    } else {
+        step = move_to_end(fusion, fusion->step_of[node->inputs[operand]]);
+        step->output = &network->tensors[v];
+        fusion->step_of[v] = network->step_count - 1;
+        if (node->layer == &spar_layer_add) {
+            step->inputs[1] = &network->tensors[node->inputs[1 - operand]];
+            step->input_count = 2;
+        }
+    }
+    spar_sweep *sweep = step->state;
+    spar_stage *stage = &sweep->stages[sweep->count++];
+    stage->node = node;
+    stage->dropout = dropout;
+    point_at_parameters(network, v, stage->parameters);
+    for (int p = 0; p < network->point_count; p++) {
+        if (network->points[p].node == node) stage->point = &network->points[p];
+    }
+    return SPAR_OK;
+}
+
+static spar_status make_steps(spar_network *network, const int *consumers, int *step_of) {
+    fusion fusion = {network, consumers, step_of};
+    uint32_t dropouts = 0;
+    for (int v = 0; v < network->graph->count; v++) step_of[v] = -1;
+    for (int v = 1; v < network->graph->count; v++) {
+        const spar_node *node = &network->graph->nodes[v];
+        if (!network->live[v] || network->root[v] != v) continue;
+        if (node->layer->sweep) {
+            SPAR_TRY(add_to_sweep(&fusion, v, dropouts));
+            dropouts += node->layer == &spar_layer_dropout;
+        } else {
+            spar_step *step = new_step(&fusion, v);
+            point_at_parameters(network, v, step->parameters);
+        }
+    }
+    return SPAR_OK;
+}
+
+static void find_accumulations(spar_network *network, bool *written) {
+    for (int s = network->step_count - 1; s >= 0; s--) {
+        spar_step *step = &network->steps[s];
+        for (int i = step->input_count - 1; i >= 0; i--) {
+            int root = network->root[step->inputs[i] - network->tensors];
+            step->accumulates[i] = written[root];
+            written[root] = true;
+        }
+    }
+}
+
+bool spar_step_reads_input(const spar_step *step) {
+    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_input;
+    return ((const spar_sweep *)step->state)->stages[0].node->layer->backward_reads_input;
+}
+
+bool spar_step_reads_output(const spar_step *step) {
+    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_output;
+    const spar_sweep *sweep = step->state;
+    return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
+}
+
+static spar_status make_points(spar_network *network) {
+    const spar_graph *graph = network->graph;
+    for (int v = 0; v < graph->count; v++) {
+        network->point_count += network->live[v] && graph->nodes[v].layer == &spar_layer_perturb;
+    }
+    network->points = spar_allocate((size_t)network->point_count * sizeof *network->points);
+    if (network->points == NULL) return SPAR_ERROR_MEMORY;
+    for (int v = 0, p = 0; v < graph->count; v++) {
+        if (!network->live[v] || graph->nodes[v].layer != &spar_layer_perturb) continue;
+        const spar_tensor *tensor = &network->tensors[v];
+        spar_blocks blocks = spar_cut_blocks(tensor->extent, tensor->stride, network->options.batch_size);
+        network->points[p] = (spar_point){.node = &graph->nodes[v],
+                                          .index = p,
+                                          .input = spar_is_input_point(graph, v),
+                                          .extent = tensor->extent,
+                                          .stride = tensor->stride,
+                                          .sample_floats = spar_sample_floats(tensor),
+                                          .pieces = blocks.pieces,
+                                          .batch_size = network->options.batch_size,
+                                          .words_per_sample = (spar_sample_floats(tensor) + 15) / 16};
+        p++;
+    }
+    return SPAR_OK;
+}
+
+static spar_status prepare_steps(spar_network *network) {
+    for (int s = 0; s < network->step_count; s++) {
+        spar_step *step = &network->steps[s];
+        SPAR_TRY(step->layer->prepare(step));
+        if (network->workspace_floats < step->workspace_floats) network->workspace_floats = step->workspace_floats;
+    }
+    network->workspace = spar_allocate(network->workspace_floats * sizeof(float));
+    return network->workspace == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+static spar_status check_output(const spar_network *network) {
+    const spar_node *node = &network->graph->nodes[network->output];
+    if (spar_pixels(node->extent) != 1 || node->extent.channels < 2) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: the output is %d×%d×%d, not one flat value of two classes or more",
+                         node->name, node->extent.channels, node->extent.height, node->extent.width);
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_plan(spar_network *network) {
+    SPAR_TRY(check_output(network));
+    size_t count = (size_t)network->graph->count;
+    network->tensors = spar_allocate(count * sizeof *network->tensors);
+    network->root = spar_allocate(count * sizeof *network->root);
+    network->live = spar_allocate(count * sizeof *network->live);
+    network->wanted = spar_allocate(count * sizeof *network->wanted);
+    network->steps = spar_allocate(count * sizeof *network->steps);
+    network->flattened = spar_allocate(count * sizeof *network->flattened);
+    bool *flags = spar_allocate(2 * count * sizeof *flags);
+    int *step_of = spar_allocate(count * sizeof *step_of);
+    int *consumers = NULL;
+    spar_status status = SPAR_ERROR_MEMORY;
+    if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&
+        network->steps != NULL && network->flattened != NULL && flags != NULL && step_of != NULL) {
+        find_live(network);
+        spar_find_flattened(network);
+        find_image_section(network, flags);
+        shape_tensors(network, flags);
+        consumers = count_consumers(network);
+        status = consumers == NULL ? SPAR_ERROR_MEMORY : spar_create_parameters(network);
+        if (status == SPAR_OK) status = make_points(network);
+        if (status == SPAR_OK) status = make_steps(network, consumers, step_of);
+        if (status == SPAR_OK) {
+            find_accumulations(network, flags + count);
+            status = spar_plan_memory(network, consumers);
+        }
+        if (status == SPAR_OK) status = prepare_steps(network);
+    }
+    spar_release(flags);
+    spar_release(step_of);
+    spar_release(consumers);
+    return status;
+}

@@ -1,0 +1,13 @@
+// A graph as JSON: an array of layers, a value an index into it.
+#ifndef SPAR_IO_GRAPH_JSON_H
+#define SPAR_IO_GRAPH_JSON_H
+
+#include "graph/graph.h"
+#include "io/json.h"
+
+void spar_graph_write(const spar_graph *graph, spar_buffer *text);
+
+// `path` names the file in errors.
+spar_status spar_graph_read(const char *text, const char *path, spar_graph **graph);
+
+#endif

@@ -1,0 +1,36 @@
+// Every kernel for the instruction set of the including file, and its table.
+#include "kernels/elementwise.h"
+#include "kernels/optimizer.h"
+#include "kernels/points.h"
+#include "kernels/pooling.h"
+#include "kernels/product.h"
+#include "kernels/reductions.h"
+
+const spar_kernels TABLE = {
+    .isa = ISA_NAME,
+    .tile_rows = TILE_ROWS,
+    .tile_columns = 2 * LANES < 16 ? 16 : 2 * LANES,
+    .product_tile = product_tile,
+    .outer_tile = outer_tile,
+    .depthwise_row = depthwise_row,
+    .depthwise_gradient_row = depthwise_gradient_row,
+    .affine = affine,
+    .affine2 = affine2,
+    .add = add,
+    .activate = activate,
+    .activate_backward = activate_backward,
+    .drop = drop,
+    .column_moments = column_moments,
+    .column_products = column_products,
+    .moments = moments,
+    .extremes = extremes,
+    .record_signs = record_signs,
+    .add_signs = add_signs,
+    .add_scaled = add_scaled,
+    .max_pool_row = max_pool_row,
+    .max_pool_backward_row = max_pool_backward_row,
+    .average_pool_row = average_pool_row,
+    .average_pool_backward_row = average_pool_backward_row,
+    .sgd = sgd,
+    .limit_norms = limit_norms,
+};

@@ -1,0 +1,127 @@
+// The engine's mathematics on raw pointers: no graph, no allocation, no global state but the chosen table.
+//
+// An activation is a matrix: rows are pixels (image, y, x), columns are channels, `stride` floats a row. A hidden
+// activation's stride is a multiple of 16; its padding columns hold finite values that nothing reads as data, and
+// its gradient's padding columns hold zeros.
+#ifndef SPAR_KERNELS_KERNELS_H
+#define SPAR_KERNELS_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SPAR_MAX_TILE_ROWS = 14,    // rows of the largest register tile of any instruction set
+    SPAR_MAX_TILE_COLUMNS = 32, // and its columns
+};
+
+// A register tile of a product: c[row][0 … columns) (+)= Σ over taps t and depth k of a[t·rows + row][k] · b[k'][…],
+// where k' = t·depth + k counts the rows of b.
+typedef struct spar_product_tile {
+    int rows;    // 1 … tile_rows
+    int columns; // a multiple of 16, at most tile_columns
+    int taps, depth;
+    const float *const *a;
+    const float *b;
+    ptrdiff_t b_stride;
+    float *const *c;
+    bool accumulate;   // add to c
+    const float *bias; // added to every row; may be NULL
+} spar_product_tile;
+
+// A register tile of a sum of outer products: c[i][0 … columns) += Σ over p of x[p][x_offset + i] · d[p·d_stride + …].
+typedef struct spar_outer_tile {
+    int rows;    // 1 … tile_rows
+    int columns; // a multiple of 16, at most tile_columns
+    int64_t count;
+    const float *const *x;
+    ptrdiff_t x_offset;
+    const float *d;
+    ptrdiff_t d_stride;
+    float *c;
+    ptrdiff_t c_stride;
+} spar_outer_tile;
+
+// Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t·stride + c].
+typedef struct spar_depthwise_row {
+    int taps;
+    int channels; // a multiple of 16
+    const float *const *in;
+    const float *const *weights; // a row of `channels` floats a tap
+    float *out;
+    bool accumulate;
+    const float *bias; // may be NULL
+} spar_depthwise_row;
+
+typedef enum spar_activation {
+    SPAR_ACTIVATION_RELU,
+    SPAR_ACTIVATION_RELU6,
+    SPAR_ACTIVATION_TANH,
+    SPAR_ACTIVATION_LOGISTIC,
+} spar_activation;
+
+typedef struct spar_sgd_step {
+    float learning_rate, momentum, weight_decay;
+    bool nesterov;
+} spar_sgd_step;
+
+typedef struct spar_kernels {
+    const char *isa;
+    int tile_rows, tile_columns;
+
+    void (*product_tile)(const spar_product_tile *tile);
+    void (*outer_tile)(const spar_outer_tile *tile);
+    void (*depthwise_row)(const spar_depthwise_row *row);
+    // weights[t][c] += in[t][c] · d[c]
+    void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,
+                                   float *const *weights);
+
+    // Flat: n floats; scale, shift and the coefficients repeat with the period.
+    void (*affine)(const float *x, float *y, int64_t n, int64_t period, const float *scale, const float *shift);
+    // dx (+)= a·d + b·x + c, all but d and x per column
+    void (*affine2)(const float *d, const float *x, float *dx, int64_t n, int64_t period, const float *a,
+                    const float *b, const float *c, bool accumulate);
+    void (*add)(const float *x, float *y, int64_t n); // y += x
+    void (*activate)(spar_activation activation, const float *x, float *y, int64_t n);
+    void (*activate_backward)(spar_activation activation, const float *y, float *d, int64_t n); // d *= f′, from y = f
+    // Keeps y where the random bits are ≥ threshold, scaled; zero elsewhere.
+    void (*drop)(const float *x, float *y, int64_t n, const uint32_t *bits, uint32_t threshold, float scale);
+
+    // Column sums over rows, added to doubles: Σ (x − shift), Σ (x − shift)².
+    void (*column_moments)(const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,
+                           double *square);
+    // Σ d, Σ d·(x − shift)
+    void (*column_products)(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift,
+                            double *sum, double *product);
+
+    // Over the true channels of every row.
+    void (*moments)(const float *x, int64_t rows, int64_t stride, int64_t channels, double *sum, double *square);
+    void (*extremes)(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest);
+
+    // Sign masks: bit i of word w tells of element 16·w + i.
+    void (*record_signs)(const float *g, int64_t n, uint16_t *positive, uint16_t *negative);
+    void (*add_signs)(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude);
+    void (*add_scaled)(float *y, const float *x, int64_t n, float magnitude);
+
+    // Pooling of one output row of channels over `taps` input rows.
+    void (*max_pool_row)(int taps, const float *const *in, float *out, int64_t channels);
+    void (*max_pool_backward_row)(int taps, const float *const *in, const float *out, const float *d,
+                                  float *const *in_gradient, int64_t channels);
+    void (*average_pool_row)(int taps, const float *const *in, float *out, int64_t channels, float scale);
+    void (*average_pool_backward_row)(int taps, const float *d, float *const *in_gradient, int64_t channels,
+                                      float scale);
+
+    void (*sgd)(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step);
+    // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
+    void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);
+} spar_kernels;
+
+const spar_kernels *spar_kernels_for_cpu(void);
+
+extern const spar_kernels spar_kernels_generic;
+#if defined(__x86_64__)
+extern const spar_kernels spar_kernels_avx2;
+extern const spar_kernels spar_kernels_avx512;
+#endif
+
+#endif

@@ -1,0 +1,59 @@
+// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma and vi_bits.
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels/kernels.h"
+
+typedef float vf __attribute__((vector_size(LANES * 4)));
+typedef int32_t vi __attribute__((vector_size(LANES * 4)));
+typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE vf vf_load(const float *p) {
+    return *(const vf_unaligned *)p;
+}
+
+INLINE void vf_store(float *p, vf x) {
+    *(vf_unaligned *)p = x;
+}
+
+INLINE vf vf_set1(float x) {
+    return x - (vf){0};
+}
+
+INLINE vi vi_set1(int32_t x) {
+    return x - (vi){0};
+}
+
+// Lanes of x where the mask is all ones, of y where it is zero.
+INLINE vf vf_select(vi mask, vf x, vf y) {
+    return (vf)((mask & (vi)x) | (~mask & (vi)y));
+}
+
+INLINE vf vf_max(vf x, vf y) {
+    return vf_select(x > y, x, y);
+}
+
+INLINE vf vf_min(vf x, vf y) {
+    return vf_select(x < y, x, y);
+}
+
+INLINE float vf_sum(vf x) {
+    float sum = 0;
+    for (int lane = 0; lane < LANES; lane++) sum += x[lane];
+    return sum;
+}
+
+// The mask whose lane i is all ones where bit i is set.
+INLINE vi vi_from_bits(unsigned bits) {
+    vi weight;
+    for (int lane = 0; lane < LANES; lane++) weight[lane] = 1 << lane;
+    return (vi_set1((int32_t)bits) & weight) != 0;
+}

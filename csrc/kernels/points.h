@@ -1,0 +1,44 @@
+// What perturbation points record and add.
+
+static void record_signs(const float *g, int64_t n, uint16_t *positive, uint16_t *negative) {
+    for (int64_t i = 0; i < n; i += 16, positive++, negative++) {
+        float tail[16] = {0};
+        const float *source = g + i;
+        if (n - i < 16) {
+            memcpy(tail, source, (size_t)(n - i) * sizeof(float));
+            source = tail;
+        }
+        unsigned above = 0, below = 0;
+        for (int lane = 0; lane < 16; lane += LANES) {
+            vf x = vf_load(source + lane);
+            above |= vi_bits(x > 0) << lane;
+            below |= vi_bits(x < 0) << lane;
+        }
+        *positive = (uint16_t)above;
+        *negative = (uint16_t)below;
+    }
+}
+
+static void add_signs(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude) {
+    vi up = (vi)vf_set1(magnitude), down = (vi)vf_set1(-magnitude);
+    for (int64_t i = 0; i < n; i += 16, positive++, negative++) {
+        if (n - i >= 16) {
+            for (int lane = 0; lane < 16; lane += LANES) {
+                vi step = (vi_from_bits((unsigned)*positive >> lane) & up) |
+                          (vi_from_bits((unsigned)*negative >> lane) & down);
+                vf_store(y + i + lane, vf_load(y + i + lane) + (vf)step);
+            }
+        } else {
+            for (int lane = 0; i + lane < n; lane++) {
+                y[i + lane] += magnitude * (float)((*positive >> lane & 1) - (*negative >> lane & 1));
+            }
+        }
+    }
+}
+
+static void add_scaled(float *y, const float *x, int64_t n, float magnitude) {
+    int64_t i = 0;
+    vf factor = vf_set1(magnitude);
+    for (; i + LANES <= n; i += LANES) vf_store(y + i, vf_fma(vf_load(x + i), factor, vf_load(y + i)));
+    for (; i < n; i++) y[i] += x[i] * magnitude;
+}

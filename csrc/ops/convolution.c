@@ -1,0 +1,194 @@
+// Convolution: shape rule, parameters, and the two products. Groups of one channel each run the depthwise kernels.
+#include "ops/convolution.h"
+
+#include "ops/bias.h"
+#include "ops/initializer.h"
+
+static spar_status infer(spar_node *node, const spar_extent *inputs) {
+    const spar_conv2d_params *s = &node->settings.convolution;
+    spar_extent in = inputs[0];
+    if (s->channels < 1 || s->kernel_height < 1 || s->kernel_width < 1 || s->stride_height < 1 || s->stride_width < 1 ||
+        s->padding_height < 0 || s->padding_width < 0 || s->groups < 1) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: channels %d, kernel %d×%d, stride %d×%d, padding %d×%d, groups %d",
+                         node->name, s->channels, s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
+                         s->padding_height, s->padding_width, s->groups);
+    }
+    if (s->channels > 1 << 20 || s->kernel_height > 1024 || s->kernel_width > 1024 || s->stride_height > 1024 ||
+        s->stride_width > 1024 || s->padding_height > 1024 || s->padding_width > 1024) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "%s: channels %d, kernel %d×%d, stride %d×%d or padding %d×%d is beyond what is supported",
+                         node->name, s->channels, s->kernel_height, s->kernel_width, s->stride_height, s->stride_width,
+                         s->padding_height, s->padding_width);
+    }
+    if (in.channels % s->groups != 0 || s->channels % s->groups != 0) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d groups do not divide %d input and %d output channels", node->name,
+                         s->groups, in.channels, s->channels);
+    }
+    int height = in.height + 2 * s->padding_height - s->kernel_height;
+    int width = in.width + 2 * s->padding_width - s->kernel_width;
+    if (height < 0 || width < 0) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: a kernel of %d×%d does not fit an input of %d×%d with padding %d×%d",
+                         node->name, s->kernel_height, s->kernel_width, in.height, in.width, s->padding_height,
+                         s->padding_width);
+    }
+    node->extent = (spar_extent){s->channels, height / s->stride_height + 1, width / s->stride_width + 1};
+    if (spar_pixels(node->extent) * s->kernel_height * s->kernel_width > 1 << 28) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d outputs of a %d×%d kernel are too many", node->name,
+                         node->extent.height, node->extent.width, s->kernel_height, s->kernel_width);
+    }
+    return spar_check_initializer(node->name, s->initializer, s->initializer_deviation);
+}
+
+enum { WEIGHT, BIAS };
+
+static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {
+    (void)flattened;
+    const spar_conv2d_params *s = &node->settings.convolution;
+    int inputs = input.channels / s->groups;
+    specs[WEIGHT] = (spar_parameter_spec){
+        .suffix = ".weight",
+        .order = SPAR_ORDER_CONVOLUTION,
+        .trainable = true,
+        .is_weight = true,
+        .shape = {s->channels, inputs, s->kernel_height, s->kernel_width},
+        .rank = 4,
+        .rows = (int64_t)s->kernel_height * s->kernel_width * inputs,
+        .columns = s->channels,
+        .stride = spar_round_up16(s->channels),
+        .flattened = {inputs, 1, 1},
+    };
+    if (!s->bias) return 1;
+    specs[BIAS] = spar_vector_spec(".bias", s->channels, true, 0);
+    return 2;
+}
+
+static int64_t multiply_adds(const spar_node *node, spar_extent input) {
+    const spar_conv2d_params *s = &node->settings.convolution;
+    return spar_pixels(node->extent) * s->channels * (input.channels / s->groups) * s->kernel_height * s->kernel_width;
+}
+
+static spar_status prepare(spar_step *step) {
+    const spar_conv2d_params *s = &step->node->settings.convolution;
+    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
+    spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
+                          s->stride_width,  s->padding_height, s->padding_width};
+    spar_convolution *convolution = spar_allocate(sizeof *convolution);
+    if (convolution == NULL) return SPAR_ERROR_MEMORY;
+    step->state = convolution;
+    spar_gather *forward = &convolution->forward, *backward = &convolution->backward;
+    forward->groups = backward->groups = s->groups;
+    forward->depth = backward->columns = in.channels / s->groups;
+    forward->columns = backward->depth = out.channels / s->groups;
+    SPAR_TRY(spar_gather_forward(forward, &window, in, out));
+    SPAR_TRY(spar_gather_backward(backward, &window, in, out));
+    convolution->depthwise =
+        s->groups == in.channels && in.channels == out.channels && step->inputs[0]->stride % 16 == 0;
+    int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
+    convolution->zeros = spar_allocate((size_t)(widest + 16) * sizeof(float));
+    if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
+    step->state_bytes += (size_t)widest * sizeof(float);
+    step->workspace_floats = spar_bias_workspace(step->output);
+    if (convolution->depthwise) {
+        step->kernel = "depthwise";
+        spar_want_workspace(step, spar_depthwise_gradient_workspace(step, convolution));
+        return SPAR_OK;
+    }
+    step->kernel = forward->unfold ? "unfolded" : "gathered";
+    convolution->packed = spar_allocate((size_t)forward->packed_floats * sizeof(float));
+    convolution->packed_transposed = spar_allocate((size_t)backward->packed_floats * sizeof(float));
+    if (convolution->packed == NULL || convolution->packed_transposed == NULL) return SPAR_ERROR_MEMORY;
+    step->state_bytes += forward->bytes + backward->bytes;
+    spar_want_workspace(step, spar_gather_workspace(forward, step->threads));
+    spar_want_workspace(step, spar_gather_workspace(backward, step->threads));
+    spar_want_workspace(step, spar_convolution_gradient_workspace(step, convolution));
+    return SPAR_OK;
+}
+
+static void forward(spar_step *step, const spar_run *run) {
+    spar_convolution *convolution = step->state;
+    const spar_parameter *weight = step->parameters[WEIGHT], *bias = step->parameters[BIAS];
+    const float *bias_value = bias == NULL ? NULL : bias->value;
+    spar_rows in = {step->inputs[0]->data, step->inputs[0]->stride};
+    spar_rows out = {step->output->data, step->output->stride};
+    if (convolution->depthwise) {
+        spar_depthwise_product(&convolution->forward, run, weight->value, convolution->zeros, bias_value, in, out,
+                               out.stride, false);
+        return;
+    }
+    if (convolution->packed_version != run->weights_version) {
+        spar_gather_pack(&convolution->forward, run, weight->value, weight->spec.stride, false, convolution->packed);
+        convolution->packed_version = run->weights_version;
+    }
+    spar_gather_product(&convolution->forward, run, convolution->packed, convolution->zeros, bias_value, in, out,
+                        false);
+}
+
+static void backward_data(spar_step *step, const spar_run *run) {
+    spar_convolution *convolution = step->state;
+    const spar_parameter *weight = step->parameters[WEIGHT];
+    spar_rows in = {step->output->gradient, step->output->stride};
+    spar_rows out = {step->inputs[0]->gradient, step->inputs[0]->stride};
+    if (convolution->depthwise) {
+        spar_depthwise_product(&convolution->backward, run, weight->value, convolution->zeros, NULL, in, out,
+                               out.stride, step->accumulates[0]);
+        return;
+    }
+    if (convolution->packed_transposed_version != run->weights_version) {
+        spar_gather_pack(&convolution->backward, run, weight->value, weight->spec.stride, true,
+                         convolution->packed_transposed);
+        convolution->packed_transposed_version = run->weights_version;
+    }
+    spar_gather_product(&convolution->backward, run, convolution->packed_transposed, convolution->zeros, NULL, in, out,
+                        step->accumulates[0]);
+}
+
+static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
+    const spar_convolution *convolution = step->state;
+    if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
+        if (convolution->depthwise) {
+            spar_depthwise_gradient(step, run);
+        } else {
+            spar_convolution_gradient(step, run);
+        }
+        if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
+    }
+    if (wanted[0]) backward_data(step, run);
+}
+
+static void discard(spar_step *step) {
+    spar_convolution *convolution = step->state;
+    if (convolution == NULL) return;
+    spar_gather_discard(&convolution->forward);
+    spar_gather_discard(&convolution->backward);
+    spar_release(convolution->packed);
+    spar_release(convolution->packed_transposed);
+    spar_release(convolution->zeros);
+    spar_release(convolution);
+}
+
+static const spar_field fields[] = {
+    SPAR_FIELD(INT, "channels", settings.convolution.channels),
+    SPAR_FIELD(INT, "kernel_height", settings.convolution.kernel_height),
+    SPAR_FIELD(INT, "kernel_width", settings.convolution.kernel_width),
+    SPAR_FIELD(INT, "stride_height", settings.convolution.stride_height),
+    SPAR_FIELD(INT, "stride_width", settings.convolution.stride_width),
+    SPAR_FIELD(INT, "padding_height", settings.convolution.padding_height),
+    SPAR_FIELD(INT, "padding_width", settings.convolution.padding_width),
+    SPAR_FIELD(INT, "groups", settings.convolution.groups),
+    SPAR_FIELD(BOOL, "bias", settings.convolution.bias),
+    SPAR_FIELD(INT, "initializer", settings.convolution.initializer),
+    SPAR_FIELD(FLOAT, "initializer_deviation", settings.convolution.initializer_deviation),
+    {0},
+};
+
+const spar_layer spar_layer_convolution = {.kind = "conv2d",
+                                           .input_count = 1,
+                                           .backward_reads_input = true,
+                                           .fields = fields,
+                                           .infer = infer,
+                                           .parameters = parameters,
+                                           .multiply_adds = multiply_adds,
+                                           .prepare = prepare,
+                                           .forward = forward,
+                                           .backward = backward,
+                                           .discard = discard};

@@ -1,0 +1,170 @@
+// Gradient of a convolution's weights: for every tap, the sum over pixels of the outer product of an input row and an
+// output gradient row. Pixels are cut into splits whose partial sums are added in order.
+#include "ops/convolution.h"
+
+#include "runtime/parallel.h"
+
+#include <string.h>
+
+enum { BLOCK_PIXELS = 256, MOST_SPLITS = 16, MOST_PARTIAL_FLOATS = 1 << 22 };
+
+typedef struct gradient_task {
+    const spar_step *step;
+    const spar_run *run;
+    const spar_gather *gather;
+    int64_t rows, columns; // of a group's partial sums; columns padded
+    int64_t pixels, splits, panels;
+    bool direct; // sums go straight into the gradient
+    float *partials;
+    float *scratch;
+    int64_t scratch_floats;
+} gradient_task;
+
+static int64_t scratch_floats(const spar_gather *gather) {
+    int64_t taps = gather->phases[0].taps;
+    int64_t unfolded = gather->unfold ? BLOCK_PIXELS * taps * gather->depth + 16 : 0;
+    return spar_round_up16(2 * BLOCK_PIXELS * taps + unfolded + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS);
+}
+
+int64_t spar_convolution_gradient_workspace(const spar_step *step, spar_convolution *convolution) {
+    const spar_gather *gather = &convolution->forward;
+    int64_t weights =
+        (int64_t)gather->groups * gather->phases[0].taps * gather->depth * spar_round_up16(gather->columns);
+    int64_t blocks = ((int64_t)step->batch_size * gather->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
+    int64_t splits = MOST_PARTIAL_FLOATS / weights;
+    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+    if (splits > blocks) splits = blocks;
+    convolution->splits = splits < 1 ? 1 : splits;
+    return convolution->splits * weights + step->threads * scratch_floats(gather);
+}
+
+// Fills x[tap][pixel] with input rows (unfolded: x[0][pixel]) of pixels first … first + count.
+static void point_pixels(const gradient_task *task, int64_t first, int64_t count, const float **x, float *unfolded,
+                         const float *zeros) {
+    const spar_tensor *input = task->step->inputs[0];
+    const spar_phase *phase = &task->gather->phases[0];
+    int taps = phase->taps, depth = task->gather->depth;
+    for (int64_t p = 0; p < count; p++) {
+        int64_t sample = (first + p) / phase->pixels;
+        const int32_t *source = phase->source + (first + p) % phase->pixels * taps;
+        const float *image = input->data + sample * task->gather->in_pixels * input->stride;
+        if (task->gather->unfold) x[p] = unfolded;
+        for (int t = 0; t < taps; t++) {
+            const float *row = source[t] < 0 ? zeros : image + source[t] * input->stride;
+            if (task->gather->unfold) {
+                for (int d = 0; d < depth; d++) *unfolded++ = row[d];
+            } else {
+                x[(int64_t)t * BLOCK_PIXELS + p] = row;
+            }
+        }
+    }
+}
+
+// Copies a panel of the output's gradient so that its rows follow each other.
+static void pack_gradient(const gradient_task *task, int64_t first, int64_t count, int group, int64_t panel, int width,
+                          float *packed) {
+    const spar_tensor *output = task->step->output;
+    int64_t left = task->gather->columns - panel, columns = left < width ? left : width;
+    const float *d = output->gradient + first * output->stride + (int64_t)group * task->gather->columns + panel;
+    for (int64_t p = 0; p < count; p++, d += output->stride, packed += width) {
+        memcpy(packed, d, (size_t)columns * sizeof *d);
+        memset(packed + columns, 0, (size_t)(width - columns) * sizeof *d);
+    }
+}
+
+static void add_block(const gradient_task *task, const float *const *x, int64_t count, int64_t x_offset, int rows,
+                      const float *d, int width, float *sums) {
+    int tile_rows = task->run->kernels->tile_rows;
+    for (int row = 0; row < rows; row += tile_rows) {
+        spar_outer_tile tile = {.rows = rows - row < tile_rows ? rows - row : tile_rows,
+                                .columns = width,
+                                .count = count,
+                                .x = x,
+                                .x_offset = x_offset + row,
+                                .d = d,
+                                .d_stride = width,
+                                .c = sums + row * task->columns,
+                                .c_stride = task->columns};
+        task->run->kernels->outer_tile(&tile);
+    }
+}
+
+// Index: split, then group, then panel.
+static void sum_panels(void *context, int64_t first, int64_t last, int thread) {
+    gradient_task *task = context;
+    const spar_gather *gather = task->gather;
+    const spar_phase *phase = &gather->phases[0];
+    const float *zeros = ((const spar_convolution *)task->step->state)->zeros;
+    int tile_columns = task->run->kernels->tile_columns;
+    const float **x = (const float **)(task->scratch + thread * task->scratch_floats);
+    float *packed = (float *)(x + BLOCK_PIXELS * phase->taps),
+          *unfolded = packed + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS;
+    for (int64_t index = first; index < last; index++) {
+        int64_t split = index / (gather->groups * task->panels), panel = index % task->panels * tile_columns;
+        int group = (int)(index / task->panels % gather->groups);
+        int width = task->columns - panel < tile_columns ? (int)(task->columns - panel) : tile_columns;
+        float *sums = task->partials + (split * gather->groups + group) * task->rows * task->columns + panel;
+        for (int64_t row = 0; row < task->rows && !task->direct; row++) {
+            memset(sums + row * task->columns, 0, (size_t)width * sizeof *sums);
+        }
+        int64_t end = task->pixels * (split + 1) / task->splits;
+        for (int64_t start = task->pixels * split / task->splits; start < end; start += BLOCK_PIXELS) {
+            int64_t count = end - start < BLOCK_PIXELS ? end - start : BLOCK_PIXELS;
+            point_pixels(task, start, count, x, unfolded, zeros);
+            pack_gradient(task, start, count, group, panel, width, packed);
+            if (gather->unfold) {
+                add_block(task, x, count, 0, (int)task->rows, packed, width, sums);
+                continue;
+            }
+            // A row of zeros holds as many channels as any input row, so the group's offset fits it too.
+            for (int t = 0; t < phase->taps; t++) {
+                add_block(task, x + t * BLOCK_PIXELS, count, (int64_t)group * gather->depth, gather->depth, packed,
+                          width, sums + (int64_t)t * gather->depth * task->columns);
+            }
+        }
+    }
+}
+
+static void add_splits(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    gradient_task *task = context;
+    const spar_parameter *weight = task->step->parameters[0];
+    int groups = task->gather->groups, columns = task->gather->columns;
+    int64_t split_floats = groups * task->rows * task->columns;
+    bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
+    for (int64_t row = first; row < last; row++) {
+        for (int group = 0; group < groups; group++) {
+            float *gradient = weight->gradient + row * weight->spec.stride + (int64_t)group * columns;
+            const float *sums = task->partials + (group * task->rows + row) * task->columns;
+            if (!add) memset(gradient, 0, (size_t)columns * sizeof *gradient);
+            for (int64_t split = 0; split < task->splits; split++, sums += split_floats) {
+                for (int c = 0; c < columns; c++) gradient[c] += sums[c];
+            }
+        }
+    }
+}
+
+void spar_convolution_gradient(spar_step *step, const spar_run *run) {
+    spar_convolution *convolution = step->state;
+    const spar_gather *gather = &convolution->forward;
+    const spar_parameter *weight = step->parameters[0];
+    int tile_columns = run->kernels->tile_columns;
+    gradient_task task = {.step = step,
+                          .run = run,
+                          .gather = gather,
+                          .rows = (int64_t)gather->phases[0].taps * gather->depth,
+                          .columns = spar_round_up16(gather->columns),
+                          .pixels = (int64_t)run->batch * gather->out_pixels,
+                          .splits = convolution->splits,
+                          .direct = convolution->splits == 1 && gather->groups == 1,
+                          .scratch_floats = scratch_floats(gather)};
+    task.panels = (task.columns + tile_columns - 1) / tile_columns;
+    int64_t partial_floats = task.splits * gather->groups * task.rows * task.columns;
+    task.scratch = run->workspace + partial_floats;
+    task.partials = task.direct ? weight->gradient : run->workspace;
+    if (task.direct && !(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
+        memset(weight->gradient, 0, (size_t)(task.rows * task.columns) * sizeof(float));
+    }
+    spar_parallel(run->threads, task.splits * gather->groups * task.panels, sum_panels, &task);
+    if (!task.direct) spar_parallel(run->threads, task.rows, add_splits, &task);
+}

@@ -1,0 +1,114 @@
+// Depthwise convolution: every channel has its own kernel, so rows of channels are multiplied elementwise.
+#include "ops/convolution.h"
+
+#include "runtime/parallel.h"
+
+#include <string.h>
+
+enum { MOST_TAPS = 128, MOST_SPLITS = 16 };
+
+typedef struct depthwise_task {
+    const spar_gather *gather;
+    const spar_phase *phase;
+    const spar_run *run;
+    const float *weights, *zeros, *bias;
+    spar_rows in, out;
+    int64_t channels;
+    bool accumulate;
+} depthwise_task;
+
+// Kernels of more taps than MOST_TAPS are summed in parts.
+static void product_pixels(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    depthwise_task *task = context;
+    const spar_phase *phase = task->phase;
+    const float *in[MOST_TAPS], *weights[MOST_TAPS];
+    for (int64_t pixel = first; pixel < last; pixel++) {
+        int64_t sample = pixel / phase->pixels, local = pixel % phase->pixels;
+        const float *image = task->in.data + sample * task->gather->in_pixels * task->in.stride;
+        spar_depthwise_row row = {.channels = (int)task->channels,
+                                  .in = in,
+                                  .weights = weights,
+                                  .out = task->out.data +
+                                         (sample * task->gather->out_pixels + phase->target[local]) * task->out.stride,
+                                  .accumulate = task->accumulate,
+                                  .bias = task->bias};
+        int t = 0;
+        do {
+            for (row.taps = 0; t < phase->taps && row.taps < MOST_TAPS; t++) {
+                int32_t source = phase->source[local * phase->taps + t];
+                if (source < 0) continue;
+                in[row.taps] = image + source * task->in.stride;
+                weights[row.taps++] = task->weights + phase->tap[t] * task->channels;
+            }
+            task->run->kernels->depthwise_row(&row);
+            row.accumulate = true;
+            row.bias = NULL;
+        } while (t < phase->taps);
+    }
+}
+
+void spar_depthwise_product(const spar_gather *gather, const spar_run *run, const float *weights, const float *zeros,
+                            const float *bias, spar_rows in, spar_rows out, int64_t channels, bool accumulate) {
+    for (int p = 0; p < gather->phase_count; p++) {
+        const spar_phase *phase = &gather->phases[p];
+        depthwise_task task = {gather, phase, run, weights, zeros, bias, in, out, channels, accumulate};
+        spar_parallel(run->threads, (int64_t)run->batch * phase->pixels, product_pixels, &task);
+    }
+}
+
+int64_t spar_depthwise_gradient_workspace(const spar_step *step, spar_convolution *convolution) {
+    convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
+    return convolution->splits * convolution->forward.phases[0].taps * step->output->stride;
+}
+
+typedef struct depthwise_gradient_task {
+    const spar_step *step;
+    const spar_run *run;
+    const spar_phase *phase;
+    int64_t splits, stride;
+} depthwise_gradient_task;
+
+static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    depthwise_gradient_task *task = context;
+    const spar_phase *phase = task->phase;
+    const spar_tensor *input = task->step->inputs[0], *output = task->step->output;
+    int64_t in_pixels = spar_pixels(input->extent), kernel = phase->taps * task->stride;
+    for (int64_t split = first; split < last; split++) {
+        float *sums = task->run->workspace + split * kernel;
+        memset(sums, 0, (size_t)kernel * sizeof *sums);
+        int64_t end = task->run->batch * (split + 1) / task->splits * phase->pixels;
+        for (int64_t pixel = task->run->batch * split / task->splits * phase->pixels; pixel < end; pixel++) {
+            const float *image = input->data + pixel / phase->pixels * in_pixels * input->stride, *in[MOST_TAPS];
+            float *weights[MOST_TAPS];
+            const int32_t *source = phase->source + pixel % phase->pixels * phase->taps;
+            int t = 0;
+            do {
+                int taps = 0;
+                for (; t < phase->taps && taps < MOST_TAPS; t++) {
+                    if (source[t] < 0) continue;
+                    in[taps] = image + source[t] * input->stride;
+                    weights[taps++] = sums + t * task->stride;
+                }
+                task->run->kernels->depthwise_gradient_row(taps, (int)task->stride, in,
+                                                           output->gradient + pixel * output->stride, weights);
+            } while (t < phase->taps);
+        }
+    }
+}
+
+void spar_depthwise_gradient(spar_step *step, const spar_run *run) {
+    const spar_convolution *convolution = step->state;
+    spar_parameter *weight = step->parameters[0];
+    depthwise_gradient_task task = {step, run, &convolution->forward.phases[0], convolution->splits,
+                                    step->output->stride};
+    spar_parallel(run->threads, task.splits, sum_splits, &task);
+    int64_t kernel = task.phase->taps * task.stride;
+    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
+        memset(weight->gradient, 0, (size_t)kernel * sizeof(float));
+    }
+    for (int64_t split = 0; split < task.splits; split++) {
+        run->kernels->add(run->workspace + split * kernel, weight->gradient, kernel);
+    }
+}

@@ -1,0 +1,52 @@
+// Which input rows each output row of a convolution reads, and the product over them.
+//
+// Forward and backward data are one thing: out[target] (+)= Σ over taps of in[source(tap)] · weights[tap]. Forward has
+// one phase. Backward data of a convolution of stride s has s × s: input pixels of one phase are reached by the same
+// taps, so no product with zeros is formed.
+#ifndef SPAR_OPS_GATHER_H
+#define SPAR_OPS_GATHER_H
+
+#include "ops/layer.h"
+
+typedef struct spar_phase {
+    int pixels, taps; // outputs of one sample in this phase; taps that reach them
+    int32_t *target;  // [pixels] output row in its sample
+    int32_t *source;  // [pixels][taps] input row in its sample, −1 outside
+    int32_t *tap;     // [taps] place in the kernel, ky·width + kx
+    int64_t packed;   // floats before this phase in the packed weights
+} spar_phase;
+
+typedef struct spar_gather {
+    int phase_count;
+    spar_phase *phases;
+    int in_pixels, out_pixels;
+    int groups, depth, columns; // input and output channels of a group
+    bool unfold;                // copy the taps of a pixel into one row: few channels
+    int64_t packed_floats;
+    size_t bytes;
+} spar_gather;
+
+typedef struct spar_window {
+    int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+} spar_window;
+
+spar_status spar_gather_forward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
+spar_status spar_gather_backward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
+void spar_gather_discard(spar_gather *gather);
+
+// Floats of workspace that spar_gather_product needs.
+int64_t spar_gather_workspace(const spar_gather *gather, int threads);
+
+// Weights [ky][kx][in / groups][out, `stride` floats] in panels of register tiles; transposed for backward data.
+void spar_gather_pack(const spar_gather *gather, const spar_run *run, const float *weights, int64_t stride,
+                      bool transposed, float *packed);
+
+typedef struct spar_rows {
+    float *data;
+    int64_t stride;
+} spar_rows;
+
+void spar_gather_product(const spar_gather *gather, const spar_run *run, const float *packed, const float *zeros,
+                         const float *bias, spar_rows in, spar_rows out, bool accumulate);
+
+#endif

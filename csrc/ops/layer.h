@@ -1,0 +1,179 @@
+// What a layer is: one file in this folder and one row in the table of layers.c.
+//
+// A layer is executed in one of two ways. A sweep layer is elementwise but for what it needs to know of whole
+// columns: consecutive ones run as the stages of one sweep over memory (sweep.h). All others are steps of their own.
+#ifndef SPAR_OPS_LAYER_H
+#define SPAR_OPS_LAYER_H
+
+#include "kernels/kernels.h"
+#include "runtime/memory.h"
+#include "runtime/status.h"
+
+typedef struct spar_extent {
+    int channels, height, width;
+} spar_extent;
+
+static inline int64_t spar_pixels(spar_extent extent) {
+    return (int64_t)extent.height * extent.width;
+}
+
+static inline bool spar_same_extent(spar_extent a, spar_extent b) {
+    return a.channels == b.channels && a.height == b.height && a.width == b.width;
+}
+
+typedef struct spar_layer spar_layer;
+
+// A layer of a graph with its settings, and the value it gives.
+typedef struct spar_node {
+    const spar_layer *layer;
+    char *name;
+    int inputs[2]; // values, SPAR_NO_VALUE where there is none
+    spar_extent extent;
+    union {
+        spar_conv2d_params convolution;
+        spar_dense_params dense;
+        spar_batch_norm_params batch_norm;
+        spar_pool_params pool;
+        struct {
+            int32_t stride;
+        } shortcut;
+        struct {
+            float rate;
+        } dropout;
+        struct {
+            float *mean, *deviation; // one a channel, owned by the node
+        } normalize;
+    } settings;
+} spar_node;
+
+// A setting of a layer as model files keep it. The list of a layer ends with a NULL name.
+typedef struct spar_field {
+    const char *name;
+    enum { SPAR_FIELD_INT, SPAR_FIELD_FLOAT, SPAR_FIELD_BOOL } type;
+    size_t offset; // in spar_node
+} spar_field;
+
+#define SPAR_FIELD(TYPE, NAME, MEMBER)                                                                                 \
+    { NAME, SPAR_FIELD_##TYPE, offsetof(spar_node, MEMBER) }
+
+// The order of a parameter's numbers inside and outside.
+typedef enum spar_parameter_order {
+    SPAR_ORDER_VECTOR,      // one number a channel
+    SPAR_ORDER_CONVOLUTION, // outside [out][in / groups][ky][kx], inside [ky][kx][in / groups][out, padded]
+    SPAR_ORDER_DENSE,       // outside [out][in], inside [in][out, padded], `in` as pixels of channels
+} spar_parameter_order;
+
+typedef struct spar_parameter_spec {
+    const char *suffix; // ".weight"
+    spar_parameter_order order;
+    bool trainable;
+    bool is_weight; // decays in every scope and is bounded by max-norm
+    int shape[4];   // outside
+    int rank;
+    int64_t rows, columns, stride; // inside: a matrix of rows × columns, `stride` floats a row
+    float initial;                 // of vectors; weights are drawn
+    spar_extent flattened;         // dense after a flatten: what was flattened; else one pixel
+} spar_parameter_spec;
+
+enum { SPAR_MAX_PARAMETERS = 4 };
+
+typedef struct spar_parameter {
+    spar_parameter_spec spec;
+    char *name;
+    float *value, *gradient, *momentum; // the last two NULL for buffers
+} spar_parameter;
+
+// A value of a planned network.
+typedef struct spar_tensor {
+    spar_extent extent;
+    int64_t stride; // floats a row
+    float *data, *gradient;
+} spar_tensor;
+
+static inline int64_t spar_sample_floats(const spar_tensor *tensor) {
+    return spar_pixels(tensor->extent) * tensor->stride;
+}
+
+// What a pass tells its steps.
+typedef struct spar_run {
+    const spar_kernels *kernels;
+    int threads;
+    int batch;
+    uint32_t flags; // of the forward pass, and of the backward pass where one runs
+    uint32_t backward_flags;
+    float scale; // of the loss
+    uint64_t seed, step;
+    uint64_t weights_version; // changes when parameters do
+    float *workspace;
+} spar_run;
+
+// One executable step of a plan.
+typedef struct spar_step {
+    const spar_layer *layer;
+    const spar_node *node;
+    const char *kernel; // what the plan prints
+    int input_count;
+    spar_tensor *inputs[2];
+    bool accumulates[2]; // the gradient of this input is added to what is there
+    spar_tensor *output;
+    spar_parameter *parameters[SPAR_MAX_PARAMETERS];
+    void *state;
+    int batch_size, threads; // largest batch; threads of the network
+    const spar_kernels *kernels;
+    size_t workspace_floats;
+    size_t state_bytes;
+} spar_step;
+
+// Passes need at least this much workspace.
+static inline void spar_want_workspace(spar_step *step, int64_t floats) {
+    if (step->workspace_floats < (size_t)floats) step->workspace_floats = (size_t)floats;
+}
+
+struct spar_layer {
+    const char *kind;
+    int input_count;
+    bool sweep;
+    bool backward_reads_input, backward_reads_output;
+    const spar_field *fields; // NULL: none
+    // Shape rule: fills node->extent.
+    spar_status (*infer)(spar_node *node, const spar_extent *inputs);
+    // Parameters, in PyTorch's order; returns how many. NULL: none.
+    int (*parameters)(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs);
+    // Multiply–adds of one image. NULL: none.
+    int64_t (*multiply_adds)(const spar_node *node, spar_extent input);
+
+    // Steps of their own. `prepare` makes step->state and says how much workspace the passes need.
+    spar_status (*prepare)(spar_step *step);
+    void (*forward)(spar_step *step, const spar_run *run);
+    // Writes or adds (step->accumulates) the gradients of the wanted inputs, and those of the parameters if asked.
+    void (*backward)(spar_step *step, const spar_run *run, const bool wanted[2]);
+    void (*discard)(spar_step *step);
+};
+
+extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
+    spar_layer_batch_norm, spar_layer_relu, spar_layer_relu6, spar_layer_tanh, spar_layer_logistic, spar_layer_max_pool,
+    spar_layer_average_pool, spar_layer_global_average_pool, spar_layer_add, spar_layer_channel_shortcut,
+    spar_layer_dropout, spar_layer_flatten, spar_layer_perturb;
+
+// Flatten to the order of images outside: channel, row, column.
+extern const spar_layer spar_layer_reorder;
+
+// Every layer of a graph, NULL after the last.
+extern const spar_layer *const spar_layers[];
+
+static inline spar_parameter_spec spar_vector_spec(const char *suffix, int channels, bool trainable, float initial) {
+    return (spar_parameter_spec){
+        .suffix = suffix,
+        .order = SPAR_ORDER_VECTOR,
+        .trainable = trainable,
+        .shape = {channels},
+        .rank = 1,
+        .rows = 1,
+        .columns = channels,
+        .stride = spar_round_up16(channels),
+        .initial = initial,
+        .flattened = {channels, 1, 1},
+    };
+}
+
+#endif

@@ -1,0 +1,13 @@
+// Losses on a network's output.
+#ifndef SPAR_OPS_LOSS_H
+#define SPAR_OPS_LOSS_H
+
+#include "ops/layer.h"
+
+spar_status spar_check_labels(const int32_t *labels, int count, int classes);
+
+// J and the number of right answers; with `scale` ≠ 0 also the gradient of scale·J into output->gradient.
+void spar_loss_of(spar_loss loss, const spar_tensor *output, const int32_t *labels, int count, float scale,
+                  spar_loss_result *result);
+
+#endif

@@ -1,0 +1,191 @@
+#include "ops/point.h"
+
+#include "runtime/random.h"
+
+#include <math.h>
+#include <string.h>
+
+void spar_point_discard(spar_point *point) {
+    spar_release(point->positive);
+    spar_release(point->gradient);
+    spar_release(point->lowest);
+    spar_release(point->magnitudes);
+    point->positive = point->negative = NULL;
+    point->gradient = point->lowest = point->highest = point->magnitudes = NULL;
+}
+
+size_t spar_point_bytes(const spar_point *point) {
+    if (!point->active) return 0;
+    size_t batch = (size_t)point->batch_size, bytes = batch * sizeof(float);
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) return bytes;
+    bytes += 2 * batch * (size_t)point->pieces * sizeof(float);
+    size_t words = batch * (size_t)point->words_per_sample;
+    return bytes + (point->shape == SPAR_SHAPE_SIGN ? 2 * words * sizeof(uint16_t)
+                                                    : batch * (size_t)point->sample_floats * sizeof(float));
+}
+
+static bool allocate_storage(spar_point *point) {
+    size_t batch = (size_t)point->batch_size;
+    point->magnitudes = spar_allocate(batch * sizeof(float));
+    if (point->magnitudes == NULL) return false;
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) return true;
+    size_t slots = batch * (size_t)point->pieces;
+    point->lowest = spar_allocate(2 * slots * sizeof(float));
+    if (point->lowest == NULL) return false;
+    point->highest = point->lowest + slots;
+    if (point->shape == SPAR_SHAPE_GRADIENT) {
+        point->gradient = spar_allocate(batch * (size_t)point->sample_floats * sizeof(float));
+        return point->gradient != NULL;
+    }
+    size_t words = batch * (size_t)point->words_per_sample;
+    point->positive = spar_allocate(2 * words * sizeof(uint16_t));
+    point->negative = point->positive + words;
+    return point->positive != NULL;
+}
+
+spar_status spar_point_configure(spar_point *point, const spar_method *method, bool active) {
+    spar_point_discard(point);
+    point->recorded = 0;
+    point->perturbed = 0;
+    point->active = active;
+    if (!active) return SPAR_OK;
+    point->shape = method->shape;
+    point->size = method->size;
+    point->granularity = method->granularity;
+    point->epsilon = point->input ? method->input_epsilon : method->epsilon;
+    if (allocate_storage(point)) return SPAR_OK;
+    spar_point_discard(point);
+    point->active = false;
+    return SPAR_ERROR_MEMORY;
+}
+
+static void extremes_of(const spar_point *point, int64_t first, int64_t samples, float *lowest, float *highest) {
+    *lowest = INFINITY;
+    *highest = -INFINITY;
+    for (int64_t slot = first * point->pieces; slot < (first + samples) * point->pieces; slot++) {
+        *lowest = fminf(*lowest, point->lowest[slot]);
+        *highest = fmaxf(*highest, point->highest[slot]);
+    }
+}
+
+// ANL Eq. 2, for either sign of ε.
+static float draw_r(const spar_point *point, const spar_run *run, uint64_t draw) {
+    spar_random_stream stream = {run->seed, SPAR_PURPOSE_MAGNITUDE, (uint32_t)point->index, run->step};
+    float normal, epsilon = point->epsilon;
+    spar_fill_normal(&stream, draw, 1, &normal);
+    float r = epsilon / 2 + epsilon / 4 * normal;
+    return fminf(fmaxf(r, fminf(0, epsilon)), fmaxf(0, epsilon));
+}
+
+void spar_point_arm(spar_point *point, const spar_run *run) {
+    bool keeps_gradient = point->shape != SPAR_SHAPE_GAUSSIAN;
+    point->perturbed = !point->active                                    ? 0
+                       : !keeps_gradient || run->batch < point->recorded ? run->batch
+                                                                         : point->recorded;
+    bool each = point->granularity == SPAR_GRANULARITY_SAMPLE;
+    for (int64_t n = 0; n < point->perturbed; n++) {
+        if (n > 0 && !each) {
+            point->magnitudes[n] = point->magnitudes[0];
+            continue;
+        }
+        float lowest = 0, highest = 0, magnitude = point->epsilon;
+        if (keeps_gradient) extremes_of(point, n, each ? 1 : point->recorded, &lowest, &highest);
+        if (point->size == SPAR_SIZE_RANGE) magnitude *= highest - lowest;
+        if (point->size == SPAR_SIZE_RANDOM || point->size == SPAR_SIZE_RANDOM_DEVIATION) {
+            magnitude = draw_r(point, run, (uint64_t)n);
+        }
+        if (point->size == SPAR_SIZE_RANDOM_DEVIATION) magnitude *= point->deviation;
+        if (point->shape == SPAR_SHAPE_GRADIENT) {
+            float norm = fmaxf(highest, -lowest);
+            magnitude = norm > 0 ? magnitude / norm : 0;
+        }
+        point->magnitudes[n] = magnitude;
+    }
+}
+
+void spar_point_begin_measure(spar_point *point) {
+    memset(point->partial_sums, 0, sizeof point->partial_sums);
+    memset(point->partial_squares, 0, sizeof point->partial_squares);
+}
+
+// A flat image section has no padding: one long row is cheaper than many short ones.
+static void shape_rows(const spar_point *point, const spar_block *block, int64_t *rows, int64_t *stride,
+                       int64_t *channels) {
+    bool flat = point->stride == point->extent.channels;
+    *rows = flat ? 1 : block->rows;
+    *stride = flat ? block->floats : point->stride;
+    *channels = flat ? block->floats : point->extent.channels;
+}
+
+void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, const float *h) {
+    int64_t rows, stride, channels;
+    shape_rows(point, block, &rows, &stride, &channels);
+    run->kernels->moments(h, rows, stride, channels, &point->partial_sums[block->chunk],
+                          &point->partial_squares[block->chunk]);
+}
+
+void spar_point_end_measure(spar_point *point, int64_t batch) {
+    double sum = 0, square = 0, count = (double)batch * (double)spar_pixels(point->extent) * point->extent.channels;
+    for (int chunk = 0; chunk < SPAR_MAX_CHUNKS; chunk++) {
+        sum += point->partial_sums[chunk];
+        square += point->partial_squares[chunk];
+    }
+    double mean = sum / count, variance = square / count - mean * mean;
+    point->deviation = (float)sqrt(variance > 0 ? variance : 0);
+}
+
+static void add_noise(const spar_point *point, const spar_run *run, const spar_block *block, float *h, int64_t floats,
+                      float magnitude) {
+    float noise[256];
+    spar_random_stream stream = {run->seed, SPAR_PURPOSE_NOISE, (uint32_t)point->index, run->step};
+    for (int64_t i = 0; i < floats; i += 256) {
+        size_t count = floats - i < 256 ? (size_t)(floats - i) : 256;
+        spar_fill_normal(&stream, (uint64_t)(block->offset + i), count, noise);
+        run->kernels->add_scaled(h + i, noise, (int64_t)count, magnitude);
+    }
+}
+
+void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h) {
+    int64_t floats = block->floats / block->samples;
+    int64_t inside = block->offset - block->sample * point->sample_floats;
+    for (int64_t i = 0; i < block->samples && block->sample + i < point->perturbed; i++) {
+        int64_t sample = block->sample + i;
+        float *y = h + i * floats, magnitude = point->magnitudes[sample];
+        if (point->shape == SPAR_SHAPE_SIGN) {
+            int64_t word = sample * point->words_per_sample + inside / 16;
+            run->kernels->add_signs(y, floats, point->positive + word, point->negative + word, magnitude);
+        } else if (point->shape == SPAR_SHAPE_GRADIENT) {
+            run->kernels->add_scaled(y, point->gradient + sample * point->sample_floats + inside, floats, magnitude);
+        } else {
+            spar_block part = *block;
+            part.offset += i * floats;
+            add_noise(point, run, &part, y, floats, magnitude);
+        }
+    }
+}
+
+void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g) {
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) return;
+    int64_t floats = block->floats / block->samples, rows, stride, channels;
+    int64_t inside = block->offset - block->sample * point->sample_floats;
+    float unscale = 1 / run->scale;
+    spar_block one = *block;
+    one.rows /= block->samples;
+    one.floats = floats;
+    shape_rows(point, &one, &rows, &stride, &channels);
+    for (int64_t i = 0; i < block->samples; i++) {
+        int64_t sample = block->sample + i, slot = sample * point->pieces + block->piece;
+        const float *source = g + i * floats;
+        float lowest = INFINITY, highest = -INFINITY;
+        run->kernels->extremes(source, rows, stride, channels, &lowest, &highest);
+        point->lowest[slot] = lowest * unscale;
+        point->highest[slot] = highest * unscale;
+        if (point->shape == SPAR_SHAPE_SIGN) {
+            int64_t word = sample * point->words_per_sample + inside / 16;
+            run->kernels->record_signs(source, floats, point->positive + word, point->negative + word);
+        } else {
+            float *kept = point->gradient + sample * point->sample_floats + inside;
+            for (int64_t j = 0; j < floats; j++) kept[j] = source[j] * unscale;
+        }
+    }
+}

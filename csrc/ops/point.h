@@ -1,0 +1,48 @@
+// A perturbation point: what it records of a gradient, and the perturbation it makes of that.
+#ifndef SPAR_OPS_POINT_H
+#define SPAR_OPS_POINT_H
+
+#include "ops/blocks.h"
+
+typedef struct spar_point {
+    const spar_node *node;
+    int index;
+    bool input;
+    spar_extent extent;
+    int64_t stride, sample_floats, pieces;
+    int batch_size;
+
+    bool active;
+    spar_shape shape;
+    spar_size size;
+    spar_granularity granularity;
+    float epsilon;
+
+    int recorded;                  // samples whose gradient is kept; 0: none
+    uint16_t *positive, *negative; // SPAR_SHAPE_SIGN: masks, words_per_sample words a sample
+    int64_t words_per_sample;
+    float *gradient;         // SPAR_SHAPE_GRADIENT
+    float *lowest, *highest; // of g, one a sample and piece
+    float deviation;         // s(h)
+    double partial_sums[SPAR_MAX_CHUNKS], partial_squares[SPAR_MAX_CHUNKS];
+
+    float *magnitudes; // of this pass, one a sample
+    int perturbed;     // samples that this pass perturbs
+} spar_point;
+
+// Settings in force; allocates or frees what they need. What was recorded is forgotten.
+spar_status spar_point_configure(spar_point *point, const spar_method *method, bool active);
+void spar_point_discard(spar_point *point);
+size_t spar_point_bytes(const spar_point *point);
+
+// Fixes the magnitudes of one pass.
+void spar_point_arm(spar_point *point, const spar_run *run);
+
+void spar_point_begin_measure(spar_point *point);
+void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, const float *h);
+void spar_point_end_measure(spar_point *point, int64_t batch);
+
+void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h);
+void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g);
+
+#endif

@@ -1,0 +1,60 @@
+// A sweep: consecutive elementwise layers run as stages over blocks that stay in cache, so that batch norm, point,
+// residual addition and activation read and write memory once.
+#ifndef SPAR_OPS_SWEEP_H
+#define SPAR_OPS_SWEEP_H
+
+#include "ops/point.h"
+
+enum { SPAR_MAX_STAGES = 8 };
+
+typedef struct spar_stage {
+    const spar_node *node;
+    spar_parameter *parameters[SPAR_MAX_PARAMETERS];
+    spar_point *point; // of a perturb stage
+    uint32_t dropout;  // number of a dropout stage among its kind
+} spar_stage;
+
+// Per-column numbers of a batch norm stage.
+typedef struct spar_batch_norm_state {
+    float *shift;                     // near the mean, for sums that do not cancel
+    float *mean, *inverse_deviation;  // normalization in force
+    float *scale, *offset;            // forward: y = scale·x + offset
+    float *a, *b, *c;                 // backward: dx = a·d + b·x + c
+    float *next_mean, *next_variance; // running statistics, to be committed
+    double *sums, *products;          // [chunks][stride]
+    bool pending;
+} spar_batch_norm_state;
+
+typedef struct spar_sweep {
+    spar_stage stages[SPAR_MAX_STAGES];
+    int count;
+    spar_batch_norm_state batch_norm; // of the first stage, if it is one
+    float *scale, *offset, *zero;     // of a normalize stage: its channels repeated until vectors fit
+    int64_t period;
+} spar_sweep;
+
+extern const spar_layer spar_layer_sweep;
+
+// A layer's place in a sweep.
+static inline bool spar_only_first_stage(const spar_layer *layer) {
+    return layer == &spar_layer_batch_norm;
+}
+
+static inline bool spar_only_last_stage(const spar_layer *layer) {
+    return layer->backward_reads_output;
+}
+
+// Takes over the running statistics of the last training pass.
+void spar_batch_norm_commit(spar_step *step);
+
+// batch_norm.c
+spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep);
+void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const spar_blocks *blocks);
+void spar_batch_norm_sum(spar_step *step, const spar_run *run, const spar_block *block, const float *d);
+void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar_blocks *blocks);
+void spar_batch_norm_discard(spar_sweep *sweep);
+
+// activation.c
+spar_activation spar_activation_of(const spar_layer *layer);
+
+#endif

@@ -1,0 +1,17 @@
+// Zeroed memory aligned to cache lines.
+#ifndef SPAR_RUNTIME_MEMORY_H
+#define SPAR_RUNTIME_MEMORY_H
+
+#include "runtime/status.h"
+
+// Floats a row of `count` columns occupies: a multiple of 16, a cache line.
+static inline int64_t spar_round_up16(int64_t count) {
+    return (count + 15) / 16 * 16;
+}
+
+// NULL, with the error recorded, when there is no memory. `bytes` may be 0.
+void *spar_allocate(size_t bytes);
+void spar_release(void *memory);
+char *spar_copy_string(const char *text);
+
+#endif

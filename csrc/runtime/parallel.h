@@ -1,0 +1,15 @@
+// Parallel loops. A task must give the same results however the indices are shared out.
+#ifndef SPAR_RUNTIME_PARALLEL_H
+#define SPAR_RUNTIME_PARALLEL_H
+
+#include <stdint.h>
+
+// Does the indices first ≤ i < last; `thread` counts from 0 below the number of threads.
+typedef void (*spar_task)(void *context, int64_t first, int64_t last, int thread);
+
+void spar_parallel(int threads, int64_t count, spar_task task, void *context);
+
+// Cores this process may use.
+int spar_available_threads(void);
+
+#endif

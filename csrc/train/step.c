@@ -1,0 +1,29 @@
+// A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
+#include "graph/network.h"
+
+spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images, const int32_t *labels,
+                            int32_t count, spar_loss_result *result) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(sgd);
+    SPAR_REQUIRE_POINTER(labels);
+    const spar_method *method = &network->method;
+    bool perturbs = spar_has_active_points(network) && method->clean_weight < 1;
+    bool from_current = perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
+    bool from_previous = perturbs && method->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
+    bool clean_term = perturbs && method->clean_weight > 0;
+    uint32_t measure = perturbs && method->size == SPAR_SIZE_RANDOM_DEVIATION ? SPAR_FORWARD_MEASURE : 0;
+
+    if (from_current || clean_term) {
+        SPAR_TRY(spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | (from_current ? measure : 0)));
+        uint32_t flags =
+            SPAR_BACKWARD_DATA | (from_current ? SPAR_BACKWARD_RECORD : 0) | (clean_term ? SPAR_BACKWARD_WEIGHTS : 0);
+        SPAR_TRY(spar_backward(network, labels, clean_term ? method->clean_weight : 1, flags, NULL));
+    }
+    uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (from_current ? 0 : measure);
+    SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
+    uint32_t backward = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | (clean_term ? SPAR_BACKWARD_ACCUMULATE : 0) |
+                        (from_previous ? SPAR_BACKWARD_RECORD : 0);
+    SPAR_TRY(spar_backward(network, labels, clean_term ? 1 - method->clean_weight : 1, backward, result));
+    spar_commit_statistics(network);
+    return spar_update(network, sgd);
+}
