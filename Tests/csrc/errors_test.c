@@ -121,7 +121,7 @@ static void bad_settings_of_the_update_are_refused(void) {
         CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "weight decay");
         sgd = spar_sgd_defaults();
         sgd.max_norm = settings[i];
-        CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "max norm");
+        CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "max-norm");
     }
     CHECK_FAILS(spar_update(f.network, NULL), SPAR_ERROR_ARGUMENT, "NULL");
     check_unchanged(&f, "bad settings");
@@ -177,7 +177,7 @@ static void calls_out_of_order_are_refused(void) {
     CHECK_FAILS(spar_input_gradient(f.network, values), SPAR_ERROR_STATE, "backward");
     CHECK_OK(spar_forward(f.network, f.batch.images, EXAMPLE_BATCH, 0));
     CHECK_OK(spar_backward(f.network, f.batch.labels, 1, SPAR_BACKWARD_WEIGHTS, NULL));
-    CHECK_FAILS(spar_input_gradient(f.network, values), SPAR_ERROR_STATE, "INPUT");
+    CHECK_FAILS(spar_input_gradient(f.network, values), SPAR_ERROR_STATE, "backward");
     fixture_destroy(&f);
 }
 

@@ -137,7 +137,7 @@ static void other_layers_name_what_does_not_fit(void) {
         spar_status status;
         const char *fragments[3];
     } cases[] = {
-        {two_inputs, SPAR_ERROR_STATE, {"input", "", ""}},
+        {two_inputs, SPAR_ERROR_ARGUMENT, {"input", "", ""}},
         {dense_on_a_map, SPAR_ERROR_SHAPE, {"fc", "4", "6"}},
         {dense_without_units, SPAR_ERROR_ARGUMENT, {"fc", "0", ""}},
         {add_of_other_shapes, SPAR_ERROR_SHAPE, {"4", "9", "add"}},
@@ -197,7 +197,7 @@ static void graphs_and_network_options_check_their_arguments(void) {
     graph = NULL;
     CHECK_OK(spar_graph_create(&graph));
     CHECK_EQUAL(spar_input(graph, 0, 5, 5), SPAR_NO_VALUE);
-    CHECK_FAILS(verdict(graph, SPAR_NO_VALUE), SPAR_ERROR_ARGUMENT, "0");
+    CHECK_FAILS(verdict(graph, SPAR_NO_VALUE), SPAR_ERROR_SHAPE, "0");
 }
 
 static void a_network_too_large_for_memory_is_refused(void) {

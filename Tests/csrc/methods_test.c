@@ -60,9 +60,9 @@ static void check_deviations(const setting *s, const method_program *program, co
     }
 }
 
-// Trains the engine by `engine_method` and the program by the setting's, from the same parameters. `moves`: the
-// perturbations are so large that the result could not be mistaken for that of plain back-propagation.
-static void check_agreement(const setting *s, const spar_method *engine_method, bool moves) {
+// Trains the engine by `engine_method` and the program by the setting's, from the same parameters.
+// Perturbations are so large that the result could not be mistaken for that of plain back-propagation.
+static void check_agreement(const setting *s, const spar_method *engine_method) {
     oracle *o = s->network(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, THREADS, s->seed);
     oracle_randomize(o, network, s->seed);
@@ -94,7 +94,7 @@ static void check_agreement(const setting *s, const spar_method *engine_method, 
         example_batch_destroy(&batch);
     }
     compare_parameters(s->label, o, network, TOLERANCE);
-    if (moves && s->method.direction != SPAR_DIRECTION_NONE) {
+    if (s->method.direction != SPAR_DIRECTION_NONE) {
         check_that(distance(o, plain_oracle) > 20 * TOLERANCE, __FILE__, __LINE__,
                    "%s: perturbations change the result by %.1e only", s->label, distance(o, plain_oracle));
     }
@@ -180,7 +180,7 @@ static void check_presets(const char *kind, example_network network, const spar_
         setting s = {label, network, PRESETS[i].step, PRESETS[i].method, *sgd, {5, 5, 5}, seed};
         spar_method method;
         CHECK_OK(spar_method_preset(PRESETS[i].name, PRESETS[i].epsilon, &method));
-        check_agreement(&s, &method, true);
+        check_agreement(&s, &method);
     }
 }
 
@@ -224,7 +224,7 @@ static void presets_on_a_network_without_batch_normalization(void) {
 
 static void check_setting(const char *label, example_network network, method_step step, spar_method method) {
     setting s = {label, network, step, method, MOMENTUM, {5, 5, 5}, 9};
-    check_agreement(&s, &method, true);
+    check_agreement(&s, &method);
 }
 
 static spar_method of_preset(const char *name, float epsilon) {
@@ -313,15 +313,20 @@ static void other_weights_of_the_clean_loss(void) {
     check_setting("layerwise-joint, α 0.75", example_residual, method_layerwise_joint, method);
 }
 
-// α = 1: the perturbed round is run, but its loss has no weight.
+// α = 1: the perturbed loss has no weight.
 static void a_clean_weight_of_one_is_back_propagation(void) {
     static const char *const names[] = {"fgs-inter", "layerwise-joint"};
-    static const method_step steps[] = {method_fast_gradient_sign_joint, method_layerwise_joint};
     for (int i = 0; i < 2; i++) {
         spar_method method = of_preset(names[i], 20);
         method.clean_weight = 1;
-        setting s = {names[i], example_convolutional, steps[i], method, MOMENTUM, {5, 5, 5}, 9};
-        check_agreement(&s, &method, false);
+        setting s = {.label = names[i],
+                     .network = example_convolutional,
+                     .step = method_back_propagation,
+                     .method = {.direction = SPAR_DIRECTION_NONE},
+                     .sgd = MOMENTUM,
+                     .counts = {5, 5, 5},
+                     .seed = 9};
+        check_agreement(&s, &method);
     }
 }
 
@@ -339,7 +344,7 @@ static void a_previous_batch_of_another_size(void) {
                          MOMENTUM,
                          {counts[i][0], counts[i][1], counts[i][2]},
                          12};
-            check_agreement(&s, &method, true);
+            check_agreement(&s, &method);
         }
     }
 }

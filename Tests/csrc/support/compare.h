@@ -13,8 +13,8 @@ void compare_outputs(const char *label, const oracle *o, const spar_network *net
 // counts as at least 1 % of the largest of all (a bias before batch normalization has none but rounding).
 void compare_gradients(const char *label, oracle *o, const spar_network *network, double tolerance);
 
-// Image gradients of the last backward passes agree.
-void compare_image_gradients(const char *label, const oracle *o, const spar_network *network, double tolerance);
+// Image gradients of the last backward passes agree, with the same floor.
+void compare_image_gradients(const char *label, oracle *o, const spar_network *network, double tolerance);
 
 // Parameters and running statistics agree.
 void compare_parameters(const char *label, oracle *o, const spar_network *network, double tolerance);

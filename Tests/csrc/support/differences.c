@@ -82,7 +82,7 @@ void differences_check(const char *label, oracle *o, const spar_network *network
     CHECK_OK(spar_input_gradient(network, engine));
     for (int i = 0; i < pixels; i++) doubles[i] = engine[i];
     snprintf(name, sizeof name, "%s, images", label);
-    check_differences(&p, name, batch->doubles, doubles, o->layers[0].gradient, pixels, samples, 1e-6, &seen);
+    check_differences(&p, name, batch->doubles, doubles, o->layers[0].gradient, pixels, samples, floor, &seen);
     check_that(seen.compared > 0 && seen.kinks <= seen.compared / 20, __FILE__, __LINE__,
                "%s: %d elements compared, %d at kinks", label, seen.compared, seen.kinks);
     free(doubles);

@@ -6,30 +6,69 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int padded_channels(const oracle *o, const oracle_layer *layer) {
-    // Images keep their channels; inside the network channels are padded to a multiple of 16.
-    for (; layer->kind != ORACLE_INPUT; layer = &o->layers[layer->inputs[0]]) {
-        bool keeps_layout =
-            layer->kind == ORACLE_NORMALIZE || layer->kind == ORACLE_POINT || layer->kind == ORACLE_DROPOUT;
-        if (!keeps_layout) return (layer->shape[0] + 15) / 16 * 16;
+static bool keeps_image_rows(oracle_kind kind) {
+    return kind == ORACLE_NORMALIZE || kind == ORACLE_POINT || kind == ORACLE_DROPOUT || kind == ORACLE_FLATTEN;
+}
+
+// True where only layers that keep an image's rows stand between the input and this one.
+static bool at_image(const oracle *o, int layer) {
+    oracle_kind kind = o->layers[layer].kind;
+    return kind == ORACLE_INPUT || (keeps_image_rows(kind) && at_image(o, o->layers[layer].inputs[0]));
+}
+
+// Rows of images are padded only where a layer reads them that is no convolution or dense layer.
+static bool images_are_padded(const oracle *o) {
+    for (int i = 1; i < o->layer_count; i++) {
+        oracle_kind kind = o->layers[i].kind;
+        bool reads =
+            at_image(o, o->layers[i].inputs[0]) || (o->layers[i].inputs[1] >= 0 && at_image(o, o->layers[i].inputs[1]));
+        if (reads && !keeps_image_rows(kind) && kind != ORACLE_CONV2D && kind != ORACLE_DENSE) return true;
     }
-    return layer->shape[0];
+    return false;
+}
+
+// The map that a flat value was flattened from; the layer itself where it is no flattened map.
+static const oracle_layer *flattened_map(const oracle *o, int layer) {
+    for (int i = layer;; i = o->layers[i].inputs[0]) {
+        oracle_kind kind = o->layers[i].kind;
+        if (kind == ORACLE_FLATTEN) return &o->layers[o->layers[i].inputs[0]];
+        bool elementwise = kind == ORACLE_BATCH_NORM || kind == ORACLE_RELU || kind == ORACLE_RELU6 ||
+                           kind == ORACLE_TANH || kind == ORACLE_LOGISTIC || kind == ORACLE_DROPOUT ||
+                           kind == ORACLE_POINT;
+        if (!elementwise) return &o->layers[layer];
+    }
+}
+
+// Floats of one row of a layer inside the engine.
+static size_t row_floats(const oracle *o, int layer) {
+    int channels = o->layers[layer].shape[0];
+    return (size_t)(at_image(o, layer) && !images_are_padded(o) ? channels : (channels + 15) / 16 * 16);
+}
+
+size_t oracle_draw_index(const oracle *o, int layer, int n, int i) {
+    const int *shape = o->layers[layer].shape, *map = flattened_map(o, layer)->shape;
+    int map_pixels = map[1] * map[2], pixel = i % map_pixels, channel = i / map_pixels;
+    if (map_pixels != shape[1] * shape[2]) return (size_t)n * row_floats(o, layer) + pixel * map[0] + channel;
+    return (size_t)(n * map_pixels + pixel) * row_floats(o, layer) + channel;
+}
+
+size_t oracle_draw_count(const oracle *o, int layer, int count) {
+    return (size_t)(count * o->layers[layer].shape[1] * o->layers[layer].shape[2]) * row_floats(o, layer);
 }
 
 void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count) {
     uint32_t number = 0;
-    for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
+    for (int l = 0; l < o->layer_count; l++) {
+        oracle_layer *layer = &o->layers[l];
         if (layer->kind != ORACLE_DROPOUT) continue;
-        const int *shape = layer->shape;
         spar_random_stream stream = {.seed = seed, .purpose = 2, .layer = number++, .step = step};
-        int channels = padded_channels(o, layer), rows = count * shape[1] * shape[2];
-        float *uniform = check_allocate((size_t)rows * channels * sizeof *uniform);
-        CHECK_OK(spar_random_uniform(&stream, 0, (size_t)rows * channels, uniform));
+        size_t draws = oracle_draw_count(o, l, count);
+        float *uniform = check_allocate(draws * sizeof *uniform);
+        CHECK_OK(spar_random_uniform(&stream, 0, draws, uniform));
         for (int n = 0; n < count; n++) {
             for (int i = 0; i < layer->size; i++) {
-                int c = i / (shape[1] * shape[2]), pixel = i % (shape[1] * shape[2]);
-                float draw = uniform[(size_t)(n * shape[1] * shape[2] + pixel) * channels + c];
-                layer->mask[n * layer->size + i] = draw >= (float)layer->rate ? 1 / (1 - layer->rate) : 0;
+                bool kept = uniform[oracle_draw_index(o, l, n, i)] >= (float)layer->rate;
+                layer->mask[n * layer->size + i] = kept ? 1 / (1 - layer->rate) : 0;
             }
         }
         free(uniform);

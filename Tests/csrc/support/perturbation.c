@@ -55,19 +55,13 @@ double perturbation_draw_r(double epsilon, uint64_t seed, uint64_t step, int poi
 
 void perturbation_draw_noise(const oracle *o, int layer, uint64_t seed, uint64_t step, int point, int count,
                              double *noise) {
-    const int *shape = o->layers[layer].shape;
-    int stride = perturbation_at_input(o, layer) ? shape[0] : (shape[0] + 15) / 16 * 16;
-    int pixels = shape[1] * shape[2];
-    size_t draws = (size_t)count * pixels * stride;
+    size_t draws = oracle_draw_count(o, layer, count);
     float *normal = check_allocate(draws * sizeof *normal);
     spar_random_stream stream = {.seed = seed, .purpose = 4, .layer = (uint32_t)point, .step = step};
     CHECK_OK(spar_random_normal(&stream, 0, draws, normal));
+    int size = o->layers[layer].size;
     for (int n = 0; n < count; n++) {
-        for (int c = 0; c < shape[0]; c++) {
-            for (int pixel = 0; pixel < pixels; pixel++) {
-                noise[(n * shape[0] + c) * pixels + pixel] = normal[(size_t)(n * pixels + pixel) * stride + c];
-            }
-        }
+        for (int i = 0; i < size; i++) noise[n * size + i] = normal[oracle_draw_index(o, layer, n, i)];
     }
     free(normal);
 }
