@@ -300,11 +300,12 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // With granularity SAMPLE, r, ‖g‖∞ and max g − min g are each sample's own; with BATCH there is one of each a
 // point and batch. s(h) is always that of the whole tensor.
 //
-// Random draws of step t (updates done before it), so that any program can repeat them: the normal draw of r for
+// Random draws of step t (updates done before it), so that any program can repeat them. The normal draw of r for
 // sample n (0 with BATCH) at point p is element n of the stream {seed, 3, p, t}; the noise of N(0, 1) at row
-// n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}, where S is the number of
-// channels, at hidden points rounded up to a multiple of 16; the l-th dropout layer keeps the value at the same
-// index when that uniform element of {seed, 2, l, t} is ≥ rate.
+// n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}; the l-th dropout layer keeps the
+// value at the same place when that uniform element of {seed, 2, l, t} is ≥ rate. S is the number of channels, rounded
+// up to a multiple of 16; not rounded where only normalize, points, dropout and flatten stand between the input and
+// the value, as long as these, convolutions and dense layers are all that read such values.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation

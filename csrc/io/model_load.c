@@ -69,7 +69,7 @@ static spar_status read_state(const spar_tensor_file *file, training_state *stat
 static spar_status check_finite(const spar_tensor_file *file, const char *name, const float *values, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         if (isfinite(values[i])) continue;
-        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: tensor \"%.100s\" has %g at element %lld", file->path, name,
+        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %g at element %lld", file->path, name,
                          (double)values[i], (long long)i);
     }
     return SPAR_OK;

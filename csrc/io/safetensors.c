@@ -159,7 +159,7 @@ static spar_status compare(const spar_tensor_file *file, const char *name, const
         size_t length = strlen(wanted);
         snprintf(wanted + length, sizeof wanted - length, i > 0 ? "×%lld" : "%lld", (long long)shape[i]);
     }
-    return spar_fail(SPAR_ERROR_SHAPE, "%s: tensor \"%.100s\" has shape %s, expected %s", file->path, name, found,
+    return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has shape %s, expected %s", file->path, name, found,
                      wanted);
 }
 

@@ -115,7 +115,9 @@ static void use_batch_statistics(spar_step *step, const spar_run *run, const spa
         double mean = state->shift[c] + sum / count;
         state->mean[c] = (float)mean;
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
+        if (!(run->flags & SPAR_FORWARD_UPDATE_STATISTICS)) continue;
         float momentum = settings->momentum;
+        state->pending = true;
         state->next_mean[c] = (1 - momentum) * stage->parameters[RUNNING_MEAN]->value[c] + momentum * (float)mean;
         state->next_variance[c] =
             (1 - momentum) * stage->parameters[RUNNING_VARIANCE]->value[c] + momentum * (float)(variance * unbias);
@@ -126,8 +128,7 @@ void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const 
     spar_sweep *sweep = step->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
-    state->pending = (run->flags & SPAR_FORWARD_TRAIN) != 0;
-    if (state->pending) {
+    if (run->flags & SPAR_FORWARD_TRAIN) {
         use_batch_statistics(step, run, blocks);
     } else {
         for (int c = 0; c < stage->node->extent.channels; c++) {
@@ -168,7 +169,7 @@ void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar
     const spar_stage *stage = &sweep->stages[0];
     spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
     double count = (double)blocks->batch * (double)blocks->sample_rows;
-    bool batch_statistics = run->flags & SPAR_FORWARD_TRAIN;
+    bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double sum, product, inverse = state->inverse_deviation[c], a = gamma->value[c] * inverse;

@@ -114,6 +114,14 @@ static void backward_weight_blocks(void *context, int64_t first, int64_t last, i
     }
 }
 
+// The products write the true columns only; what reads the gradient relies on zeros in its padding.
+static void clear_padding(const spar_tensor *x, int batch) {
+    size_t padding = (size_t)(x->stride - x->extent.channels);
+    for (int n = 0; n < batch && padding > 0; n++) {
+        memset(x->gradient + n * x->stride + x->extent.channels, 0, padding * sizeof(float));
+    }
+}
+
 static void forward(spar_step *step, const spar_run *run) {
     dense_task task = {step, run};
     spar_parallel(run->threads, block_count(step->output->stride), forward_blocks, &task);
@@ -126,7 +134,9 @@ static void backward(spar_step *step, const spar_run *run, const bool wanted[2])
         spar_parallel(run->threads, blocks, backward_weight_blocks, &task);
         if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
     }
-    if (wanted[0]) spar_parallel(run->threads, blocks, backward_data_blocks, &task);
+    if (!wanted[0]) return;
+    spar_parallel(run->threads, blocks, backward_data_blocks, &task);
+    clear_padding(step->inputs[0], run->batch);
 }
 
 static const spar_field fields[] = {

@@ -232,13 +232,14 @@ static void shift_rows(const product_task *task, strip *strip, int64_t tiles) {
     }
 }
 
-// Columns that do not fill vectors are made in a tile of their own and copied.
+// Columns that do not fill vectors are made in a tile of their own and copied; zeros fill the row's padding.
 static void copy_narrow(const product_task *task, const float *narrow, int width, float *const *c, int rows,
-                        int columns) {
+                        int columns, int64_t padding) {
     for (int r = 0; r < rows; r++) {
         for (int i = 0; i < columns; i++) {
             c[r][i] = narrow[r * width + i] + (task->accumulate ? c[r][i] : 0);
         }
+        memset(c[r] + columns, 0, (size_t)padding * sizeof *c[r]);
     }
 }
 
@@ -270,7 +271,9 @@ static void one_tile(const product_task *task, const strip *strip, int64_t tile,
     for (int r = 0; r < height && task->bias != NULL; r++) {
         for (int i = 0; i < columns; i++) narrow[r][i] += task->bias[column + i];
     }
-    copy_narrow(task, strip->narrow, width, c, height, columns);
+    int64_t rest = task->out.stride - column - columns;
+    bool last = group == gather->groups - 1 && panel + width >= gather->columns;
+    copy_narrow(task, strip->narrow, width, c, height, columns, last ? rest : 0);
 }
 
 static void product_tiles(void *context, int64_t first, int64_t last, int thread) {

@@ -44,7 +44,7 @@ static inline bool spar_only_last_stage(const spar_layer *layer) {
     return layer->backward_reads_output;
 }
 
-// Takes over the running statistics of the last training pass.
+// Takes over the running statistics of the last pass that updates them.
 void spar_batch_norm_commit(spar_step *step);
 
 // batch_norm.c

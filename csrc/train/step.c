@@ -14,12 +14,15 @@ spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const fl
     uint32_t measure = perturbs && method->size == SPAR_SIZE_RANDOM_DEVIATION ? SPAR_FORWARD_MEASURE : 0;
 
     if (from_current || clean_term) {
-        SPAR_TRY(spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | (from_current ? measure : 0)));
+        uint32_t forward =
+            SPAR_FORWARD_TRAIN | (from_current ? measure : 0) | (clean_term ? SPAR_FORWARD_UPDATE_STATISTICS : 0);
+        SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
         uint32_t flags =
             SPAR_BACKWARD_DATA | (from_current ? SPAR_BACKWARD_RECORD : 0) | (clean_term ? SPAR_BACKWARD_WEIGHTS : 0);
         SPAR_TRY(spar_backward(network, labels, clean_term ? method->clean_weight : 1, flags, NULL));
     }
-    uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (from_current ? 0 : measure);
+    uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (from_current ? 0 : measure) |
+                       (clean_term ? 0 : SPAR_FORWARD_UPDATE_STATISTICS);
     SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
     uint32_t backward = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | (clean_term ? SPAR_BACKWARD_ACCUMULATE : 0) |
                         (from_previous ? SPAR_BACKWARD_RECORD : 0);
