@@ -12,40 +12,38 @@ enum { SEED = 52, FLIPS = 2000 };
 static void hostile_headers_are_refused_and_the_network_stays(void) {
     static const struct {
         const char *header, *fragment;
-        spar_status status;
     } cases[] = {
-        {"", "header", SPAR_ERROR_FORMAT},
-        {"[]", "", SPAR_ERROR_FORMAT},
-        {"{", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{}}", "fc.weight", SPAR_ERROR_FORMAT},
-        {"{}", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F64\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "F64", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}", "fc.weight", SPAR_ERROR_SHAPE},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", "fc.weight", SPAR_ERROR_SHAPE},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[-2,-3],\"data_offsets\":[0,24]}}", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,20]}}", "fc.weight", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,0]}}", "fc.weight", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[8,32]}}", "fc.weight", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[-24,0]}}", "", SPAR_ERROR_FORMAT},
+        {"", "header"},
+        {"[]", ""},
+        {"{", ""},
+        {"{\"fc.weight\":", ""},
+        {"{\"fc.weight\":{}}", "fc.weight"},
+        {"{}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F64\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "F64"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[3,2],\"data_offsets\":[0,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[-2,-3],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,20]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[24,0]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[8,32]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[-24,0]}}", ""},
         {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[18446744073709551592,"
          "18446744073709551616]}}",
-         "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,6],\"data_offsets\":[0,24]}}", "",
-         SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,1e400],\"data_offsets\":[0,24]}}", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}", "", SPAR_ERROR_FORMAT},
-        {"{\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "fc.bias", SPAR_ERROR_FORMAT},
+         ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,6],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,1e400],\"data_offsets\":[0,24]}}", ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}", ""},
+        {"{\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "fc.bias"},
         {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
          "\"extra\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[12,24]}}",
-         "", SPAR_ERROR_FORMAT},
+         ""},
     };
     char path[TEMPORARY_PATH];
     temporary_path(path, "hostile.safetensors");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         spar_network *network = model_create_tiny(), *before = model_create_tiny();
         raw_file_write(path, cases[i].header, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
-        if (!CHECK_FAILS(spar_network_load_parameters(network, path), cases[i].status, path, cases[i].fragment)) {
+        if (!CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, cases[i].fragment)) {
             check_that(false, __FILE__, __LINE__, "that was the header %s", cases[i].header);
         }
         CHECK(model_equal(network, before));
@@ -92,7 +90,7 @@ static void values_that_are_not_finite_are_refused(void) {
         spar_network *network = model_create_tiny(), *before = model_create_tiny();
         float weights[6] = {1, 2, 3, 4, bad[i], 6};
         raw_file_write(path, MODEL_TINY_HEADER, weights, sizeof weights);
-        CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_NON_FINITE, path, "fc.weight");
+        CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "fc.weight");
         CHECK(model_equal(network, before));
         spar_network_destroy(network);
         spar_network_destroy(before);
@@ -137,7 +135,7 @@ static void wrong_header_lengths_and_other_kinds_of_files_are_refused(void) {
         const char *bytes;
         size_t size;
     } cases[] = {
-        {"\x89PNG\r\n\x1a\n and so on, not a model at all", 40},
+        {"\x89PNG\r\n\x1a\n and so on, not a model at all", 38},
         {"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10},
         {"\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10},
         {"\x00\x00\x00\x00\x01\x00\x00\x00{}", 10},
