@@ -162,6 +162,22 @@ oracle *example_plain(int batch_size) {
     return o;
 }
 
+oracle *example_large(int batch_size) {
+    int x;
+    oracle *o = create(3, 40, 38, batch_size, &x);
+    x = oracle_conv2d(o, x, example_conv2d("conv1", 17, 3, 1, false));
+    x = batch_norm_point_relu(o, x, "bn1", "point1");
+    spar_pool_params pool = spar_pool_defaults();
+    pool.kernel_height = pool.kernel_width = 3;
+    pool.padding_height = pool.padding_width = 1;
+    x = oracle_pool(o, x, ORACLE_MAX_POOL, pool);
+    x = oracle_conv2d(o, x, example_conv2d("conv2", 16, 3, 2, false));
+    x = batch_norm_point_relu(o, x, "bn2", "point2");
+    x = oracle_unary(o, x, ORACLE_GLOBAL_AVERAGE_POOL);
+    oracle_dense(o, x, example_dense_params("fc", EXAMPLE_CLASSES));
+    return o;
+}
+
 oracle *example_dropout(int batch_size) {
     int x;
     oracle *o = create(3, 6, 6, batch_size, &x);

@@ -32,6 +32,7 @@ oracle *example_convolutional(int batch_size); // conv–BN–point–ReLU, max 
 oracle *example_residual(int batch_size);      // projection, identity and zero-padded shortcuts
 oracle *example_depthwise(int batch_size);     // grouped and depthwise convolutions, ReLU6
 oracle *example_plain(int batch_size);         // convolution–bias–point–ReLU without BN, average pooling
+oracle *example_large(int batch_size);         // maps too large for one block of a sweep
 oracle *example_dropout(int batch_size);       // dropout on the image, on maps and on flat values
 
 #endif
