@@ -29,14 +29,25 @@ static void append_names(text *text, const spar_step *step) {
     for (int s = 0; s < sweep->count; s++) append(text, "%s%s", s > 0 ? " + " : "", sweep->stages[s].node->name);
 }
 
+static spar_step_info info_of(const spar_network *network, const spar_step *step) {
+    const spar_tensor *in = step->inputs[0], *out = step->output;
+    return (spar_step_info){
+        .kernel = step->kernel,
+        .input_shape = {in->extent.channels, in->extent.height, in->extent.width},
+        .output_shape = {out->extent.channels, out->extent.height, out->extent.width},
+        .multiply_adds = step->layer->multiply_adds == NULL ? 0 : step->layer->multiply_adds(step->node, in->extent),
+        .bytes =
+            (int64_t)sizeof(float) * network->options.batch_size * (spar_sample_floats(in) + spar_sample_floats(out)),
+        .forward_seconds = step->forward_seconds,
+        .backward_data_seconds = step->backward_data_seconds,
+        .backward_weights_seconds = step->backward_weights_seconds};
+}
+
 static void append_step(text *text, const spar_network *network, const spar_step *step) {
-    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
-    int64_t multiply_adds = step->layer->multiply_adds == NULL ? 0 : step->layer->multiply_adds(step->node, in);
-    int64_t bytes = (int64_t)sizeof(float) * network->options.batch_size *
-                    (spar_sample_floats(step->inputs[0]) + spar_sample_floats(step->output));
-    append(text, "%-10s %d×%d×%d -> %d×%d×%d  %lld bytes  %lld multiply-adds  %s  ", step->kernel, in.channels,
-           in.height, in.width, out.channels, out.height, out.width, (long long)bytes,
-           (long long)multiply_adds * network->options.batch_size,
+    spar_step_info info = info_of(network, step);
+    append(text, "%-10s %d×%d×%d -> %d×%d×%d  %lld bytes  %lld multiply-adds  %s  ", info.kernel, info.input_shape[0],
+           info.input_shape[1], info.input_shape[2], info.output_shape[0], info.output_shape[1], info.output_shape[2],
+           (long long)info.bytes, (long long)info.multiply_adds * network->options.batch_size,
            step->inputs[0]->data == step->output->data ? "in place" : "-");
     append_names(text, step);
     append(text, "\n");
@@ -51,5 +62,43 @@ spar_status spar_network_describe(const spar_network *network, char *data, size_
            network->workspace_floats * sizeof(float));
     for (int s = 0; s < network->step_count; s++) append_step(&text, network, &network->steps[s]);
     if (needed != NULL) *needed = text.length + 1;
+    return SPAR_OK;
+}
+
+int32_t spar_network_step_count(const spar_network *network) {
+    return network == NULL ? 0 : network->step_count;
+}
+
+static spar_status check_index(const spar_network *network, int32_t index) {
+    if (index >= 0 && index < network->step_count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "step %d: the plan has %d, from 0", index, network->step_count);
+}
+
+spar_status spar_network_step(const spar_network *network, int32_t index, spar_step_info *info) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(check_index(network, index));
+    *info = info_of(network, &network->steps[index]);
+    return SPAR_OK;
+}
+
+spar_status spar_network_step_layers(const spar_network *network, int32_t index, char *data, size_t capacity,
+                                     size_t *needed) {
+    SPAR_REQUIRE_POINTER(network);
+    if (data == NULL && capacity > 0) return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_step_layers: text is NULL");
+    SPAR_TRY(check_index(network, index));
+    text text = {data, capacity, 0};
+    append_names(&text, &network->steps[index]);
+    if (needed != NULL) *needed = text.length + 1;
+    return SPAR_OK;
+}
+
+spar_status spar_network_profile(spar_network *network, bool on) {
+    SPAR_REQUIRE_POINTER(network);
+    network->profiled = on;
+    for (int s = 0; s < network->step_count && on; s++) {
+        spar_step *step = &network->steps[s];
+        step->forward_seconds = step->backward_data_seconds = step->backward_weights_seconds = 0;
+    }
     return SPAR_OK;
 }

@@ -41,6 +41,7 @@ struct spar_network {
     bool ran_forward; // and its activations are still there
     bool has_input_gradient;
     uint64_t step;
+    bool profiled; // passes time their steps
 };
 
 // plan.c: from graph, output and options to everything but values.

@@ -75,6 +75,11 @@ static spar_status check_output_values(const spar_network *network) {
     return SPAR_OK;
 }
 
+// Only a profiled network reads the clock.
+static double clock_of(const spar_network *network) {
+    return network->profiled ? spar_seconds() : 0;
+}
+
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
@@ -91,7 +96,9 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     network->run.flags = flags;
     network->run.step = network->step;
     for (int s = 0; s < network->step_count; s++) {
+        double start = clock_of(network);
         network->steps[s].layer->forward(&network->steps[s], &network->run);
+        network->steps[s].forward_seconds += clock_of(network) - start;
     }
     SPAR_TRY(check_output_values(network));
     network->ran_forward = true;
@@ -166,6 +173,17 @@ static void find_wanted(spar_network *network, uint32_t flags) {
     }
 }
 
+static void backward_step(const spar_network *network, spar_step *step, const bool wanted[2]) {
+    double start = clock_of(network);
+    if (step->layer->backward_weights != NULL && network->run.backward_flags & SPAR_BACKWARD_WEIGHTS) {
+        step->layer->backward_weights(step, &network->run);
+    }
+    double middle = clock_of(network);
+    step->layer->backward(step, &network->run, wanted);
+    step->backward_weights_seconds += middle - start;
+    step->backward_data_seconds += clock_of(network) - middle;
+}
+
 spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                           spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(labels);
@@ -188,7 +206,7 @@ spar_status spar_backward(spar_network *network, const int32_t *labels, float sc
         for (int i = 0; i < step->input_count; i++) {
             wanted[i] = network->wanted[network->root[step->inputs[i] - network->tensors]];
         }
-        step->layer->backward(step, &network->run, wanted);
+        backward_step(network, step, wanted);
     }
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
     if (result != NULL) *result = own;

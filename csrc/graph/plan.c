@@ -80,6 +80,7 @@ static spar_step *new_step(fusion *fusion, int v) {
                         .output = &network->tensors[v],
                         .batch_size = network->options.batch_size,
                         .threads = network->options.threads,
+                        .exact = network->options.exact_convolutions,
                         .kernels = spar_kernels_for_cpu()};
     if (node->layer == &spar_layer_flatten && network->flatten_in_order) step->layer = &spar_layer_reorder;
     for (int i = 0; i < step->input_count; i++) step->inputs[i] = &network->tensors[node->inputs[i]];

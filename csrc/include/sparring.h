@@ -197,6 +197,7 @@ typedef struct spar_network_options {
     int32_t threads;    // 0: all cores
     uint64_t seed;      // of the initial weights, dropout and perturbations
     spar_loss loss;
+    bool exact_convolutions; // no Winograd: slower, with smaller rounding errors
 } spar_network_options;
 
 SPAR_API spar_network_options spar_network_defaults(void); // batch 128, all cores, seed 1, softmax cross-entropy
@@ -224,6 +225,27 @@ SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_net
 // Writes the plan as text, a line a step: kernel, shape, bytes, multiply–adds. `needed` gets the length with
 // its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
 SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);
+
+// One step of the plan, and the seconds its passes took since profiling was turned on.
+typedef struct spar_step_info {
+    const char *kernel; // valid as long as the network
+    int32_t input_shape[3], output_shape[3];
+    int64_t multiply_adds; // of one image's forward pass
+    int64_t bytes;         // of the largest batch's input and output
+    double forward_seconds;
+    double backward_data_seconds;
+    double backward_weights_seconds; // a sweep's are in its backward_data_seconds
+} spar_step_info;
+
+SPAR_API int32_t spar_network_step_count(const spar_network *network);
+SPAR_API spar_status spar_network_step(const spar_network *network, int32_t index, spar_step_info *info);
+
+// The names of the layers that a step computes, joined by " + "; as spar_network_describe cuts text.
+SPAR_API spar_status spar_network_step_layers(const spar_network *network, int32_t index, char *text, size_t capacity,
+                                              size_t *needed);
+
+// Turns timing of steps on, from zero, or off. The clock costs about 0.1 µs a step.
+SPAR_API spar_status spar_network_profile(spar_network *network, bool on);
 
 // Parameters, in graph order. Shapes and orders are PyTorch's: convolution [out][in / groups][ky][kx], dense
 // [out][in] with `in` counted channel, row, column after a flatten. A buffer is not trained: running_mean,
@@ -296,7 +318,8 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 //
 // A perturbation of sample n at a point is η = magnitude[n] · direction, where
 //   direction  sign(g) | g / ‖g‖∞ | N(0, 1), g the gradient of J at the point;
-//   magnitude  ε | ε·(max g − min g) | r | r·s(h), r = clip(N(ε/2, (ε/4)²), between 0 and ε).
+//   magnitude  ε | ε·(max g − min g) | r | r·s(h), r = ε/2 + ε/4 · N(0, 1), clipped to lie
+// between 0 and ε.
 // With granularity SAMPLE, r, ‖g‖∞ and max g − min g are each sample's own; with BATCH there is one of each a
 // point and batch. s(h) is always that of the whole tensor.
 //
@@ -305,7 +328,8 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}; the l-th dropout layer keeps the
 // value at the same place when that uniform element of {seed, 2, l, t} is ≥ rate. S is the number of channels, rounded
 // up to a multiple of 16; not rounded where only normalize, points, dropout and flatten stand between the input and
-// the value, as long as these, convolutions and dense layers are all that read such values.
+// the value, as long as these, convolutions and dense layers are all that read such values. A flattened value counts
+// as it was before, row by row; where a layer other than dense and elementwise ones reads it, in its own order.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation

@@ -45,7 +45,7 @@ static spar_status read_entry(const spar_tensor_file *file, const spar_json *jso
     entry->count = 1;
     for (const spar_json *size = entry->shape->child; size != NULL; size = size->next) {
         int64_t extent;
-        if (!spar_json_integer(size, 0, INT64_C(1) << 40, &extent) || entry->count * extent > INT64_C(1) << 45 ||
+        if (!spar_json_integer(size, 0, INT64_C(1) << 40, &extent) ||
             (extent > 0 && entry->count > (INT64_C(1) << 45) / extent)) {
             return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has an impossible shape", file->path, json->key);
         }

@@ -5,6 +5,7 @@
 #include "kernels/pooling.h"
 #include "kernels/product.h"
 #include "kernels/reductions.h"
+#include "kernels/winograd.h"
 
 const spar_kernels TABLE = {
     .isa = ISA_NAME,
@@ -14,6 +15,7 @@ const spar_kernels TABLE = {
     .outer_tile = outer_tile,
     .depthwise_row = depthwise_row,
     .depthwise_gradient_row = depthwise_gradient_row,
+    .winograd = winograd_kernels,
     .affine = affine,
     .affine2 = affine2,
     .add = add,

@@ -1,12 +1,14 @@
 // Sweeps of elementwise functions. Every loop ends in a scalar tail, for images whose rows are not padded.
 
-static void affine(const float *x, float *y, int64_t n, int64_t period, const float *scale, const float *shift) {
+static void affine(const float *x, float *y, int64_t n, int64_t period, const float *center, const float *scale,
+                   const float *shift) {
     for (int64_t first = 0; first < n; first += period) {
         int64_t count = n - first < period ? n - first : period, i = 0;
         for (; i + LANES <= count; i += LANES) {
-            vf_store(y + first + i, vf_fma(vf_load(x + first + i), vf_load(scale + i), vf_load(shift + i)));
+            vf_store(y + first + i,
+                     vf_fma(vf_load(x + first + i) - vf_load(center + i), vf_load(scale + i), vf_load(shift + i)));
         }
-        for (; i < count; i++) y[first + i] = x[first + i] * scale[i] + shift[i];
+        for (; i < count; i++) y[first + i] = (x[first + i] - center[i]) * scale[i] + shift[i];
     }
 }
 

@@ -53,6 +53,26 @@ typedef struct spar_depthwise_row {
     const float *bias; // may be NULL
 } spar_depthwise_row;
 
+// A Winograd transform of one tile: squares of rows of channels. A NULL among `out` is not written.
+typedef struct spar_winograd_transform {
+    int64_t channels; // a multiple of 16
+    const float *const *in;
+    float *const *out;
+    bool accumulate;
+    const float *bias; // may be NULL
+} spar_winograd_transform;
+
+// The transforms of F(m×m, 3×3), m = tile: images (m + 2)² to (m + 2)², weights 3² to (m + 2)², outputs (m + 2)² to m²,
+// and the transposes of the last two, for the gradient of the weights.
+typedef struct spar_winograd_kernels {
+    int tile;
+    void (*input)(const spar_winograd_transform *transform);
+    void (*weight)(const spar_winograd_transform *transform);
+    void (*output)(const spar_winograd_transform *transform);
+    void (*output_transposed)(const spar_winograd_transform *transform);
+    void (*weight_transposed)(const spar_winograd_transform *transform);
+} spar_winograd_kernels;
+
 typedef enum spar_activation {
     SPAR_ACTIVATION_RELU,
     SPAR_ACTIVATION_RELU6,
@@ -76,8 +96,12 @@ typedef struct spar_kernels {
     void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,
                                    float *const *weights);
 
-    // Flat: n floats; scale, shift and the coefficients repeat with the period.
-    void (*affine)(const float *x, float *y, int64_t n, int64_t period, const float *scale, const float *shift);
+    const spar_winograd_kernels *winograd; // F(2×2, 3×3) and F(4×4, 3×3)
+
+    // Flat: n floats; numbers of columns repeat with the period.
+    // y = (x − center)·scale + shift, which does not cancel where x is far from 0
+    void (*affine)(const float *x, float *y, int64_t n, int64_t period, const float *center, const float *scale,
+                   const float *shift);
     // dx (+)= a·d + b·x + c, all but d and x per column
     void (*affine2)(const float *d, const float *x, float *dx, int64_t n, int64_t period, const float *a,
                     const float *b, const float *c, bool accumulate);

@@ -47,15 +47,14 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
 
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep) {
     spar_batch_norm_state *state = &sweep->batch_norm;
-    size_t stride = (size_t)step->output->stride, floats = 10 * stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
+    size_t stride = (size_t)step->output->stride, floats = 9 * stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
     state->sums = spar_allocate(doubles * sizeof(double) + floats * sizeof(float));
     if (state->sums == NULL) return SPAR_ERROR_MEMORY;
     step->state_bytes += doubles * sizeof(double) + floats * sizeof(float);
     state->products = state->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
-    float **const arrays[] = {
-        &state->shift, &state->mean, &state->inverse_deviation, &state->scale,        &state->offset, &state->a,
-        &state->b,     &state->c,    &state->next_mean,         &state->next_variance};
+    float **const arrays[] = {&state->shift, &state->mean, &state->inverse_deviation, &state->scale,        &state->a,
+                              &state->b,     &state->c,    &state->next_mean,         &state->next_variance};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
@@ -137,11 +136,9 @@ void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const 
             state->inverse_deviation[c] = (float)(1 / sqrt(variance + stage->node->settings.batch_norm.epsilon));
         }
     }
-    const float *gamma = stage->parameters[GAMMA]->value, *beta = stage->parameters[BETA]->value;
-    for (int c = 0; c < stage->node->extent.channels; c++) {
-        state->scale[c] = gamma[c] * state->inverse_deviation[c];
-        state->offset[c] = (float)(beta[c] - (double)state->mean[c] * state->scale[c]);
-    }
+    const float *gamma = stage->parameters[GAMMA]->value;
+    state->beta = stage->parameters[BETA]->value;
+    for (int c = 0; c < stage->node->extent.channels; c++) state->scale[c] = gamma[c] * state->inverse_deviation[c];
 }
 
 void spar_batch_norm_commit(spar_step *step) {

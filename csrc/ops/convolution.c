@@ -67,101 +67,74 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return spar_pixels(node->extent) * s->channels * (input.channels / s->groups) * s->kernel_height * s->kernel_width;
 }
 
-static spar_status prepare(spar_step *step) {
+spar_status spar_prepare_gathers(spar_step *step) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
     spar_extent in = step->inputs[0]->extent, out = step->output->extent;
     spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
                           s->stride_width,  s->padding_height, s->padding_width};
-    spar_convolution *convolution = spar_allocate(sizeof *convolution);
-    if (convolution == NULL) return SPAR_ERROR_MEMORY;
-    step->state = convolution;
-    spar_gather *forward = &convolution->forward, *backward = &convolution->backward;
+    spar_gather *forward = &spar_convolution_of(step)->gather[0], *backward = &spar_convolution_of(step)->gather[1];
     forward->groups = backward->groups = s->groups;
     forward->depth = backward->columns = in.channels / s->groups;
     forward->columns = backward->depth = out.channels / s->groups;
     SPAR_TRY(spar_gather_forward(forward, &window, in, out));
     SPAR_TRY(spar_gather_backward(backward, &window, in, out));
-    convolution->depthwise =
-        s->groups == in.channels && in.channels == out.channels && step->inputs[0]->stride % 16 == 0;
-    int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
-    convolution->zeros = spar_allocate((size_t)(widest + 16) * sizeof(float));
-    if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
-    step->state_bytes += (size_t)widest * sizeof(float);
-    step->workspace_floats = spar_bias_workspace(step->output);
-    if (convolution->depthwise) {
-        step->kernel = "depthwise";
-        spar_want_workspace(step, spar_depthwise_gradient_workspace(step, convolution));
-        return SPAR_OK;
-    }
-    step->kernel = forward->unfold ? "unfolded" : "gathered";
-    convolution->packed = spar_allocate((size_t)forward->packed_floats * sizeof(float));
-    convolution->packed_transposed = spar_allocate((size_t)backward->packed_floats * sizeof(float));
-    if (convolution->packed == NULL || convolution->packed_transposed == NULL) return SPAR_ERROR_MEMORY;
     step->state_bytes += forward->bytes + backward->bytes;
-    spar_want_workspace(step, spar_gather_workspace(forward, step->threads));
-    spar_want_workspace(step, spar_gather_workspace(backward, step->threads));
-    spar_want_workspace(step, spar_convolution_gradient_workspace(step, convolution));
     return SPAR_OK;
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    spar_convolution *convolution = step->state;
-    const spar_parameter *weight = step->parameters[WEIGHT], *bias = step->parameters[BIAS];
-    const float *bias_value = bias == NULL ? NULL : bias->value;
-    spar_rows in = {step->inputs[0]->data, step->inputs[0]->stride};
-    spar_rows out = {step->output->data, step->output->stride};
-    if (convolution->depthwise) {
-        spar_depthwise_product(&convolution->forward, run, weight->value, convolution->zeros, bias_value, in, out,
-                               out.stride, false);
-        return;
+static spar_status prepare(spar_step *step) {
+    static const spar_convolution_algorithm *const algorithms[] = {
+        &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_gathered};
+    spar_convolution *convolution = spar_allocate(sizeof *convolution);
+    if (convolution == NULL) return SPAR_ERROR_MEMORY;
+    step->state = convolution;
+    const spar_convolution_algorithm *const *algorithm = algorithms;
+    while (!(*algorithm)->fits(step)) algorithm++;
+    convolution->algorithm = *algorithm;
+    step->kernel = convolution->algorithm->name;
+    int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
+    convolution->zeros = spar_allocate((size_t)(widest + 16) * sizeof(float));
+    if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
+    spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
+    SPAR_TRY(convolution->algorithm->prepare(step));
+    for (int backward = 0; backward < 2 && convolution->algorithm->pack != NULL; backward++) {
+        size_t bytes = (size_t)convolution->algorithm->packed_floats(step, backward) * sizeof(float);
+        convolution->packed[backward] = spar_allocate(bytes);
+        if (convolution->packed[backward] == NULL) return SPAR_ERROR_MEMORY;
+        step->state_bytes += bytes;
     }
-    if (convolution->packed_version != run->weights_version) {
-        spar_gather_pack(&convolution->forward, run, weight->value, weight->spec.stride, false, convolution->packed);
-        convolution->packed_version = run->weights_version;
-    }
-    spar_gather_product(&convolution->forward, run, convolution->packed, convolution->zeros, bias_value, in, out,
-                        false);
+    return SPAR_OK;
 }
 
-static void backward_data(spar_step *step, const spar_run *run) {
+static void product(const spar_step *step, const spar_run *run, bool backward) {
     spar_convolution *convolution = step->state;
-    const spar_parameter *weight = step->parameters[WEIGHT];
-    spar_rows in = {step->output->gradient, step->output->stride};
-    spar_rows out = {step->inputs[0]->gradient, step->inputs[0]->stride};
-    if (convolution->depthwise) {
-        spar_depthwise_product(&convolution->backward, run, weight->value, convolution->zeros, NULL, in, out,
-                               out.stride, step->accumulates[0]);
-        return;
+    if (convolution->algorithm->pack != NULL && convolution->packed_version[backward] != run->weights_version) {
+        convolution->algorithm->pack(step, run, backward);
+        convolution->packed_version[backward] = run->weights_version;
     }
-    if (convolution->packed_transposed_version != run->weights_version) {
-        spar_gather_pack(&convolution->backward, run, weight->value, weight->spec.stride, true,
-                         convolution->packed_transposed);
-        convolution->packed_transposed_version = run->weights_version;
-    }
-    spar_gather_product(&convolution->backward, run, convolution->packed_transposed, convolution->zeros, NULL, in, out,
-                        step->accumulates[0]);
+    convolution->algorithm->product(step, run, backward);
+}
+
+static void forward(spar_step *step, const spar_run *run) {
+    product(step, run, false);
+}
+
+static void backward_weights(spar_step *step, const spar_run *run) {
+    spar_convolution_of(step)->algorithm->gradient(step, run);
+    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
 }
 
 static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    const spar_convolution *convolution = step->state;
-    if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
-        if (convolution->depthwise) {
-            spar_depthwise_gradient(step, run);
-        } else {
-            spar_convolution_gradient(step, run);
-        }
-        if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
-    }
-    if (wanted[0]) backward_data(step, run);
+    if (wanted[0]) product(step, run, true);
 }
 
 static void discard(spar_step *step) {
     spar_convolution *convolution = step->state;
     if (convolution == NULL) return;
-    spar_gather_discard(&convolution->forward);
-    spar_gather_discard(&convolution->backward);
-    spar_release(convolution->packed);
-    spar_release(convolution->packed_transposed);
+    for (int backward = 0; backward < 2; backward++) {
+        spar_gather_discard(&convolution->gather[backward]);
+        spar_release(convolution->packed[backward]);
+    }
     spar_release(convolution->zeros);
     spar_release(convolution);
 }
@@ -190,5 +163,6 @@ const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .multiply_adds = multiply_adds,
                                            .prepare = prepare,
                                            .forward = forward,
+                                           .backward_weights = backward_weights,
                                            .backward = backward,
                                            .discard = discard};

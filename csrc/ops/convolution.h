@@ -1,26 +1,62 @@
-// Convolution: shared by its passes.
+// Convolution: its algorithms, each with forward, backward data and backward weights. The plan takes the first that
+// fits.
 #ifndef SPAR_OPS_CONVOLUTION_H
 #define SPAR_OPS_CONVOLUTION_H
 
 #include "ops/gather.h"
+#include "ops/winograd.h"
+
+typedef struct spar_convolution_algorithm {
+    const char *name;
+    bool (*fits)(const spar_step *step);
+    // Fills what the algorithm keeps in step->state, and asks for workspace.
+    spar_status (*prepare)(spar_step *step);
+    // Floats of packed weights, for forward or backward data; NULL: the weights are used as they are.
+    int64_t (*packed_floats)(const spar_step *step, bool backward);
+    void (*pack)(const spar_step *step, const spar_run *run, bool backward);
+    // Forward, or with `backward` the gradient of the input.
+    void (*product)(const spar_step *step, const spar_run *run, bool backward);
+    void (*gradient)(const spar_step *step, const spar_run *run);
+} spar_convolution_algorithm;
+
+extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_winograd,
+    spar_convolution_gathered;
 
 typedef struct spar_convolution {
-    spar_gather forward, backward;
-    float *packed, *packed_transposed;
-    uint64_t packed_version, packed_transposed_version; // of the weights that are packed
-    float *zeros;                                       // a row outside the image
-    bool depthwise;
+    const spar_convolution_algorithm *algorithm;
+    float *packed[2];           // weights for forward and for backward data
+    uint64_t packed_version[2]; // of the weights that are packed
+    float *zeros;               // a row outside the image
+    spar_gather gather[2];      // forward and backward data
+    spar_winograd winograd;
     int64_t splits; // of the pixels, for the gradient of the weights
 } spar_convolution;
 
-// convolution_gradient.c
-int64_t spar_convolution_gradient_workspace(const spar_step *step, spar_convolution *convolution);
-void spar_convolution_gradient(spar_step *step, const spar_run *run);
+static inline spar_convolution *spar_convolution_of(const spar_step *step) {
+    return step->state;
+}
 
-// depthwise.c
-void spar_depthwise_product(const spar_gather *gather, const spar_run *run, const float *weights, const float *zeros,
-                            const float *bias, spar_rows in, spar_rows out, int64_t channels, bool accumulate);
-int64_t spar_depthwise_gradient_workspace(const spar_step *step, spar_convolution *convolution);
-void spar_depthwise_gradient(spar_step *step, const spar_run *run);
+// What a product reads and writes.
+static inline spar_rows spar_product_input(const spar_step *step, bool backward) {
+    return backward ? (spar_rows){step->output->gradient, step->output->stride}
+                    : (spar_rows){step->inputs[0]->data, step->inputs[0]->stride};
+}
+
+static inline spar_rows spar_product_output(const spar_step *step, bool backward) {
+    return backward ? (spar_rows){step->inputs[0]->gradient, step->inputs[0]->stride}
+                    : (spar_rows){step->output->data, step->output->stride};
+}
+
+static inline bool spar_product_accumulates(const spar_step *step, bool backward) {
+    return backward && step->accumulates[0];
+}
+
+// NULL in the backward pass and without a bias.
+static inline const float *spar_product_bias(const spar_step *step, bool backward) {
+    return backward || step->parameters[1] == NULL ? NULL : step->parameters[1]->value;
+}
+
+// The tables of rows of both products.
+spar_status spar_prepare_gathers(spar_step *step);
 
 #endif

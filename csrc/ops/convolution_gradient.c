@@ -1,5 +1,6 @@
-// Gradient of a convolution's weights: for every tap, the sum over pixels of the outer product of an input row and an
-// output gradient row. Pixels are cut into splits whose partial sums are added in order.
+// The algorithm for every convolution: products over gathered rows. Gradient of the weights: for every tap, the sum
+// over pixels of the outer product of an input row and an output gradient row. Pixels are cut into splits whose partial
+// sums are added in order.
 #include "ops/convolution.h"
 
 #include "runtime/parallel.h"
@@ -26,8 +27,8 @@ static int64_t scratch_floats(const spar_gather *gather) {
     return spar_round_up16(2 * BLOCK_PIXELS * taps + unfolded + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS);
 }
 
-int64_t spar_convolution_gradient_workspace(const spar_step *step, spar_convolution *convolution) {
-    const spar_gather *gather = &convolution->forward;
+static int64_t gradient_workspace(const spar_step *step, spar_convolution *convolution) {
+    const spar_gather *gather = &convolution->gather[0];
     int64_t weights =
         (int64_t)gather->groups * gather->phases[0].taps * gather->depth * spar_round_up16(gather->columns);
     int64_t blocks = ((int64_t)step->batch_size * gather->out_pixels + BLOCK_PIXELS - 1) / BLOCK_PIXELS;
@@ -144,9 +145,9 @@ static void add_splits(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-void spar_convolution_gradient(spar_step *step, const spar_run *run) {
-    spar_convolution *convolution = step->state;
-    const spar_gather *gather = &convolution->forward;
+static void gradient(const spar_step *step, const spar_run *run) {
+    const spar_convolution *convolution = step->state;
+    const spar_gather *gather = &convolution->gather[0];
     const spar_parameter *weight = step->parameters[0];
     int tile_columns = run->kernels->tile_columns;
     gradient_task task = {.step = step,
@@ -168,3 +169,44 @@ void spar_convolution_gradient(spar_step *step, const spar_run *run) {
     spar_parallel(run->threads, task.splits * gather->groups * task.panels, sum_panels, &task);
     if (!task.direct) spar_parallel(run->threads, task.rows, add_splits, &task);
 }
+
+static bool fits(const spar_step *step) {
+    (void)step;
+    return true;
+}
+
+static spar_status prepare(spar_step *step) {
+    SPAR_TRY(spar_prepare_gathers(step));
+    spar_convolution *convolution = step->state;
+    if (convolution->gather[0].unfold) step->kernel = "unfolded";
+    spar_want_workspace(step, spar_gather_workspace(&convolution->gather[0], step->threads));
+    spar_want_workspace(step, spar_gather_workspace(&convolution->gather[1], step->threads));
+    spar_want_workspace(step, gradient_workspace(step, convolution));
+    return SPAR_OK;
+}
+
+static int64_t packed_floats(const spar_step *step, bool backward) {
+    return spar_convolution_of(step)->gather[backward].packed_floats;
+}
+
+static void pack(const spar_step *step, const spar_run *run, bool backward) {
+    const spar_convolution *convolution = step->state;
+    const spar_parameter *weight = step->parameters[0];
+    spar_gather_pack(&convolution->gather[backward], run, weight->value, weight->spec.stride, backward,
+                     convolution->packed[backward]);
+}
+
+static void product(const spar_step *step, const spar_run *run, bool backward) {
+    const spar_convolution *convolution = step->state;
+    spar_gather_product(&convolution->gather[backward], run, convolution->packed[backward], convolution->zeros,
+                        spar_product_bias(step, backward), spar_product_input(step, backward),
+                        spar_product_output(step, backward), spar_product_accumulates(step, backward));
+}
+
+const spar_convolution_algorithm spar_convolution_gathered = {.name = "gathered",
+                                                              .fits = fits,
+                                                              .prepare = prepare,
+                                                              .packed_floats = packed_floats,
+                                                              .pack = pack,
+                                                              .product = product,
+                                                              .gradient = gradient};

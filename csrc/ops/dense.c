@@ -127,15 +127,16 @@ static void forward(spar_step *step, const spar_run *run) {
     spar_parallel(run->threads, block_count(step->output->stride), forward_blocks, &task);
 }
 
+static void backward_weights(spar_step *step, const spar_run *run) {
+    dense_task task = {step, run};
+    spar_parallel(run->threads, block_count(step->parameters[WEIGHT]->spec.rows), backward_weight_blocks, &task);
+    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
+}
+
 static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
     dense_task task = {step, run};
-    int64_t blocks = block_count(step->parameters[WEIGHT]->spec.rows);
-    if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
-        spar_parallel(run->threads, blocks, backward_weight_blocks, &task);
-        if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
-    }
     if (!wanted[0]) return;
-    spar_parallel(run->threads, blocks, backward_data_blocks, &task);
+    spar_parallel(run->threads, block_count(step->parameters[WEIGHT]->spec.rows), backward_data_blocks, &task);
     clear_padding(step->inputs[0], run->batch);
 }
 
@@ -156,4 +157,5 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .multiply_adds = multiply_adds,
                                      .prepare = prepare,
                                      .forward = forward,
+                                     .backward_weights = backward_weights,
                                      .backward = backward};

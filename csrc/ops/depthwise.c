@@ -11,7 +11,7 @@ typedef struct depthwise_task {
     const spar_gather *gather;
     const spar_phase *phase;
     const spar_run *run;
-    const float *weights, *zeros, *bias;
+    const float *weights, *bias;
     spar_rows in, out;
     int64_t channels;
     bool accumulate;
@@ -48,18 +48,21 @@ static void product_pixels(void *context, int64_t first, int64_t last, int threa
     }
 }
 
-void spar_depthwise_product(const spar_gather *gather, const spar_run *run, const float *weights, const float *zeros,
-                            const float *bias, spar_rows in, spar_rows out, int64_t channels, bool accumulate) {
+static void product(const spar_step *step, const spar_run *run, bool backward) {
+    const spar_convolution *convolution = step->state;
+    const spar_gather *gather = &convolution->gather[backward];
     for (int p = 0; p < gather->phase_count; p++) {
-        const spar_phase *phase = &gather->phases[p];
-        depthwise_task task = {gather, phase, run, weights, zeros, bias, in, out, channels, accumulate};
-        spar_parallel(run->threads, (int64_t)run->batch * phase->pixels, product_pixels, &task);
+        depthwise_task task = {.gather = gather,
+                               .phase = &gather->phases[p],
+                               .run = run,
+                               .weights = step->parameters[0]->value,
+                               .bias = spar_product_bias(step, backward),
+                               .in = spar_product_input(step, backward),
+                               .out = spar_product_output(step, backward),
+                               .channels = step->output->stride,
+                               .accumulate = spar_product_accumulates(step, backward)};
+        spar_parallel(run->threads, (int64_t)run->batch * task.phase->pixels, product_pixels, &task);
     }
-}
-
-int64_t spar_depthwise_gradient_workspace(const spar_step *step, spar_convolution *convolution) {
-    convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
-    return convolution->splits * convolution->forward.phases[0].taps * step->output->stride;
 }
 
 typedef struct depthwise_gradient_task {
@@ -98,10 +101,10 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-void spar_depthwise_gradient(spar_step *step, const spar_run *run) {
+static void gradient(const spar_step *step, const spar_run *run) {
     const spar_convolution *convolution = step->state;
     spar_parameter *weight = step->parameters[0];
-    depthwise_gradient_task task = {step, run, &convolution->forward.phases[0], convolution->splits,
+    depthwise_gradient_task task = {step, run, &convolution->gather[0].phases[0], convolution->splits,
                                     step->output->stride};
     spar_parallel(run->threads, task.splits, sum_splits, &task);
     int64_t kernel = task.phase->taps * task.stride;
@@ -112,3 +115,20 @@ void spar_depthwise_gradient(spar_step *step, const spar_run *run) {
         run->kernels->add(run->workspace + split * kernel, weight->gradient, kernel);
     }
 }
+
+static bool fits(const spar_step *step) {
+    const spar_conv2d_params *s = &step->node->settings.convolution;
+    return s->groups == step->inputs[0]->extent.channels && s->groups == s->channels &&
+           step->inputs[0]->stride % 16 == 0;
+}
+
+static spar_status prepare(spar_step *step) {
+    SPAR_TRY(spar_prepare_gathers(step));
+    spar_convolution *convolution = step->state;
+    convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
+    spar_want_workspace(step, convolution->splits * convolution->gather[0].phases[0].taps * step->output->stride);
+    return SPAR_OK;
+}
+
+const spar_convolution_algorithm spar_convolution_depthwise = {
+    .name = "depthwise", .fits = fits, .prepare = prepare, .product = product, .gradient = gradient};

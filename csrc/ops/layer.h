@@ -119,9 +119,11 @@ typedef struct spar_step {
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;
     int batch_size, threads; // largest batch; threads of the network
+    bool exact;              // no algorithm that trades rounding errors for speed
     const spar_kernels *kernels;
     size_t workspace_floats;
     size_t state_bytes;
+    double forward_seconds, backward_data_seconds, backward_weights_seconds; // while the network is profiled
 } spar_step;
 
 // Passes need at least this much workspace.
@@ -145,7 +147,9 @@ struct spar_layer {
     // Steps of their own. `prepare` makes step->state and says how much workspace the passes need.
     spar_status (*prepare)(spar_step *step);
     void (*forward)(spar_step *step, const spar_run *run);
-    // Writes or adds (step->accumulates) the gradients of the wanted inputs, and those of the parameters if asked.
+    // The gradients of the parameters, from the output's. NULL: there are none, or a sweep's backward has them.
+    void (*backward_weights)(spar_step *step, const spar_run *run);
+    // Writes or adds (step->accumulates) the gradients of the wanted inputs.
     void (*backward)(spar_step *step, const spar_run *run, const bool wanted[2]);
     void (*discard)(spar_step *step);
 };

@@ -20,7 +20,7 @@ static void prepare_normalize(spar_sweep *sweep, const spar_stage *stage, int64_
         int64_t channel = i % stride;
         bool real = channel < channels;
         sweep->scale[i] = real ? 1 / deviation[channel] : 0;
-        sweep->offset[i] = real ? -mean[channel] / deviation[channel] : 0;
+        sweep->center[i] = real ? mean[channel] : 0;
     }
 }
 
@@ -44,12 +44,12 @@ static bool stage_forward(sweep_task *task, const spar_stage *stage, const spar_
     const spar_sweep *sweep = task->step->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        run->kernels->affine(x, y, block->floats, task->blocks.stride, sweep->batch_norm.scale,
-                             sweep->batch_norm.offset);
+        run->kernels->affine(x, y, block->floats, task->blocks.stride, sweep->batch_norm.mean, sweep->batch_norm.scale,
+                             sweep->batch_norm.beta);
         return true;
     }
     if (layer == &spar_layer_normalize) {
-        run->kernels->affine(x, y, block->floats, sweep->period, sweep->scale, sweep->offset);
+        run->kernels->affine(x, y, block->floats, sweep->period, sweep->center, sweep->scale, sweep->zero);
         return true;
     }
     if (layer == &spar_layer_perturb) {
@@ -131,7 +131,7 @@ static void stage_backward(sweep_task *task, const spar_stage *stage, const spar
     if (layer == &spar_layer_batch_norm) {
         spar_batch_norm_sum(task->step, run, block, d);
     } else if (layer == &spar_layer_normalize) {
-        run->kernels->affine(d, d, block->floats, sweep->period, sweep->scale, sweep->zero);
+        run->kernels->affine(d, d, block->floats, sweep->period, sweep->zero, sweep->scale, sweep->zero);
     } else if (layer == &spar_layer_perturb) {
         if (run->backward_flags & SPAR_BACKWARD_RECORD && stage->point->active) {
             spar_point_record(stage->point, run, block, d);
@@ -220,8 +220,8 @@ static spar_status prepare(spar_step *step) {
         sweep->period = stride % 16 == 0 ? stride : stride * 16;
         sweep->scale = spar_allocate(3 * (size_t)sweep->period * sizeof(float));
         if (sweep->scale == NULL) return SPAR_ERROR_MEMORY;
-        sweep->offset = sweep->scale + sweep->period;
-        sweep->zero = sweep->offset + sweep->period;
+        sweep->center = sweep->scale + sweep->period;
+        sweep->zero = sweep->center + sweep->period;
         step->state_bytes += 3 * (size_t)sweep->period * sizeof(float);
     }
     if (sweep->stages[0].node->layer == &spar_layer_batch_norm) return spar_batch_norm_prepare(step, sweep);

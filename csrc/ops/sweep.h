@@ -18,7 +18,7 @@ typedef struct spar_stage {
 typedef struct spar_batch_norm_state {
     float *shift;                     // near the mean, for sums that do not cancel
     float *mean, *inverse_deviation;  // normalization in force
-    float *scale, *offset;            // forward: y = scale·x + offset
+    float *scale, *beta;              // forward: y = (x − mean)·scale + beta
     float *a, *b, *c;                 // backward: dx = a·d + b·x + c
     float *next_mean, *next_variance; // running statistics, to be committed
     double *sums, *products;          // [chunks][stride]
@@ -29,7 +29,7 @@ typedef struct spar_sweep {
     spar_stage stages[SPAR_MAX_STAGES];
     int count;
     spar_batch_norm_state batch_norm; // of the first stage, if it is one
-    float *scale, *offset, *zero;     // of a normalize stage: its channels repeated until vectors fit
+    float *scale, *center, *zero;     // of a normalize stage: its channels repeated until vectors fit
     int64_t period;
 } spar_sweep;
 

@@ -1,4 +1,8 @@
+#define _POSIX_C_SOURCE 200809L
+
 #include "runtime/parallel.h"
+
+#include <time.h>
 
 // Swift's clang has no omp.h; these are all that is used of it.
 extern int omp_get_max_threads(void);
@@ -22,4 +26,10 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
 
 int spar_available_threads(void) {
     return omp_get_max_threads();
+}
+
+double spar_seconds(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }

@@ -9,6 +9,9 @@ typedef void (*spar_task)(void *context, int64_t first, int64_t last, int thread
 
 void spar_parallel(int threads, int64_t count, spar_task task, void *context);
 
+// Seconds from some fixed moment.
+double spar_seconds(void);
+
 // Cores this process may use.
 int spar_available_threads(void);
 
