@@ -5,6 +5,7 @@
 #include "kernels/pooling.h"
 #include "kernels/product.h"
 #include "kernels/reductions.h"
+#include "kernels/transpose.h"
 #include "kernels/winograd.h"
 
 const spar_kernels TABLE = {
@@ -33,6 +34,7 @@ const spar_kernels TABLE = {
     .max_pool_backward_row = max_pool_backward_row,
     .average_pool_row = average_pool_row,
     .average_pool_backward_row = average_pool_backward_row,
+    .transpose16 = transpose16,
     .sgd = sgd,
     .limit_norms = limit_norms,
 };

@@ -135,6 +135,9 @@ typedef struct spar_kernels {
     void (*average_pool_backward_row)(int taps, const float *d, float *const *in_gradient, int64_t channels,
                                       float scale);
 
+    // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
+    void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
+
     void (*sgd)(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step);
     // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
     void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);

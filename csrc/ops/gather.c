@@ -134,7 +134,6 @@ typedef struct pack_task {
     const spar_kernels *kernels;
     const float *weights;
     int64_t stride;
-    bool transposed;
     float *packed;
 } pack_task;
 
@@ -145,20 +144,46 @@ static void pack_rows(void *context, int64_t first, int64_t last, int thread) {
     const spar_gather *gather = task->gather;
     int64_t rows = (int64_t)task->phase->taps * gather->depth, columns = spar_round_up16(gather->columns);
     for (int64_t index = first; index < last; index++) {
-        int64_t group = index / rows, k = index % rows, tap = task->phase->tap[k / gather->depth],
-                d = k % gather->depth;
+        int64_t group = index / rows, k = index % rows;
+        int64_t row = task->phase->tap[k / gather->depth] * (int64_t)gather->depth + k % gather->depth;
+        const float *source = task->weights + row * task->stride + group * gather->columns;
         float *packed = task->packed + task->phase->packed + group * rows * columns;
-        // In transposed weights, depth counts the layer's outputs and columns its inputs.
-        int64_t inputs = task->transposed ? gather->columns : gather->depth;
-        const float *source =
-            task->weights + tap * inputs * task->stride +
-            (task->transposed ? group * gather->depth + d : d * task->stride + group * gather->columns);
-        int64_t step = task->transposed ? task->stride : 1;
         for (int64_t panel = 0; panel < columns; panel += task->kernels->tile_columns) {
-            int64_t width =
-                columns - panel < task->kernels->tile_columns ? columns - panel : task->kernels->tile_columns;
-            float *row = packed + panel * rows + k * width;
-            for (int64_t c = 0; c < width; c++) row[c] = panel + c < gather->columns ? source[(panel + c) * step] : 0;
+            int64_t left = columns - panel,
+                    width = left < task->kernels->tile_columns ? left : task->kernels->tile_columns;
+            for (int64_t c = 0; c < width; c++) {
+                packed[panel * rows + k * width + c] = panel + c < gather->columns ? source[panel + c] : 0;
+            }
+        }
+    }
+}
+
+// A task is 16 rows of one tap and group: depth counts the layer's outputs and columns its inputs.
+static void pack_transposed_rows(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    pack_task *task = context;
+    const spar_gather *gather = task->gather;
+    int64_t rows = (int64_t)task->phase->taps * gather->depth, columns = spar_round_up16(gather->columns);
+    int64_t blocks = (gather->depth + 15) / 16;
+    for (int64_t index = first; index < last; index++) {
+        int64_t start = index % blocks * 16, tap = index / blocks % task->phase->taps;
+        int64_t group = index / blocks / task->phase->taps;
+        int64_t count = gather->depth - start < 16 ? gather->depth - start : 16;
+        const float *source = task->weights + task->phase->tap[tap] * (int64_t)gather->columns * task->stride +
+                              group * gather->depth + start;
+        float *packed = task->packed + task->phase->packed + group * rows * columns;
+        for (int64_t panel = 0; panel < columns; panel += task->kernels->tile_columns) {
+            int64_t left = columns - panel,
+                    width = left < task->kernels->tile_columns ? left : task->kernels->tile_columns;
+            float *target = packed + panel * rows + (tap * gather->depth + start) * width;
+            int64_t real = gather->columns - panel < width ? gather->columns - panel : width;
+            int64_t whole = count == 16 ? real / 4 * 4 : 0;
+            task->kernels->transpose16(source + panel * task->stride, task->stride, whole, target, width);
+            for (int64_t r = 0; r < count; r++) {
+                for (int64_t c = whole; c < width; c++) {
+                    target[r * width + c] = c < real ? source[(panel + c) * task->stride + r] : 0;
+                }
+            }
         }
     }
 }
@@ -167,9 +192,13 @@ void spar_gather_pack(const spar_gather *gather, const spar_run *run, const floa
                       bool transposed, float *packed) {
     for (int p = 0; p < gather->phase_count; p++) {
         const spar_phase *phase = &gather->phases[p];
-        pack_task task = {gather, phase, run->kernels, weights, stride, transposed, packed};
-        int64_t rows = (int64_t)gather->groups * phase->taps * gather->depth;
-        spar_parallel(run->threads, rows, pack_rows, &task);
+        pack_task task = {gather, phase, run->kernels, weights, stride, packed};
+        int64_t rows = (int64_t)gather->groups * phase->taps;
+        if (transposed) {
+            spar_parallel(run->threads, rows * ((gather->depth + 15) / 16), pack_transposed_rows, &task);
+        } else {
+            spar_parallel(run->threads, rows * gather->depth, pack_rows, &task);
+        }
     }
 }
 

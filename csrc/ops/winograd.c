@@ -177,36 +177,53 @@ typedef struct pack_task {
     float *workspace;
 } pack_task;
 
-// Row k of the weights of every tap, the kernel turned around for backward data.
-static void collect_taps(const pack_task *task, int64_t k, float *transposed, const float **rows) {
-    int64_t inputs = task->d.winograd->in.channels;
+enum { PACK_ROWS = 16 };
+
+// Makes rows k … k + 16 of the transposed weights of every tap, the kernel turned around, as [tap][row][column].
+static void transpose_rows(const pack_task *task, int64_t k, float *rows) {
+    const direction *d = &task->d;
+    int64_t inputs = d->winograd->in.channels, columns = d->to_stride;
     for (int tap = 0; tap < 9; tap++) {
-        if (!task->transposed) {
-            rows[tap] = task->weights + (tap * inputs + k) * task->stride;
-            continue;
+        const float *weights = task->weights + (8 - tap) * inputs * task->stride + k;
+        float *target = rows + tap * PACK_ROWS * columns;
+        int64_t whole = inputs / 4 * 4;
+        d->products->transpose16(weights, task->stride, whole, target, columns);
+        for (int64_t r = 0; r < PACK_ROWS; r++) {
+            for (int64_t c = whole; c < columns; c++)
+                target[r * columns + c] = c < inputs ? weights[c * task->stride + r] : 0;
         }
-        const float *column = task->weights + (8 - tap) * inputs * task->stride + k;
-        float *row = transposed + tap * task->d.to_stride;
-        for (int64_t c = 0; c < task->d.to_stride; c++) row[c] = c < inputs ? column[c * task->stride] : 0;
-        rows[tap] = row;
     }
 }
 
-static void pack_rows(void *context, int64_t first, int64_t last, int thread) {
+static void pack_row(const pack_task *task, const float *weights, int64_t tap_floats, int64_t k) {
+    const direction *d = &task->d;
+    int64_t depth = d->from.channels, columns = d->to_stride;
+    int tile_columns = d->products->tile_columns;
+    for (int64_t panel = 0; panel < columns; panel += tile_columns) {
+        const float *in[9];
+        float *out[MOST_POINTS];
+        int64_t width = columns - panel < tile_columns ? columns - panel : tile_columns;
+        for (int tap = 0; tap < 9; tap++) in[tap] = weights + tap * tap_floats + panel;
+        for (int p = 0; p < d->winograd->points; p++) out[p] = task->packed + (p * columns + panel) * depth + k * width;
+        d->kernels->weight(&(spar_winograd_transform){.channels = width, .in = in, .out = out});
+    }
+}
+
+// An index is a block of PACK_ROWS rows.
+static void pack_blocks(void *context, int64_t first, int64_t last, int thread) {
     pack_task *task = context;
     const direction *d = &task->d;
     int64_t depth = d->from.channels, columns = d->to_stride;
-    int tile_columns = d->products->tile_columns, points = d->winograd->points;
-    float *own = task->workspace + thread * 9 * columns;
-    for (int64_t k = first; k < last; k++) {
-        const float *rows[9], *in[9];
-        float *out[MOST_POINTS];
-        collect_taps(task, k, own, rows);
-        for (int64_t panel = 0; panel < columns; panel += tile_columns) {
-            int64_t width = columns - panel < tile_columns ? columns - panel : tile_columns;
-            for (int tap = 0; tap < 9; tap++) in[tap] = rows[tap] + panel;
-            for (int p = 0; p < points; p++) out[p] = task->packed + (p * columns + panel) * depth + k * width;
-            d->kernels->weight(&(spar_winograd_transform){.channels = width, .in = in, .out = out});
+    float *own = task->workspace + thread * 9 * PACK_ROWS * columns;
+    for (int64_t block = first; block < last; block++) {
+        int64_t k = block * PACK_ROWS;
+        if (task->transposed) transpose_rows(task, k, own);
+        for (int64_t r = 0; r < PACK_ROWS && k + r < depth; r++) {
+            if (task->transposed) {
+                pack_row(task, own + r * columns, PACK_ROWS * columns, k + r);
+            } else {
+                pack_row(task, task->weights + (k + r) * task->stride, depth * task->stride, k + r);
+            }
         }
     }
 }
@@ -220,7 +237,7 @@ static void pack(const spar_step *step, const spar_run *run, bool backward) {
                       .transposed = backward,
                       .packed = convolution->packed[backward],
                       .workspace = run->workspace};
-    spar_parallel(run->threads, task.d.from.channels, pack_rows, &task);
+    spar_parallel(run->threads, (task.d.from.channels + PACK_ROWS - 1) / PACK_ROWS, pack_blocks, &task);
 }
 
 // The gradient of the weights: per point, the sum over tiles of outer products of transformed inputs and transposed-
@@ -261,7 +278,7 @@ static int64_t workspace(const spar_winograd *w, int64_t splits, int64_t batch, 
     int64_t both = w->points * (w->in_stride + w->out_stride);
     int64_t products = threads * block_tiles(w) * both;
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
-    int64_t packing = threads * 9 * widest;
+    int64_t packing = threads * 9 * PACK_ROWS * widest;
     int64_t room = splits == 1 ? all_tiles(w, batch) : threads * GRADIENT_TILES;
     int64_t gradient = splits * sum_floats(w) + room * both;
     int64_t most = products > packing ? products : packing;

@@ -1,0 +1,22 @@
+// Transposition, in squares of 4 × 4.
+
+typedef float v4 __attribute__((vector_size(16)));
+typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
+
+static void transpose16(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride) {
+    for (int64_t r = 0; r < rows; r += 4) {
+        for (int c = 0; c < 16; c += 4) {
+            const float *source = from + r * from_stride + c;
+            v4 a0 = *(const v4_unaligned *)source, a1 = *(const v4_unaligned *)(source + from_stride);
+            v4 a2 = *(const v4_unaligned *)(source + 2 * from_stride),
+               a3 = *(const v4_unaligned *)(source + 3 * from_stride);
+            v4 b0 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5), b1 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5);
+            v4 b2 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7), b3 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);
+            float *target = to + c * to_stride + r;
+            *(v4_unaligned *)target = __builtin_shufflevector(b0, b1, 0, 1, 4, 5);
+            *(v4_unaligned *)(target + to_stride) = __builtin_shufflevector(b0, b1, 2, 3, 6, 7);
+            *(v4_unaligned *)(target + 2 * to_stride) = __builtin_shufflevector(b2, b3, 0, 1, 4, 5);
+            *(v4_unaligned *)(target + 3 * to_stride) = __builtin_shufflevector(b2, b3, 2, 3, 6, 7);
+        }
+    }
+}
