@@ -400,7 +400,7 @@ typedef enum spar_decay_scope {
 } spar_decay_scope;
 
 // d ← g + weight_decay·w;  v ← momentum·v + d;  w ← w − learning_rate·(nesterov ? d + momentum·v : v), then
-// every unit's incoming weights are scaled back to norm ≤ max_norm.
+// every unit's incoming weights are scaled back to norm ≤ max_norm. Without momentum v is left alone.
 typedef struct spar_sgd {
     float learning_rate;
     float momentum;

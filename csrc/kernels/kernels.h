@@ -29,7 +29,8 @@ typedef struct spar_product_tile {
     const float *bias; // added to every row; may be NULL
 } spar_product_tile;
 
-// A register tile of a sum of outer products: c[i][0 … columns) += Σ over p of x[p][x_offset + i] · d[p·d_stride + …].
+// A register tile of a sum of outer products: c[i][0 … columns) (+)= Σ over p of x[p][x_offset + i] · d[p·d_stride +
+// …].
 typedef struct spar_outer_tile {
     int rows;    // 1 … tile_rows
     int columns; // a multiple of 16, at most tile_columns
@@ -40,6 +41,7 @@ typedef struct spar_outer_tile {
     ptrdiff_t d_stride;
     float *c;
     ptrdiff_t c_stride;
+    bool accumulate; // add to c
 } spar_outer_tile;
 
 // Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t·stride + c].
@@ -138,6 +140,7 @@ typedef struct spar_kernels {
     // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 
+    // n a multiple of 16
     void (*sgd)(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step);
     // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
     void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);

@@ -1,19 +1,24 @@
 // Updates of parameters.
 
-static void sgd(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step) {
+INLINE void sgd_with(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step, const bool keeps) {
     vf rate = vf_set1(-step->learning_rate), momentum = vf_set1(step->momentum), decay = vf_set1(step->weight_decay);
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        vf weight = vf_load(w + i);
-        vf d = vf_fma(weight, decay, vf_load(g + i));
-        vf velocity = vf_fma(vf_load(v + i), momentum, d);
-        vf_store(v + i, velocity);
-        vf_store(w + i, vf_fma(step->nesterov ? vf_fma(velocity, momentum, d) : velocity, rate, weight));
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf weight = vf_load(w + i), d = vf_fma(weight, decay, vf_load(g + i)), move = d;
+        if (keeps) {
+            vf velocity = vf_fma(vf_load(v + i), momentum, d);
+            vf_store(v + i, velocity);
+            move = step->nesterov ? vf_fma(velocity, momentum, d) : velocity;
+        }
+        vf_store(w + i, vf_fma(move, rate, weight));
     }
-    for (; i < n; i++) {
-        float d = g[i] + step->weight_decay * w[i];
-        v[i] = step->momentum * v[i] + d;
-        w[i] -= step->learning_rate * (step->nesterov ? d + step->momentum * v[i] : v[i]);
+}
+
+// Without momentum the velocities are neither read nor written: a third of the memory traffic less.
+static void sgd(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step) {
+    if (step->momentum == 0) {
+        sgd_with(w, g, v, n, step, false);
+    } else {
+        sgd_with(w, g, v, n, step, true);
     }
 }
 

@@ -37,7 +37,7 @@ INLINE void outer_tile_of(const spar_outer_tile *tile, const int rows, const int
     vf sum[TILE_ROWS][2];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            sum[r][v] = vf_load(tile->c + r * tile->c_stride + column + v * LANES);
+            sum[r][v] = tile->accumulate ? vf_load(tile->c + r * tile->c_stride + column + v * LANES) : vf_set1(0);
         }
     }
     const float *d = tile->d + column;

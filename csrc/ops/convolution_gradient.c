@@ -85,7 +85,8 @@ static void add_block(const gradient_task *task, const float *const *x, int64_t 
                                 .d = d,
                                 .d_stride = width,
                                 .c = sums + row * task->columns,
-                                .c_stride = task->columns};
+                                .c_stride = task->columns,
+                                .accumulate = true};
         task->run->kernels->outer_tile(&tile);
     }
 }

@@ -1,13 +1,12 @@
-// Dense layers: OpenBLAS products, one thread each, over blocks of a size that does not depend on the threads.
+// Dense layers: products in register tiles, each made whole by one thread.
 #include "ops/bias.h"
 #include "ops/initializer.h"
 
 #include "runtime/parallel.h"
 
-#include <cblas.h>
 #include <string.h>
 
-enum { BLOCK = 128 };
+enum { SAMPLES = 256 }; // of a batch that a tile of the weights' gradient sums at once
 
 static spar_status infer(spar_node *node, const spar_extent *inputs) {
     const spar_dense_params *s = &node->settings.dense;
@@ -47,74 +46,227 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return (int64_t)node->settings.dense.units * input.channels;
 }
 
+// Batches up to this size are multiplied by the weights as they are; larger ones by packed panels of their transpose.
+enum { SMALL_BATCH = 32 };
+
+typedef struct dense_state {
+    float *transposed;           // [panel][unit][columns of the panel]
+    uint64_t transposed_version; // of the weights
+} dense_state;
+
 static spar_status prepare(spar_step *step) {
-    step->kernel = "sgemm";
+    dense_state *state = spar_allocate(sizeof *state);
+    if (state == NULL) return SPAR_ERROR_MEMORY;
+    step->state = state;
+    step->kernel = "dense";
     spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
-    openblas_set_num_threads(1);
-    return SPAR_OK;
+    spar_want_workspace(step, step->output->stride * SMALL_BATCH);
+    const spar_parameter_spec *spec = &step->parameters[WEIGHT]->spec;
+    size_t bytes =
+        step->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) * sizeof(float) : 0;
+    state->transposed = spar_allocate(bytes);
+    step->state_bytes += bytes;
+    return state->transposed == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+static void discard(spar_step *step) {
+    dense_state *state = step->state;
+    if (state == NULL) return;
+    spar_release(state->transposed);
+    spar_release(state);
 }
 
 typedef struct dense_task {
     spar_step *step;
     const spar_run *run;
+    int tile_rows, tile_columns;
+    int64_t row_tiles; // tiles below each other; an index is column tile · row_tiles + row tile
 } dense_task;
 
-static int block_width(int64_t block, int64_t size) {
-    return (int)(size - block * BLOCK < BLOCK ? size - block * BLOCK : BLOCK);
+static dense_task task_of(spar_step *step, const spar_run *run) {
+    int tile_rows = run->kernels->tile_rows;
+    return (dense_task){step, run, tile_rows, run->kernels->tile_columns, (run->batch + tile_rows - 1) / tile_rows};
 }
 
-static int64_t block_count(int64_t size) {
-    return (size + BLOCK - 1) / BLOCK;
+static int64_t tiles_of(int64_t size, int tile) {
+    return (size + tile - 1) / tile;
 }
 
-// y[:, block] = x · w[:, block] + bias
-static void forward_blocks(void *context, int64_t first, int64_t last, int thread) {
+static int part_of(int64_t size, int64_t start, int tile) {
+    return (int)(size - start < tile ? size - start : tile);
+}
+
+// y = x · w + bias
+static void forward_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
-    dense_task *task = context;
+    const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
     const spar_parameter *weight = task->step->parameters[WEIGHT], *bias = task->step->parameters[BIAS];
-    for (int64_t block = first; block < last; block++) {
-        int width = block_width(block, y->stride);
-        float *out = y->data + block * BLOCK;
-        for (int n = 0; n < task->run->batch && bias != NULL; n++) {
-            memcpy(out + n * y->stride, bias->value + block * BLOCK, (size_t)width * sizeof *out);
+    for (int64_t index = first; index < last; index++) {
+        int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
+        const float *a[SPAR_MAX_TILE_ROWS];
+        float *c[SPAR_MAX_TILE_ROWS];
+        int rows = part_of(task->run->batch, row, task->tile_rows);
+        for (int r = 0; r < rows; r++) {
+            a[r] = x->data + (row + r) * x->stride;
+            c[r] = y->data + (row + r) * y->stride + column;
         }
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, task->run->batch, width, (int)weight->spec.rows, 1,
-                    x->data, (int)x->stride, weight->value + block * BLOCK, (int)weight->spec.stride,
-                    bias == NULL ? 0 : 1, out, (int)y->stride);
+        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
+                                                              .columns = part_of(y->stride, column, task->tile_columns),
+                                                              .taps = 1,
+                                                              .depth = (int)weight->spec.rows,
+                                                              .a = a,
+                                                              .b = weight->value + column,
+                                                              .b_stride = weight->spec.stride,
+                                                              .c = c,
+                                                              .bias = bias == NULL ? NULL : bias->value + column});
     }
 }
 
-// dx[:, block] (+)= dy · w[block, :]ᵀ
-static void backward_data_blocks(void *context, int64_t first, int64_t last, int thread) {
+static void forward(spar_step *step, const spar_run *run) {
+    dense_task task = task_of(step, run);
+    int64_t columns = tiles_of(step->output->stride, task.tile_columns);
+    spar_parallel(run->threads, task.row_tiles * columns, forward_tiles, &task);
+}
+
+// dw (+)= xᵀ · dy; an index is a tile of rows of w.
+static void weight_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
-    dense_task *task = context;
+    const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
     const spar_parameter *weight = task->step->parameters[WEIGHT];
-    for (int64_t block = first; block < last; block++) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, task->run->batch, block_width(block, weight->spec.rows),
-                    (int)weight->spec.stride, 1, y->gradient, (int)y->stride,
-                    weight->value + block * BLOCK * weight->spec.stride, (int)weight->spec.stride,
-                    task->step->accumulates[0] ? 1 : 0, x->gradient + block * BLOCK, (int)x->stride);
-    }
-}
-
-// dw[block, :] (+)= x[:, block]ᵀ · dy
-static void backward_weight_blocks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    dense_task *task = context;
-    const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    spar_parameter *weight = task->step->parameters[WEIGHT];
     bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
-    for (int64_t block = first; block < last; block++) {
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, block_width(block, weight->spec.rows),
-                    (int)weight->spec.stride, task->run->batch, 1, x->data + block * BLOCK, (int)x->stride, y->gradient,
-                    (int)y->stride, add ? 1 : 0, weight->gradient + block * BLOCK * weight->spec.stride,
-                    (int)weight->spec.stride);
+    for (int64_t start = 0; start < task->run->batch; start += SAMPLES) {
+        const float *rows[SAMPLES];
+        int count = part_of(task->run->batch, start, SAMPLES);
+        for (int n = 0; n < count; n++) rows[n] = x->data + (start + n) * x->stride;
+        for (int64_t index = first; index < last; index++) {
+            int64_t row = index * task->tile_rows;
+            for (int64_t column = 0; column < y->stride; column += task->tile_columns) {
+                task->run->kernels->outer_tile(
+                    &(spar_outer_tile){.rows = part_of(weight->spec.rows, row, task->tile_rows),
+                                       .columns = part_of(y->stride, column, task->tile_columns),
+                                       .count = count,
+                                       .x = rows,
+                                       .x_offset = row,
+                                       .d = y->gradient + start * y->stride + column,
+                                       .d_stride = y->stride,
+                                       .c = weight->gradient + row * weight->spec.stride + column,
+                                       .c_stride = weight->spec.stride,
+                                       .accumulate = add || start > 0});
+            }
+        }
     }
 }
 
-// The products write the true columns only; what reads the gradient relies on zeros in its padding.
+static void backward_weights(spar_step *step, const spar_run *run) {
+    dense_task task = task_of(step, run);
+    spar_parallel(run->threads, tiles_of(step->parameters[WEIGHT]->spec.rows, task.tile_rows), weight_tiles, &task);
+    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
+}
+
+static void put(float *target, float value, bool accumulate) {
+    *target = accumulate ? *target + value : value;
+}
+
+// dxᵀ = w · dyᵀ, dyᵀ in the workspace: w is read once, in order. An index is a tile of rows of w.
+static void small_data_tiles(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const dense_task *task = context;
+    const spar_tensor *x = task->step->inputs[0];
+    const spar_parameter *weight = task->step->parameters[WEIGHT];
+    int samples = (int)spar_round_up16(task->run->batch);
+    for (int64_t index = first; index < last; index++) {
+        int64_t row = index * task->tile_rows;
+        int rows = part_of(weight->spec.rows, row, task->tile_rows);
+        const float *a[SPAR_MAX_TILE_ROWS];
+        float *c[SPAR_MAX_TILE_ROWS], tile[SPAR_MAX_TILE_ROWS][SMALL_BATCH];
+        for (int r = 0; r < rows; r++) {
+            a[r] = weight->value + (row + r) * weight->spec.stride;
+            c[r] = tile[r];
+        }
+        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
+                                                              .columns = samples,
+                                                              .taps = 1,
+                                                              .depth = (int)weight->spec.columns,
+                                                              .a = a,
+                                                              .b = task->run->workspace,
+                                                              .b_stride = samples,
+                                                              .c = c});
+        for (int n = 0; n < task->run->batch; n++) {
+            float *dx = x->gradient + n * x->stride + row;
+            for (int r = 0; r < rows; r++) put(dx + r, tile[r][n], task->step->accumulates[0]);
+        }
+    }
+}
+
+static void transpose_gradient(const spar_tensor *y, const spar_run *run) {
+    int64_t samples = spar_round_up16(run->batch);
+    for (int64_t unit = 0; unit < y->extent.channels; unit++) {
+        for (int64_t n = 0; n < samples; n++) {
+            run->workspace[unit * samples + n] = n < run->batch ? y->gradient[n * y->stride + unit] : 0;
+        }
+    }
+}
+
+// An index is 16 units of all panels.
+static void transpose_weights(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const dense_task *task = context;
+    const spar_parameter_spec *spec = &task->step->parameters[WEIGHT]->spec;
+    const float *weights = task->step->parameters[WEIGHT]->value;
+    float *transposed = ((const dense_state *)task->step->state)->transposed;
+    int64_t columns = spar_round_up16(spec->rows);
+    for (int64_t panel = 0; panel < columns; panel += task->tile_columns) {
+        int width = part_of(columns, panel, task->tile_columns);
+        int64_t real = part_of(spec->rows, panel, width), whole = real / 4 * 4;
+        for (int64_t unit = 16 * first; unit < 16 * last; unit += 16) {
+            const float *source = weights + panel * spec->stride + unit;
+            float *target = transposed + panel * spec->stride + unit * width;
+            task->run->kernels->transpose16(source, spec->stride, whole, target, width);
+            for (int64_t c = whole; c < width; c++) {
+                for (int r = 0; r < 16; r++) target[r * width + c] = c < real ? source[c * spec->stride + r] : 0;
+            }
+        }
+    }
+}
+
+// dx (+)= dy · wᵀ; columns that do not fill vectors are made in a tile of their own.
+static void data_tiles(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const dense_task *task = context;
+    const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
+    const spar_parameter_spec *spec = &task->step->parameters[WEIGHT]->spec;
+    const float *transposed = ((const dense_state *)task->step->state)->transposed;
+    bool accumulate = task->step->accumulates[0];
+    for (int64_t index = first; index < last; index++) {
+        int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
+        int rows = part_of(task->run->batch, row, task->tile_rows);
+        int width = part_of(spar_round_up16(spec->rows), column, task->tile_columns);
+        bool whole = column + width <= x->stride;
+        const float *a[SPAR_MAX_TILE_ROWS];
+        float *c[SPAR_MAX_TILE_ROWS], narrow[SPAR_MAX_TILE_ROWS][SPAR_MAX_TILE_COLUMNS];
+        for (int r = 0; r < rows; r++) {
+            a[r] = y->gradient + (row + r) * y->stride;
+            c[r] = whole ? x->gradient + (row + r) * x->stride + column : narrow[r];
+        }
+        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
+                                                              .columns = width,
+                                                              .taps = 1,
+                                                              .depth = (int)spec->columns,
+                                                              .a = a,
+                                                              .b = transposed + column * spec->stride,
+                                                              .b_stride = width,
+                                                              .c = c,
+                                                              .accumulate = whole && accumulate});
+        for (int r = 0; r < rows && !whole; r++) {
+            float *dx = x->gradient + (row + r) * x->stride;
+            for (int64_t i = column; i < spec->rows; i++) put(dx + i, narrow[r][i - column], accumulate);
+        }
+    }
+}
+
+// Small batches write the true columns only; what reads the gradient relies on zeros in its padding.
 static void clear_padding(const spar_tensor *x, int batch) {
     size_t padding = (size_t)(x->stride - x->extent.channels);
     for (int n = 0; n < batch && padding > 0; n++) {
@@ -122,22 +274,23 @@ static void clear_padding(const spar_tensor *x, int batch) {
     }
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    dense_task task = {step, run};
-    spar_parallel(run->threads, block_count(step->output->stride), forward_blocks, &task);
-}
-
-static void backward_weights(spar_step *step, const spar_run *run) {
-    dense_task task = {step, run};
-    spar_parallel(run->threads, block_count(step->parameters[WEIGHT]->spec.rows), backward_weight_blocks, &task);
-    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
-}
-
 static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    dense_task task = {step, run};
     if (!wanted[0]) return;
-    spar_parallel(run->threads, block_count(step->parameters[WEIGHT]->spec.rows), backward_data_blocks, &task);
-    clear_padding(step->inputs[0], run->batch);
+    dense_task task = task_of(step, run);
+    dense_state *state = step->state;
+    const spar_parameter_spec *spec = &step->parameters[WEIGHT]->spec;
+    if (run->batch <= SMALL_BATCH) {
+        transpose_gradient(step->output, run);
+        spar_parallel(run->threads, tiles_of(spec->rows, task.tile_rows), small_data_tiles, &task);
+        clear_padding(step->inputs[0], run->batch);
+        return;
+    }
+    if (state->transposed_version != run->weights_version) {
+        spar_parallel(run->threads, spec->stride / 16, transpose_weights, &task);
+        state->transposed_version = run->weights_version;
+    }
+    int64_t columns = tiles_of(spar_round_up16(spec->rows), task.tile_columns);
+    spar_parallel(run->threads, task.row_tiles * columns, data_tiles, &task);
 }
 
 static const spar_field fields[] = {
@@ -158,4 +311,5 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .prepare = prepare,
                                      .forward = forward,
                                      .backward_weights = backward_weights,
-                                     .backward = backward};
+                                     .backward = backward,
+                                     .discard = discard};

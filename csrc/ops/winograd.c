@@ -301,7 +301,7 @@ static void transform_gradients(const gradient_task *task, int64_t first, int64_
 }
 
 static void add_point(const gradient_task *task, int point, int64_t tiles, const float *left, const float *right,
-                      float *sums) {
+                      float *sums, bool fresh) {
     const direction *d = &task->d;
     int tile_rows = d->products->tile_rows, tile_columns = d->products->tile_columns;
     int64_t channels = d->from.channels, columns = d->to_stride;
@@ -320,7 +320,8 @@ static void add_point(const gradient_task *task, int point, int64_t tiles, const
                     .d = right + (point * task->block + start) * columns + panel,
                     .d_stride = columns,
                     .c = sums + (point * channels + row) * columns + panel,
-                    .c_stride = columns});
+                    .c_stride = columns,
+                    .accumulate = !fresh || start > 0});
             }
         }
     }
@@ -332,13 +333,14 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     int64_t floats = sum_floats(task->d.winograd);
     for (int64_t split = first; split < last; split++) {
         float *sums = task->sums + split * floats;
-        memset(sums, 0, (size_t)floats * sizeof *sums);
-        int64_t end = task->tiles * (split + 1) / task->splits;
-        for (int64_t start = task->tiles * split / task->splits; start < end; start += GRADIENT_TILES) {
+        int64_t begin = task->tiles * split / task->splits, end = task->tiles * (split + 1) / task->splits;
+        if (begin == end) memset(sums, 0, (size_t)floats * sizeof *sums);
+        for (int64_t start = begin; start < end; start += GRADIENT_TILES) {
             int64_t stop = start + GRADIENT_TILES < end ? start + GRADIENT_TILES : end;
             transform_inputs(&task->d, task->in.data, task->zeros, start, stop, task->block, left);
             transform_gradients(task, start, stop, right);
-            for (int p = 0; p < task->d.winograd->points; p++) add_point(task, p, stop - start, left, right, sums);
+            for (int p = 0; p < task->d.winograd->points; p++)
+                add_point(task, p, stop - start, left, right, sums, start == begin);
         }
     }
 }
@@ -354,9 +356,8 @@ static void transform_tiles(void *context, int64_t first, int64_t last, int thre
 static void sum_points(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
-    int64_t floats = task->d.from.channels * task->d.to_stride;
-    memset(task->sums + first * floats, 0, (size_t)((last - first) * floats) * sizeof *task->sums);
-    for (int64_t p = first; p < last; p++) add_point(task, (int)p, task->tiles, task->left, task->right, task->sums);
+    for (int64_t p = first; p < last; p++)
+        add_point(task, (int)p, task->tiles, task->left, task->right, task->sums, true);
 }
 
 // One row of inputs: adds the splits and transforms back.
