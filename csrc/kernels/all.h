@@ -1,11 +1,11 @@
 // Every kernel for the instruction set of the including file, and its table.
 #include "kernels/elementwise.h"
+#include "kernels/moves.h"
 #include "kernels/optimizer.h"
 #include "kernels/points.h"
 #include "kernels/pooling.h"
 #include "kernels/product.h"
 #include "kernels/reductions.h"
-#include "kernels/transpose.h"
 #include "kernels/winograd.h"
 
 const spar_kernels TABLE = {
@@ -34,6 +34,7 @@ const spar_kernels TABLE = {
     .max_pool_backward_row = max_pool_backward_row,
     .average_pool_row = average_pool_row,
     .average_pool_backward_row = average_pool_backward_row,
+    .join_runs = join_runs,
     .transpose16 = transpose16,
     .sgd = sgd,
     .limit_norms = limit_norms,

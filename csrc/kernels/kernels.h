@@ -137,6 +137,8 @@ typedef struct spar_kernels {
     void (*average_pool_backward_row)(int taps, const float *d, float *const *in_gradient, int64_t channels,
                                       float scale);
 
+    // Copies `rows` runs of `run` floats, `stride` apart, behind each other; up to 15 floats more are read and written.
+    void (*join_runs)(const float *from, ptrdiff_t stride, int rows, int run, float *to);
     // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 

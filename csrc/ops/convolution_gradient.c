@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { BLOCK_PIXELS = 256, MOST_SPLITS = 16, MOST_PARTIAL_FLOATS = 1 << 22 };
+enum { BLOCK_PIXELS = 256, MOST_SPLITS = 16, MOST_PARTIAL_FLOATS = 1 << 22, FEW_ROWS = 42 };
 
 typedef struct gradient_task {
     const spar_step *step;
@@ -15,7 +15,8 @@ typedef struct gradient_task {
     const spar_gather *gather;
     int64_t rows, columns; // of a group's partial sums; columns padded
     int64_t pixels, splits, panels;
-    bool direct; // sums go straight into the gradient
+    int64_t parts; // of the panels, so that there are tasks enough with few splits
+    bool direct;   // sums go straight into the gradient
     float *partials;
     float *scratch;
     int64_t scratch_floats;
@@ -23,7 +24,7 @@ typedef struct gradient_task {
 
 static int64_t scratch_floats(const spar_gather *gather) {
     int64_t taps = gather->phases[0].taps;
-    int64_t unfolded = gather->unfold ? BLOCK_PIXELS * taps * gather->depth + 16 : 0;
+    int64_t unfolded = gather->unfold ? BLOCK_PIXELS * taps * gather->depth + 16 + spar_padded_floats(gather) : 0;
     return spar_round_up16(2 * BLOCK_PIXELS * taps + unfolded + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS);
 }
 
@@ -40,24 +41,24 @@ static int64_t gradient_workspace(const spar_step *step, spar_convolution *convo
 }
 
 // Fills x[tap][pixel] with input rows (unfolded: x[0][pixel]) of pixels first … first + count.
-static void point_pixels(const gradient_task *task, int64_t first, int64_t count, const float **x, float *unfolded,
-                         const float *zeros) {
+static void point_pixels(const gradient_task *task, int64_t first, int64_t count, const float **x,
+                         spar_unfolding *unfolding, float *unfolded) {
     const spar_tensor *input = task->step->inputs[0];
     const spar_phase *phase = &task->gather->phases[0];
-    int taps = phase->taps, depth = task->gather->depth;
+    const float *zeros = spar_convolution_of(task->step)->zeros;
+    int64_t sample = first / phase->pixels, local = first % phase->pixels;
     for (int64_t p = 0; p < count; p++) {
-        int64_t sample = (first + p) / phase->pixels;
-        const int32_t *source = phase->source + (first + p) % phase->pixels * taps;
+        const int32_t *source = phase->source + local * phase->taps;
         const float *image = input->data + sample * task->gather->in_pixels * input->stride;
-        if (task->gather->unfold) x[p] = unfolded;
-        for (int t = 0; t < taps; t++) {
-            const float *row = source[t] < 0 ? zeros : image + source[t] * input->stride;
-            if (task->gather->unfold) {
-                for (int d = 0; d < depth; d++) *unfolded++ = row[d];
-            } else {
-                x[(int64_t)t * BLOCK_PIXELS + p] = row;
+        if (task->gather->unfold) {
+            x[p] = unfolded;
+            unfolded = spar_unfold(unfolding, sample, (int)local, unfolded);
+        } else {
+            for (int t = 0; t < phase->taps; t++) {
+                x[(int64_t)t * BLOCK_PIXELS + p] = source[t] < 0 ? zeros : image + source[t] * input->stride;
             }
         }
+        if (++local == phase->pixels) local = 0, sample++;
     }
 }
 
@@ -74,7 +75,7 @@ static void pack_gradient(const gradient_task *task, int64_t first, int64_t coun
 }
 
 static void add_block(const gradient_task *task, const float *const *x, int64_t count, int64_t x_offset, int rows,
-                      const float *d, int width, float *sums) {
+                      const float *d, int64_t d_stride, int width, float *sums) {
     int tile_rows = task->run->kernels->tile_rows;
     for (int row = 0; row < rows; row += tile_rows) {
         spar_outer_tile tile = {.rows = rows - row < tile_rows ? rows - row : tile_rows,
@@ -83,7 +84,7 @@ static void add_block(const gradient_task *task, const float *const *x, int64_t 
                                 .x = x,
                                 .x_offset = x_offset + row,
                                 .d = d,
-                                .d_stride = width,
+                                .d_stride = d_stride,
                                 .c = sums + row * task->columns,
                                 .c_stride = task->columns,
                                 .accumulate = true};
@@ -91,37 +92,63 @@ static void add_block(const gradient_task *task, const float *const *x, int64_t 
     }
 }
 
-// Index: split, then group, then panel.
+// The outer products of one block of pixels with one panel of one group.
+static void add_panel(const gradient_task *task, const float **x, int64_t start, int64_t count, int group,
+                      int64_t panel, float *packed, float *sums) {
+    const spar_gather *gather = task->gather;
+    const spar_tensor *output = task->step->output;
+    int tile_columns = task->run->kernels->tile_columns;
+    int width = task->columns - panel < tile_columns ? (int)(task->columns - panel) : tile_columns;
+    const float *d = packed;
+    int64_t d_stride = width;
+    // Packing pays when several tiles of rows read the panel, and is needed where it is not whole.
+    if (gather->groups == 1 && task->rows <= FEW_ROWS) {
+        d = output->gradient + start * output->stride + panel;
+        d_stride = output->stride;
+    } else {
+        pack_gradient(task, start, count, group, panel, width, packed);
+    }
+    if (gather->unfold) {
+        add_block(task, x, count, 0, (int)task->rows, d, d_stride, width, sums + panel);
+        return;
+    }
+    // A row of zeros holds as many channels as any input row, so the group's offset fits it too.
+    for (int t = 0; t < gather->phases[0].taps; t++) {
+        add_block(task, x + t * BLOCK_PIXELS, count, (int64_t)group * gather->depth, gather->depth, d, d_stride, width,
+                  sums + (int64_t)t * gather->depth * task->columns + panel);
+    }
+}
+
+// Index: split, then group, then part of the panels.
 static void sum_panels(void *context, int64_t first, int64_t last, int thread) {
     gradient_task *task = context;
     const spar_gather *gather = task->gather;
-    const spar_phase *phase = &gather->phases[0];
-    const float *zeros = ((const spar_convolution *)task->step->state)->zeros;
     int tile_columns = task->run->kernels->tile_columns;
     const float **x = (const float **)(task->scratch + thread * task->scratch_floats);
-    float *packed = (float *)(x + BLOCK_PIXELS * phase->taps),
-          *unfolded = packed + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS;
+    float *packed = (float *)(x + BLOCK_PIXELS * gather->phases[0].taps);
+    const spar_tensor *input = task->step->inputs[0];
+    spar_unfolding unfolding = {.gather = gather,
+                                .kernels = task->run->kernels,
+                                .in = {input->data, input->stride},
+                                .padded = packed + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS,
+                                .sample = -1};
+    float *unfolded = unfolding.padded + (gather->unfold ? spar_padded_floats(gather) : 0);
     for (int64_t index = first; index < last; index++) {
-        int64_t split = index / (gather->groups * task->panels), panel = index % task->panels * tile_columns;
-        int group = (int)(index / task->panels % gather->groups);
-        int width = task->columns - panel < tile_columns ? (int)(task->columns - panel) : tile_columns;
-        float *sums = task->partials + (split * gather->groups + group) * task->rows * task->columns + panel;
+        int64_t split = index / (gather->groups * task->parts), part = index % task->parts;
+        int group = (int)(index / task->parts % gather->groups);
+        int64_t begin = task->panels * part / task->parts * tile_columns;
+        int64_t stop = task->panels * (part + 1) / task->parts * tile_columns;
+        if (stop > task->columns) stop = task->columns;
+        float *sums = task->partials + (split * gather->groups + group) * task->rows * task->columns;
         for (int64_t row = 0; row < task->rows && !task->direct; row++) {
-            memset(sums + row * task->columns, 0, (size_t)width * sizeof *sums);
+            memset(sums + row * task->columns + begin, 0, (size_t)(stop - begin) * sizeof *sums);
         }
         int64_t end = task->pixels * (split + 1) / task->splits;
         for (int64_t start = task->pixels * split / task->splits; start < end; start += BLOCK_PIXELS) {
             int64_t count = end - start < BLOCK_PIXELS ? end - start : BLOCK_PIXELS;
-            point_pixels(task, start, count, x, unfolded, zeros);
-            pack_gradient(task, start, count, group, panel, width, packed);
-            if (gather->unfold) {
-                add_block(task, x, count, 0, (int)task->rows, packed, width, sums);
-                continue;
-            }
-            // A row of zeros holds as many channels as any input row, so the group's offset fits it too.
-            for (int t = 0; t < phase->taps; t++) {
-                add_block(task, x + t * BLOCK_PIXELS, count, (int64_t)group * gather->depth, gather->depth, packed,
-                          width, sums + (int64_t)t * gather->depth * task->columns);
+            point_pixels(task, start, count, x, &unfolding, unfolded);
+            for (int64_t panel = begin; panel < stop; panel += tile_columns) {
+                add_panel(task, x, start, count, group, panel, packed, sums);
             }
         }
     }
@@ -161,13 +188,15 @@ static void gradient(const spar_step *step, const spar_run *run) {
                           .direct = convolution->splits == 1 && gather->groups == 1,
                           .scratch_floats = scratch_floats(gather)};
     task.panels = (task.columns + tile_columns - 1) / tile_columns;
+    task.parts = (MOST_SPLITS + task.splits - 1) / task.splits;
+    if (task.parts > task.panels) task.parts = task.panels;
     int64_t partial_floats = task.splits * gather->groups * task.rows * task.columns;
     task.scratch = run->workspace + partial_floats;
     task.partials = task.direct ? weight->gradient : run->workspace;
     if (task.direct && !(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
         memset(weight->gradient, 0, (size_t)(task.rows * task.columns) * sizeof(float));
     }
-    spar_parallel(run->threads, task.splits * gather->groups * task.panels, sum_panels, &task);
+    spar_parallel(run->threads, task.splits * gather->groups * task.parts, sum_panels, &task);
     if (!task.direct) spar_parallel(run->threads, task.rows, add_splits, &task);
 }
 

@@ -26,7 +26,6 @@ static spar_status finish(spar_gather *gather) {
         gather->bytes += sizeof(int32_t) * ((size_t)phase->pixels * (size_t)(1 + phase->taps) + (size_t)phase->taps);
     }
     gather->bytes += (size_t)gather->packed_floats * sizeof(float);
-    gather->unfold = gather->groups == 1 && gather->depth < 16 && gather->phase_count == 1;
     return SPAR_OK;
 }
 
@@ -38,6 +37,10 @@ spar_status spar_gather_forward(spar_gather *gather, const spar_window *w, spar_
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     spar_phase *phase = &gather->phases[0];
     int taps = w->kernel_height * w->kernel_width;
+    gather->window = *w;
+    gather->in = in;
+    gather->out = out;
+    gather->unfold = gather->groups == 1 && gather->depth < 16;
     SPAR_TRY(allocate_phase(phase, gather->out_pixels, taps));
     for (int t = 0; t < taps; t++) phase->tap[t] = t;
     for (int pixel = 0; pixel < phase->pixels; pixel++) {
@@ -116,11 +119,12 @@ static int most_taps(const spar_gather *gather) {
     return most;
 }
 
-// Of one thread: pointers to the rows of a strip, a strip of unfolded rows, and a tile for columns that are not whole.
+// Of one thread: pointers to the rows that a strip reads and writes, a strip of unfolded rows, and a tile for columns
+// that are not whole.
 static int64_t thread_floats(const spar_gather *gather) {
     int64_t rows = STRIP_TILES * SPAR_MAX_TILE_ROWS, taps = most_taps(gather);
-    int64_t unfolded = gather->unfold ? rows * taps * gather->depth : 0;
-    int64_t floats = rows * taps * 2 + unfolded + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS;
+    int64_t unfolded = gather->unfold ? rows * taps * gather->depth + 16 + spar_padded_floats(gather) : 0;
+    int64_t floats = rows * (taps + 1) * 2 + unfolded + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS;
     return spar_round_up16(floats);
 }
 
@@ -216,7 +220,9 @@ typedef struct product_task {
 
 typedef struct strip {
     const float **rows; // [tiles][taps][tile rows]
+    float **targets;    // [tiles][tile rows]
     float *unfolded;
+    spar_unfolding unfolding;
     float *narrow; // a tile for columns that are not a multiple of 16
 } strip;
 
@@ -225,39 +231,76 @@ static int tile_height(const product_task *task, int64_t tile) {
     return (int)(left < task->run->kernels->tile_rows ? left : task->run->kernels->tile_rows);
 }
 
-static const float *source_row(const product_task *task, int64_t sample, int32_t source) {
-    return source < 0 ? task->zeros : task->in.data + (sample * task->gather->in_pixels + source) * task->in.stride;
+int64_t spar_padded_floats(const spar_gather *gather) {
+    int64_t height = gather->in.height + 2 * gather->window.padding_height;
+    int64_t width = gather->in.width + 2 * gather->window.padding_width;
+    return spar_round_up16(height * width * gather->depth + 16);
 }
 
-// Points a strip's rows at the input, for group 0.
-static void point_rows(const product_task *task, int64_t first, int64_t last, strip *strip) {
-    int taps = task->phase->taps, depth = task->gather->depth;
-    const float **rows = strip->rows;
-    float *unfolded = strip->unfolded;
-    for (int64_t tile = first; tile < last; tile++) {
-        int height = tile_height(task, tile);
-        int64_t pixel = tile * task->run->kernels->tile_rows;
-        for (int r = 0; r < height; r++, pixel++) {
-            int64_t sample = pixel / task->phase->pixels;
-            const int32_t *source = task->phase->source + pixel % task->phase->pixels * taps;
-            if (task->gather->unfold) {
-                rows[r] = unfolded;
-                for (int t = 0; t < taps; t++, unfolded += depth) {
-                    const float *row = source_row(task, sample, source[t]);
-                    for (int d = 0; d < depth; d++) unfolded[d] = row[d];
-                }
-            } else {
-                for (int t = 0; t < taps; t++) rows[t * height + r] = source_row(task, sample, source[t]);
-            }
+static void pad_sample(spar_unfolding *unfolding, int64_t sample) {
+    const spar_gather *gather = unfolding->gather;
+    const spar_window *w = &gather->window;
+    int64_t width = gather->in.width + 2 * w->padding_width, depth = gather->depth;
+    if (unfolding->sample < 0) memset(unfolding->padded, 0, (size_t)spar_padded_floats(gather) * sizeof(float));
+    unfolding->sample = sample;
+    const float *row = unfolding->in.data + sample * gather->in_pixels * unfolding->in.stride;
+    for (int y = 0; y < gather->in.height; y++) {
+        float *to = unfolding->padded + ((y + w->padding_height) * width + w->padding_width) * depth;
+        for (int x = 0; x < gather->in.width; x++, row += unfolding->in.stride) {
+            for (int64_t d = 0; d < depth; d++) *to++ = row[d];
         }
-        rows += (int64_t)taps * task->run->kernels->tile_rows;
     }
 }
 
-static void shift_rows(const product_task *task, strip *strip, int64_t tiles) {
-    int64_t count = tiles * task->phase->taps * task->run->kernels->tile_rows;
-    for (int64_t i = 0; i < count; i++) {
-        if (strip->rows[i] != NULL && strip->rows[i] != task->zeros) strip->rows[i] += task->gather->depth;
+float *spar_unfold(spar_unfolding *unfolding, int64_t sample, int pixel, float *to) {
+    const spar_gather *gather = unfolding->gather;
+    const spar_window *w = &gather->window;
+    if (unfolding->sample != sample) pad_sample(unfolding, sample);
+    int64_t width = gather->in.width + 2 * w->padding_width;
+    int y = pixel / gather->out.width, x = pixel - y * gather->out.width;
+    const float *from =
+        unfolding->padded + ((int64_t)y * w->stride_height * width + x * w->stride_width) * gather->depth;
+    int run = w->kernel_width * gather->depth;
+    unfolding->kernels->join_runs(from, width * gather->depth, w->kernel_height, run, to);
+    return to + w->kernel_height * run;
+}
+
+// Points a strip's rows at the input, for group 0, and its targets at the output.
+static void point_rows(const product_task *task, int64_t first, int64_t last, strip *strip) {
+    const spar_phase *phase = task->phase;
+    const spar_gather *gather = task->gather;
+    int taps = phase->taps, tile_rows = task->run->kernels->tile_rows;
+    int64_t sample = first * tile_rows / phase->pixels, local = first * tile_rows % phase->pixels;
+    float *unfolded = strip->unfolded;
+    for (int64_t tile = first; tile < last; tile++) {
+        const float **rows = strip->rows + (tile - first) * taps * tile_rows;
+        int height = tile_height(task, tile);
+        for (int r = 0; r < height; r++) {
+            const int32_t *source = phase->source + local * taps;
+            spar_rows image = {task->in.data + sample * gather->in_pixels * task->in.stride, task->in.stride};
+            strip->targets[(tile - first) * tile_rows + r] =
+                task->out.data + (sample * gather->out_pixels + phase->target[local]) * task->out.stride;
+            if (gather->unfold) {
+                rows[r] = unfolded;
+                unfolded = spar_unfold(&strip->unfolding, sample, (int)local, unfolded);
+            } else {
+                for (int t = 0; t < taps; t++) {
+                    rows[t * height + r] = source[t] < 0 ? task->zeros : image.data + source[t] * image.stride;
+                }
+            }
+            if (++local == phase->pixels) local = 0, sample++;
+        }
+    }
+}
+
+// Moves a strip's rows on to the next group.
+static void shift_rows(const product_task *task, strip *strip, int64_t first, int64_t last) {
+    int taps = task->phase->taps;
+    for (int64_t tile = first; tile < last; tile++) {
+        const float **rows = strip->rows + (tile - first) * taps * task->run->kernels->tile_rows;
+        for (int i = 0; i < taps * tile_height(task, tile); i++) {
+            if (rows[i] != task->zeros) rows[i] += task->gather->depth;
+        }
     }
 }
 
@@ -277,10 +320,9 @@ static void one_tile(const product_task *task, const strip *strip, int64_t tile,
     const spar_gather *gather = task->gather;
     int height = tile_height(task, tile);
     float *c[SPAR_MAX_TILE_ROWS], *narrow[SPAR_MAX_TILE_ROWS];
-    int64_t pixel = tile * task->run->kernels->tile_rows, column = (int64_t)group * gather->columns + panel;
-    for (int r = 0; r < height; r++, pixel++) {
-        int64_t sample = pixel / task->phase->pixels, target = task->phase->target[pixel % task->phase->pixels];
-        c[r] = task->out.data + (sample * gather->out_pixels + target) * task->out.stride + column;
+    int64_t column = (int64_t)group * gather->columns + panel;
+    for (int r = 0; r < height; r++) {
+        c[r] = strip->targets[in_strip * task->run->kernels->tile_rows + r] + column;
         narrow[r] = strip->narrow + r * width;
     }
     bool whole = panel + width <= gather->columns || (gather->groups == 1 && panel + width <= task->out.stride);
@@ -308,15 +350,20 @@ static void one_tile(const product_task *task, const strip *strip, int64_t tile,
 static void product_tiles(void *context, int64_t first, int64_t last, int thread) {
     product_task *task = context;
     const spar_gather *gather = task->gather;
-    int tile_rows = task->run->kernels->tile_rows, tile_columns = task->run->kernels->tile_columns;
+    int tile_columns = task->run->kernels->tile_columns;
     int64_t columns = spar_round_up16(gather->columns), k = (int64_t)task->phase->taps * gather->depth;
-    int64_t pointers = STRIP_TILES * (int64_t)SPAR_MAX_TILE_ROWS * most_taps(gather);
-    float *own = task->workspace + thread * task->workspace_floats;
-    strip strip = {.rows = (const float **)own, .narrow = own + 2 * pointers};
-    strip.unfolded = strip.narrow + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS;
+    int64_t rows = STRIP_TILES * (int64_t)SPAR_MAX_TILE_ROWS;
+    strip strip = {.rows = (const float **)(task->workspace + thread * task->workspace_floats)};
+    strip.targets = (float **)(strip.rows + rows * most_taps(gather));
+    strip.narrow = (float *)(strip.targets + rows);
+    strip.unfolding = (spar_unfolding){.gather = gather,
+                                       .kernels = task->run->kernels,
+                                       .in = task->in,
+                                       .padded = strip.narrow + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS,
+                                       .sample = -1};
+    strip.unfolded = strip.unfolding.padded + (gather->unfold ? spar_padded_floats(gather) : 0);
     for (int64_t start = first; start < last; start += STRIP_TILES) {
         int64_t end = start + STRIP_TILES < last ? start + STRIP_TILES : last;
-        memset(strip.rows, 0, (size_t)((end - start) * task->phase->taps * tile_rows) * sizeof *strip.rows);
         point_rows(task, start, end, &strip);
         for (int group = 0; group < gather->groups; group++) {
             const float *packed = task->packed + task->phase->packed + group * k * columns;
@@ -326,7 +373,7 @@ static void product_tiles(void *context, int64_t first, int64_t last, int thread
                     one_tile(task, &strip, tile, tile - start, group, panel, width, packed + panel * k);
                 }
             }
-            if (group + 1 < gather->groups) shift_rows(task, &strip, end - start);
+            if (group + 1 < gather->groups) shift_rows(task, &strip, start, end);
         }
     }
 }

@@ -16,19 +16,26 @@ typedef struct spar_phase {
     int64_t packed;   // floats before this phase in the packed weights
 } spar_phase;
 
+typedef struct spar_rows {
+    float *data;
+    int64_t stride;
+} spar_rows;
+
+typedef struct spar_window {
+    int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
+} spar_window;
+
 typedef struct spar_gather {
     int phase_count;
     spar_phase *phases;
     int in_pixels, out_pixels;
     int groups, depth, columns; // input and output channels of a group
     bool unfold;                // copy the taps of a pixel into one row: few channels
+    spar_window window;         // of an unfolding gather
+    spar_extent in, out;
     int64_t packed_floats;
     size_t bytes;
 } spar_gather;
-
-typedef struct spar_window {
-    int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
-} spar_window;
 
 spar_status spar_gather_forward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
 spar_status spar_gather_backward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
@@ -41,10 +48,20 @@ int64_t spar_gather_workspace(const spar_gather *gather, int threads);
 void spar_gather_pack(const spar_gather *gather, const spar_run *run, const float *weights, int64_t stride,
                       bool transposed, float *packed);
 
-typedef struct spar_rows {
-    float *data;
-    int64_t stride;
-} spar_rows;
+// Few channels: a sample is copied with its padding and without that of its rows, so that what a row of the kernel
+// reads is one run of floats; a pixel's runs are then joined.
+typedef struct spar_unfolding {
+    const spar_gather *gather;
+    const spar_kernels *kernels;
+    spar_rows in;
+    float *padded;  // spar_padded_floats of them
+    int64_t sample; // that `padded` holds; −1: none
+} spar_unfolding;
+
+int64_t spar_padded_floats(const spar_gather *gather);
+
+// Returns where the pixel's row ends; up to 15 floats behind that are written.
+float *spar_unfold(spar_unfolding *unfolding, int64_t sample, int pixel, float *to);
 
 void spar_gather_product(const spar_gather *gather, const spar_run *run, const float *packed, const float *zeros,
                          const float *bias, spar_rows in, spar_rows out, bool accumulate);

@@ -1,4 +1,10 @@
-// Transposition, in squares of 4 × 4.
+// Moves: runs of rows behind each other, and transposition in squares of 4 × 4.
+
+static void join_runs(const float *from, ptrdiff_t stride, int rows, int run, float *to) {
+    for (int row = 0; row < rows; row++, from += stride, to += run) {
+        for (int i = 0; i < run; i += LANES) vf_store(to + i, vf_load(from + i));
+    }
+}
 
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
