@@ -1,4 +1,5 @@
 // Every kernel for the instruction set of the including file, and its table.
+#include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
 #include "kernels/moves.h"
 #include "kernels/optimizer.h"
@@ -16,6 +17,8 @@ const spar_kernels TABLE = {
     .outer_tile = outer_tile,
     .depthwise_row = depthwise_row,
     .depthwise_gradient_row = depthwise_gradient_row,
+    .depthwise3_row = depthwise3_row,
+    .depthwise3_gradient_row = depthwise3_gradient_row,
     .winograd = winograd_kernels,
     .affine = affine,
     .affine2 = affine2,

@@ -55,6 +55,17 @@ typedef struct spar_depthwise_row {
     const float *bias; // may be NULL
 } spar_depthwise_row;
 
+// One row of a depthwise 3×3 convolution of padding 1. A row of inputs outside the image is NULL.
+typedef struct spar_depthwise3_row {
+    int in_width, out_width, stride; // stride 1 or 2
+    int channels;                    // a multiple of 16, also between pixels
+    const float *in[3];
+    float *weights[9]; // read, or added to by the gradient
+    float *out;        // written, or read by the gradient
+    bool accumulate;
+    const float *bias; // may be NULL
+} spar_depthwise3_row;
+
 // A Winograd transform of one tile: squares of rows of channels. A NULL among `out` is not written.
 typedef struct spar_winograd_transform {
     int64_t channels; // a multiple of 16
@@ -98,6 +109,8 @@ typedef struct spar_kernels {
     void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,
                                    float *const *weights);
 
+    void (*depthwise3_row)(const spar_depthwise3_row *row);
+    void (*depthwise3_gradient_row)(const spar_depthwise3_row *row);
     const spar_winograd_kernels *winograd; // F(2×2, 3×3) and F(4×4, 3×3)
 
     // Flat: n floats; numbers of columns repeat with the period.

@@ -1,4 +1,4 @@
-// Register tiles of matrix products, and depthwise rows.
+// Register tiles of matrix products.
 //
 // The tile's accumulators stay in registers only when its loops are fully unrolled with constant bounds, so
 // every number of rows and vectors is a case of its own. On AVX-512, 14 × 2 vectors leave 4 of 32 registers.
@@ -106,25 +106,4 @@ static void outer_tile(const spar_outer_tile *tile) {
     ptrdiff_t column = 0;
     for (; column + 2 * LANES <= tile->columns; column += 2 * LANES) outer_tile_2(tile, column);
     if (column < tile->columns) outer_tile_1(tile, column);
-}
-
-static void depthwise_row(const spar_depthwise_row *row) {
-    for (ptrdiff_t c = 0; c < row->channels; c += LANES) {
-        vf sum = row->bias != NULL ? vf_load(row->bias + c) : vf_set1(0);
-        if (row->accumulate) sum += vf_load(row->out + c);
-        for (int t = 0; t < row->taps; t++) {
-            sum = vf_fma(vf_load(row->in[t] + c), vf_load(row->weights[t] + c), sum);
-        }
-        vf_store(row->out + c, sum);
-    }
-}
-
-static void depthwise_gradient_row(int taps, int channels, const float *const *in, const float *d,
-                                   float *const *weights) {
-    for (ptrdiff_t c = 0; c < channels; c += LANES) {
-        vf right = vf_load(d + c);
-        for (int t = 0; t < taps; t++) {
-            vf_store(weights[t] + c, vf_fma(vf_load(in[t] + c), right, vf_load(weights[t] + c)));
-        }
-    }
 }

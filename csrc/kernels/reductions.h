@@ -2,48 +2,60 @@
 
 enum { ROWS_PER_FLOAT_SUM = 64 };
 
-static void column_moments(const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,
-                           double *square) {
+// Columns are summed in groups of vectors, so that memory is read along rows.
+enum { GROUP = LANES == 16 ? 8 : 4 };
+
+INLINE void add_lanes(vf x, double *sums) {
+    for (int lane = 0; lane < LANES; lane++) sums[lane] += x[lane];
+}
+
+// Σ (x − shift) and Σ (x − shift)², or with d ≠ NULL Σ d and Σ d·(x − shift), of `vectors` vectors of columns.
+INLINE void sum_columns(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,
+                        double *product, const int vectors) {
+    vf s[GROUP], p[GROUP];
+    UNROLL for (int v = 0; v < vectors; v++) s[v] = p[v] = vf_set1(0);
+    for (int64_t r = 0; r < rows; r++, x += stride) {
+        UNROLL for (int v = 0; v < vectors; v++) {
+            vf y = vf_load(x + v * LANES) - vf_load(shift + v * LANES), g = d == NULL ? y : vf_load(d + v * LANES);
+            s[v] += g;
+            p[v] = vf_fma(g, y, p[v]);
+        }
+        if (d != NULL) d += stride;
+    }
+    UNROLL for (int v = 0; v < vectors; v++) {
+        add_lanes(s[v], sum + v * LANES);
+        add_lanes(p[v], product + v * LANES);
+    }
+}
+
+INLINE void sum_all_columns(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift,
+                            double *sum, double *product) {
     for (int64_t first = 0; first < rows; first += ROWS_PER_FLOAT_SUM) {
-        int64_t last = first + ROWS_PER_FLOAT_SUM < rows ? first + ROWS_PER_FLOAT_SUM : rows, c = 0;
+        int64_t count = rows - first < ROWS_PER_FLOAT_SUM ? rows - first : ROWS_PER_FLOAT_SUM, c = 0;
+        const float *x0 = x + first * stride, *d0 = d == NULL ? NULL : d + first * stride;
+        for (; c + GROUP * LANES <= stride; c += GROUP * LANES) {
+            sum_columns(d == NULL ? NULL : d0 + c, x0 + c, count, stride, shift + c, sum + c, product + c, GROUP);
+        }
         for (; c + LANES <= stride; c += LANES) {
-            vf center = vf_load(shift + c), s = vf_set1(0), q = vf_set1(0);
-            for (int64_t r = first; r < last; r++) {
-                vf y = vf_load(x + r * stride + c) - center;
-                s += y;
-                q = vf_fma(y, y, q);
-            }
-            for (int lane = 0; lane < LANES; lane++) sum[c + lane] += s[lane], square[c + lane] += q[lane];
+            sum_columns(d == NULL ? NULL : d0 + c, x0 + c, count, stride, shift + c, sum + c, product + c, 1);
         }
         for (; c < stride; c++) {
-            for (int64_t r = first; r < last; r++) {
-                double y = x[r * stride + c] - shift[c];
-                sum[c] += y, square[c] += y * y;
+            for (int64_t r = 0; r < count; r++) {
+                double y = x0[r * stride + c] - shift[c], g = d == NULL ? y : d0[r * stride + c];
+                sum[c] += g, product[c] += g * y;
             }
         }
     }
 }
 
+static void column_moments(const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,
+                           double *square) {
+    sum_all_columns(NULL, x, rows, stride, shift, sum, square);
+}
+
 static void column_products(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift,
                             double *sum, double *product) {
-    for (int64_t first = 0; first < rows; first += ROWS_PER_FLOAT_SUM) {
-        int64_t last = first + ROWS_PER_FLOAT_SUM < rows ? first + ROWS_PER_FLOAT_SUM : rows, c = 0;
-        for (; c + LANES <= stride; c += LANES) {
-            vf center = vf_load(shift + c), s = vf_set1(0), q = vf_set1(0);
-            for (int64_t r = first; r < last; r++) {
-                vf g = vf_load(d + r * stride + c);
-                s += g;
-                q = vf_fma(g, vf_load(x + r * stride + c) - center, q);
-            }
-            for (int lane = 0; lane < LANES; lane++) sum[c + lane] += s[lane], product[c + lane] += q[lane];
-        }
-        for (; c < stride; c++) {
-            for (int64_t r = first; r < last; r++) {
-                double g = d[r * stride + c];
-                sum[c] += g, product[c] += g * (x[r * stride + c] - shift[c]);
-            }
-        }
-    }
+    sum_all_columns(d, x, rows, stride, shift, sum, product);
 }
 
 static void moments(const float *x, int64_t rows, int64_t stride, int64_t channels, double *sum, double *square) {

@@ -48,9 +48,60 @@ static void product_pixels(void *context, int64_t first, int64_t last, int threa
     }
 }
 
+// Row y of a 3×3 convolution of padding 1: the input rows of a sample that it reads.
+static void list_rows(const float *image, int height, int64_t row_floats, int y, int stride, const float **rows) {
+    for (int i = 0; i < 3; i++) {
+        int row = y * stride - 1 + i;
+        rows[i] = row >= 0 && row < height ? image + row * row_floats : NULL;
+    }
+}
+
+static bool is_3x3(const spar_step *step) {
+    const spar_conv2d_params *s = &step->node->settings.convolution;
+    return s->kernel_height == 3 && s->kernel_width == 3 && s->padding_height == 1 && s->padding_width == 1 &&
+           s->stride_height == s->stride_width && s->stride_height <= 2;
+}
+
+typedef struct rows_task {
+    const spar_step *step;
+    const spar_run *run;
+    bool backward;
+} rows_task;
+
+// An index is a row of a sample's outputs, or with stride 1 of its input's gradient.
+static void product_rows(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const rows_task *task = context;
+    const spar_tensor *from = task->backward ? task->step->output : task->step->inputs[0];
+    const spar_tensor *to = task->backward ? task->step->inputs[0] : task->step->output;
+    spar_rows in = spar_product_input(task->step, task->backward),
+              out = spar_product_output(task->step, task->backward);
+    spar_depthwise3_row row = {.in_width = from->extent.width,
+                               .out_width = to->extent.width,
+                               .stride = task->step->node->settings.convolution.stride_height,
+                               .channels = (int)out.stride,
+                               .accumulate = spar_product_accumulates(task->step, task->backward),
+                               .bias = spar_product_bias(task->step, task->backward)};
+    for (int t = 0; t < 9; t++) {
+        row.weights[t] = task->step->parameters[0]->value + (task->backward ? 8 - t : t) * out.stride;
+    }
+    for (int64_t index = first; index < last; index++) {
+        const float *image = in.data + index / to->extent.height * spar_sample_floats(from);
+        list_rows(image, from->extent.height, from->extent.width * in.stride, (int)(index % to->extent.height),
+                  row.stride, row.in);
+        row.out = out.data + index * to->extent.width * out.stride;
+        task->run->kernels->depthwise3_row(&row);
+    }
+}
+
 static void product(const spar_step *step, const spar_run *run, bool backward) {
-    const spar_convolution *convolution = step->state;
-    const spar_gather *gather = &convolution->gather[backward];
+    if (is_3x3(step) && (!backward || step->node->settings.convolution.stride_height == 1)) {
+        const spar_tensor *to = backward ? step->inputs[0] : step->output;
+        rows_task task = {step, run, backward};
+        spar_parallel(run->threads, (int64_t)run->batch * to->extent.height, product_rows, &task);
+        return;
+    }
+    const spar_gather *gather = &spar_convolution_of(step)->gather[backward];
     for (int p = 0; p < gather->phase_count; p++) {
         depthwise_task task = {.gather = gather,
                                .phase = &gather->phases[p],
@@ -72,31 +123,55 @@ typedef struct depthwise_gradient_task {
     int64_t splits, stride;
 } depthwise_gradient_task;
 
-static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    depthwise_gradient_task *task = context;
+static void sum_rows(const depthwise_gradient_task *task, int64_t first, int64_t last, float *sums) {
+    const spar_tensor *input = task->step->inputs[0], *output = task->step->output;
+    spar_depthwise3_row row = {.in_width = input->extent.width,
+                               .out_width = output->extent.width,
+                               .stride = task->step->node->settings.convolution.stride_height,
+                               .channels = (int)task->stride};
+    for (int t = 0; t < 9; t++) row.weights[t] = sums + t * task->stride;
+    for (int64_t index = first * output->extent.height; index < last * output->extent.height; index++) {
+        const float *image = input->data + index / output->extent.height * spar_sample_floats(input);
+        list_rows(image, input->extent.height, input->extent.width * input->stride,
+                  (int)(index % output->extent.height), row.stride, row.in);
+        row.out = output->gradient + index * output->extent.width * output->stride;
+        task->run->kernels->depthwise3_gradient_row(&row);
+    }
+}
+
+static void sum_pixels(const depthwise_gradient_task *task, int64_t first, int64_t last, float *sums) {
     const spar_phase *phase = task->phase;
     const spar_tensor *input = task->step->inputs[0], *output = task->step->output;
-    int64_t in_pixels = spar_pixels(input->extent), kernel = phase->taps * task->stride;
+    for (int64_t pixel = first * phase->pixels; pixel < last * phase->pixels; pixel++) {
+        const float *image = input->data + pixel / phase->pixels * spar_sample_floats(input), *in[MOST_TAPS];
+        float *weights[MOST_TAPS];
+        const int32_t *source = phase->source + pixel % phase->pixels * phase->taps;
+        int t = 0;
+        do {
+            int taps = 0;
+            for (; t < phase->taps && taps < MOST_TAPS; t++) {
+                if (source[t] < 0) continue;
+                in[taps] = image + source[t] * input->stride;
+                weights[taps++] = sums + t * task->stride;
+            }
+            task->run->kernels->depthwise_gradient_row(taps, (int)task->stride, in,
+                                                       output->gradient + pixel * output->stride, weights);
+        } while (t < phase->taps);
+    }
+}
+
+static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const depthwise_gradient_task *task = context;
+    int64_t kernel = task->phase->taps * task->stride;
     for (int64_t split = first; split < last; split++) {
         float *sums = task->run->workspace + split * kernel;
         memset(sums, 0, (size_t)kernel * sizeof *sums);
-        int64_t end = task->run->batch * (split + 1) / task->splits * phase->pixels;
-        for (int64_t pixel = task->run->batch * split / task->splits * phase->pixels; pixel < end; pixel++) {
-            const float *image = input->data + pixel / phase->pixels * in_pixels * input->stride, *in[MOST_TAPS];
-            float *weights[MOST_TAPS];
-            const int32_t *source = phase->source + pixel % phase->pixels * phase->taps;
-            int t = 0;
-            do {
-                int taps = 0;
-                for (; t < phase->taps && taps < MOST_TAPS; t++) {
-                    if (source[t] < 0) continue;
-                    in[taps] = image + source[t] * input->stride;
-                    weights[taps++] = sums + t * task->stride;
-                }
-                task->run->kernels->depthwise_gradient_row(taps, (int)task->stride, in,
-                                                           output->gradient + pixel * output->stride, weights);
-            } while (t < phase->taps);
+        int64_t begin = task->run->batch * split / task->splits, end = task->run->batch * (split + 1) / task->splits;
+        if (is_3x3(task->step)) {
+            sum_rows(task, begin, end, sums);
+        } else {
+            sum_pixels(task, begin, end, sums);
         }
     }
 }
