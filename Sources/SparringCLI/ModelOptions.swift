@@ -13,7 +13,7 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "mlp: the nonlinearity of hidden units.")
     var unit: Unit?
 
-    @Option(help: "mlp: the rate of dropout on hidden layers.")
+    @Option(help: "mlp, wrn…: the rate of dropout on hidden layers, in blocks.")
     var dropout: Float?
 
     @Option(help: "mlp: the rate of dropout on the input.")
@@ -39,7 +39,13 @@ struct ModelOptions: ParsableArguments {
             if dropout != nil || inputDropout != nil { mlp.dropout = (inputDropout ?? 0, dropout ?? 0) }
             resolved = mlp
         } else {
-            try refuse(["widths": widths, "unit": unit, "dropout": dropout, "input-dropout": inputDropout])
+            try refuse(["widths": widths, "unit": unit, "input-dropout": inputDropout])
+        }
+        if var wideResNet = resolved as? WideResNet {
+            wideResNet.dropout = dropout
+            resolved = wideResNet
+        } else if !(resolved is MLP) {
+            try refuse(["dropout": dropout])
         }
         if var resnet = resolved as? ResNet {
             if let shortcut { resnet.layout.shortcut = shortcut }

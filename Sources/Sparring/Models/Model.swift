@@ -23,6 +23,11 @@ extension Model {
 /// The models by their names on the command line.
 public enum ModelName: String, CaseIterable, Hashable, Sendable, Codable {
     case mlp, lenet5, vgg11, vgg16, resnet20, resnet56, resnet18, resnet34
+    case wrn28By10 = "wrn-28-10"
+    case wrn40By4 = "wrn-40-4"
+    case wrn40By10 = "wrn-40-10"
+    case mobileNet = "mobilenet"
+    case mobileNetV2 = "mobilenet-v2"
 
     /// - Throws: when no model has this name, with the nearest one.
     public init(_ name: String) throws(SparringError) {
@@ -43,6 +48,11 @@ public enum ModelName: String, CaseIterable, Hashable, Sendable, Codable {
         case .resnet56: ResNet(.resnet56, classes: classes)
         case .resnet18: ResNet(.resnet18, classes: classes)
         case .resnet34: ResNet(.resnet34, classes: classes)
+        case .wrn28By10: WideResNet(.wrn28By10, classes: classes)
+        case .wrn40By4: WideResNet(.wrn40By4, classes: classes)
+        case .wrn40By10: WideResNet(.wrn40By10, classes: classes)
+        case .mobileNet: MobileNet(classes: classes)
+        case .mobileNetV2: MobileNetV2(classes: classes)
         }
     }
 }

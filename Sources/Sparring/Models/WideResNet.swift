@@ -1,0 +1,59 @@
+/// Wide residual networks (Zagoruyko & Komodakis 2016): three stages of pre-activation blocks, in which batch
+/// normalization, point and ReLU come before each convolution. Points "layer1.0.point1" and so on follow the
+/// batch normalizations of the blocks, "point1" the last one.
+public struct WideResNet: Model {
+    /// The network WRN-(6·blocks + 4)-widening.
+    public struct Layout: Hashable, Sendable {
+        /// Blocks of each stage.
+        public var blocks: Int
+        /// The first stage has 16 times as many channels, each next one twice as many as the one before.
+        public var widening: Int
+
+        public init(blocks: Int, widening: Int) {
+            self.blocks = blocks
+            self.widening = widening
+        }
+
+        public static let wrn28By10 = Layout(blocks: 4, widening: 10)
+        public static let wrn40By4 = Layout(blocks: 6, widening: 4)
+        public static let wrn40By10 = Layout(blocks: 6, widening: 10)
+    }
+
+    public var layout: Layout
+    public var classes: Int
+    /// Rate of dropout between the two convolutions of each block, 0.3 in the papers; nil for none.
+    public var dropout: Float?
+
+    public init(_ layout: Layout, classes: Int = 10, dropout: Float? = nil) {
+        self.layout = layout
+        self.classes = classes
+        self.dropout = dropout
+    }
+
+    public func callAsFunction(_ x: Node) -> Node {
+        var x = x.convolution(16, 3, name: "conv1")
+        for stage in 0..<3 {
+            for index in 0..<layout.blocks {
+                let stride = stage > 0 && index == 0 ? 2 : 1
+                let channels = 16 * layout.widening << stage
+                x = block(x, channels, stride, changesShape: index == 0, "layer\(stage + 1).\(index)")
+            }
+        }
+        return x.batchNorm(name: "bn1").point("point1").relu().globalAveragePool().dense(classes, name: "fc")
+    }
+
+    private func block(
+        _ x: Node, _ channels: Int, _ stride: Int, changesShape: Bool, _ name: String
+    ) -> Node {
+        let activation = x.batchNorm(name: "\(name).bn1").point("\(name).point1").relu()
+        var residual =
+            activation
+            .convolution(channels, 3, stride: stride, name: "\(name).conv1")
+            .batchNorm(name: "\(name).bn2").point("\(name).point2").relu()
+        if let dropout { residual = residual.dropout(dropout) }
+        residual = residual.convolution(channels, 3, name: "\(name).conv2")
+        let shortcut =
+            changesShape ? activation.convolution(channels, 1, stride: stride, name: "\(name).shortcut") : x
+        return residual + shortcut
+    }
+}
