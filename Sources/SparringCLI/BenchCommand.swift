@@ -9,6 +9,10 @@ struct BenchCommand: ParsableCommand {
         discussion: """
             effectiveGFLOPS counts one forward and one backward pass, 6 operations a multiply–add of the model, whatever \
             rounds the method adds; so it compares methods by what a trained image costs.
+
+            --explain tells the cost of each step of the plan in the training step of median time: milliseconds of its \
+            forward pass, its gradients of data and of weights (those of a sweep are all under data), effective \
+            GFLOP/s counted as above, and the size of its input and output.
             """)
 
     @OptionGroup(title: "Model")
@@ -40,6 +44,12 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "The seed of weights, images and perturbations.")
     var seed: UInt64 = 1
 
+    @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
+    var exactConvolutions = false
+
+    @Flag(help: "Tell what each step of the plan costs.")
+    var explain = false
+
     @Flag(help: "Print a JSON object.")
     var json = false
 
@@ -65,23 +75,30 @@ struct BenchCommand: ParsableCommand {
             normalizedBy: PixelStatistics(
                 mean: Array(repeating: 0.5, count: input.channels),
                 deviation: Array(repeating: 0.25, count: input.channels)),
-            batchSize: batchSize, threads: threads, seed: seed)
+            batchSize: batchSize, threads: threads, seed: seed, exactConvolutions: exactConvolutions)
         // How far a step perturbs does not change what it costs.
         let method = try self.method.resolved(usualEpsilon: 0.01)
         try network.setMethod(method)
         let images = (0..<batchSize * input.count).map { Float($0 % 251) / 250 }
         let labels = (0..<batchSize).map { Int32($0 % classes) }
 
-        let clock = ContinuousClock()
-        var seconds: [Double] = []
-        for step in 0..<warmUp + steps {
-            let duration = try clock.measure {
-                try network.trainStep(images, labels, Optimizer(), learningRate: 0.01)
-            }
-            if step >= warmUp { seconds.append(duration.seconds) }
+        func step() throws {
+            try network.trainStep(images, labels, Optimizer(), learningRate: 0.01)
         }
+        for _ in 0..<warmUp { try step() }
+        var samples: [(seconds: Double, planSteps: [Network.PlanStep])] = []
+        for _ in 0..<steps {
+            if explain { try network.setProfiling(true) }
+            let seconds = try ContinuousClock().measure(step).seconds
+            samples.append((seconds, explain ? try network.planSteps : []))
+        }
+        samples.sort { $0.seconds < $1.seconds }
+        let middle = samples[(steps - 1) / 2]
         return try BenchResult(
-            network, model: model.name.rawValue, method: self.method.name, secondsPerStep: median(seconds))
+            network, model: model.name.rawValue, method: self.method.name,
+            secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
+            steps: explain
+                ? StepCosts(middle.planSteps, seconds: middle.seconds, images: batchSize) : nil)
     }
 }
 
@@ -97,8 +114,13 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let multiplyAdds: Int
     let effectiveGFLOPS: Double
     let peakMemoryBytes: Int
+    let trainableParameters: Int
+    /// Only when it was asked for.
+    let steps: StepCosts?
 
-    init(_ network: Network, model: String, method: String, secondsPerStep: Double) throws {
+    init(
+        _ network: Network, model: String, method: String, secondsPerStep: Double, steps: StepCosts?
+    ) throws {
         let (info, system) = (try network.info, try SystemInfo.current())
         self.model = model
         self.method = method
@@ -109,8 +131,11 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         self.secondsPerStep = secondsPerStep
         imagesPerSecond = Double(batchSize) / secondsPerStep
         multiplyAdds = info.multiplyAdds
-        effectiveGFLOPS = 6e-9 * Double(multiplyAdds) * imagesPerSecond
+        effectiveGFLOPS = SparringCLI.effectiveGFLOPS(
+            multiplyAdds: multiplyAdds, images: batchSize, seconds: secondsPerStep)
         peakMemoryBytes = peakResidentBytes()
+        trainableParameters = info.trainableParameters
+        self.steps = steps
     }
 
     var description: String {
@@ -120,14 +145,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         \((Double(multiplyAdds) / 1e6).rounded(digits: 2)) million multiply–adds an image, \
         \(effectiveGFLOPS.rounded(digits: 1)) effective GFLOP/s
         \((Double(peakMemoryBytes) / 1e6).rounded(digits: 0)) MB at most
-        """
+        """ + (steps.map { "\n\n\($0)" } ?? "")
     }
-}
-
-/// The middle value, or the mean of the two.
-private func median(_ values: [Double]) -> Double {
-    let sorted = values.sorted()
-    return (sorted[(sorted.count - 1) / 2] + sorted[sorted.count / 2]) / 2
 }
 
 /// The most memory this process has had in use.

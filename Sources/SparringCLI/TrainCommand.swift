@@ -37,6 +37,9 @@ struct TrainCommand: AsyncParsableCommand {
     @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
     var threads = 0
 
+    @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
+    var exactConvolutions = false
+
     @Option(help: "The run's new folder (default: one in runs, named after data, model and method).")
     var out: String?
 
@@ -112,7 +115,7 @@ struct TrainCommand: AsyncParsableCommand {
         let network = try Network(
             try model.resolved(classes: data.classes), input: data.shape,
             normalizedBy: normalize == .perChannel ? data.pixelStatistics : nil, batchSize: recipe.batchSize,
-            threads: threads, seed: seed)
+            threads: threads, seed: seed, exactConvolutions: exactConvolutions)
         let trainer = Trainer(network, method: method, recipe: recipe)
         let description = try RunDescription(
             of: trainer, model: model.name.rawValue, data: data.name,

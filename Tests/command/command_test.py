@@ -139,9 +139,21 @@ class ResultsTest(CommandTest):
                                          "--steps", "3", "--threads", "2", "--json"))
         self.assertEqual(set(result), {"secondsPerStep", "imagesPerSecond", "multiplyAdds", "effectiveGFLOPS",
                                        "peakMemoryBytes", "model", "method", "batchSize", "threads", "isa",
-                                       "openblasCore"})
+                                       "openblasCore", "trainableParameters"})
         self.assertEqual((result["method"], result["batchSize"], result["threads"]), ("layerwise", 8, 2))
         self.assertAlmostEqual(result["imagesPerSecond"] * result["secondsPerStep"], 8)
+
+    def test_bench_explains(self):
+        arguments = ["bench", "--model", "resnet20", "--batch-size", "2", "--explain"]
+        result = json.loads(self.succeed(*arguments, "--json"))
+        kernels = {row["layers"]: row["kernel"] for row in result["steps"]}
+        self.assertIn("winograd", kernels["layer1.0.conv2"])
+        self.assertAlmostEqual(sum(row["multiplyAdds"] for row in result["steps"]), result["multiplyAdds"])
+        self.assertLessEqual(sum(row["share"] for row in result["steps"]), 1)
+        exact = json.loads(self.succeed(*arguments, "--json", "--exact-convolutions"))
+        self.assertFalse([row["kernel"] for row in exact["steps"] if "winograd" in row["kernel"]])
+        for step, row in zip(result["steps"], self.succeed(*arguments).splitlines()[-1 - len(kernels):]):
+            self.assertTrue(row.startswith(step["layers"]), row)
 
     def test_info(self):
         info = json.loads(self.succeed("info", "--json"))

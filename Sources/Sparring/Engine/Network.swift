@@ -30,11 +30,15 @@ public final class Network {
     public let classes: Int
     /// The most images one pass takes.
     public let batchSize: Int
+    /// Whether convolutions do without Winograd.
+    public let usesExactConvolutions: Bool
     /// Images of the last forward pass; 0 when there is none to go on from. The engine reads as many labels.
     var passCount = 0
 
     /// Takes over `pointer`, which is freed here when this throws.
-    private init(owning pointer: OpaquePointer?) throws(SparringError) {
+    private init(
+        owning pointer: OpaquePointer?, options: spar_network_options
+    ) throws(SparringError) {
         var info = spar_network_info()
         do {
             try check(spar_network_get_info(pointer, &info))
@@ -48,6 +52,7 @@ public final class Network {
             width: Int(info.input_shape.2))
         classes = Int(info.classes)
         batchSize = Int(info.batch_size)
+        usesExactConvolutions = options.exact_convolutions
     }
 
     deinit { spar_network_destroy(pointer) }
@@ -59,18 +64,19 @@ public final class Network {
     ///   - batchSize: the most images one pass will see; memory is planned for it.
     ///   - threads: 0 for all cores. The results do not depend on it.
     ///   - seed: of the initial weights, dropout and perturbations.
+    ///   - exactConvolutions: no Winograd; slower, with smaller rounding errors.
     /// - Throws: the first thing in the graph that does not fit.
     public convenience init(
         computing output: Node, loss: Loss = .softmaxCrossEntropy, batchSize: Int = 128,
-        threads: Int = 0, seed: UInt64 = 1
+        threads: Int = 0, seed: UInt64 = 1, exactConvolutions: Bool = false
     ) throws(SparringError) {
         if let failure = output.graph.failure { throw failure }
-        var options = Self.options(batchSize: batchSize, threads: threads)
+        var options = Self.options(batchSize, threads, exactConvolutions)
         options.seed = seed
         options.loss = loss.kind
         var pointer: OpaquePointer?
         try check(spar_network_create(output.graph.pointer, output.value, &options, &pointer))
-        try self.init(owning: pointer)
+        try self.init(owning: pointer, options: options)
     }
 
     /// A network of `model` for images of `shape`.
@@ -83,14 +89,15 @@ public final class Network {
     /// - Throws: when the model and the shape do not fit.
     public convenience init(
         _ model: some Model, input shape: ImageShape, normalizedBy statistics: PixelStatistics? = nil,
-        batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1
+        batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1, exactConvolutions: Bool = false
     ) throws(SparringError) {
         var x = try Graph().input(shape).point("input")
         if let statistics {
             x = x.normalize(mean: statistics.mean, deviation: statistics.deviation, name: "normalize")
         }
         try self.init(
-            computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed)
+            computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed,
+            exactConvolutions: exactConvolutions)
     }
 
     /// The network of a model file: its graph, parameters, loss and seed and, where saved, its training
@@ -98,18 +105,21 @@ public final class Network {
     ///
     /// - Throws: when the file is missing, damaged or no model file of Sparring.
     public convenience init(
-        contentsOf path: String, batchSize: Int = 128, threads: Int = 0
+        contentsOf path: String, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false
     ) throws(SparringError) {
-        var options = Self.options(batchSize: batchSize, threads: threads)
+        var options = Self.options(batchSize, threads, exactConvolutions)
         var pointer: OpaquePointer?
         try check(spar_network_load(path, &options, &pointer))
-        try self.init(owning: pointer)
+        try self.init(owning: pointer, options: options)
     }
 
-    private static func options(batchSize: Int, threads: Int) -> spar_network_options {
+    private static func options(
+        _ batchSize: Int, _ threads: Int, _ exactConvolutions: Bool
+    ) -> spar_network_options {
         var options = spar_network_defaults()
         options.batch_size = Int32(clamping: batchSize)
         options.threads = Int32(clamping: threads)
+        options.exact_convolutions = exactConvolutions
         return options
     }
 
@@ -131,7 +141,7 @@ public final class Network {
 }
 
 /// Reads a string whose length the engine tells first; nil when it is not there.
-private func string(
+func string(
     _ read: (UnsafeMutablePointer<CChar>?, Int, UnsafeMutablePointer<Int>) -> spar_status
 ) throws(SparringError) -> String? {
     var needed = 0

@@ -10,6 +10,8 @@ extension Trainer {
         var state: State
         /// Of the network: how images are grouped decides the last bits of a test loss.
         var batchSize: Int
+        /// Of the network, as they decide the last bits of everything.
+        var exactConvolutions: Bool
     }
 
     private static let checkpointKey = "trainer"
@@ -17,7 +19,8 @@ extension Trainer {
     /// Saves everything that training needs to go on with the same bits.
     public func saveCheckpoint(to path: String) throws(SparringError) {
         let checkpoint = Checkpoint(
-            method: method, recipe: recipe, state: state, batchSize: network.batchSize)
+            method: method, recipe: recipe, state: state, batchSize: network.batchSize,
+            exactConvolutions: network.usesExactConvolutions)
         let json = String(decoding: try encodeJSON(checkpoint, for: path), as: UTF8.self)
         try network.save(to: path, trainingState: true, metadata: [Self.checkpointKey: json])
     }
@@ -32,7 +35,8 @@ extension Trainer {
         }
         let checkpoint = try decodeJSON(Checkpoint.self, from: Data(json.utf8), of: path)
         let network = try Network(
-            contentsOf: path, batchSize: checkpoint.batchSize, threads: threads)
+            contentsOf: path, batchSize: checkpoint.batchSize, threads: threads,
+            exactConvolutions: checkpoint.exactConvolutions)
         self.init(
             network, method: checkpoint.method, recipe: checkpoint.recipe, state: checkpoint.state)
     }

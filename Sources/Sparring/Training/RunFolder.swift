@@ -15,6 +15,7 @@ public struct RunDescription: Hashable, Sendable, Codable {
     public var inputShape: ImageShape
     public var classes: Int
     public var trainableParameters: Int
+    public var exactConvolutions: Bool
     public var method: Method
     public var recipe: Recipe
     /// When the run started, in ISO 8601.
@@ -37,6 +38,7 @@ public struct RunDescription: Hashable, Sendable, Codable {
         inputShape = trainer.network.inputShape
         classes = trainer.network.classes
         trainableParameters = info.trainableParameters
+        exactConvolutions = trainer.network.usesExactConvolutions
         method = trainer.method
         recipe = trainer.recipe
         started = Date.now.formatted(.iso8601)

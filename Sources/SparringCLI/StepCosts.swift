@@ -1,0 +1,71 @@
+import Sparring
+
+/// What each step of a network's plan costs in one training step.
+struct StepCosts: Encodable, CustomStringConvertible {
+    struct Row: Encodable {
+        let kernel: String
+        let layers: String
+        let inputShape: ImageShape
+        let outputShape: ImageShape
+        let forwardSeconds: Double
+        let backwardDataSeconds: Double
+        let backwardWeightsSeconds: Double
+        let multiplyAdds: Int
+        let effectiveGFLOPS: Double
+        let bytes: Int
+        /// Of the training step's time, in [0, 1].
+        let share: Double
+    }
+
+    private let rows: [Row]
+    /// What is in no step of the plan: taking images in, the loss, the update.
+    private let otherSeconds: Double
+    private let totalSeconds: Double
+
+    /// - Parameters:
+    ///   - steps: profiled during one training step.
+    ///   - seconds: the training step's.
+    ///   - images: the training step's.
+    init(_ steps: [Network.PlanStep], seconds: Double, images: Int) {
+        rows = steps.map { step in
+            Row(
+                kernel: step.kernel, layers: step.layers, inputShape: step.inputShape,
+                outputShape: step.outputShape, forwardSeconds: step.forwardSeconds,
+                backwardDataSeconds: step.backwardDataSeconds,
+                backwardWeightsSeconds: step.backwardWeightsSeconds, multiplyAdds: step.multiplyAdds,
+                effectiveGFLOPS: effectiveGFLOPS(
+                    multiplyAdds: step.multiplyAdds, images: images, seconds: step.seconds),
+                bytes: step.bytes, share: step.seconds / seconds)
+        }
+        totalSeconds = seconds
+        otherSeconds = seconds - steps.map(\.seconds).reduce(0, +)
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try rows.encode(to: encoder)
+    }
+
+    var description: String {
+        var table = Table(
+            "layers", "kernel", "input", "output", "forward ms", "data ms", "weights ms", "GFLOP/s", "MB",
+            "share %")
+        for row in rows {
+            table.add(
+                [row.layers, row.kernel, "\(row.inputShape)", "\(row.outputShape)"]
+                    + [row.forwardSeconds, row.backwardDataSeconds, row.backwardWeightsSeconds].map {
+                        (1000 * $0).rounded(digits: 3)
+                    } + [
+                        row.multiplyAdds > 0 ? row.effectiveGFLOPS.rounded(digits: 0) : "",
+                        (Double(row.bytes) / 1e6).rounded(digits: 2), (100 * row.share).rounded(digits: 1),
+                    ])
+        }
+        let other = (100 * otherSeconds / totalSeconds).rounded(digits: 1)
+        table.add(["images, loss, update"] + Array(repeating: "", count: 8) + [other])
+        return table.description
+    }
+}
+
+/// 10⁹ operations a second, counting one forward and one backward pass: 6 operations a multiply–add.
+func effectiveGFLOPS(multiplyAdds: Int, images: Int, seconds: Double) -> Double {
+    seconds > 0 ? 6e-9 * Double(multiplyAdds) * Double(images) / seconds : 0
+}
