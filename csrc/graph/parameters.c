@@ -115,7 +115,7 @@ static spar_status find_parameter(const spar_network *network, int32_t index, co
 }
 
 spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info) {
-    const spar_parameter *parameter;
+    const spar_parameter *parameter = NULL;
     SPAR_REQUIRE_POINTER(info);
     SPAR_TRY(find_parameter(network, index, &parameter));
     const spar_parameter_spec *spec = &parameter->spec;
@@ -158,8 +158,8 @@ static spar_status choose_part(const spar_parameter *parameter, spar_parameter_p
 
 spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
                                         float *values, int64_t count) {
-    const spar_parameter *parameter;
-    float *inside;
+    const spar_parameter *parameter = NULL;
+    float *inside = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
     SPAR_TRY(choose_part(parameter, part, count, &inside));
@@ -174,8 +174,8 @@ spar_status spar_network_read_parameter(const spar_network *network, int32_t ind
 
 spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
                                          const float *values, int64_t count) {
-    const spar_parameter *parameter;
-    float *inside;
+    const spar_parameter *parameter = NULL;
+    float *inside = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
     SPAR_TRY(choose_part(parameter, part, count, &inside));

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MOST_HEADER_BYTES = 100000000 };
@@ -79,10 +80,12 @@ static spar_status check_entries(const spar_tensor_file *file, uint64_t data_byt
 
 static spar_status read_header(spar_tensor_file *file) {
     unsigned char prefix[8];
-    if (fseek(file->file, 0, SEEK_END) != 0) return spar_fail(SPAR_ERROR_IO, "%s: not a plain file", file->path);
-    long size = ftell(file->file);
-    rewind(file->file);
-    if (size < 0 || fread(prefix, 1, 8, file->file) != 8) {
+    struct stat status_of_file;
+    if (fstat(fileno(file->file), &status_of_file) != 0 || !S_ISREG(status_of_file.st_mode)) {
+        return spar_fail(SPAR_ERROR_IO, "%s: not a plain file", file->path);
+    }
+    long size = (long)status_of_file.st_size;
+    if (fread(prefix, 1, 8, file->file) != 8) {
         return spar_fail(SPAR_ERROR_FORMAT, "%s: %ld bytes are too few for a model file", file->path, size);
     }
     uint64_t length = 0;

@@ -1,5 +1,5 @@
 // Stochastic gradient descent and the max-norm constraint.
-#include "graph/network.h"
+#include "train/sgd.h"
 
 #include "runtime/parallel.h"
 
@@ -9,7 +9,7 @@ spar_sgd spar_sgd_defaults(void) {
     return (spar_sgd){.learning_rate = 0.1f, .momentum = 0.9f};
 }
 
-static spar_status check(const spar_sgd *sgd) {
+spar_status spar_check_sgd(const spar_sgd *sgd) {
     const struct {
         const char *name;
         float value;
@@ -73,7 +73,7 @@ static void limit_norms(void *context, int64_t first, int64_t last, int thread) 
 spar_status spar_update(spar_network *network, const spar_sgd *sgd) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(sgd);
-    SPAR_TRY(check(sgd));
+    SPAR_TRY(spar_check_sgd(sgd));
     update_task task = {network, sgd};
     spar_parallel(network->run.threads, (network->trainable_floats + PIECE - 1) / PIECE, update_pieces, &task);
     if (sgd->max_norm > 0) spar_parallel(network->run.threads, network->parameter_count, limit_norms, &task);

@@ -1,11 +1,12 @@
 // A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
-#include "graph/network.h"
+#include "train/sgd.h"
 
 spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images, const int32_t *labels,
                             int32_t count, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(sgd);
     SPAR_REQUIRE_POINTER(labels);
+    SPAR_TRY(spar_check_sgd(sgd)); // before anything of the network changes
     const spar_method *method = &network->method;
     bool perturbs = spar_has_active_points(network) && method->clean_weight < 1;
     bool from_current = perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;

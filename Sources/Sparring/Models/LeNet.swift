@@ -9,9 +9,10 @@ public struct LeNet5: Model {
 
     public func callAsFunction(_ x: Node) -> Node {
         x.sequence("features")
-            .convolution(6, 5, padding: 2, bias: true).point("conv1").relu().maxPool(2)
-            .convolution(16, 5, padding: 0, bias: true).point("conv2").relu().maxPool(2)
+            .convolution(6, 5, padding: 2, bias: true, initializer: .xavier).point("conv1").relu().maxPool(2)
+            .convolution(16, 5, padding: 0, bias: true, initializer: .xavier).point("conv2").relu().maxPool(2)
             .flatten().sequence("classifier")
-            .dense(120).relu().dense(84).relu().dense(classes)
+            .dense(120, initializer: .xavier).relu().dense(84, initializer: .xavier).relu()
+            .dense(classes, initializer: .xavier)
     }
 }

@@ -41,7 +41,9 @@ static int number_of(const oracle *o, const oracle_layer *layer) {
 
 static void add_parameter(oracle_layer *layer, const char *suffix, int units, int count, bool trainable) {
     oracle_parameter *parameter = &layer->parameters[layer->parameter_count++];
-    snprintf(parameter->name, sizeof parameter->name, "%s.%s", layer->name, suffix);
+    size_t length = strlen(layer->name);
+    memcpy(parameter->name, layer->name, length);
+    snprintf(parameter->name + length, sizeof parameter->name - length, ".%s", suffix);
     parameter->units = units;
     parameter->count = count;
     parameter->trainable = trainable;
