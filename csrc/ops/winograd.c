@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { MOST_POINTS = 36, BLOCK_FLOATS = 160 * 1024, LEAST_TILES = 28 };
+enum { MOST_POINTS = 36, BLOCK_FLOATS = 160 * 1024, LEAST_TILES = 28, MOST_CACHED_FLOATS = 1 << 22 };
 
 static bool fits(const spar_step *step) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
@@ -52,6 +52,13 @@ static int64_t block_tiles(const spar_winograd *w) {
 // Rows of the square of `size` pixels at (top, left) of a sample; `outside` for those beyond the image.
 static void list_square(float *image, spar_extent extent, int64_t stride, int top, int left, int size, float *outside,
                         float **rows) {
+    if (top >= 0 && left >= 0 && top + size <= extent.height && left + size <= extent.width) {
+        float *row = image + ((int64_t)top * extent.width + left) * stride;
+        for (int y = 0; y < size; y++, row += extent.width * stride) {
+            for (int x = 0; x < size; x++) *rows++ = row + x * stride;
+        }
+        return;
+    }
     for (int y = top; y < top + size; y++) {
         for (int x = left; x < left + size; x++) {
             bool inside = y >= 0 && y < extent.height && x >= 0 && x < extent.width;
@@ -87,12 +94,12 @@ typedef struct product_task {
     int64_t workspace_floats;
 } product_task;
 
-// [tile][depth] · [depth][columns] for every point.
-static void multiply_points(const direction *d, const float *packed, int64_t tiles, int64_t block, float *left,
-                            float *right) {
+// [tile][depth] · [depth][columns] for points first … last.
+static void multiply_points(const direction *d, const float *packed, int64_t first, int64_t last, int64_t tiles,
+                            int64_t block, const float *left, float *right) {
     int tile_rows = d->products->tile_rows, tile_columns = d->products->tile_columns;
     int64_t depth = d->from.channels, columns = d->to_stride;
-    for (int p = 0; p < d->winograd->points; p++) {
+    for (int64_t p = first; p < last; p++) {
         for (int64_t panel = 0; panel < columns; panel += tile_columns) {
             int width = columns - panel < tile_columns ? (int)(columns - panel) : tile_columns;
             for (int64_t row = 0; row < tiles; row += tile_rows) {
@@ -116,7 +123,7 @@ static void multiply_points(const direction *d, const float *packed, int64_t til
     }
 }
 
-static void transform_outputs(const product_task *task, int64_t first, int64_t last, float *products) {
+static void transform_outputs(const product_task *task, int64_t first, int64_t last, const float *products) {
     const direction *d = &task->d;
     const float *in[MOST_POINTS];
     float *rows[MOST_POINTS];
@@ -141,9 +148,37 @@ static void product_tiles(void *context, int64_t first, int64_t last, int thread
     for (int64_t start = first; start < last; start += task->block) {
         int64_t end = start + task->block < last ? start + task->block : last;
         transform_inputs(&task->d, task->in.data, task->zeros, start, end, task->block, left);
-        multiply_points(&task->d, task->packed, end - start, task->block, left, right);
+        multiply_points(&task->d, task->packed, 0, task->d.winograd->points, end - start, task->block, left, right);
         transform_outputs(task, start, end, right);
     }
+}
+
+// Weights beyond the caches are better read once: all tiles are transformed, then threads share out the points.
+static bool shares_points(const spar_winograd *w) {
+    return w->points * w->in_stride * w->out_stride > MOST_CACHED_FLOATS;
+}
+
+static void transform_all_inputs(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    product_task *task = context;
+    transform_inputs(&task->d, task->in.data, task->zeros, first, last, task->block,
+                     task->workspace + first * task->d.from_stride);
+}
+
+static float *all_products(const product_task *task) {
+    return task->workspace + task->d.winograd->points * task->block * task->d.from_stride;
+}
+
+static void multiply_all_tiles(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    product_task *task = context;
+    multiply_points(&task->d, task->packed, first, last, task->block, task->block, task->workspace, all_products(task));
+}
+
+static void transform_all_outputs(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    product_task *task = context;
+    transform_outputs(task, first, last, all_products(task) + first * task->d.to_stride);
 }
 
 static void product(const spar_step *step, const spar_run *run, bool backward) {
@@ -159,7 +194,15 @@ static void product(const spar_step *step, const spar_run *run, bool backward) {
                          .block = block_tiles(w),
                          .workspace = run->workspace};
     task.workspace_floats = w->points * task.block * (task.d.from_stride + task.d.to_stride);
-    spar_parallel(run->threads, run->batch * task.d.tiles_per_sample, product_tiles, &task);
+    int64_t tiles = run->batch * task.d.tiles_per_sample;
+    if (!shares_points(w)) {
+        spar_parallel(run->threads, tiles, product_tiles, &task);
+        return;
+    }
+    task.block = tiles;
+    spar_parallel(run->threads, tiles, transform_all_inputs, &task);
+    spar_parallel(run->threads, w->points, multiply_all_tiles, &task);
+    spar_parallel(run->threads, tiles, transform_all_outputs, &task);
 }
 
 static int64_t packed_floats(const spar_step *step, bool backward) {
@@ -274,9 +317,16 @@ typedef struct gradient_task {
     spar_parameter *weight;
 } gradient_task;
 
+// Tiles of the larger of the two images.
+static int64_t most_tiles(const spar_winograd *w, int64_t batch) {
+    int64_t m = w->tile, height = w->out.height > w->in.height ? w->out.height : w->in.height;
+    int64_t width = w->out.width > w->in.width ? w->out.width : w->in.width;
+    return batch * ((width + m - 1) / m) * ((height + m - 1) / m);
+}
+
 static int64_t workspace(const spar_winograd *w, int64_t splits, int64_t batch, int threads) {
     int64_t both = w->points * (w->in_stride + w->out_stride);
-    int64_t products = threads * block_tiles(w) * both;
+    int64_t products = (shares_points(w) ? most_tiles(w, batch) : threads * block_tiles(w)) * both;
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
     int64_t packing = threads * 9 * PACK_ROWS * widest;
     int64_t room = splits == 1 ? all_tiles(w, batch) : threads * GRADIENT_TILES;
