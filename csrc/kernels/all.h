@@ -38,6 +38,7 @@ const spar_kernels TABLE = {
     .average_pool_row = average_pool_row,
     .average_pool_backward_row = average_pool_backward_row,
     .join_runs = join_runs,
+    .add_runs = add_runs,
     .transpose16 = transpose16,
     .sgd = sgd,
     .limit_norms = limit_norms,

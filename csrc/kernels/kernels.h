@@ -152,6 +152,8 @@ typedef struct spar_kernels {
 
     // Copies `rows` runs of `run` floats, `stride` apart, behind each other; up to 15 floats more are read and written.
     void (*join_runs)(const float *from, ptrdiff_t stride, int rows, int run, float *to);
+    // Adds joined runs back to where they stood; up to 15 floats more are read, and written unchanged.
+    void (*add_runs)(const float *from, int rows, int run, float *to, ptrdiff_t stride);
     // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 

@@ -6,6 +6,17 @@ static void join_runs(const float *from, ptrdiff_t stride, int rows, int run, fl
     }
 }
 
+static void add_runs(const float *from, int rows, int run, float *to, ptrdiff_t stride) {
+    vi lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    for (int row = 0; row < rows; row++, from += run, to += stride) {
+        for (int i = 0; i < run; i += LANES) {
+            vi inside = lane < run - i;
+            vf_store(to + i, vf_load(to + i) + (vf)((vi)vf_load(from + i) & inside));
+        }
+    }
+}
+
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 

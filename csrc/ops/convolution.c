@@ -84,7 +84,8 @@ spar_status spar_prepare_gathers(spar_step *step) {
 
 static spar_status prepare(spar_step *step) {
     static const spar_convolution_algorithm *const algorithms[] = {
-        &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_gathered};
+        &spar_convolution_unfolded, &spar_convolution_depthwise, &spar_convolution_winograd,
+        &spar_convolution_gathered};
     spar_convolution *convolution = spar_allocate(sizeof *convolution);
     if (convolution == NULL) return SPAR_ERROR_MEMORY;
     step->state = convolution;

@@ -24,8 +24,7 @@ typedef struct gradient_task {
 
 static int64_t scratch_floats(const spar_gather *gather) {
     int64_t taps = gather->phases[0].taps;
-    int64_t unfolded = gather->unfold ? BLOCK_PIXELS * taps * gather->depth + 16 + spar_padded_floats(gather) : 0;
-    return spar_round_up16(2 * BLOCK_PIXELS * taps + unfolded + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS);
+    return spar_round_up16(2 * BLOCK_PIXELS * taps + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS);
 }
 
 static int64_t gradient_workspace(const spar_step *step, spar_convolution *convolution) {
@@ -40,9 +39,8 @@ static int64_t gradient_workspace(const spar_step *step, spar_convolution *convo
     return convolution->splits * weights + step->threads * scratch_floats(gather);
 }
 
-// Fills x[tap][pixel] with input rows (unfolded: x[0][pixel]) of pixels first … first + count.
-static void point_pixels(const gradient_task *task, int64_t first, int64_t count, const float **x,
-                         spar_unfolding *unfolding, float *unfolded) {
+// Fills x[tap][pixel] with input rows of pixels first … first + count.
+static void point_pixels(const gradient_task *task, int64_t first, int64_t count, const float **x) {
     const spar_tensor *input = task->step->inputs[0];
     const spar_phase *phase = &task->gather->phases[0];
     const float *zeros = spar_convolution_of(task->step)->zeros;
@@ -50,13 +48,8 @@ static void point_pixels(const gradient_task *task, int64_t first, int64_t count
     for (int64_t p = 0; p < count; p++) {
         const int32_t *source = phase->source + local * phase->taps;
         const float *image = input->data + sample * task->gather->in_pixels * input->stride;
-        if (task->gather->unfold) {
-            x[p] = unfolded;
-            unfolded = spar_unfold(unfolding, sample, (int)local, unfolded);
-        } else {
-            for (int t = 0; t < phase->taps; t++) {
-                x[(int64_t)t * BLOCK_PIXELS + p] = source[t] < 0 ? zeros : image + source[t] * input->stride;
-            }
+        for (int t = 0; t < phase->taps; t++) {
+            x[(int64_t)t * BLOCK_PIXELS + p] = source[t] < 0 ? zeros : image + source[t] * input->stride;
         }
         if (++local == phase->pixels) local = 0, sample++;
     }
@@ -108,10 +101,6 @@ static void add_panel(const gradient_task *task, const float **x, int64_t start,
     } else {
         pack_gradient(task, start, count, group, panel, width, packed);
     }
-    if (gather->unfold) {
-        add_block(task, x, count, 0, (int)task->rows, d, d_stride, width, sums + panel);
-        return;
-    }
     // A row of zeros holds as many channels as any input row, so the group's offset fits it too.
     for (int t = 0; t < gather->phases[0].taps; t++) {
         add_block(task, x + t * BLOCK_PIXELS, count, (int64_t)group * gather->depth, gather->depth, d, d_stride, width,
@@ -126,13 +115,6 @@ static void sum_panels(void *context, int64_t first, int64_t last, int thread) {
     int tile_columns = task->run->kernels->tile_columns;
     const float **x = (const float **)(task->scratch + thread * task->scratch_floats);
     float *packed = (float *)(x + BLOCK_PIXELS * gather->phases[0].taps);
-    const spar_tensor *input = task->step->inputs[0];
-    spar_unfolding unfolding = {.gather = gather,
-                                .kernels = task->run->kernels,
-                                .in = {input->data, input->stride},
-                                .padded = packed + BLOCK_PIXELS * SPAR_MAX_TILE_COLUMNS,
-                                .sample = -1};
-    float *unfolded = unfolding.padded + (gather->unfold ? spar_padded_floats(gather) : 0);
     for (int64_t index = first; index < last; index++) {
         int64_t split = index / (gather->groups * task->parts), part = index % task->parts;
         int group = (int)(index / task->parts % gather->groups);
@@ -146,7 +128,7 @@ static void sum_panels(void *context, int64_t first, int64_t last, int thread) {
         int64_t end = task->pixels * (split + 1) / task->splits;
         for (int64_t start = task->pixels * split / task->splits; start < end; start += BLOCK_PIXELS) {
             int64_t count = end - start < BLOCK_PIXELS ? end - start : BLOCK_PIXELS;
-            point_pixels(task, start, count, x, &unfolding, unfolded);
+            point_pixels(task, start, count, x);
             for (int64_t panel = begin; panel < stop; panel += tile_columns) {
                 add_panel(task, x, start, count, group, panel, packed, sums);
             }
@@ -208,7 +190,6 @@ static bool fits(const spar_step *step) {
 static spar_status prepare(spar_step *step) {
     SPAR_TRY(spar_prepare_gathers(step));
     spar_convolution *convolution = step->state;
-    if (convolution->gather[0].unfold) step->kernel = "unfolded";
     spar_want_workspace(step, spar_gather_workspace(&convolution->gather[0], step->threads));
     spar_want_workspace(step, spar_gather_workspace(&convolution->gather[1], step->threads));
     spar_want_workspace(step, gradient_workspace(step, convolution));

@@ -37,10 +37,6 @@ spar_status spar_gather_forward(spar_gather *gather, const spar_window *w, spar_
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     spar_phase *phase = &gather->phases[0];
     int taps = w->kernel_height * w->kernel_width;
-    gather->window = *w;
-    gather->in = in;
-    gather->out = out;
-    gather->unfold = gather->groups == 1 && gather->depth < 16;
     SPAR_TRY(allocate_phase(phase, gather->out_pixels, taps));
     for (int t = 0; t < taps; t++) phase->tap[t] = t;
     for (int pixel = 0; pixel < phase->pixels; pixel++) {
@@ -119,12 +115,10 @@ static int most_taps(const spar_gather *gather) {
     return most;
 }
 
-// Of one thread: pointers to the rows that a strip reads and writes, a strip of unfolded rows, and a tile for columns
-// that are not whole.
+// Of one thread: pointers to the rows that a strip reads and writes, and a tile for columns that are not whole.
 static int64_t thread_floats(const spar_gather *gather) {
     int64_t rows = STRIP_TILES * SPAR_MAX_TILE_ROWS, taps = most_taps(gather);
-    int64_t unfolded = gather->unfold ? rows * taps * gather->depth + 16 + spar_padded_floats(gather) : 0;
-    int64_t floats = rows * (taps + 1) * 2 + unfolded + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS;
+    int64_t floats = rows * (taps + 1) * 2 + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS;
     return spar_round_up16(floats);
 }
 
@@ -221,48 +215,12 @@ typedef struct product_task {
 typedef struct strip {
     const float **rows; // [tiles][taps][tile rows]
     float **targets;    // [tiles][tile rows]
-    float *unfolded;
-    spar_unfolding unfolding;
-    float *narrow; // a tile for columns that are not a multiple of 16
+    float *narrow;      // a tile for columns that are not a multiple of 16
 } strip;
 
 static int tile_height(const product_task *task, int64_t tile) {
     int64_t left = task->pixels - tile * task->run->kernels->tile_rows;
     return (int)(left < task->run->kernels->tile_rows ? left : task->run->kernels->tile_rows);
-}
-
-int64_t spar_padded_floats(const spar_gather *gather) {
-    int64_t height = gather->in.height + 2 * gather->window.padding_height;
-    int64_t width = gather->in.width + 2 * gather->window.padding_width;
-    return spar_round_up16(height * width * gather->depth + 16);
-}
-
-static void pad_sample(spar_unfolding *unfolding, int64_t sample) {
-    const spar_gather *gather = unfolding->gather;
-    const spar_window *w = &gather->window;
-    int64_t width = gather->in.width + 2 * w->padding_width, depth = gather->depth;
-    if (unfolding->sample < 0) memset(unfolding->padded, 0, (size_t)spar_padded_floats(gather) * sizeof(float));
-    unfolding->sample = sample;
-    const float *row = unfolding->in.data + sample * gather->in_pixels * unfolding->in.stride;
-    for (int y = 0; y < gather->in.height; y++) {
-        float *to = unfolding->padded + ((y + w->padding_height) * width + w->padding_width) * depth;
-        for (int x = 0; x < gather->in.width; x++, row += unfolding->in.stride) {
-            for (int64_t d = 0; d < depth; d++) *to++ = row[d];
-        }
-    }
-}
-
-float *spar_unfold(spar_unfolding *unfolding, int64_t sample, int pixel, float *to) {
-    const spar_gather *gather = unfolding->gather;
-    const spar_window *w = &gather->window;
-    if (unfolding->sample != sample) pad_sample(unfolding, sample);
-    int64_t width = gather->in.width + 2 * w->padding_width;
-    int y = pixel / gather->out.width, x = pixel - y * gather->out.width;
-    const float *from =
-        unfolding->padded + ((int64_t)y * w->stride_height * width + x * w->stride_width) * gather->depth;
-    int run = w->kernel_width * gather->depth;
-    unfolding->kernels->join_runs(from, width * gather->depth, w->kernel_height, run, to);
-    return to + w->kernel_height * run;
 }
 
 // Points a strip's rows at the input, for group 0, and its targets at the output.
@@ -271,7 +229,6 @@ static void point_rows(const product_task *task, int64_t first, int64_t last, st
     const spar_gather *gather = task->gather;
     int taps = phase->taps, tile_rows = task->run->kernels->tile_rows;
     int64_t sample = first * tile_rows / phase->pixels, local = first * tile_rows % phase->pixels;
-    float *unfolded = strip->unfolded;
     for (int64_t tile = first; tile < last; tile++) {
         const float **rows = strip->rows + (tile - first) * taps * tile_rows;
         int height = tile_height(task, tile);
@@ -280,13 +237,8 @@ static void point_rows(const product_task *task, int64_t first, int64_t last, st
             spar_rows image = {task->in.data + sample * gather->in_pixels * task->in.stride, task->in.stride};
             strip->targets[(tile - first) * tile_rows + r] =
                 task->out.data + (sample * gather->out_pixels + phase->target[local]) * task->out.stride;
-            if (gather->unfold) {
-                rows[r] = unfolded;
-                unfolded = spar_unfold(&strip->unfolding, sample, (int)local, unfolded);
-            } else {
-                for (int t = 0; t < taps; t++) {
-                    rows[t * height + r] = source[t] < 0 ? task->zeros : image.data + source[t] * image.stride;
-                }
+            for (int t = 0; t < taps; t++) {
+                rows[t * height + r] = source[t] < 0 ? task->zeros : image.data + source[t] * image.stride;
             }
             if (++local == phase->pixels) local = 0, sample++;
         }
@@ -328,8 +280,8 @@ static void one_tile(const product_task *task, const strip *strip, int64_t tile,
     bool whole = panel + width <= gather->columns || (gather->groups == 1 && panel + width <= task->out.stride);
     spar_product_tile product = {.rows = height,
                                  .columns = width,
-                                 .taps = gather->unfold ? 1 : task->phase->taps,
-                                 .depth = gather->unfold ? task->phase->taps * gather->depth : gather->depth,
+                                 .taps = task->phase->taps,
+                                 .depth = gather->depth,
                                  .a = strip->rows + in_strip * task->phase->taps * task->run->kernels->tile_rows,
                                  .b = b,
                                  .b_stride = width,
@@ -356,12 +308,6 @@ static void product_tiles(void *context, int64_t first, int64_t last, int thread
     strip strip = {.rows = (const float **)(task->workspace + thread * task->workspace_floats)};
     strip.targets = (float **)(strip.rows + rows * most_taps(gather));
     strip.narrow = (float *)(strip.targets + rows);
-    strip.unfolding = (spar_unfolding){.gather = gather,
-                                       .kernels = task->run->kernels,
-                                       .in = task->in,
-                                       .padded = strip.narrow + SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_COLUMNS,
-                                       .sample = -1};
-    strip.unfolded = strip.unfolding.padded + (gather->unfold ? spar_padded_floats(gather) : 0);
     for (int64_t start = first; start < last; start += STRIP_TILES) {
         int64_t end = start + STRIP_TILES < last ? start + STRIP_TILES : last;
         point_rows(task, start, end, &strip);

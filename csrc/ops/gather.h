@@ -30,9 +30,6 @@ typedef struct spar_gather {
     spar_phase *phases;
     int in_pixels, out_pixels;
     int groups, depth, columns; // input and output channels of a group
-    bool unfold;                // copy the taps of a pixel into one row: few channels
-    spar_window window;         // of an unfolding gather
-    spar_extent in, out;
     int64_t packed_floats;
     size_t bytes;
 } spar_gather;
@@ -47,21 +44,6 @@ int64_t spar_gather_workspace(const spar_gather *gather, int threads);
 // Weights [ky][kx][in / groups][out, `stride` floats] in panels of register tiles; transposed for backward data.
 void spar_gather_pack(const spar_gather *gather, const spar_run *run, const float *weights, int64_t stride,
                       bool transposed, float *packed);
-
-// Few channels: a sample is copied with its padding and without that of its rows, so that what a row of the kernel
-// reads is one run of floats; a pixel's runs are then joined.
-typedef struct spar_unfolding {
-    const spar_gather *gather;
-    const spar_kernels *kernels;
-    spar_rows in;
-    float *padded;  // spar_padded_floats of them
-    int64_t sample; // that `padded` holds; −1: none
-} spar_unfolding;
-
-int64_t spar_padded_floats(const spar_gather *gather);
-
-// Returns where the pixel's row ends; up to 15 floats behind that are written.
-float *spar_unfold(spar_unfolding *unfolding, int64_t sample, int pixel, float *to);
 
 void spar_gather_product(const spar_gather *gather, const spar_run *run, const float *packed, const float *zeros,
                          const float *bias, spar_rows in, spar_rows out, bool accumulate);
