@@ -89,7 +89,8 @@ static spar_status place_parameters(spar_network *network) {
     }
     for (int v = 0; v < network->graph->count; v++) {
         for (int p = network->first_parameter[v]; p < network->first_parameter[v + 1]; p++) {
-            spar_initialize(&network->graph->nodes[v], &network->parameters[p], network->options.seed, (uint32_t)p);
+            spar_initialize(&network->graph->nodes[v], &network->parameters[p], network->options.seed, (uint32_t)p,
+                            network->options.threads);
         }
     }
     return SPAR_OK;

@@ -1,5 +1,6 @@
 #include "ops/initializer.h"
 
+#include "runtime/parallel.h"
 #include "runtime/random.h"
 
 #include <math.h>
@@ -14,32 +15,44 @@ spar_status spar_check_initializer(const char *name, spar_initializer initialize
     return SPAR_OK;
 }
 
+typedef struct draw_task {
+    spar_parameter *parameter;
+    spar_random_stream stream;
+    bool uniform; // else normal
+    double scale;
+} draw_task;
+
 // Element row·columns + column of the stream, so that padding does not matter.
-static void draw_weights(spar_parameter *parameter, spar_initializer initializer, float deviation,
-                         const spar_random_stream *stream) {
-    const spar_parameter_spec *spec = &parameter->spec;
-    int64_t area = spec->rank == 4 ? (int64_t)spec->shape[2] * spec->shape[3] : 1;
-    double fan_in = (double)spec->shape[1] * (double)area, fan_out = (double)spec->shape[0] * (double)area;
-    double scale = deviation;
-    if (initializer == SPAR_INITIALIZER_HE_FAN_IN) scale = sqrt(2 / fan_in);
-    if (initializer == SPAR_INITIALIZER_HE_FAN_OUT) scale = sqrt(2 / fan_out);
-    if (initializer == SPAR_INITIALIZER_XAVIER) scale = sqrt(6 / (fan_in + fan_out));
-    for (int64_t row = 0; row < spec->rows; row++) {
-        for (int64_t column = 0; column < spec->columns; column++) {
-            float value;
-            uint64_t element = (uint64_t)(row * spec->columns + column);
-            if (initializer == SPAR_INITIALIZER_XAVIER) {
-                spar_fill_uniform(stream, element, 1, &value);
-                value = 2 * value - 1;
-            } else {
-                spar_fill_normal(stream, element, 1, &value);
-            }
-            parameter->value[row * spec->stride + column] = (float)(scale * value);
+static void draw_rows(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const draw_task *task = context;
+    const spar_parameter_spec *spec = &task->parameter->spec;
+    for (int64_t row = first; row < last; row++) {
+        float *values = task->parameter->value + row * spec->stride;
+        uint64_t element = (uint64_t)(row * spec->columns);
+        if (task->uniform) {
+            spar_fill_uniform(&task->stream, element, (size_t)spec->columns, values);
+            for (int64_t c = 0; c < spec->columns; c++) values[c] = (float)(task->scale * (2 * values[c] - 1));
+        } else {
+            spar_fill_normal(&task->stream, element, (size_t)spec->columns, values);
+            for (int64_t c = 0; c < spec->columns; c++) values[c] = (float)(task->scale * values[c]);
         }
     }
 }
 
-void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number) {
+static void draw_weights(spar_parameter *parameter, spar_initializer initializer, float deviation,
+                         const spar_random_stream *stream, int threads) {
+    const spar_parameter_spec *spec = &parameter->spec;
+    int64_t area = spec->rank == 4 ? (int64_t)spec->shape[2] * spec->shape[3] : 1;
+    double fan_in = (double)spec->shape[1] * (double)area, fan_out = (double)spec->shape[0] * (double)area;
+    draw_task task = {parameter, *stream, initializer == SPAR_INITIALIZER_XAVIER, deviation};
+    if (initializer == SPAR_INITIALIZER_HE_FAN_IN) task.scale = sqrt(2 / fan_in);
+    if (initializer == SPAR_INITIALIZER_HE_FAN_OUT) task.scale = sqrt(2 / fan_out);
+    if (initializer == SPAR_INITIALIZER_XAVIER) task.scale = sqrt(6 / (fan_in + fan_out));
+    spar_parallel(threads, spec->rows, draw_rows, &task);
+}
+
+void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number, int threads) {
     spar_random_stream stream = {seed, SPAR_PURPOSE_INITIALIZE, number, 0};
     if (node->layer == &spar_layer_normalize) {
         const float *constants =
@@ -47,10 +60,10 @@ void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t 
         for (int c = 0; c < node->extent.channels; c++) parameter->value[c] = constants[c];
     } else if (parameter->spec.order == SPAR_ORDER_CONVOLUTION) {
         const spar_conv2d_params *settings = &node->settings.convolution;
-        draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream);
+        draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream, threads);
     } else if (parameter->spec.order == SPAR_ORDER_DENSE) {
         const spar_dense_params *settings = &node->settings.dense;
-        draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream);
+        draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream, threads);
     } else {
         for (int64_t c = 0; c < parameter->spec.columns; c++) parameter->value[c] = parameter->spec.initial;
     }

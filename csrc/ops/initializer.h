@@ -7,6 +7,6 @@
 spar_status spar_check_initializer(const char *name, spar_initializer initializer, float deviation);
 
 // Fills a layer's parameters with their first values. `number` keys the random stream: the layer's place.
-void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number);
+void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number, int threads);
 
 #endif
