@@ -19,8 +19,12 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(help: "Normalize pixels by each channel's mean and deviation, or leave them in [0, 1].")
-    var normalize = Normalization.perChannel
+    @Option(
+        help: """
+            Normalize pixels by each channel's mean and deviation, or leave them in [0, 1] (default: per-channel for \
+            color images, none for grey ones).
+            """)
+    var normalize: Normalization?
 
     @OptionGroup(title: "Model")
     var model: ModelOptions
@@ -112,9 +116,11 @@ struct TrainCommand: AsyncParsableCommand {
     private func begin(
         method: Method, recipe: Recipe, data: any Dataset, path: String
     ) throws -> (Trainer, RunFolder) {
+        let normalization = normalize ?? (data.shape.channels == 1 ? Normalization.none : .perChannel)
         let network = try Network(
             try model.resolved(classes: data.classes), input: data.shape,
-            normalizedBy: normalize == .perChannel ? data.pixelStatistics : nil, batchSize: recipe.batchSize,
+            normalizedBy: normalization == .perChannel ? data.pixelStatistics : nil,
+            batchSize: recipe.batchSize,
             threads: threads, seed: seed, exactConvolutions: exactConvolutions)
         let trainer = Trainer(network, method: method, recipe: recipe)
         let description = try RunDescription(

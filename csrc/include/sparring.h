@@ -467,7 +467,8 @@ typedef struct spar_metadata {
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 
-// Makes a network from a file. Of `options`, batch_size and threads count; NULL: defaults. The seed, the loss
+// Makes a network from a file. Of `options`, batch_size, threads and exact_convolutions count; NULL:
+// defaults. The seed, the loss
 // and, where saved, the method and the training state are the file's.
 SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
 

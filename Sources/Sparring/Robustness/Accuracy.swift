@@ -2,19 +2,22 @@
 public struct Metrics: Hashable, Sendable, Codable {
     /// J, the mean over the images.
     public let loss: Double
-    /// Images classified wrongly, in percent.
-    public let error: Double
+    /// Images classified rightly.
+    public let correct: Int
     /// Images.
     public let count: Int
 
-    public init(loss: Double, error: Double, count: Int) {
+    public init(loss: Double, correct: Int, count: Int) {
         self.loss = loss
-        self.error = error
+        self.correct = correct
         self.count = count
     }
 
     /// Images classified rightly, in percent.
-    public var accuracy: Double { 100 - error }
+    public var accuracy: Double { 100 * Double(correct) / Double(count) }
+
+    /// Images classified wrongly, in percent.
+    public var error: Double { 100 * Double(count - correct) / Double(count) }
 }
 
 /// The accuracy of a network under one attack.
@@ -97,8 +100,7 @@ struct MetricsSum {
 
     /// Of at least one batch.
     var metrics: Metrics {
-        Metrics(
-            loss: loss / Double(count), error: 100 * Double(count - correct) / Double(count), count: count)
+        Metrics(loss: loss / Double(count), correct: correct, count: count)
     }
 }
 
