@@ -96,11 +96,11 @@ struct TrainCommand: AsyncParsableCommand {
     /// The same network trained plainly and with adversarial noise layers, and both under attack.
     private func compare() async throws {
         _ = try method.resolved()
-        let recipe = try recipe.resolved(usual: Recipe(epochs: 6, schedule: .constant(0.01)))
+        let recipe = try recipe.resolved(usual: Recipe(epochs: 12, schedule: .constant(0.03)))
         let data = try data.load()
         let path = out ?? freeFolder("runs/\(data.name)-\(model.name.rawValue)")
         var table = Table("accuracy in %", "clean", "FGSM δ=16", "IFGSM δ=16")
-        for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.05))] {
+        for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))] {
             let (trainer, folder) = try begin(
                 method: method, recipe: recipe, data: data, path: "\(path)/\(name)")
             try await follow(trainer, in: folder, on: data)
