@@ -96,7 +96,10 @@ struct TrainCommand: AsyncParsableCommand {
     /// The same network trained plainly and with adversarial noise layers, and both under attack.
     private func compare() async throws {
         _ = try method.resolved()
-        let recipe = try recipe.resolved(usual: Recipe(epochs: 12, schedule: .constant(0.03)))
+        // Noise in proportion to the activations needs weight decay, or both may grow without end.
+        let usual = Recipe(
+            epochs: 12, schedule: .constant(0.03), optimizer: Optimizer(weightDecay: 5e-4))
+        let recipe = try recipe.resolved(usual: usual)
         let data = try data.load()
         let path = out ?? freeFolder("runs/\(data.name)-\(model.name.rawValue)")
         var table = Table("accuracy in %", "clean", "FGSM δ=16", "IFGSM δ=16")
