@@ -69,7 +69,7 @@ class CommandTest(unittest.TestCase):
 
     def train_arguments(self, out, *more):
         return ["train", "--data", "mnist", "--data-dir", self.data, "--model", "mlp", "--widths", "32,32",
-                "--lr", "0.1", "--batch-size", "32", "--out", out, *more]
+                "--normalize", "per-channel", "--lr", "0.1", "--batch-size", "32", "--out", out, *more]
 
     def train(self, out, *more):
         return self.succeed(*self.train_arguments(out, *more))

@@ -34,11 +34,23 @@ static void share(buffer *buffers, int b, int with) {
     buffers[storage_of(buffers, b)].storage = storage_of(buffers, with);
 }
 
+// Does the step's backward pass read its input's activation, and its output's?
+static bool reads_input(const spar_step *step) {
+    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_input;
+    return ((const spar_sweep *)step->state)->stages[0].node->layer->backward_reads_input;
+}
+
+static bool reads_output(const spar_step *step) {
+    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_output;
+    const spar_sweep *sweep = step->state;
+    return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
+}
+
 static bool writes_in_place(const spar_network *network, const int *consumers, const int *producer, int s) {
     const spar_step *step = &network->steps[s];
     int in = network->root[step->inputs[0] - network->tensors];
-    if (step->layer != &spar_layer_sweep || spar_step_reads_input(step) || consumers[in] != 1) return false;
-    return producer[in] < 0 || !spar_step_reads_output(&network->steps[producer[in]]);
+    if (step->layer != &spar_layer_sweep || reads_input(step) || consumers[in] != 1) return false;
+    return producer[in] < 0 || !reads_output(&network->steps[producer[in]]);
 }
 
 static void find_lifetimes(const spar_network *network, const int *consumers, const int *producer, buffer *buffers) {
@@ -60,12 +72,12 @@ static void find_lifetimes(const spar_network *network, const int *consumers, co
         int out = network->root[step->output - network->tensors], back = end - 1 - s;
         use(buffers, activation_of(out), s);
         use(buffers, gradient_of(out), back);
-        if (spar_step_reads_output(step)) use(buffers, activation_of(out), back);
+        if (reads_output(step)) use(buffers, activation_of(out), back);
         for (int i = 0; i < step->input_count; i++) {
             int in = network->root[step->inputs[i] - network->tensors];
             use(buffers, activation_of(in), s);
             use(buffers, gradient_of(in), back);
-            if (i == 0 && spar_step_reads_input(step)) use(buffers, activation_of(in), back);
+            if (i == 0 && reads_input(step)) use(buffers, activation_of(in), back);
         }
     }
     int out = network->root[network->output];

@@ -195,17 +195,6 @@ static void find_accumulations(spar_network *network, bool *written) {
     }
 }
 
-bool spar_step_reads_input(const spar_step *step) {
-    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_input;
-    return ((const spar_sweep *)step->state)->stages[0].node->layer->backward_reads_input;
-}
-
-bool spar_step_reads_output(const spar_step *step) {
-    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_output;
-    const spar_sweep *sweep = step->state;
-    return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
-}
-
 static spar_status make_points(spar_network *network) {
     const spar_graph *graph = network->graph;
     for (int v = 0; v < graph->count; v++) {

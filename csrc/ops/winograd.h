@@ -1,8 +1,10 @@
-// 3×3 convolutions of stride 1 by Winograd's minimal filtering: forward, backward data and backward weights.
+// 3×3 convolutions of stride 1 by Winograd's minimal filtering (Lavin & Gray 2016): what its passes share.
 #ifndef SPAR_OPS_WINOGRAD_H
 #define SPAR_OPS_WINOGRAD_H
 
 #include "ops/layer.h"
+
+enum { SPAR_MOST_POINTS = 36 };
 
 typedef struct spar_winograd {
     int tile; // m of F(m×m, 3×3); transformed tiles have points = (m + 2)²
@@ -11,5 +13,49 @@ typedef struct spar_winograd {
     int padding_height, padding_width;
     int64_t in_stride, out_stride;
 } spar_winograd;
+
+// One direction of the convolution: images of `from` to images of `to`.
+typedef struct spar_winograd_direction {
+    const spar_winograd *winograd;
+    const spar_winograd_kernels *kernels;
+    const spar_kernels *products;
+    spar_extent from, to;
+    int64_t from_stride, to_stride;
+    int top, left; // padding
+    int64_t across, tiles_per_sample;
+} spar_winograd_direction;
+
+spar_winograd_direction spar_winograd_direction_of(const spar_winograd *winograd, const spar_kernels *kernels,
+                                                   bool backward);
+
+// Tiles of m × m outputs in a batch of images.
+int64_t spar_winograd_tiles(const spar_winograd *winograd, spar_extent extent, int64_t batch);
+
+// Images, and the square of `size` pixels at (tile's corner − top, − left) that a tile is made of.
+typedef struct spar_winograd_squares {
+    float *data;
+    spar_extent extent;
+    int64_t stride;
+    int top, left, size;
+    float *outside; // a row for pixels beyond the image; NULL: they are not written
+} spar_winograd_squares;
+
+// The rows of a tile's square.
+void spar_winograd_list(const spar_winograd_direction *direction, const spar_winograd_squares *squares, int64_t tile,
+                        float **rows);
+
+// Transforms the squares of tiles first … last into [point][tile][channel], `block` tiles a point.
+void spar_winograd_transform_tiles(const spar_winograd_direction *direction, const spar_winograd_squares *squares,
+                                   void (*transform)(const spar_winograd_transform *transform), int64_t first,
+                                   int64_t last, int64_t block, float *transformed);
+
+// The squares that tiles read of the images.
+spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *direction, const float *images,
+                                           const float *zeros);
+
+// winograd_gradient.c
+int64_t spar_winograd_gradient_splits(const spar_winograd *winograd, int64_t batch);
+int64_t spar_winograd_gradient_workspace(const spar_winograd *winograd, int64_t splits, int64_t batch, int threads);
+void spar_winograd_gradient(const spar_step *step, const spar_run *run);
 
 #endif
