@@ -82,6 +82,32 @@ spar_status spar_prepare_gathers(spar_step *step) {
     return SPAR_OK;
 }
 
+// Small packed weights are kept until the weights change. Large ones, which are several times the weights, would
+// outweigh the activations: they are made in the workspace, each time anew, for a few per cent of a pass.
+enum { MOST_KEPT_FLOATS = 1 << 20 };
+
+static spar_status prepare_packing(spar_step *step) {
+    spar_convolution *convolution = step->state;
+    int64_t most = 0, both = 0;
+    for (int backward = 0; backward < 2; backward++) {
+        int64_t floats = spar_round_up16(convolution->algorithm->packed_floats(step, backward));
+        convolution->packed_floats[backward] = floats;
+        most = floats > most ? floats : most;
+        both += floats;
+    }
+    convolution->packs_each_time = both > MOST_KEPT_FLOATS;
+    if (convolution->packs_each_time) {
+        step->workspace_floats += (size_t)most;
+        return SPAR_OK;
+    }
+    convolution->kept = spar_allocate((size_t)both * sizeof(float));
+    if (convolution->kept == NULL) return SPAR_ERROR_MEMORY;
+    convolution->packed[0] = convolution->kept;
+    convolution->packed[1] = convolution->kept + convolution->packed_floats[0];
+    step->state_bytes += (size_t)both * sizeof(float);
+    return SPAR_OK;
+}
+
 static spar_status prepare(spar_step *step) {
     static const spar_convolution_algorithm *const algorithms[] = {
         &spar_convolution_unfolded, &spar_convolution_depthwise, &spar_convolution_winograd,
@@ -98,22 +124,22 @@ static spar_status prepare(spar_step *step) {
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
     spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
     SPAR_TRY(convolution->algorithm->prepare(step));
-    for (int backward = 0; backward < 2 && convolution->algorithm->pack != NULL; backward++) {
-        size_t bytes = (size_t)convolution->algorithm->packed_floats(step, backward) * sizeof(float);
-        convolution->packed[backward] = spar_allocate(bytes);
-        if (convolution->packed[backward] == NULL) return SPAR_ERROR_MEMORY;
-        step->state_bytes += bytes;
-    }
-    return SPAR_OK;
+    return convolution->algorithm->pack == NULL ? SPAR_OK : prepare_packing(step);
 }
 
 static void product(const spar_step *step, const spar_run *run, bool backward) {
     spar_convolution *convolution = step->state;
-    if (convolution->algorithm->pack != NULL && convolution->packed_version[backward] != run->weights_version) {
-        convolution->algorithm->pack(step, run, backward);
+    spar_run own = *run;
+    if (convolution->packs_each_time) {
+        convolution->packed[backward] = run->workspace;
+        own.workspace += convolution->packed_floats[backward];
+    }
+    bool stale = convolution->packs_each_time || convolution->packed_version[backward] != run->weights_version;
+    if (convolution->algorithm->pack != NULL && stale) {
+        convolution->algorithm->pack(step, &own, backward);
         convolution->packed_version[backward] = run->weights_version;
     }
-    convolution->algorithm->product(step, run, backward);
+    convolution->algorithm->product(step, &own, backward);
 }
 
 static void forward(spar_step *step, const spar_run *run) {
@@ -132,10 +158,8 @@ static void backward(spar_step *step, const spar_run *run, const bool wanted[2])
 static void discard(spar_step *step) {
     spar_convolution *convolution = step->state;
     if (convolution == NULL) return;
-    for (int backward = 0; backward < 2; backward++) {
-        spar_gather_discard(&convolution->gather[backward]);
-        spar_release(convolution->packed[backward]);
-    }
+    for (int backward = 0; backward < 2; backward++) spar_gather_discard(&convolution->gather[backward]);
+    spar_release(convolution->kept);
     spar_release(convolution->zeros);
     spar_release(convolution);
 }

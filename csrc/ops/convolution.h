@@ -24,7 +24,10 @@ extern const spar_convolution_algorithm spar_convolution_unfolded, spar_convolut
 
 typedef struct spar_convolution {
     const spar_convolution_algorithm *algorithm;
-    float *packed[2];           // weights for forward and for backward data
+    float *packed[2]; // weights for forward and for backward data, in `kept` or in the workspace
+    float *kept;
+    int64_t packed_floats[2];
+    bool packs_each_time;
     uint64_t packed_version[2]; // of the weights that are packed
     float *zeros;               // a row outside the image
     spar_gather gather[2];      // forward and backward data
