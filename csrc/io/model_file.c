@@ -5,12 +5,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-int spar_point_arrays(spar_point *point, spar_point_array *arrays) {
-    if (!point->active || point->shape == SPAR_SHAPE_GAUSSIAN) return 0;
+int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays) {
+    if (shape == SPAR_SHAPE_GAUSSIAN) return 0;
     int count = 0;
     arrays[count++] = (spar_point_array){"lowest", "F32", (void **)&point->lowest, point->pieces};
     arrays[count++] = (spar_point_array){"highest", "F32", (void **)&point->highest, point->pieces};
-    if (point->shape == SPAR_SHAPE_GRADIENT) {
+    if (shape == SPAR_SHAPE_GRADIENT) {
         arrays[count++] = (spar_point_array){"gradient", "F32", (void **)&point->gradient, point->sample_floats};
     } else {
         arrays[count++] = (spar_point_array){"positive", "U16", (void **)&point->positive, point->words_per_sample};
@@ -59,7 +59,7 @@ static void add_points(writer *writer) {
     for (int p = 0; p < writer->network->point_count; p++) {
         spar_point *point = &writer->network->points[p];
         spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-        int count = point->recorded > 0 ? spar_point_arrays(point, arrays) : 0;
+        int count = point->recorded > 0 ? spar_point_arrays(point, point->shape, arrays) : 0;
         for (int a = 0; a < count; a++) {
             char *name = writer->names[writer->count];
             spar_point_tensor_name(point, arrays[a].suffix, name);

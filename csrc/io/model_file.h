@@ -15,7 +15,8 @@ typedef struct spar_point_array {
 
 enum { SPAR_MOST_POINT_ARRAYS = 4 };
 
-int spar_point_arrays(spar_point *point, spar_point_array *arrays);
+// What a point keeps under a method of this shape; returns how many arrays.
+int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays);
 
 // Longest name of a tensor, with its final zero.
 enum { SPAR_MOST_TENSOR_NAME = 400 };

@@ -161,36 +161,47 @@ static spar_status check_points(const spar_network *network, const spar_tensor_f
     return SPAR_OK;
 }
 
-// After the method is set, so that the points have the memory.
-static spar_status read_points(spar_network *network, const spar_tensor_file *file, const training_state *state) {
+// Reads what the points hold: into the points, or before the method is set into `trial`, to see that it can be.
+static spar_status read_points(spar_network *network, const spar_tensor_file *file, const training_state *state,
+                               void *trial) {
     const spar_json *json = state->points->child;
     for (int p = 0; p < network->point_count; p++, json = json->next) {
         spar_point *point = &network->points[p];
         spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-        int recorded = (int)json->child->number, count = recorded > 0 ? spar_point_arrays(point, arrays) : 0;
+        int recorded = (int)json->child->number;
+        int count = recorded > 0 ? spar_point_arrays(point, state->method.shape, arrays) : 0;
+        if (trial == NULL && !point->active) count = 0;
         for (int a = 0; a < count; a++) {
             char name[SPAR_MOST_TENSOR_NAME];
             int64_t shape[2] = {recorded, arrays[a].elements};
+            void *values = trial == NULL ? *arrays[a].values : trial;
             spar_point_tensor_name(point, arrays[a].suffix, name);
-            SPAR_TRY(spar_tensor_file_read(file, name, arrays[a].element, 2, shape, *arrays[a].values));
-            if (arrays[a].element[0] != 'F') continue;
-            SPAR_TRY(check_finite(file, name, *arrays[a].values, recorded * arrays[a].elements));
+            SPAR_TRY(spar_tensor_file_read(file, name, arrays[a].element, 2, shape, values));
+            if (arrays[a].element[0] == 'F') SPAR_TRY(check_finite(file, name, values, recorded * arrays[a].elements));
         }
+        if (trial != NULL) continue;
         point->recorded = count > 0 ? recorded : 0;
         point->deviation = (float)json->child->next->number;
     }
     return SPAR_OK;
 }
 
-static void forget_points(spar_network *network) {
-    for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;
+static spar_status try_points(spar_network *network, const spar_tensor_file *file, const training_state *state) {
+    int64_t most = 0;
+    for (int p = 0; p < network->point_count; p++) {
+        int64_t floats = network->points[p].sample_floats + 2 * network->points[p].pieces;
+        most = floats > most ? floats : most;
+    }
+    float *trial = spar_allocate((size_t)(most * network->options.batch_size) * sizeof *trial);
+    spar_status status = trial == NULL ? SPAR_ERROR_MEMORY : read_points(network, file, state, trial);
+    spar_release(trial);
+    return status;
 }
 
 static spar_status take_state(spar_network *network, const spar_tensor_file *file, const training_state *state) {
+    SPAR_TRY(try_points(network, file, state));
     SPAR_TRY(spar_network_set_method(network, &state->method));
-    spar_status status = read_points(network, file, state);
-    if (status != SPAR_OK) forget_points(network);
-    return status;
+    return read_points(network, file, state, NULL);
 }
 
 static spar_status load_values(spar_network *network, const spar_tensor_file *file, const training_state *state,
