@@ -47,12 +47,12 @@ INLINE void depthwise3_begin(const spar_depthwise3_row *row, ptrdiff_t c, vf col
 // A channel vector visits one cache line of every pixel, which no hardware prefetcher follows; so the rows that come
 // next are asked for line by line, as many lines an output as its row has more of them.
 INLINE void depthwise3_prefetch(const spar_depthwise3_row *row, ptrdiff_t line) {
-    const char *in = (const char *)(row->in[2] + (ptrdiff_t)row->in_width * row->channels);
-    const char *out = (const char *)(row->out + (ptrdiff_t)row->out_width * row->channels);
-    __builtin_prefetch(out + 64 * line);
+    const float *out = row->out + (ptrdiff_t)row->out_width * row->channels;
+    __builtin_prefetch(out + 16 * line);
     if (row->in[2] == NULL) return;
+    const float *in = row->in[2] + (ptrdiff_t)row->in_width * row->channels;
     int lines = row->stride * row->stride;
-    for (int i = 0; i < lines; i++) __builtin_prefetch(in + 64 * (line * lines + i));
+    for (int i = 0; i < lines; i++) __builtin_prefetch(in + 16 * (line * lines + i));
 }
 
 static void depthwise3_row(const spar_depthwise3_row *row) {
