@@ -75,6 +75,19 @@ static spar_status check_finite(const spar_tensor_file *file, const char *name, 
     return SPAR_OK;
 }
 
+// Variances are at least 0; deviations, which divide, are above it.
+static spar_status check_sign(const spar_tensor_file *file, const spar_parameter *parameter, const char *name,
+                              const float *values, int64_t count) {
+    bool deviation = strcmp(parameter->spec.suffix, ".deviation") == 0;
+    bool variance = strcmp(parameter->spec.suffix, ".running_var") == 0;
+    for (int64_t i = 0; i < count && (deviation || variance); i++) {
+        if (values[i] > 0 || (variance && values[i] == 0)) continue;
+        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %g at element %lld", file->path, name,
+                         (double)values[i], (long long)i);
+    }
+    return SPAR_OK;
+}
+
 // Files of other programs need not have the numbers of a normalize layer.
 static bool may_be_missing(const spar_parameter *parameter) {
     const char *suffix = parameter->spec.suffix;
@@ -97,15 +110,7 @@ static spar_status read_part(const spar_network *network, const spar_tensor_file
         } else {
             SPAR_TRY(spar_tensor_file_read(file, name, "F32", parameter->spec.rank, shape, values));
             SPAR_TRY(check_finite(file, name, values, count));
-            if (strcmp(parameter->spec.suffix, ".deviation") == 0 ||
-                strcmp(parameter->spec.suffix, ".running_var") == 0) {
-                for (int64_t i = 0; i < count; i++) {
-                    if (values[i] < 0 || (values[i] == 0 && parameter->spec.suffix[1] == 'd')) {
-                        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %g at element %lld", file->path,
-                                         name, (double)values[i], (long long)i);
-                    }
-                }
-            }
+            SPAR_TRY(check_sign(file, parameter, name, values, count));
         }
         values += count;
     }

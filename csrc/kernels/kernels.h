@@ -44,7 +44,7 @@ typedef struct spar_outer_tile {
     bool accumulate; // add to c
 } spar_outer_tile;
 
-// Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t·stride + c].
+// Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t][c].
 typedef struct spar_depthwise_row {
     int taps;
     int channels; // a multiple of 16

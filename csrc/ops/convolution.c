@@ -4,6 +4,8 @@
 #include "ops/bias.h"
 #include "ops/initializer.h"
 
+#include <string.h>
+
 static spar_status infer(spar_node *node, const spar_extent *inputs) {
     const spar_conv2d_params *s = &node->settings.convolution;
     spar_extent in = inputs[0];
@@ -65,6 +67,13 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
 static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     const spar_conv2d_params *s = &node->settings.convolution;
     return spar_pixels(node->extent) * s->channels * (input.channels / s->groups) * s->kernel_height * s->kernel_width;
+}
+
+void spar_add_splits(const spar_step *step, const spar_run *run, const float *partials, int64_t floats,
+                     int64_t splits) {
+    float *gradient = step->parameters[WEIGHT]->gradient;
+    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(gradient, 0, (size_t)floats * sizeof *gradient);
+    for (int64_t split = 0; split < splits; split++) run->kernels->add(partials + split * floats, gradient, floats);
 }
 
 spar_status spar_prepare_gathers(spar_step *step) {

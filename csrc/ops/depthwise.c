@@ -178,17 +178,10 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
 
 static void gradient(const spar_step *step, const spar_run *run) {
     const spar_convolution *convolution = step->state;
-    spar_parameter *weight = step->parameters[0];
     depthwise_gradient_task task = {step, run, &convolution->gather[0].phases[0], convolution->splits,
                                     step->output->stride};
     spar_parallel(run->threads, task.splits, sum_splits, &task);
-    int64_t kernel = task.phase->taps * task.stride;
-    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
-        memset(weight->gradient, 0, (size_t)kernel * sizeof(float));
-    }
-    for (int64_t split = 0; split < task.splits; split++) {
-        run->kernels->add(run->workspace + split * kernel, weight->gradient, kernel);
-    }
+    spar_add_splits(step, run, run->workspace, task.phase->taps * task.stride, task.splits);
 }
 
 static bool fits(const spar_step *step) {

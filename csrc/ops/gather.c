@@ -25,7 +25,6 @@ static spar_status finish(spar_gather *gather) {
             (int64_t)gather->groups * phase->taps * gather->depth * spar_round_up16(gather->columns);
         gather->bytes += sizeof(int32_t) * ((size_t)phase->pixels * (size_t)(1 + phase->taps) + (size_t)phase->taps);
     }
-    gather->bytes += (size_t)gather->packed_floats * sizeof(float);
     return SPAR_OK;
 }
 
@@ -234,11 +233,11 @@ static void point_rows(const product_task *task, int64_t first, int64_t last, st
         int height = tile_height(task, tile);
         for (int r = 0; r < height; r++) {
             const int32_t *source = phase->source + local * taps;
-            spar_rows image = {task->in.data + sample * gather->in_pixels * task->in.stride, task->in.stride};
+            const float *image = task->in.data + sample * gather->in_pixels * task->in.stride;
             strip->targets[(tile - first) * tile_rows + r] =
                 task->out.data + (sample * gather->out_pixels + phase->target[local]) * task->out.stride;
             for (int t = 0; t < taps; t++) {
-                rows[t * height + r] = source[t] < 0 ? task->zeros : image.data + source[t] * image.stride;
+                rows[t * height + r] = source[t] < 0 ? task->zeros : image + source[t] * task->in.stride;
             }
             if (++local == phase->pixels) local = 0, sample++;
         }

@@ -31,7 +31,7 @@ typedef struct spar_gather {
     int in_pixels, out_pixels;
     int groups, depth, columns; // input and output channels of a group
     int64_t packed_floats;
-    size_t bytes;
+    size_t bytes; // of the phases
 } spar_gather;
 
 spar_status spar_gather_forward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);

@@ -18,7 +18,7 @@ typedef struct unfolded_task {
     int run_floats; // of a row of the kernel
     int64_t row;    // floats of a pixel's joined runs
     int64_t padded_width, padded_floats;
-    const float *packed;
+    float *packed;
     float *partials; // [split][row][output stride]
     int64_t splits;
     float *workspace;
@@ -93,31 +93,29 @@ static void unfold(const unfolded_task *task, const float *padded, int pixel, fl
                                   task->settings->kernel_height, task->run_floats, row);
 }
 
-static void multiply(const unfolded_task *task, const float *block, int pixels, float *out) {
-    const spar_tensor *output = task->step->output;
-    const spar_parameter *weight = task->step->parameters[0];
-    const float *bias = spar_product_bias(task->step, false);
-    int tile_rows = task->run->kernels->tile_rows, tile_columns = task->run->kernels->tile_columns;
-    for (int64_t column = 0; column < output->stride; column += tile_columns) {
-        for (int pixel = 0; pixel < pixels; pixel += tile_rows) {
-            const float *a[SPAR_MAX_TILE_ROWS];
-            float *c[SPAR_MAX_TILE_ROWS];
-            int rows = pixels - pixel < tile_rows ? pixels - pixel : tile_rows;
-            for (int r = 0; r < rows; r++) {
-                a[r] = block + (pixel + r) * task->row;
-                c[r] = out + (pixel + r) * output->stride + column;
+// c = a · b + bias of whole vectors of columns.
+static void multiply(const spar_kernels *kernels, spar_rows a, int rows, int64_t depth, spar_rows b, int64_t columns,
+                     const float *bias, spar_rows c) {
+    int tile_rows = kernels->tile_rows, tile_columns = kernels->tile_columns;
+    for (int64_t column = 0; column < columns; column += tile_columns) {
+        int64_t left = columns - column;
+        for (int row = 0; row < rows; row += tile_rows) {
+            const float *from[SPAR_MAX_TILE_ROWS];
+            float *to[SPAR_MAX_TILE_ROWS];
+            int height = rows - row < tile_rows ? rows - row : tile_rows;
+            for (int r = 0; r < height; r++) {
+                from[r] = a.data + (row + r) * a.stride;
+                to[r] = c.data + (row + r) * c.stride + column;
             }
-            int64_t left = output->stride - column;
-            task->run->kernels->product_tile(
-                &(spar_product_tile){.rows = rows,
-                                     .columns = left < tile_columns ? (int)left : tile_columns,
-                                     .taps = 1,
-                                     .depth = (int)task->row,
-                                     .a = a,
-                                     .b = weight->value + column,
-                                     .b_stride = weight->spec.stride,
-                                     .c = c,
-                                     .bias = bias == NULL ? NULL : bias + column});
+            kernels->product_tile(&(spar_product_tile){.rows = height,
+                                                       .columns = left < tile_columns ? (int)left : tile_columns,
+                                                       .taps = 1,
+                                                       .depth = (int)depth,
+                                                       .a = from,
+                                                       .b = b.data + column,
+                                                       .b_stride = b.stride,
+                                                       .c = to,
+                                                       .bias = bias == NULL ? NULL : bias + column});
         }
     }
 }
@@ -125,6 +123,8 @@ static void multiply(const unfolded_task *task, const float *block, int pixels, 
 static void forward_samples(void *context, int64_t first, int64_t last, int thread) {
     const unfolded_task *task = context;
     const spar_tensor *output = task->step->output;
+    const spar_parameter *weight = task->step->parameters[0];
+    spar_rows weights = {weight->value, weight->spec.stride};
     int pixels = (int)spar_pixels(output->extent);
     float *padded = padded_of(task, thread), *block = block_of(task, thread);
     memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
@@ -133,35 +133,9 @@ static void forward_samples(void *context, int64_t first, int64_t last, int thre
         for (int start = 0; start < pixels; start += BLOCK_PIXELS) {
             int count = pixels - start < BLOCK_PIXELS ? pixels - start : BLOCK_PIXELS;
             for (int p = 0; p < count; p++) unfold(task, padded, start + p, block + p * task->row);
-            multiply(task, block, count, output->data + (sample * pixels + start) * output->stride);
-        }
-    }
-}
-
-// dy · wᵀ of a block of pixels, rows padded to whole vectors.
-static void multiply_transposed(const unfolded_task *task, const float *gradient, int pixels, float *block) {
-    const spar_tensor *output = task->step->output;
-    int64_t row = spar_round_up16(task->row);
-    int tile_rows = task->run->kernels->tile_rows, tile_columns = task->run->kernels->tile_columns;
-    for (int64_t column = 0; column < row; column += tile_columns) {
-        for (int pixel = 0; pixel < pixels; pixel += tile_rows) {
-            const float *a[SPAR_MAX_TILE_ROWS];
-            float *c[SPAR_MAX_TILE_ROWS];
-            int rows = pixels - pixel < tile_rows ? pixels - pixel : tile_rows;
-            for (int r = 0; r < rows; r++) {
-                a[r] = gradient + (pixel + r) * output->stride;
-                c[r] = block + (pixel + r) * row + column;
-            }
-            int64_t left = row - column;
-            task->run->kernels->product_tile(
-                &(spar_product_tile){.rows = rows,
-                                     .columns = left < tile_columns ? (int)left : tile_columns,
-                                     .taps = 1,
-                                     .depth = output->extent.channels,
-                                     .a = a,
-                                     .b = task->packed + column,
-                                     .b_stride = row,
-                                     .c = c});
+            spar_rows out = {output->data + (sample * pixels + start) * output->stride, output->stride};
+            multiply(task->run->kernels, (spar_rows){block, task->row}, count, task->row, weights, output->stride,
+                     spar_product_bias(task->step, false), out);
         }
     }
 }
@@ -169,17 +143,20 @@ static void multiply_transposed(const unfolded_task *task, const float *gradient
 static void backward_samples(void *context, int64_t first, int64_t last, int thread) {
     const unfolded_task *task = context;
     const spar_tensor *output = task->step->output;
+    int64_t row = spar_round_up16(task->row);
+    spar_rows weights = {task->packed, row}; // of outputs by inputs
     int pixels = (int)spar_pixels(output->extent);
     float *padded = padded_of(task, thread), *block = block_of(task, thread);
     for (int64_t sample = first; sample < last; sample++) {
         memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
         for (int start = 0; start < pixels; start += BLOCK_PIXELS) {
             int count = pixels - start < BLOCK_PIXELS ? pixels - start : BLOCK_PIXELS;
-            multiply_transposed(task, output->gradient + (sample * pixels + start) * output->stride, count, block);
+            spar_rows d = {output->gradient + (sample * pixels + start) * output->stride, output->stride};
+            multiply(task->run->kernels, d, count, output->extent.channels, weights, row, NULL,
+                     (spar_rows){block, row});
             for (int p = 0; p < count; p++) {
-                task->run->kernels->add_runs(block + p * spar_round_up16(task->row), task->settings->kernel_height,
-                                             task->run_floats, padded + run_start(task, start + p),
-                                             task->padded_width * task->depth);
+                task->run->kernels->add_runs(block + p * row, task->settings->kernel_height, task->run_floats,
+                                             padded + run_start(task, start + p), task->padded_width * task->depth);
             }
         }
         unpad_gradient(task, sample, padded);
@@ -238,14 +215,9 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
 
 static void gradient(const spar_step *step, const spar_run *run) {
     unfolded_task task = task_of(step, run);
-    spar_parameter *weight = step->parameters[0];
-    int64_t floats = task.row * step->output->stride;
     task.partials = run->workspace + step->threads * task.thread_floats;
     spar_parallel(run->threads, task.splits, sum_splits, &task);
-    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(weight->gradient, 0, (size_t)floats * sizeof(float));
-    for (int64_t split = 0; split < task.splits; split++) {
-        run->kernels->add(task.partials + split * floats, weight->gradient, floats);
-    }
+    spar_add_splits(step, run, task.partials, task.row * step->output->stride, task.splits);
 }
 
 static bool fits(const spar_step *step) {
