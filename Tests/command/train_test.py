@@ -1,78 +1,14 @@
-"""Tests of the command as a person or a script runs it, on small random images in MNIST's files.
-
-usage: command_test.py [unittest's arguments]; SPARRING_COMMAND names the program (default: .build/debug/sparring)
-"""
+"""Tests of training, resuming and evaluating by the command, as a person or a script does."""
 
 import json
-import os
-import pathlib
-import random
-import shutil
 import signal
-import struct
 import subprocess
-import tempfile
 import time
 import unittest
 
-COMMAND = os.path.abspath(os.environ.get("SPARRING_COMMAND", ".build/debug/sparring"))
-SIDE = 12
+from support import CommandTest
+
 METRICS = "epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second"
-
-
-def write_images(folder, part, count, label_limit=10):
-    """Noise that is brighter in the row of its label."""
-    generator = random.Random(part)
-    labels = bytes(i % label_limit for i in range(count))
-    pixels = bytearray(generator.randrange(128) for _ in range(count * SIDE * SIDE))
-    for i, label in enumerate(labels):
-        for x in range(SIDE):
-            pixels[(i * SIDE + label) * SIDE + x] += 120
-    images = struct.pack(">4B3I", 0, 0, 8, 3, count, SIDE, SIDE) + bytes(pixels)
-    (folder / f"{part}-images-idx3-ubyte").write_bytes(images)
-    (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, count) + labels)
-
-
-class CommandTest(unittest.TestCase):
-    def setUp(self):
-        self.folder = pathlib.Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder)
-        self.data = self.folder / "data"
-        self.data.mkdir()
-        write_images(self.data, "train", 640)
-        write_images(self.data, "t10k", 100)
-
-    def arguments(self, *arguments):
-        return [COMMAND, *(str(argument) for argument in arguments)]
-
-    def run_command(self, *arguments):
-        return subprocess.run(self.arguments(*arguments), cwd=self.folder, capture_output=True, text=True, timeout=120)
-
-    def succeed(self, *arguments):
-        result = self.run_command(*arguments)
-        self.assertEqual(result.returncode, 0, result.stderr)
-        return result.stdout
-
-    def fail_with(self, parts, *arguments):
-        """Asserts a failure whose one sentence has these parts, and that no file has changed."""
-        before = self.snapshot()
-        result = self.run_command(*arguments)
-        self.assertNotEqual(result.returncode, 0, result.stdout)
-        self.assertGreater(result.returncode, 0, "ended by a signal")
-        error = next(line for line in result.stderr.splitlines() if line.startswith("Error: "))
-        for part in parts:
-            self.assertIn(part, error)
-        self.assertEqual(self.snapshot(), before)
-
-    def snapshot(self):
-        return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
-
-    def train_arguments(self, out, *more):
-        return ["train", "--data", "mnist", "--data-dir", self.data, "--model", "mlp", "--widths", "32,32",
-                "--normalize", "per-channel", "--lr", "0.1", "--batch-size", "32", "--out", out, *more]
-
-    def train(self, out, *more):
-        return self.succeed(*self.train_arguments(out, *more))
 
 
 class RunFolderTest(CommandTest):
@@ -224,7 +160,3 @@ class FailureTest(CommandTest):
     def test_folder_that_cannot_be_made(self):
         (self.folder / "file").write_text("")
         self.fail_with(["file/run"], *self.train_arguments("file/run"))
-
-
-if __name__ == "__main__":
-    unittest.main()
