@@ -110,3 +110,39 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
     for (int s = 0; s < network->step_count; s++) info->multiply_adds += multiply_adds_of(&network->steps[s]);
     return SPAR_OK;
 }
+
+// The node of the layer with this number among those the output depends on; −1 where there is none.
+static int node_of_layer(const spar_network *network, int32_t index) {
+    for (int v = 0; v < network->graph->count && index >= 0; v++) {
+        if (network->live[v] && index-- == 0) return v;
+    }
+    return -1;
+}
+
+int32_t spar_network_layer_count(const spar_network *network) {
+    int32_t count = 0;
+    for (int v = 0; network != NULL && v < network->graph->count; v++) count += network->live[v];
+    return count;
+}
+
+spar_status spar_network_layer(const spar_network *network, int32_t index, spar_layer_info *info) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(info);
+    int v = node_of_layer(network, index);
+    if (v < 0) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "layer %d: the network has %d, from 0", index,
+                         spar_network_layer_count(network));
+    }
+    const spar_node *node = &network->graph->nodes[v];
+    *info = (spar_layer_info){.name = node->name,
+                              .kind = node->layer->kind,
+                              .output_shape = {node->extent.channels, node->extent.height, node->extent.width}};
+    if (node->layer->multiply_adds != NULL) {
+        info->multiply_adds = node->layer->multiply_adds(node, network->graph->nodes[node->inputs[0]].extent);
+    }
+    for (int p = network->first_parameter[v]; p < network->first_parameter[v + 1]; p++) {
+        const spar_parameter_spec *spec = &network->parameters[p].spec;
+        if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
+    }
+    return SPAR_OK;
+}

@@ -7,6 +7,7 @@
 
 #include <math.h>
 #include <stdatomic.h>
+#include <string.h>
 
 typedef struct image_task {
     const spar_tensor *tensor;
@@ -184,18 +185,17 @@ static void backward_step(const spar_network *network, spar_step *step, const bo
     step->backward_data_seconds += clock_of(network) - middle;
 }
 
-spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
-                          spar_loss_result *result) {
-    SPAR_REQUIRE_POINTER(labels);
-    SPAR_TRY(require_forward(network, __func__));
+static spar_status check_backward(const spar_network *network, const char *call, float scale, uint32_t flags) {
+    SPAR_TRY(require_forward(network, call));
     uint32_t known = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT | SPAR_BACKWARD_RECORD |
                      SPAR_BACKWARD_ACCUMULATE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "backward: flags 0x%x are unknown", flags & ~known);
-    if (!(scale > 0 && scale < INFINITY)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "backward: the loss scale is %g, not a positive number", (double)scale);
-    }
-    spar_loss_result own;
-    SPAR_TRY(loss_of(network, labels, scale, &own));
+    if (scale > 0 && scale < INFINITY) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "backward: the loss scale is %g, not a positive number", (double)scale);
+}
+
+// From the output's gradient, which is there, to everything asked for.
+static void run_backward(spar_network *network, float scale, uint32_t flags) {
     network->run.backward_flags = flags;
     network->run.scale = scale;
     find_wanted(network, flags);
@@ -209,7 +209,41 @@ spar_status spar_backward(spar_network *network, const int32_t *labels, float sc
         backward_step(network, step, wanted);
     }
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
+}
+
+spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
+                          spar_loss_result *result) {
+    SPAR_REQUIRE_POINTER(labels);
+    SPAR_TRY(check_backward(network, __func__, scale, flags));
+    spar_loss_result own;
+    SPAR_TRY(loss_of(network, labels, scale, &own));
+    run_backward(network, scale, flags);
     if (result != NULL) *result = own;
+    return SPAR_OK;
+}
+
+static spar_status check_output_gradient(const spar_network *network, const float *gradient) {
+    int classes = network->tensors[network->output].extent.channels;
+    for (int64_t i = 0; i < (int64_t)network->run.batch * classes; i++) {
+        if (isfinite(gradient[i])) continue;
+        return spar_fail(SPAR_ERROR_NON_FINITE, "backward: the gradient of output %lld of image %lld is %g",
+                         (long long)(i % classes), (long long)(i / classes), (double)gradient[i]);
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale, uint32_t flags) {
+    SPAR_REQUIRE_POINTER(output_gradient);
+    SPAR_TRY(check_backward(network, __func__, scale, flags));
+    SPAR_TRY(check_output_gradient(network, output_gradient));
+    const spar_tensor *output = &network->tensors[network->output];
+    int classes = output->extent.channels;
+    for (int64_t n = 0; n < network->run.batch; n++) {
+        float *d = output->gradient + n * output->stride;
+        memset(d, 0, (size_t)output->stride * sizeof *d);
+        for (int c = 0; c < classes; c++) d[c] = scale * output_gradient[n * classes + c];
+    }
+    run_backward(network, scale, flags);
     return SPAR_OK;
 }
 

@@ -222,6 +222,26 @@ typedef struct spar_network_info {
 
 SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_network_info *info);
 
+// The layers that the output depends on, in graph order.
+typedef struct spar_layer_info {
+    const char *name; // valid as long as the network; "relu1" and the like where the description gave none
+    const char *kind; // "input", "normalize", "conv2d", "dense", "batch_norm", "relu", "perturb", …
+    int32_t output_shape[3];
+    int64_t trainable_parameters;
+    int64_t multiply_adds; // of one image's forward pass
+} spar_layer_info;
+
+SPAR_API int32_t spar_network_layer_count(const spar_network *network);
+SPAR_API spar_status spar_network_layer(const spar_network *network, int32_t index, spar_layer_info *info);
+
+// A network that ends at the output of the layer named `layer`, flattened in channel, row, column order where it is a
+// map: its classes are the values of that layer. NULL ends at the value that the last dense layer reads, the features
+// that the classifier sees ("the encoder"). Parameters and running statistics are copies; points up to there are kept,
+// without method. Of `options`, batch_size, threads and exact_convolutions count; NULL: those of `network`. The loss
+// and the seed are the network's.
+SPAR_API spar_status spar_network_prefix(const spar_network *network, const char *layer,
+                                         const spar_network_options *options, spar_network **prefix);
+
 // Writes the plan as text, a line a step: kernel, shape, bytes, multiply–adds. `needed` gets the length with
 // its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
 SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);
@@ -309,6 +329,12 @@ SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *la
 // `result` may be NULL.
 SPAR_API spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                                    spar_loss_result *result);
+
+// As spar_backward, for another function of the output z than J: `output_gradient`, [count][classes], is its gradient
+// (all finite), so the pass gives scale · output_gradientᵀ · ∂z, a vector–Jacobian product. Points record it without
+// the scale.
+SPAR_API spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale,
+                                          uint32_t flags);
 
 // ∂(scale·J)/∂images of the last backward pass with INPUT, shaped as the images.
 SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gradient);

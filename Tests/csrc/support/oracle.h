@@ -115,6 +115,9 @@ double oracle_loss(const oracle *o, const int32_t *labels); // J of the last for
 // when `accumulate`. Perturbations are constants.
 void oracle_backward(oracle *o, const int32_t *labels, double scale, bool accumulate);
 
+// The same from a gradient of a layer's value, [count][channels][height][width], instead of the loss.
+void oracle_backward_from(oracle *o, int layer, const double *gradient, bool accumulate);
+
 const double *oracle_output(const oracle *o);
 
 // Stochastic gradient descent with momentum, Nesterov, weight decay and max-norm, by the formulas of PyTorch's SGD.

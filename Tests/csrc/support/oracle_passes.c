@@ -137,7 +137,7 @@ static double loss_slope(const oracle *o, const double *z, int classes, int k, i
     return NAN;
 }
 
-void oracle_backward(oracle *o, const int32_t *labels, double scale, bool accumulate) {
+void oracle_backward_from(oracle *o, int last, const double *gradient, bool accumulate) {
     for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
         memset(layer->gradient, 0, (size_t)o->batch_size * layer->size * sizeof(double));
     }
@@ -146,14 +146,21 @@ void oracle_backward(oracle *o, const int32_t *labels, double scale, bool accumu
             memset(parameter->gradient, 0, parameter->count * sizeof(double));
         }
     }
-    oracle_layer *output = &o->layers[o->layer_count - 1];
+    memcpy(o->layers[last].gradient, gradient, (size_t)o->count * o->layers[last].size * sizeof(double));
+    for (int i = last; i > 0; i--) oracle_layer_backward(o, &o->layers[i]);
+}
+
+void oracle_backward(oracle *o, const int32_t *labels, double scale, bool accumulate) {
+    const oracle_layer *output = &o->layers[o->layer_count - 1];
+    double *gradient = check_allocate((size_t)o->count * output->size * sizeof *gradient);
     for (int n = 0; n < o->count; n++) {
         for (int k = 0; k < output->size; k++) {
             double slope = loss_slope(o, output->value + n * output->size, output->size, k, labels[n]);
-            output->gradient[n * output->size + k] = scale * slope / o->count;
+            gradient[n * output->size + k] = scale * slope / o->count;
         }
     }
-    for (int i = o->layer_count - 1; i > 0; i--) oracle_layer_backward(o, &o->layers[i]);
+    oracle_backward_from(o, o->layer_count - 1, gradient, accumulate);
+    free(gradient);
 }
 
 static void limit_norm(oracle_parameter *weight, double max_norm) {
