@@ -16,7 +16,7 @@ import Testing
     ) async throws -> [Int32] {
         let loader = try BatchLoader(set, batchSize: batchSize, shuffled: shuffled, seed: seed, epoch: epoch)
         var labels: [Int32] = []
-        for await batch in loader { labels += batch.labels }
+        for try await batch in loader { labels += batch.labels }
         return labels
     }
 
@@ -25,7 +25,7 @@ import Testing
         let loader = try BatchLoader(set, batchSize: 8, shuffled: true, seed: 3, epoch: 2)
         var counts: [Int] = []
         var labels: [Int32] = []
-        for await batch in loader {
+        for try await batch in loader {
             counts.append(batch.count)
             labels += batch.labels
             for (position, label) in batch.labels.enumerated() {
@@ -86,7 +86,7 @@ import Testing
             set, batchSize: 100, shuffled: true,
             augmentation: Augmentation(flips: true, cropPadding: padding),
             seed: 5, epoch: 1)
-        for await batch in loader {
+        for try await batch in loader {
             for (position, label) in batch.labels.enumerated() {
                 let source = Array(set.pixels[Int(label) * shape.count..<(Int(label) + 1) * shape.count])
                 let result = Array(batch.pixels[position * shape.count..<(position + 1) * shape.count])
@@ -111,7 +111,7 @@ import Testing
         let set = try images(50, ImageShape(channels: 3, height: 8, width: 8))
         func pixels(batchSize: Int, epoch: Int) async throws -> [Float] {
             var pixels: [Float] = []
-            for await batch in try BatchLoader(
+            for try await batch in try BatchLoader(
                 set, batchSize: batchSize, shuffled: false, augmentation: .flipsAndCrops, seed: 1,
                 epoch: epoch)
             {
@@ -128,25 +128,25 @@ import Testing
         let loader = try BatchLoader(images(100, small), batchSize: 1, shuffled: false, seed: 1, epoch: 0)
         let batches = Task {
             var count = 0
-            for await _ in loader {
+            for try await _ in loader {
                 count += 1
                 if count == 3 { withUnsafeCurrentTask { $0?.cancel() } }
             }
             return count
         }
-        #expect(await batches.value == 3)
+        #expect(try await batches.value == 3)
     }
 
     @Test func iteratorsAreIndependent() async throws {
         let loader = try BatchLoader(images(30, small), batchSize: 10, shuffled: true, seed: 1, epoch: 0)
         var dropped = loader.makeAsyncIterator()
-        let first = await dropped.next()?.labels
+        let first = try await dropped.next()?.labels
         var whole = loader.makeAsyncIterator()
-        #expect(await whole.next()?.labels == first)
-        #expect(await dropped.next()?.labels == whole.next()?.labels)
-        #expect(await whole.next() != nil)
-        #expect(await whole.next() == nil)
-        #expect(await whole.next() == nil)
+        #expect(try await whole.next()?.labels == first)
+        #expect(try await dropped.next()?.labels == whole.next()?.labels)
+        #expect(try await whole.next() != nil)
+        #expect(try await whole.next() == nil)
+        #expect(try await whole.next() == nil)
     }
 
     @Test func refusesBadSettings() throws {

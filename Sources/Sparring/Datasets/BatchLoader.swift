@@ -16,12 +16,13 @@ public struct Batch: Sendable {
 
 /// One epoch of batches, prepared ahead of whoever consumes them.
 ///
-///     for await batch in try BatchLoader(data.train, batchSize: 128, shuffled: true, seed: 1, epoch: 0) { … }
+///     for try await batch in try BatchLoader(data.train, batchSize: 128, shuffled: true, seed: 1, epoch: 0) { … }
 ///
 /// While one batch is consumed the next ones are prepared by tasks on other threads, at most
 /// ``batchesAhead`` of them; these end by themselves when the iterator is dropped. The order of the images and
 /// the augmentation are functions of the seed and the epoch alone. Every image comes once; the last batch may be
-/// smaller. Iteration ends early when the consuming task is cancelled.
+/// smaller. Iteration ends early when the consuming task is cancelled, and throws when an image of the next batch cannot
+/// be decoded.
 public struct BatchLoader: Sendable, AsyncSequence {
     /// How many batches are prepared or under way while one is consumed.
     public static let batchesAhead = 2
@@ -73,7 +74,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
     /// Hands out the batches of one epoch in order.
     public struct Iterator: AsyncIteratorProtocol {
         private let loader: BatchLoader
-        private var underWay: [Task<Batch, Never>] = []
+        private var underWay: [Task<Result<Batch, SparringError>, Never>] = []
         private var started = 0
 
         init(loader: BatchLoader) {
@@ -81,19 +82,26 @@ public struct BatchLoader: Sendable, AsyncSequence {
             prepareAhead()
         }
 
-        /// The next batch; `nil` after the last one or when the task is cancelled.
-        public mutating func next(isolation actor: isolated (any Actor)? = #isolation) async -> Batch? {
+        /// The next batch; `nil` after the last one, after an error or when the task is cancelled.
+        public mutating func next(
+            isolation actor: isolated (any Actor)? = #isolation
+        ) async throws(SparringError) -> Batch? {
             guard !underWay.isEmpty, !Task.isCancelled else { return nil }
             let first = underWay.removeFirst()
             prepareAhead()
-            return await first.value
+            let result = await first.value
+            if case .failure = result { underWay = [] }
+            return try result.get()
         }
 
         private mutating func prepareAhead() {
             while underWay.count < BatchLoader.batchesAhead, started < loader.batchCount {
                 let lower = started * loader.batchSize
                 let upper = Swift.min(lower + loader.batchSize, loader.plan.order.count)
-                underWay.append(Task.detached { [plan = loader.plan] in plan.batch(lower..<upper) })
+                underWay.append(
+                    Task.detached { [plan = loader.plan] in
+                        Result { () throws(SparringError) in try plan.batch(lower..<upper) }
+                    })
                 started += 1
             }
         }
@@ -128,21 +136,15 @@ private struct EpochPlan: Sendable {
     }
 
     /// The images at these positions of the order.
-    func batch(_ positions: Range<Int>) -> Batch {
-        let size = set.shape.count
-        let pixels = [Float](unsafeUninitializedCapacity: positions.count * size) { buffer, initialized in
-            set.pixels.withUnsafeBufferPointer { source in
-                guard let source = source.baseAddress, var target = buffer.baseAddress else { return }
-                for position in positions {
-                    let draw =
-                        augmentationBits.isEmpty ? .identity : augmentation.draw(augmentationBits[position])
-                    Augmentation.apply(
-                        draw, to: source + order[position] * size, shape: set.shape, into: target)
-                    target += size
-                }
-                initialized = positions.count * size
+    func batch(_ positions: Range<Int>) throws(SparringError) -> Batch {
+        var pixels = [Float](repeating: 0, count: positions.count * set.shape.count)
+        let indices = Array(order[positions])
+        try pixels.withUnsafeMutableBufferPointer { (pixels) throws(SparringError) in
+            try set.copyImages(indices, into: pixels) { position in
+                augmentationBits.isEmpty
+                    ? .identity : augmentation.draw(augmentationBits[positions.lowerBound + position])
             }
         }
-        return Batch(pixels: pixels, labels: positions.map { set.labels[order[$0]] })
+        return Batch(pixels: pixels, labels: indices.map { set.labels[$0] })
     }
 }

@@ -1,16 +1,39 @@
-/// Labelled images of one shape, a byte a channel value. A value whose copies share their storage.
+import Dispatch
+
+/// Labelled images of one shape, a byte a channel value: in memory, or decoded each time they are asked for. A value
+/// whose copies share their storage.
 public struct ImageSet: Sendable {
+    /// Writes the bytes of one image: channel, row, column; 0 is black, 255 white.
+    ///
+    /// - Parameters:
+    ///   - index: The image's number in the set.
+    ///   - pixels: Room for `shape.count` bytes, all of which are to be written.
+    public typealias Decoder =
+        @Sendable (
+            _ index: Int, _ pixels: UnsafeMutableBufferPointer<UInt8>
+        ) throws(SparringError) -> Void
+
+    private enum Storage: Sendable {
+        case memory([UInt8])
+        case decoder(Decoder)
+    }
+
     /// The shape of every image.
     public let shape: ImageShape
     /// The number of classes; labels are 0 ..< classes.
     public let classes: Int
     /// One class number an image.
     public let labels: [Int32]
-    /// The images one after the other, each channel, row, column; 0 is black, 255 white.
-    public let pixels: [UInt8]
+    private let storage: Storage
 
     /// The number of images.
     public var count: Int { labels.count }
+
+    /// The images one after the other, each channel, row, column; 0 is black, 255 white. Empty for a set that decodes its
+    /// images when they are asked for: ``loaded()`` gives one that has them here.
+    public var pixels: [UInt8] {
+        if case .memory(let pixels) = storage { pixels } else { [] }
+    }
 
     /// Takes images and their labels.
     ///
@@ -25,25 +48,49 @@ public struct ImageSet: Sendable {
     public init(
         shape: ImageShape, classes: Int, labels: [Int32], pixels: [UInt8], source: String = "image set"
     ) throws(SparringError) {
-        guard shape.channels > 0, shape.height > 0, shape.width > 0, classes > 0 else {
-            throw SparringError(
-                .shape, "\(source): images of \(shape) in \(classes) classes; every size must be positive")
-        }
+        self = try ImageSet(
+            shape: shape, classes: classes, labels: labels, storage: .memory(pixels), source: source)
         guard pixels.count == labels.count * shape.count else {
             throw SparringError(
                 .shape,
                 "\(source): \(labels.count) labels need \(labels.count) images of \(shape), "
                     + "\(labels.count * shape.count) bytes, not \(pixels.count)")
         }
-        try ImageSet.checkLabels(labels, classes: classes, source: source)
-        self.init(unchecked: shape, classes: classes, labels: labels, pixels: pixels)
     }
 
-    private init(unchecked shape: ImageShape, classes: Int, labels: [Int32], pixels: [UInt8]) {
+    /// Takes labels and a way to make the images, for sets that memory cannot hold.
+    ///
+    /// - Parameters:
+    ///   - shape: The shape of every image.
+    ///   - classes: The number of classes.
+    ///   - labels: One class number an image.
+    ///   - source: What errors call this set; a folder's path, say.
+    ///   - decoder: Called on several threads at a time.
+    /// - Throws: `.shape` when a size is not positive; `.format`, with the record's number, when a label is no class.
+    public init(
+        shape: ImageShape, classes: Int, labels: [Int32], source: String = "image set",
+        decoder: @escaping Decoder
+    ) throws(SparringError) {
+        try self.init(
+            shape: shape, classes: classes, labels: labels, storage: .decoder(decoder), source: source)
+    }
+
+    private init(
+        shape: ImageShape, classes: Int, labels: [Int32], storage: Storage, source: String
+    ) throws(SparringError) {
+        guard shape.channels > 0, shape.height > 0, shape.width > 0, classes > 0 else {
+            throw SparringError(
+                .shape, "\(source): images of \(shape) in \(classes) classes; every size must be positive")
+        }
+        try ImageSet.checkLabels(labels, classes: classes, source: source)
+        self.init(unchecked: shape, classes: classes, labels: labels, storage: storage)
+    }
+
+    private init(unchecked shape: ImageShape, classes: Int, labels: [Int32], storage: Storage) {
         self.shape = shape
         self.classes = classes
         self.labels = labels
-        self.pixels = pixels
+        self.storage = storage
     }
 
     static func checkLabels(
@@ -69,19 +116,54 @@ public struct ImageSet: Sendable {
     }
 
     private func slice(_ range: Range<Int>) -> ImageSet {
-        ImageSet(
-            unchecked: shape, classes: classes, labels: Array(labels[range]),
-            pixels: Array(pixels[range.lowerBound * shape.count..<range.upperBound * shape.count]))
+        let part: Storage =
+            switch storage {
+            case .memory(let pixels):
+                .memory(Array(pixels[range.lowerBound * shape.count..<range.upperBound * shape.count]))
+            case .decoder(let decode):
+                .decoder { (index, pixels) throws(SparringError) in
+                    try decode(range.lowerBound + index, pixels)
+                }
+            }
+        return ImageSet(unchecked: shape, classes: classes, labels: Array(labels[range]), storage: part)
     }
 
-    /// Writes the images of these numbers one after the other as `pixel / 255`.
+    /// This set with all its images in memory.
+    ///
+    /// - Throws: What the decoder throws, of the first image it fails on.
+    public func loaded() throws(SparringError) -> ImageSet {
+        guard case .decoder = storage else { return self }
+        let size = shape.count
+        var results: [Result<Void, SparringError>] = []
+        let bytes = [UInt8](unsafeUninitializedCapacity: count * size) { buffer, initialized in
+            nonisolated(unsafe) let buffer = buffer
+            results = mapImages(Array(0..<count)) { position, pixels in
+                _ = UnsafeMutableBufferPointer(rebasing: buffer[position * size..<(position + 1) * size])
+                    .update(fromContentsOf: pixels)
+            }
+            initialized = count * size
+        }
+        for result in results { try result.get() }
+        return ImageSet(unchecked: shape, classes: classes, labels: labels, storage: .memory(bytes))
+    }
+
+    /// Writes the images of these numbers one after the other as `pixel / 255`. Images that are decoded are so on all
+    /// cores.
     ///
     /// - Parameters:
     ///   - indices: Image numbers, in any order, repeated or not.
     ///   - images: Room for `indices.count` × `shape.count` values; the rest is left alone.
-    /// - Throws: `.argument` when an index is no image or the room is too small.
+    /// - Throws: `.argument` when an index is no image or the room is too small; what the decoder throws.
     public func copyImages(
         _ indices: some Collection<Int>, into images: UnsafeMutableBufferPointer<Float>
+    ) throws(SparringError) {
+        try copyImages(Array(indices), into: images) { _ in .identity }
+    }
+
+    /// As ``copyImages(_:into:)``, each image changed as `draw` of its position in `indices` says.
+    func copyImages(
+        _ indices: [Int], into images: UnsafeMutableBufferPointer<Float>,
+        draw: @Sendable (_ position: Int) -> Augmentation.Draw
     ) throws(SparringError) {
         guard images.count >= indices.count * shape.count, let target = images.baseAddress else {
             if indices.isEmpty { return }
@@ -93,37 +175,80 @@ public struct ImageSet: Sendable {
         for index in indices where !labels.indices.contains(index) {
             throw SparringError(.argument, "image \(index) is not among the set's \(count)")
         }
-        pixels.withUnsafeBufferPointer { pixels in
-            guard let source = pixels.baseAddress else { return }
-            for (position, index) in indices.enumerated() {
-                Augmentation.scale(
-                    source + index * shape.count, into: target + position * shape.count, count: shape.count)
+        nonisolated(unsafe) let first = target
+        let results = mapImages(indices) { position, pixels in
+            if let source = pixels.baseAddress {
+                Augmentation.apply(
+                    draw(position), to: source, shape: shape, into: first + position * shape.count)
+            }
+        }
+        for result in results { try result.get() }
+    }
+
+    /// What `body` makes of the bytes of each of these images, in order. Images that have to be decoded are taken on all
+    /// cores.
+    private func mapImages<Value>(
+        _ indices: [Int], _ body: @Sendable (_ position: Int, _ pixels: UnsafeBufferPointer<UInt8>) -> Value
+    ) -> [Result<Value, SparringError>] {
+        let size = shape.count
+        switch storage {
+        case .memory(let pixels):
+            return pixels.withUnsafeBufferPointer { pixels in
+                indices.enumerated().map { position, index in
+                    let image = pixels[index * size..<(index + 1) * size]
+                    return .success(body(position, UnsafeBufferPointer(rebasing: image)))
+                }
+            }
+        case .decoder(let decode):
+            return [Result<Value, SparringError>](unsafeUninitializedCapacity: indices.count) {
+                nonisolated(unsafe) let results = $0
+                DispatchQueue.concurrentPerform(iterations: indices.count) { position in
+                    let result = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { pixels in
+                        Result { () throws(SparringError) in
+                            try decode(indices[position], pixels)
+                            return body(position, UnsafeBufferPointer(pixels))
+                        }
+                    }
+                    results.initializeElement(at: position, to: result)
+                }
+                $1 = indices.count
             }
         }
     }
 
+    /// The most images of a set that decodes them that are looked at for ``pixelStatistics``.
+    static let statisticsSampleLimit = 1_000
+
     /// Mean and standard deviation of every channel over all images, exact to rounding. One sweep over the
-    /// pixels: keep the result.
+    /// pixels: keep the result. Of a set that decodes its images, over at most 1,000 spread evenly through it; any that
+    /// cannot be decoded are left out.
     public var pixelStatistics: PixelStatistics {
+        var sample = Array(0..<count)
+        if case .decoder = storage, count > ImageSet.statisticsSampleLimit {
+            sample = (0..<ImageSet.statisticsSampleLimit).map { $0 * count / ImageSet.statisticsSampleLimit }
+        }
         let area = shape.height * shape.width
         var sums = [UInt64](repeating: 0, count: shape.channels)
         var squares = sums
-        pixels.withUnsafeBufferPointer { pixels in
-            guard let source = pixels.baseAddress else { return }
-            for plane in 0..<count * shape.channels {
-                var sum: UInt32 = 0
+        let images = mapImages(sample) { _, pixels in
+            stride(from: 0, to: pixels.count, by: area).map { first in
+                var sum: UInt64 = 0
                 var square: UInt64 = 0
-                let first = source + plane * area
-                for position in 0..<area {
-                    let pixel = UInt32(first[position])
+                for position in first..<first + area {
+                    let pixel = UInt64(pixels[position])
                     sum &+= pixel
-                    square &+= UInt64(pixel &* pixel)
+                    square &+= pixel &* pixel
                 }
-                sums[plane % shape.channels] += UInt64(sum)
-                squares[plane % shape.channels] += square
+                return (sum, square)
+            }
+        }.compactMap { try? $0.get() }
+        for image in images {
+            for (channel, (sum, square)) in image.enumerated() {
+                sums[channel] += sum
+                squares[channel] += square
             }
         }
-        let number = Double(max(count * area, 1))
+        let number = Double(max(images.count * area, 1))
         let means = sums.map { Double($0) / number }
         let deviations = zip(squares, means).map { (Double($0) / number - $1 * $1).squareRoot() }
         return PixelStatistics(

@@ -132,7 +132,7 @@ public final class Trainer {
         let start = ContinuousClock.now
         var sum = MetricsSum()
         var step = 0
-        for await batch in loader {
+        for try await batch in loader {
             try Task.checkCancellation()
             step += 1
             do {

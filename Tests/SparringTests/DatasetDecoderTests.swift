@@ -1,0 +1,70 @@
+import Sparring
+import Testing
+
+/// Sets that decode their images when they are asked for.
+@Suite struct DatasetDecoderTests {
+    private let shape = ImageShape(channels: 3, height: 4, width: 5)
+
+    private func memory(_ count: Int) throws -> ImageSet {
+        try ImageSet(
+            shape: shape, classes: count, labels: (0..<Int32(count)).map { $0 },
+            pixels: patternBytes(count * shape.count))
+    }
+
+    /// The same images, decoded; one of them, perhaps, cannot be.
+    private func decoded(_ count: Int, damaged: Int? = nil) throws -> ImageSet {
+        let (pixels, size) = (try memory(count).pixels, shape.count)
+        return try ImageSet(shape: shape, classes: count, labels: (0..<Int32(count)).map { $0 }) {
+            (index, target) throws(SparringError) in
+            if index == damaged { throw SparringError(.format, "photo \(index) is damaged") }
+            _ = target.update(fromContentsOf: pixels[index * size..<(index + 1) * size])
+        }
+    }
+
+    private func values(_ set: ImageSet, _ indices: [Int]) throws -> [Float] {
+        var values = [Float](repeating: -1, count: indices.count * shape.count)
+        try values.withUnsafeMutableBufferPointer { try set.copyImages(indices, into: $0) }
+        return values
+    }
+
+    @Test func givesWhatASetInMemoryGives() throws {
+        let (memory, decoded) = (try memory(20), try decoded(20))
+        #expect(try values(decoded, [7, 0, 7, 19]) == values(memory, [7, 0, 7, 19]))
+        #expect(decoded.pixels.isEmpty && decoded.pixelStatistics == memory.pixelStatistics)
+        #expect(try decoded.loaded().pixels == memory.pixels)
+        let (part, same) = (decoded.dropFirst(3).prefix(9).dropFirst(2), memory.dropFirst(5).prefix(7))
+        #expect(part.labels == same.labels)
+        #expect(try part.loaded().pixels == same.pixels)
+    }
+
+    @Test func batchesAreThoseOfASetInMemory() async throws {
+        func batches(_ set: ImageSet) async throws -> [Float] {
+            var pixels: [Float] = []
+            for try await batch in try BatchLoader(
+                set, batchSize: 6, shuffled: true, augmentation: Augmentation(flips: true, cropPadding: 2),
+                seed: 1, epoch: 3)
+            {
+                pixels += batch.pixels
+            }
+            return pixels
+        }
+        #expect(try await batches(decoded(20)) == batches(memory(20)))
+    }
+
+    @Test func anImageThatCannotBeDecodedIsAnError() async throws {
+        let set = try decoded(20, damaged: 13)
+        expectError(.format, "photo 13") { _ = try set.loaded() }
+        expectError(.format, "photo 13") { _ = try values(set, [2, 13, 4]) }
+        #expect(try values(set, [12, 14]).allSatisfy { $0 >= 0 })
+        var batches = try BatchLoader(set, batchSize: 5, shuffled: false, seed: 1, epoch: 0)
+            .makeAsyncIterator()
+        #expect(try await batches.next()?.labels == [0, 1, 2, 3, 4])
+        #expect(try await batches.next()?.count == 5)
+        await #expect(throws: SparringError(.format, "photo 13 is damaged")) { try await batches.next() }
+        #expect(try await batches.next() == nil)
+    }
+
+    @Test func statisticsLeaveOutWhatCannotBeDecoded() throws {
+        #expect(try decoded(20, damaged: 19).pixelStatistics == memory(19).pixelStatistics)
+    }
+}
