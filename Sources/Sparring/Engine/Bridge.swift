@@ -23,3 +23,10 @@ func withOptionalCString<Result>(
     guard let string else { return body(nil) }
     return string.withCString(body)
 }
+
+extension ImageShape {
+    /// The shape of a C array [channels, height, width].
+    init(_ sizes: (Int32, Int32, Int32)) {
+        self.init(channels: Int(sizes.0), height: Int(sizes.1), width: Int(sizes.2))
+    }
+}

@@ -49,6 +49,25 @@ extension Network {
         return BatchLoss(result)
     }
 
+    /// As ``backward(_:scale:_:)``, for another function of the outputs than J.
+    ///
+    /// - Parameters:
+    ///   - gradient: its gradient with respect to the outputs of the last forward pass, `[count][classes]`.
+    ///   - pass: the gradients of the activations alone by default.
+    public func backward(
+        outputGradient gradient: [Float], scale: Float = 1, _ pass: BackwardPass = []
+    ) throws(SparringError) {
+        try checkPass()
+        guard gradient.count == passCount * classes else {
+            throw SparringError(
+                .shape,
+                "\(passCount) images of \(classes) outputs need \(passCount * classes) numbers, not \(gradient.count)"
+            )
+        }
+        let flags = pass.rawValue | UInt32(SPAR_BACKWARD_DATA)
+        try check(spar_backward_output(pointer, gradient, scale, flags))
+    }
+
     /// ∂(scale·J)/∂images of the last backward pass with ``BackwardPass/input``, shaped as the images.
     public func inputGradient() throws(SparringError) -> [Float] {
         try checkPass()
@@ -144,9 +163,7 @@ extension Network {
                 points.append(
                     Point(
                         name: String(cString: info.name),
-                        shape: ImageShape(
-                            channels: Int(info.shape.0), height: Int(info.shape.1),
-                            width: Int(info.shape.2)),
+                        shape: ImageShape(info.shape),
                         isInput: info.input, isActive: info.active, deviation: info.deviation))
             }
             return points

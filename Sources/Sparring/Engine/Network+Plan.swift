@@ -33,7 +33,7 @@ extension Network {
                 steps.append(
                     PlanStep(
                         kernel: String(cString: info.kernel), layers: layers ?? "",
-                        inputShape: shape(info.input_shape), outputShape: shape(info.output_shape),
+                        inputShape: ImageShape(info.input_shape), outputShape: ImageShape(info.output_shape),
                         multiplyAdds: Int(info.multiply_adds), bytes: Int(info.bytes),
                         forwardSeconds: info.forward_seconds,
                         backwardDataSeconds: info.backward_data_seconds,
@@ -48,8 +48,4 @@ extension Network {
     public func setProfiling(_ isOn: Bool) throws(SparringError) {
         try check(spar_network_profile(pointer, isOn))
     }
-}
-
-private func shape(_ sizes: (Int32, Int32, Int32)) -> ImageShape {
-    ImageShape(channels: Int(sizes.0), height: Int(sizes.1), width: Int(sizes.2))
 }

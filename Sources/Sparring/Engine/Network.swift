@@ -36,7 +36,7 @@ public final class Network {
     var passCount = 0
 
     /// Takes over `pointer`, which is freed here when this throws.
-    private init(
+    init(
         owning pointer: OpaquePointer?, options: spar_network_options
     ) throws(SparringError) {
         var info = spar_network_info()
@@ -47,9 +47,7 @@ public final class Network {
             throw error
         }
         self.pointer = pointer
-        inputShape = ImageShape(
-            channels: Int(info.input_shape.0), height: Int(info.input_shape.1),
-            width: Int(info.input_shape.2))
+        inputShape = ImageShape(info.input_shape)
         classes = Int(info.classes)
         batchSize = Int(info.batch_size)
         usesExactConvolutions = options.exact_convolutions
@@ -113,7 +111,7 @@ public final class Network {
         try self.init(owning: pointer, options: options)
     }
 
-    private static func options(
+    static func options(
         _ batchSize: Int, _ threads: Int, _ exactConvolutions: Bool
     ) -> spar_network_options {
         var options = spar_network_defaults()
