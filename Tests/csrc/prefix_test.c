@@ -230,6 +230,9 @@ static void what_cannot_be_done_is_refused(void) {
     CHECK_FAILS(spar_backward_output(network, gradient, 1, 1 << 20), SPAR_ERROR_ARGUMENT, "flags");
     gradient[EXAMPLE_CLASSES + 2] = NAN;
     CHECK_FAILS(spar_backward_output(network, gradient, 1, 0), SPAR_ERROR_NON_FINITE, "output 2 of image 1");
+    gradient[EXAMPLE_CLASSES + 2] = 0;
+    CHECK_OK(spar_backward_output(network, gradient, 1, 0));
+    CHECK_FAILS(spar_backward_output(network, gradient, 1, 0), SPAR_ERROR_STATE, "overwritten");
     spar_network_destroy(network);
     oracle_destroy(o);
 }

@@ -37,8 +37,9 @@ struct spar_network {
     float *arena, *workspace;
     size_t arena_floats, workspace_floats;
 
-    spar_run run;     // of the last forward pass
-    bool ran_forward; // and its activations are still there
+    spar_run run; // of the last forward pass
+    bool ran_forward;
+    bool ran_backward; // since then; gradients have taken the place of activations
     bool has_input_gradient;
     uint64_t step;
     bool profiled; // passes time their steps

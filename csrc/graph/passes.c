@@ -90,7 +90,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     }
     uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
-    network->ran_forward = false;
+    network->ran_forward = network->ran_backward = false;
     network->has_input_gradient = false;
     SPAR_TRY(take_images(network, images, count));
     network->run.batch = count;
@@ -187,6 +187,10 @@ static void backward_step(const spar_network *network, spar_step *step, const bo
 
 static spar_status check_backward(const spar_network *network, const char *call, float scale, uint32_t flags) {
     SPAR_TRY(require_forward(network, call));
+    if (network->ran_backward) {
+        return spar_fail(SPAR_ERROR_STATE,
+                         "%s: a backward pass has overwritten the activations of the last forward pass", call);
+    }
     uint32_t known = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT | SPAR_BACKWARD_RECORD |
                      SPAR_BACKWARD_ACCUMULATE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "backward: flags 0x%x are unknown", flags & ~known);
@@ -196,6 +200,7 @@ static spar_status check_backward(const spar_network *network, const char *call,
 
 // From the output's gradient, which is there, to everything asked for.
 static void run_backward(spar_network *network, float scale, uint32_t flags) {
+    network->ran_backward = true;
     network->run.backward_flags = flags;
     network->run.scale = scale;
     find_wanted(network, flags);
