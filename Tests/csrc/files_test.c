@@ -11,10 +11,11 @@ enum { SEED = 51 };
 
 static void saved_networks_come_back(void) {
     static const example_network networks[] = {example_dense,     example_convolutional, example_residual,
-                                               example_depthwise, example_plain,         example_dropout};
+                                               example_depthwise, example_plain,         example_dropout,
+                                               example_whitened};
     char path[TEMPORARY_PATH];
     temporary_path(path, "model.safetensors");
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 7; i++) {
         spar_network *network = model_create(networks[i], SEED), *loaded = NULL;
         CHECK_OK(spar_network_save(network, path, false, NULL, 0));
         CHECK_OK(model_load(path, &loaded));

@@ -140,6 +140,31 @@ static void batch_normalization_in_both_modes(void) {
     }
 }
 
+static int add_whitening(oracle *o, int x, const void *unused) {
+    (void)unused;
+    return example_whiten(o, x);
+}
+
+static int add_flat_whitening(oracle *o, int x, const void *unused) {
+    return add_whitening(o, oracle_unary(o, x, ORACLE_FLATTEN), unused);
+}
+
+// Two readers of one value: the gradients add up. The pooling gives up the image's own rows.
+static int add_whitening_beside_pooling(oracle *o, int x, const void *unused) {
+    spar_pool_params same = spar_pool_defaults();
+    same.kernel_height = same.kernel_width = 1, same.stride_height = same.stride_width = 1;
+    return oracle_add(o, oracle_pool(o, x, ORACLE_MAX_POOL, same), add_whitening(o, x, unused));
+}
+
+static void whitening_of_maps_and_flat_values(void) {
+    static const int shapes[][3] = {{1, 1, 1}, {3, 7, 5}, {17, 2, 3}, {16, 3, 1}, {1, 6, 6}};
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        check_operation("whitening", shapes[s], add_whitening, NULL, true);
+        check_operation("whitening after a flatten", shapes[s], add_flat_whitening, NULL, true);
+        check_operation("whitening beside pooling", shapes[s], add_whitening_beside_pooling, NULL, true);
+    }
+}
+
 static int add_branches(oracle *o, int x, const void *unused) {
     (void)unused;
     int doubled = oracle_add(o, x, x);
@@ -240,5 +265,6 @@ static void dropout_follows_the_documented_stream(void) {
 
 TEST_MAIN(TEST(convolutions_of_every_geometry), TEST(pooling_of_every_geometry),
           TEST(activations_flatten_and_global_pooling), TEST(batch_normalization_in_both_modes),
-          TEST(additions_and_channel_shortcuts), TEST(dense_layers_after_maps_of_every_shape),
-          TEST(flattened_values_count_channels_rows_columns), TEST(dropout_follows_the_documented_stream))
+          TEST(whitening_of_maps_and_flat_values), TEST(additions_and_channel_shortcuts),
+          TEST(dense_layers_after_maps_of_every_shape), TEST(flattened_values_count_channels_rows_columns),
+          TEST(dropout_follows_the_documented_stream))

@@ -107,6 +107,24 @@ static spar_value deviation_of_zero(spar_graph *graph, spar_value x) {
     static const float mean[4] = {0}, deviation[4] = {1, 1, 0, 1};
     return spar_normalize(graph, x, "pixels", mean, deviation);
 }
+static spar_value mean_of_nothing(spar_graph *graph, spar_value x) {
+    static const float deviation[4] = {1, 1, 1, 1};
+    return spar_normalize(graph, x, "pixels", NULL, deviation);
+}
+static spar_value whitening_by_nan(spar_graph *graph, spar_value x) {
+    static float mean[144], matrix[144 * 144];
+    matrix[2 * 144 + 5] = NAN;
+    return spar_whiten(graph, x, "zca", mean, matrix);
+}
+static spar_value whitening_without_a_matrix(spar_graph *graph, spar_value x) {
+    static float mean[144];
+    return spar_whiten(graph, x, "zca", mean, NULL);
+}
+static spar_value whitening_of_too_many_values(spar_graph *graph, spar_value x) {
+    static float one;
+    spar_conv2d_params params = example_conv2d("conv", 500, 3, 1, false);
+    return spar_whiten(graph, spar_conv2d(graph, x, &params), "zca", &one, &one);
+}
 static spar_value pool_larger_than_the_map(spar_graph *graph, spar_value x) {
     spar_pool_params params = spar_pool_defaults();
     params.kernel_height = 7;
@@ -146,6 +164,10 @@ static void other_layers_name_what_does_not_fit(void) {
         {dropout_of_nan, SPAR_ERROR_ARGUMENT, {"rate", "nan", ""}},
         {batch_norm_without_epsilon, SPAR_ERROR_ARGUMENT, {"bn", "epsilon", "-1"}},
         {deviation_of_zero, SPAR_ERROR_ARGUMENT, {"pixels", "deviation", "2"}},
+        {mean_of_nothing, SPAR_ERROR_ARGUMENT, {"pixels", "mean", "NULL"}},
+        {whitening_by_nan, SPAR_ERROR_ARGUMENT, {"zca", "nan", "row 2, column 5"}},
+        {whitening_without_a_matrix, SPAR_ERROR_ARGUMENT, {"zca", "matrix", "NULL"}},
+        {whitening_of_too_many_values, SPAR_ERROR_SHAPE, {"zca", "500", "16384"}},
         {pool_larger_than_the_map, SPAR_ERROR_SHAPE, {"7", "6", ""}},
         {pool_of_mostly_padding, SPAR_ERROR_ARGUMENT, {"padding", "2", ""}},
         {one_name_twice, SPAR_ERROR_ARGUMENT, {"twice", "", ""}},

@@ -212,6 +212,10 @@ static void presets_on_a_network_with_dropout_and_max_norm(void) {
     check_presets("dropout", example_dropout, &MAX_NORM, 6);
 }
 
+static void presets_on_a_network_of_whitened_images(void) {
+    check_presets("whitened", example_whitened, &MOMENTUM, 12);
+}
+
 static void presets_on_a_dense_network(void) {
     check_presets("dense", example_dense, &MOMENTUM, 7);
 }
@@ -385,10 +389,10 @@ static void a_gradient_of_zero_perturbs_nothing(void) {
 
 TEST_MAIN(TEST(every_preset_has_its_algorithm_here), TEST(presets_on_a_convolutional_network_with_momentum_and_decay),
           TEST(presets_on_a_residual_network_with_nesterov_and_decay_of_weights), TEST(presets_on_a_depthwise_network),
-          TEST(presets_on_a_network_with_dropout_and_max_norm), TEST(presets_on_a_dense_network),
-          TEST(presets_on_a_network_without_batch_normalization), TEST(presets_on_a_network_of_large_maps),
-          TEST(negative_epsilon_turns_the_perturbation_round), TEST(a_fixed_epsilon_drops_the_range),
-          TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
+          TEST(presets_on_a_network_with_dropout_and_max_norm), TEST(presets_on_a_network_of_whitened_images),
+          TEST(presets_on_a_dense_network), TEST(presets_on_a_network_without_batch_normalization),
+          TEST(presets_on_a_network_of_large_maps), TEST(negative_epsilon_turns_the_perturbation_round),
+          TEST(a_fixed_epsilon_drops_the_range), TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
           TEST(points_after_the_last_one_stay_off), TEST(the_input_has_its_own_epsilon),
           TEST(the_size_of_anl_with_the_direction_of_the_previous_batch), TEST(other_weights_of_the_clean_loss),
           TEST(a_clean_weight_of_one_is_back_propagation), TEST(a_previous_batch_of_another_size),

@@ -22,6 +22,7 @@ static void networks_of_every_kind(void) {
     check_example("depthwise network", example_depthwise);
     check_example("network without batch normalization", example_plain);
     check_example("network with dropout", example_dropout);
+    check_example("network of whitened images", example_whitened);
 }
 
 static void the_loss_scale_multiplies_and_accumulation_adds(void) {

@@ -32,9 +32,8 @@ spar_status spar_graph_create(spar_graph **graph) {
 }
 
 static void release_node(spar_node *node) {
-    if (node->layer == &spar_layer_normalize) {
-        spar_release(node->settings.normalize.mean);
-        spar_release(node->settings.normalize.deviation);
+    if (node->layer->check_constants != NULL) {
+        for (int i = 0; i < 2; i++) spar_release(node->settings.constants.values[i]);
     }
     spar_release(node->name);
 }
@@ -89,18 +88,21 @@ static spar_status choose_name(const spar_graph *graph, const spar_node *wanted,
     return node->name == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
-static spar_status copy_constants(spar_node *node, const float *mean, const float *deviation, int channels) {
-    size_t bytes = (size_t)channels * sizeof(float);
-    if (mean == NULL || deviation == NULL) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: mean or deviation is NULL", node->name);
+static spar_status copy_constants(spar_node *node, const spar_node *wanted, spar_extent input) {
+    spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
+    int count = node->layer->parameters(node, input, input, specs);
+    if (wanted->settings.constants.in_file) return SPAR_OK;
+    for (int i = 0; i < count; i++) {
+        const float *values = wanted->settings.constants.values[i];
+        if (values == NULL) {
+            return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %s is NULL", node->name, specs[i].suffix + 1);
+        }
+        size_t bytes = (size_t)(specs[i].rows * specs[i].columns) * sizeof *values;
+        float *copy = node->settings.constants.values[i] = spar_allocate(bytes);
+        if (copy == NULL) return SPAR_ERROR_MEMORY;
+        memcpy(copy, values, bytes);
     }
-    float *copies[2] = {spar_allocate(bytes), spar_allocate(bytes)};
-    node->settings.normalize.mean = copies[0];
-    node->settings.normalize.deviation = copies[1];
-    if (copies[0] == NULL || copies[1] == NULL) return SPAR_ERROR_MEMORY;
-    memcpy(copies[0], mean, bytes);
-    memcpy(copies[1], deviation, bytes);
-    return SPAR_OK;
+    return node->layer->check_constants(node);
 }
 
 static spar_status build(const spar_graph *graph, spar_node *node, const spar_node *wanted) {
@@ -117,11 +119,8 @@ static spar_status build(const spar_graph *graph, spar_node *node, const spar_no
     }
     for (int i = node->layer->input_count; i < 2; i++) node->inputs[i] = SPAR_NO_VALUE;
     SPAR_TRY(choose_name(graph, wanted, node));
-    if (node->layer == &spar_layer_normalize) {
-        const float *mean = wanted->settings.normalize.mean, *deviation = wanted->settings.normalize.deviation;
-        SPAR_TRY(copy_constants(node, mean, deviation, extents[0].channels));
-    }
     SPAR_TRY(node->layer->infer(node, extents));
+    if (node->layer->check_constants != NULL) SPAR_TRY(copy_constants(node, wanted, extents[0]));
     int64_t floats = spar_pixels(node->extent) * (node->extent.channels + 15);
     if (floats > INT32_MAX) {
         return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d×%d values an image are too many", node->name,
@@ -138,7 +137,8 @@ spar_value spar_graph_add(spar_graph *graph, const spar_node *wanted) {
     if (graph->failure != NULL) return SPAR_NO_VALUE;
     spar_node node = *wanted;
     node.name = NULL;
-    if (node.layer == &spar_layer_normalize) node.settings.normalize.mean = node.settings.normalize.deviation = NULL;
+    if (node.layer->check_constants != NULL)
+        node.settings.constants.values[0] = node.settings.constants.values[1] = NULL;
     spar_status status = grow(graph);
     if (status == SPAR_OK) status = build(graph, &node, wanted);
     if (status != SPAR_OK) {
@@ -190,12 +190,21 @@ spar_value spar_input(spar_graph *graph, int32_t channels, int32_t height, int32
                                               .extent = {channels, height, width}});
 }
 
-spar_value spar_normalize(spar_graph *graph, spar_value x, const char *name, const float *mean,
-                          const float *deviation) {
-    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_normalize,
+static spar_value add_constants(spar_graph *graph, const spar_layer *layer, spar_value x, const char *name,
+                                const float *first, const float *second) {
+    return spar_graph_add(graph, &(spar_node){.layer = layer,
                                               .name = (char *)name,
                                               .inputs = {x, SPAR_NO_VALUE},
-                                              .settings.normalize = {(float *)mean, (float *)deviation}});
+                                              .settings.constants.values = {(float *)first, (float *)second}});
+}
+
+spar_value spar_normalize(spar_graph *graph, spar_value x, const char *name, const float *mean,
+                          const float *deviation) {
+    return add_constants(graph, &spar_layer_normalize, x, name, mean, deviation);
+}
+
+spar_value spar_whiten(spar_graph *graph, spar_value x, const char *name, const float *mean, const float *matrix) {
+    return add_constants(graph, &spar_layer_whiten, x, name, mean, matrix);
 }
 
 spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv2d_params *params) {

@@ -11,7 +11,7 @@ struct spar_graph {
     spar_status failure_status;
 };
 
-// Adds a node made by hand (its name NULL or to be copied; normalize's arrays to be copied).
+// Adds a node made by hand (its name NULL or to be copied; its constants to be copied).
 spar_value spar_graph_add(spar_graph *graph, const spar_node *node);
 
 spar_status spar_graph_copy(const spar_graph *graph, spar_graph **copy);

@@ -19,7 +19,8 @@ static bool find_flattened(const spar_network *network, spar_extent *flattened) 
         spar_extent before = graph->nodes[node->inputs[0]].extent, kept = flattened[node->inputs[0]];
         if (layer == &spar_layer_flatten) flattened[v] = spar_pixels(before) > 1 ? before : kept;
         if (layer->sweep) flattened[v] = kept;
-        bool moves = layer == &spar_layer_convolution || layer == &spar_layer_channel_shortcut;
+        bool moves =
+            layer == &spar_layer_convolution || layer == &spar_layer_channel_shortcut || layer == &spar_layer_whiten;
         bool mixes = layer == &spar_layer_add && !spar_same_extent(kept, flattened[node->inputs[1]]);
         if (network->live[v] && ((moves && spar_pixels(kept) > 1) || mixes)) return false;
     }
@@ -71,6 +72,43 @@ static spar_status name_parameters(spar_network *network) {
     return SPAR_OK;
 }
 
+// Where the numbers at (row, column) inside stand outside.
+static int64_t outside_index(const spar_parameter_spec *spec, int64_t row, int64_t column) {
+    int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened);
+    switch (spec->order) {
+    case SPAR_ORDER_VECTOR:
+        return column % channels * pixels + column / channels;
+    case SPAR_ORDER_DENSE:
+        return column * spec->rows + row % channels * pixels + row / channels;
+    case SPAR_ORDER_CONVOLUTION: {
+        int64_t inputs = spec->shape[1], taps = (int64_t)spec->shape[2] * spec->shape[3];
+        return (column * inputs + row % inputs) * taps + row / inputs;
+    }
+    }
+    return 0;
+}
+
+static void write_inside(const spar_parameter_spec *spec, const float *values, float *inside) {
+    for (int64_t row = 0; row < spec->rows; row++) {
+        for (int64_t column = 0; column < spec->columns; column++) {
+            inside[row * spec->stride + column] = values[outside_index(spec, row, column)];
+        }
+    }
+}
+
+static void initialize_node(spar_network *network, int v) {
+    const spar_node *node = &network->graph->nodes[v];
+    int first = network->first_parameter[v], last = network->first_parameter[v + 1];
+    for (int p = first; p < last; p++) {
+        spar_parameter *parameter = &network->parameters[p];
+        if (node->layer->check_constants == NULL) {
+            spar_initialize(node, parameter, network->options.seed, (uint32_t)p, network->options.threads);
+        } else if (!node->settings.constants.in_file) {
+            write_inside(&parameter->spec, node->settings.constants.values[p - first], parameter->value);
+        }
+    }
+}
+
 static spar_status place_parameters(spar_network *network) {
     network->values = spar_allocate((size_t)network->parameter_floats * sizeof(float));
     network->gradients = spar_allocate(2 * (size_t)network->trainable_floats * sizeof(float));
@@ -87,12 +125,7 @@ static spar_status place_parameters(spar_network *network) {
         }
         *offset += floats_of(&parameter->spec);
     }
-    for (int v = 0; v < network->graph->count; v++) {
-        for (int p = network->first_parameter[v]; p < network->first_parameter[v + 1]; p++) {
-            spar_initialize(&network->graph->nodes[v], &network->parameters[p], network->options.seed, (uint32_t)p,
-                            network->options.threads);
-        }
-    }
+    for (int v = 0; v < network->graph->count; v++) initialize_node(network, v);
     return SPAR_OK;
 }
 
@@ -124,22 +157,6 @@ spar_status spar_network_parameter(const spar_network *network, int32_t index, s
         .name = parameter->name, .rank = spec->rank, .count = spec->rows * spec->columns, .trainable = spec->trainable};
     memcpy(info->shape, spec->shape, sizeof info->shape);
     return SPAR_OK;
-}
-
-// Where the numbers at (row, column) inside stand outside.
-static int64_t outside_index(const spar_parameter_spec *spec, int64_t row, int64_t column) {
-    int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened);
-    switch (spec->order) {
-    case SPAR_ORDER_VECTOR:
-        return column % channels * pixels + column / channels;
-    case SPAR_ORDER_DENSE:
-        return column * spec->rows + row % channels * pixels + row / channels;
-    case SPAR_ORDER_CONVOLUTION: {
-        int64_t inputs = spec->shape[1], taps = (int64_t)spec->shape[2] * spec->shape[3];
-        return (column * inputs + row % inputs) * taps + row / inputs;
-    }
-    }
-    return 0;
 }
 
 static spar_status choose_part(const spar_parameter *parameter, spar_parameter_part part, int64_t count,
@@ -185,12 +202,7 @@ spar_status spar_network_write_parameter(spar_network *network, int32_t index, s
             return spar_fail(SPAR_ERROR_NON_FINITE, "%s: value %lld is %g", parameter->name, (long long)i, values[i]);
         }
     }
-    const spar_parameter_spec *spec = &parameter->spec;
-    for (int64_t row = 0; row < spec->rows; row++) {
-        for (int64_t column = 0; column < spec->columns; column++) {
-            inside[row * spec->stride + column] = values[outside_index(spec, row, column)];
-        }
-    }
+    write_inside(&parameter->spec, values, inside);
     network->run.weights_version++;
     return SPAR_OK;
 }

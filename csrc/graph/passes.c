@@ -150,7 +150,9 @@ spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spa
 }
 
 static bool step_has_targets(const spar_step *step, uint32_t flags) {
-    if (step->layer != &spar_layer_sweep) return flags & SPAR_BACKWARD_WEIGHTS && step->parameters[0] != NULL;
+    const spar_parameter *first = step->parameters[0];
+    if (step->layer != &spar_layer_sweep)
+        return flags & SPAR_BACKWARD_WEIGHTS && first != NULL && first->spec.trainable;
     const spar_sweep *sweep = step->state;
     for (int s = 0; s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];

@@ -17,8 +17,8 @@ static void find_live(spar_network *network) {
 }
 
 static bool moves_along_image(const spar_layer *layer) {
-    return layer == &spar_layer_normalize || layer == &spar_layer_perturb || layer == &spar_layer_dropout ||
-           layer == &spar_layer_flatten;
+    return layer == &spar_layer_normalize || layer == &spar_layer_whiten || layer == &spar_layer_perturb ||
+           layer == &spar_layer_dropout || layer == &spar_layer_flatten;
 }
 
 // Before the first convolution or dense layer, rows of 1 or 3 channels are better not padded to 16: the image

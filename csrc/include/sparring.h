@@ -152,6 +152,12 @@ SPAR_API spar_value spar_input(spar_graph *graph, int32_t channels, int32_t heig
 SPAR_API spar_value spar_normalize(spar_graph *graph, spar_value x, const char *name, const float *mean,
                                    const float *deviation);
 
+// y = (x − mean)·Wᵀ over the whole image, counted channel, row, column; C×H×W to C×H×W. `mean` has C·H·W numbers, W
+// [C·H·W][C·H·W], at most 16,384 squared. Kept in the model file as "NAME.mean", "NAME.matrix". spar_zca_finish makes
+// both.
+SPAR_API spar_value spar_whiten(spar_graph *graph, spar_value x, const char *name, const float *mean,
+                                const float *matrix);
+
 // Cross-correlation. Output size (size + 2·padding − kernel) / stride + 1, rounded down.
 SPAR_API spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv2d_params *params);
 
@@ -182,7 +188,7 @@ SPAR_API spar_value spar_dropout(spar_graph *graph, spar_value x, float rate);
 
 SPAR_API spar_value spar_flatten(spar_graph *graph, spar_value x); // C×H×W to (C·H·W)×1×1
 
-// A perturbation point: identity until a pass perturbs. A point that has only the input, normalize layers
+// A perturbation point: identity until a pass perturbs. A point that has only the input, normalize and whiten layers
 // and other points before it is an input point; all others are hidden points.
 SPAR_API spar_value spar_perturb(spar_graph *graph, spar_value x, const char *name);
 
@@ -279,7 +285,7 @@ SPAR_API spar_status spar_network_profile(spar_network *network, bool on);
 
 // Parameters, in graph order. Shapes and orders are PyTorch's: convolution [out][in / groups][ky][kx], dense
 // [out][in] with `in` counted channel, row, column after a flatten. A buffer is not trained: running_mean,
-// running_var, mean, deviation.
+// running_var, mean, deviation, matrix.
 typedef struct spar_parameter_info {
     const char *name; // valid as long as the network
     int32_t rank;     // 1 to 4
@@ -364,9 +370,9 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // sample n (0 with BATCH) at point p is element n of the stream {seed, 3, p, t}; the noise of N(0, 1) at row
 // n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}; the l-th dropout layer keeps the
 // value at the same place when that uniform element of {seed, 2, l, t} is ≥ rate. S is the number of channels, rounded
-// up to a multiple of 16; not rounded where only normalize, points, dropout and flatten stand between the input and
-// the value, as long as these, convolutions and dense layers are all that read such values. A flattened value counts
-// as it was before, row by row; where a layer other than dense and elementwise ones reads it, in its own order.
+// up to a multiple of 16; not rounded where only normalize, whiten, points, dropout and flatten stand between the input
+// and the value, as long as these, convolutions and dense layers are all that read such values. A flattened value
+// counts as it was before, row by row; where a layer other than dense and elementwise ones reads it, in its own order.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation
@@ -459,6 +465,20 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
 // a full one more when the objective has a clean term.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
+
+// ZCA whitening: W = U·diag(1 / √(λ + ε))·Uᵀ, where U·diag(λ)·Uᵀ is the covariance of images of C·H·W values, counted
+// channel, row, column and divided by their number. Images whitened by ε = 0 have identity covariance. Images are
+// added in as many calls as suit; the result does not depend on how they are shared out. One thread; 50,000 images of
+// 3072 values take some 15 seconds and 300 MB.
+typedef struct spar_zca spar_zca;
+
+SPAR_API spar_status spar_zca_create(int32_t size, spar_zca **zca); // 1 ≤ size ≤ 16,384 values an image
+SPAR_API void spar_zca_destroy(spar_zca *zca);
+SPAR_API spar_status spar_zca_add(spar_zca *zca, const float *images, int64_t count); // [count][size], finite
+
+// Writes the mean, [size], and W, [size][size], of the two or more images so far: what spar_whiten takes. Fails where
+// the images do not vary in every direction and ε is too small to make up for it.
+SPAR_API spar_status spar_zca_finish(spar_zca *zca, float epsilon, float *mean, float *matrix);
 
 // ---------------------------------------------------------------------------------------------
 // Attacks on the images, through the network's own normalization

@@ -80,20 +80,9 @@ static bool read_inputs(const spar_json *json, spar_node *node) {
     return true;
 }
 
-// A normalize layer's numbers are parameters of the file; until they are read, ones will do.
 static spar_status add_node(spar_graph *graph, spar_node *node, const char *path) {
-    float *ones = NULL;
-    bool known = node->inputs[0] >= 0 && node->inputs[0] < graph->count;
-    if (node->layer == &spar_layer_normalize && known) {
-        int channels = graph->nodes[node->inputs[0]].extent.channels;
-        ones = spar_allocate((size_t)channels * sizeof *ones);
-        if (ones == NULL) return SPAR_ERROR_MEMORY;
-        for (int c = 0; c < channels; c++) ones[c] = 1;
-        node->settings.normalize.mean = node->settings.normalize.deviation = ones;
-    }
-    spar_value value = spar_graph_add(graph, node);
-    spar_release(ones);
-    if (value != SPAR_NO_VALUE) return SPAR_OK;
+    if (node->layer->check_constants != NULL) node->settings.constants.in_file = true;
+    if (spar_graph_add(graph, node) != SPAR_NO_VALUE) return SPAR_OK;
     char sentence[512];
     strncpy(sentence, spar_last_error(), sizeof sentence - 1);
     sentence[sizeof sentence - 1] = 0;

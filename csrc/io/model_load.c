@@ -88,10 +88,10 @@ static spar_status check_sign(const spar_tensor_file *file, const spar_parameter
     return SPAR_OK;
 }
 
-// Files of other programs need not have the numbers of a normalize layer.
+// Files of other programs need not have the constants of normalize and whiten layers.
 static bool may_be_missing(const spar_parameter *parameter) {
     const char *suffix = parameter->spec.suffix;
-    return strcmp(suffix, ".mean") == 0 || strcmp(suffix, ".deviation") == 0;
+    return strcmp(suffix, ".mean") == 0 || strcmp(suffix, ".deviation") == 0 || strcmp(suffix, ".matrix") == 0;
 }
 
 // Reads the tensors of one part, one behind the other, into `values`, as write_part will take them.

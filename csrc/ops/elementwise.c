@@ -8,15 +8,14 @@ static spar_status infer_same(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static spar_status infer_normalize(spar_node *node, const spar_extent *inputs) {
-    for (int c = 0; c < inputs[0].channels; c++) {
-        float mean = node->settings.normalize.mean[c], deviation = node->settings.normalize.deviation[c];
+static spar_status check_normalize(const spar_node *node) {
+    for (int c = 0; c < node->extent.channels; c++) {
+        float mean = node->settings.constants.values[0][c], deviation = node->settings.constants.values[1][c];
         if (!isfinite(mean) || !(deviation > 0 && deviation < INFINITY)) {
             return spar_fail(SPAR_ERROR_ARGUMENT, "%s: channel %d has mean %g and deviation %g", node->name, c, mean,
                              deviation);
         }
     }
-    node->extent = inputs[0];
     return SPAR_OK;
 }
 
@@ -46,8 +45,12 @@ static spar_status infer_dropout(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-const spar_layer spar_layer_normalize = {
-    .kind = "normalize", .input_count = 1, .sweep = true, .infer = infer_normalize, .parameters = normalize_parameters};
+const spar_layer spar_layer_normalize = {.kind = "normalize",
+                                         .input_count = 1,
+                                         .sweep = true,
+                                         .infer = infer_same,
+                                         .parameters = normalize_parameters,
+                                         .check_constants = check_normalize};
 const spar_layer spar_layer_add = {.kind = "add", .input_count = 2, .sweep = true, .infer = infer_add};
 static const spar_field dropout_fields[] = {SPAR_FIELD(FLOAT, "rate", settings.dropout.rate), {0}};
 

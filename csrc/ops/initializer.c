@@ -54,11 +54,7 @@ static void draw_weights(spar_parameter *parameter, spar_initializer initializer
 
 void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number, int threads) {
     spar_random_stream stream = {seed, SPAR_PURPOSE_INITIALIZE, number, 0};
-    if (node->layer == &spar_layer_normalize) {
-        const float *constants =
-            parameter->spec.initial == 0 ? node->settings.normalize.mean : node->settings.normalize.deviation;
-        for (int c = 0; c < node->extent.channels; c++) parameter->value[c] = constants[c];
-    } else if (parameter->spec.order == SPAR_ORDER_CONVOLUTION) {
+    if (parameter->spec.order == SPAR_ORDER_CONVOLUTION) {
         const spar_conv2d_params *settings = &node->settings.convolution;
         draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream, threads);
     } else if (parameter->spec.order == SPAR_ORDER_DENSE) {

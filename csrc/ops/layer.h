@@ -41,8 +41,9 @@ typedef struct spar_node {
             float rate;
         } dropout;
         struct {
-            float *mean, *deviation; // one a channel, owned by the node
-        } normalize;
+            float *values[2]; // of the layer's parameters, in PyTorch's order, owned by the node
+            bool in_file;     // NULL until a model file's tensors are read
+        } constants;
     } settings;
 } spar_node;
 
@@ -76,6 +77,9 @@ typedef struct spar_parameter_spec {
 } spar_parameter_spec;
 
 enum { SPAR_MAX_PARAMETERS = 4 };
+
+// Of one image; the matrix for more would take over 1 GB.
+enum { SPAR_MOST_WHITENED_VALUES = 1 << 14 };
 
 typedef struct spar_parameter {
     spar_parameter_spec spec;
@@ -141,6 +145,8 @@ struct spar_layer {
     spar_status (*infer)(spar_node *node, const spar_extent *inputs);
     // Parameters, in PyTorch's order; returns how many. NULL: none.
     int (*parameters)(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs);
+    // Checks node->settings.constants, which give such a layer all its parameters. NULL: the layer has no constants.
+    spar_status (*check_constants)(const spar_node *node);
     // Multiply–adds of one image. NULL: none.
     int64_t (*multiply_adds)(const spar_node *node, spar_extent input);
 
@@ -157,7 +163,7 @@ struct spar_layer {
 extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
     spar_layer_batch_norm, spar_layer_relu, spar_layer_relu6, spar_layer_tanh, spar_layer_logistic, spar_layer_max_pool,
     spar_layer_average_pool, spar_layer_global_average_pool, spar_layer_add, spar_layer_channel_shortcut,
-    spar_layer_dropout, spar_layer_flatten, spar_layer_perturb;
+    spar_layer_dropout, spar_layer_flatten, spar_layer_perturb, spar_layer_whiten;
 
 // Flatten to the order of images outside: channel, row, column.
 extern const spar_layer spar_layer_reorder;

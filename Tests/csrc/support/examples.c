@@ -193,3 +193,25 @@ oracle *example_dropout(int batch_size) {
     oracle_dense(o, x, example_dense_params("fc2", EXAMPLE_CLASSES));
     return o;
 }
+
+int example_whiten(oracle *o, int x) {
+    int size = o->layers[x].size;
+    float *mean = check_allocate(size * sizeof *mean), *matrix = check_allocate(size * size * sizeof *matrix);
+    uint64_t seed = 7;
+    for (int i = 0; i < size; i++) mean[i] = 0.5f + 0.1f * (float)example_uniform(&seed);
+    for (int i = 0; i < size * size; i++) matrix[i] = (float)(4 * example_uniform(&seed) - 2) / (1 + i / size);
+    x = oracle_whiten(o, x, "whiten", mean, matrix);
+    free(mean);
+    free(matrix);
+    return x;
+}
+
+oracle *example_whitened(int batch_size) {
+    oracle *o = oracle_create(3, 5, 4, batch_size, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = example_whiten(o, oracle_point(o, 0, "input"));
+    x = oracle_conv2d(o, x, example_conv2d("conv", 6, 3, 1, false));
+    x = batch_norm_point_relu(o, x, "bn", "point");
+    x = oracle_unary(o, x, ORACLE_FLATTEN);
+    oracle_dense(o, x, example_dense_params("fc", EXAMPLE_CLASSES));
+    return o;
+}

@@ -34,5 +34,9 @@ oracle *example_depthwise(int batch_size);     // grouped and depthwise convolut
 oracle *example_plain(int batch_size);         // convolution–bias–point–ReLU without BN, average pooling
 oracle *example_large(int batch_size);         // maps too large for one block of a sweep
 oracle *example_dropout(int batch_size);       // dropout on the image, on maps and on flat values
+oracle *example_whitened(int batch_size);      // an image whitened as a whole
+
+// Whitens x by a matrix that is not symmetric.
+int example_whiten(oracle *o, int x);
 
 #endif

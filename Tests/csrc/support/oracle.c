@@ -93,6 +93,16 @@ int oracle_normalize(oracle *o, int x, const char *name, const float *mean, cons
     return number_of(o, layer);
 }
 
+int oracle_whiten(oracle *o, int x, const char *name, const float *mean, const float *matrix) {
+    oracle_layer *layer = add_like(o, ORACLE_WHITEN, x);
+    set_name(layer, name);
+    add_parameter(layer, "mean", 0, layer->size, false);
+    add_parameter(layer, "matrix", 0, layer->size * layer->size, false);
+    for (int i = 0; i < layer->size; i++) layer->parameters[0].value[i] = mean[i];
+    for (int i = 0; i < layer->size * layer->size; i++) layer->parameters[1].value[i] = matrix[i];
+    return number_of(o, layer);
+}
+
 int oracle_conv2d(oracle *o, int x, spar_conv2d_params params) {
     const int *in = o->layers[x].shape;
     int height = (in[1] + 2 * params.padding_height - params.kernel_height) / params.stride_height + 1;
@@ -187,6 +197,18 @@ static spar_value add_to_graph(spar_graph *graph, const oracle_layer *layer, con
             deviation[c] = (float)layer->parameters[1].value[c];
         }
         return spar_normalize(graph, x, layer->name, mean, deviation);
+    }
+    case ORACLE_WHITEN: {
+        float *constants[2];
+        for (int p = 0; p < 2; p++) {
+            const oracle_parameter *parameter = &layer->parameters[p];
+            constants[p] = check_allocate(parameter->count * sizeof(float));
+            for (int i = 0; i < parameter->count; i++) constants[p][i] = (float)parameter->value[i];
+        }
+        spar_value value = spar_whiten(graph, x, layer->name, constants[0], constants[1]);
+        free(constants[0]);
+        free(constants[1]);
+        return value;
     }
     case ORACLE_CONV2D: {
         spar_conv2d_params params = layer->conv2d;
@@ -292,7 +314,10 @@ void oracle_randomize(oracle *o, spar_network *network, uint64_t seed) {
     ORACLE_FOR_EACH_PARAMETER(o, parameter) {
         bool weight = parameter->units > 0;
         bool one = !weight && (ends_with(parameter->name, ".weight") || ends_with(parameter->name, ".running_var"));
-        if (ends_with(parameter->name, ".mean") || ends_with(parameter->name, ".deviation")) continue;
+        if (ends_with(parameter->name, ".mean") || ends_with(parameter->name, ".deviation") ||
+            ends_with(parameter->name, ".matrix")) {
+            continue;
+        }
         double deviation = weight ? sqrt(2.0 * parameter->units / parameter->count) : 0.3;
         float *values = check_allocate(parameter->count * sizeof(float));
         for (int i = 0; i < parameter->count; i++) {

@@ -11,6 +11,7 @@
 typedef enum oracle_kind {
     ORACLE_INPUT,
     ORACLE_NORMALIZE,
+    ORACLE_WHITEN,
     ORACLE_CONV2D,
     ORACLE_DENSE,
     ORACLE_BATCH_NORM,
@@ -71,6 +72,7 @@ typedef struct oracle {
 oracle *oracle_create(int channels, int height, int width, int batch_size, spar_loss loss);
 void oracle_destroy(oracle *o);
 int oracle_normalize(oracle *o, int x, const char *name, const float *mean, const float *deviation);
+int oracle_whiten(oracle *o, int x, const char *name, const float *mean, const float *matrix);
 int oracle_conv2d(oracle *o, int x, spar_conv2d_params params);
 int oracle_dense(oracle *o, int x, spar_dense_params params);
 int oracle_batch_norm(oracle *o, int x, const char *name);

@@ -33,6 +33,23 @@ static void normalize_backward(const oracle_layer *layer, oracle_layer *in, int 
     }
 }
 
+static void whiten(oracle_layer *layer, oracle_layer *in, int count, bool forward) {
+    const double *mean = layer->parameters[0].value, *matrix = layer->parameters[1].value;
+    int size = layer->size;
+    for (int i = 0; i < count * size; i++) {
+        if (forward) layer->value[i] = 0;
+        for (int j = 0; j < size; j++) {
+            int in_i = i / size * size + j;
+            double weight = matrix[i % size * size + j];
+            if (forward) {
+                layer->value[i] += weight * (in->value[in_i] - mean[j]);
+            } else {
+                in->gradient[in_i] += weight * layer->gradient[i];
+            }
+        }
+    }
+}
+
 // Calls for every product of the convolution: output element, weight element, input element.
 #define FOR_EACH_PRODUCT(layer, in, count, out_i, weight_i, in_i)                                                      \
     FOR_EACH_PIXEL(n, o, y, x, count, (layer)->shape)                                                                  \
@@ -272,6 +289,9 @@ void oracle_layer_forward(oracle *o, oracle_layer *layer, bool learn_statistics)
     case ORACLE_NORMALIZE:
         normalize_forward(layer, in, o->count);
         break;
+    case ORACLE_WHITEN:
+        whiten(layer, in, o->count, true);
+        break;
     case ORACLE_CONV2D:
         conv2d_forward(layer, in, o->count);
         break;
@@ -322,6 +342,9 @@ void oracle_layer_backward(oracle *o, oracle_layer *layer) {
         break;
     case ORACLE_NORMALIZE:
         normalize_backward(layer, in, o->count);
+        break;
+    case ORACLE_WHITEN:
+        whiten(layer, in, o->count, false);
         break;
     case ORACLE_CONV2D:
         conv2d_backward(layer, in, o->count);

@@ -7,7 +7,8 @@
 #include <string.h>
 
 static bool keeps_image_rows(oracle_kind kind) {
-    return kind == ORACLE_NORMALIZE || kind == ORACLE_POINT || kind == ORACLE_DROPOUT || kind == ORACLE_FLATTEN;
+    return kind == ORACLE_NORMALIZE || kind == ORACLE_WHITEN || kind == ORACLE_POINT || kind == ORACLE_DROPOUT ||
+           kind == ORACLE_FLATTEN;
 }
 
 // True where only layers that keep an image's rows stand between the input and this one.

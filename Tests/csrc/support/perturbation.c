@@ -14,7 +14,8 @@ int perturbation_next_point(const oracle *o, int from) {
 bool perturbation_at_input(const oracle *o, int layer) {
     oracle_kind kind = o->layers[layer].kind;
     if (kind == ORACLE_INPUT) return true;
-    return (kind == ORACLE_POINT || kind == ORACLE_NORMALIZE) && perturbation_at_input(o, o->layers[layer].inputs[0]);
+    return (kind == ORACLE_POINT || kind == ORACLE_NORMALIZE || kind == ORACLE_WHITEN) &&
+           perturbation_at_input(o, o->layers[layer].inputs[0]);
 }
 
 double perturbation_deviation(const oracle *o, int layer) {

@@ -7,7 +7,7 @@
 // Number of the first point at or after layer `from`, −1 when there is none.
 int perturbation_next_point(const oracle *o, int from);
 
-// True for a point that has only the input, normalize layers and other points before it.
+// True for a point that has only the input, normalize and whiten layers and other points before it.
 bool perturbation_at_input(const oracle *o, int layer);
 
 // s(h): the population standard deviation of a point's input, the whole tensor.

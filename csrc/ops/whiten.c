@@ -1,0 +1,218 @@
+// Whitening: a fixed linear map of the whole image, y = (x − mean)·Wᵀ, both counted channel, row, column.
+#include "ops/layer.h"
+
+#include "runtime/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { MEAN, MATRIX };
+
+static int64_t values_of(spar_extent extent) {
+    return spar_pixels(extent) * extent.channels;
+}
+
+static spar_status infer(spar_node *node, const spar_extent *inputs) {
+    if (values_of(inputs[0]) > SPAR_MOST_WHITENED_VALUES) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d×%d values are too many to whiten; at most %d", node->name,
+                         inputs[0].channels, inputs[0].height, inputs[0].width, SPAR_MOST_WHITENED_VALUES);
+    }
+    node->extent = inputs[0];
+    return SPAR_OK;
+}
+
+static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {
+    (void)node, (void)flattened;
+    int values = (int)values_of(input);
+    specs[MEAN] = spar_vector_spec(".mean", values, false, 0);
+    specs[MATRIX] = (spar_parameter_spec){.suffix = ".matrix",
+                                          .order = SPAR_ORDER_DENSE,
+                                          .shape = {values, values},
+                                          .rank = 2,
+                                          .rows = values,
+                                          .columns = values,
+                                          .stride = spar_round_up16(values),
+                                          .flattened = {values, 1, 1}};
+    return 2;
+}
+
+static spar_status check_constants(const spar_node *node) {
+    float *const *constants = node->settings.constants.values;
+    int64_t values = values_of(node->extent);
+    for (int64_t i = 0; i < values; i++) {
+        if (isfinite(constants[MEAN][i])) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: mean %lld is %g", node->name, (long long)i, constants[MEAN][i]);
+    }
+    for (int64_t i = 0; i < values * values; i++) {
+        if (isfinite(constants[MATRIX][i])) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the matrix has %g in row %lld, column %lld", node->name,
+                         constants[MATRIX][i], (long long)(i / values), (long long)(i % values));
+    }
+    return SPAR_OK;
+}
+
+static int64_t multiply_adds(const spar_node *node, spar_extent input) {
+    (void)node;
+    return values_of(input) * values_of(input);
+}
+
+static spar_status prepare(spar_step *step) {
+    step->kernel = "whiten";
+    int64_t values = spar_round_up16(values_of(step->output->extent));
+    spar_want_workspace(step, 2 * values * spar_round_up16(step->batch_size));
+    return SPAR_OK;
+}
+
+typedef struct whiten_task {
+    const spar_step *step;
+    const spar_run *run;
+    int64_t values, stride;  // of one image; a row of the forward pass's matrices
+    int64_t samples;         // a row of the backward pass's matrices
+    float *operand, *result; // of the product, in the workspace
+    int tile_rows, tile_columns;
+} whiten_task;
+
+static whiten_task task_of(const spar_step *step, const spar_run *run) {
+    int64_t values = values_of(step->output->extent), stride = spar_round_up16(values);
+    return (whiten_task){.step = step,
+                         .run = run,
+                         .values = values,
+                         .stride = stride,
+                         .samples = spar_round_up16(run->batch),
+                         .operand = run->workspace,
+                         .result = run->workspace + stride * spar_round_up16(step->batch_size),
+                         .tile_rows = run->kernels->tile_rows,
+                         .tile_columns = run->kernels->tile_columns};
+}
+
+// Where value `index`, counted channel, row, column, of a sample stands.
+static int64_t place_of(const spar_tensor *tensor, int64_t sample, int64_t index) {
+    int64_t pixels = spar_pixels(tensor->extent);
+    return (sample * pixels + index % pixels) * tensor->stride + index / pixels;
+}
+
+static void center_samples(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    const spar_tensor *x = task->step->inputs[0];
+    const float *mean = task->step->parameters[MEAN]->value;
+    for (int64_t n = first; n < last; n++) {
+        float *row = task->operand + n * task->stride;
+        for (int64_t i = 0; i < task->values; i++) row[i] = x->data[place_of(x, n, i)] - mean[i];
+    }
+}
+
+static void store_samples(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    const spar_tensor *y = task->step->output;
+    int64_t floats = spar_sample_floats(y);
+    for (int64_t n = first; n < last; n++) {
+        const float *row = task->result + n * task->stride;
+        if (y->stride > y->extent.channels) memset(y->data + n * floats, 0, (size_t)floats * sizeof *row);
+        for (int64_t i = 0; i < task->values; i++) y->data[place_of(y, n, i)] = row[i];
+    }
+}
+
+// An index is column tile · row tiles + row tile.
+static void forward_tiles(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    int64_t row_tiles = (task->run->batch + task->tile_rows - 1) / task->tile_rows;
+    for (int64_t index = first; index < last; index++) {
+        int64_t row = index % row_tiles * task->tile_rows, column = index / row_tiles * task->tile_columns;
+        int64_t rows = task->run->batch - row, columns = task->stride - column;
+        if (rows > task->tile_rows) rows = task->tile_rows;
+        if (columns > task->tile_columns) columns = task->tile_columns;
+        const float *a[SPAR_MAX_TILE_ROWS];
+        float *c[SPAR_MAX_TILE_ROWS];
+        for (int r = 0; r < rows; r++) {
+            a[r] = task->operand + (row + r) * task->stride;
+            c[r] = task->result + (row + r) * task->stride + column;
+        }
+        task->run->kernels->product_tile(&(spar_product_tile){.rows = (int)rows,
+                                                              .columns = (int)columns,
+                                                              .taps = 1,
+                                                              .depth = (int)task->values,
+                                                              .a = a,
+                                                              .b = task->step->parameters[MATRIX]->value + column,
+                                                              .b_stride = task->step->parameters[MATRIX]->spec.stride,
+                                                              .c = c});
+    }
+}
+
+static void forward(spar_step *step, const spar_run *run) {
+    whiten_task task = task_of(step, run);
+    int64_t row_tiles = (run->batch + task.tile_rows - 1) / task.tile_rows;
+    int64_t column_tiles = (task.stride + task.tile_columns - 1) / task.tile_columns;
+    spar_parallel(run->threads, run->batch, center_samples, &task);
+    spar_parallel(run->threads, row_tiles * column_tiles, forward_tiles, &task);
+    spar_parallel(run->threads, run->batch, store_samples, &task);
+}
+
+static void transpose_gradient(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    const spar_tensor *y = task->step->output;
+    for (int64_t i = first; i < last; i++) {
+        for (int64_t n = 0; n < task->samples; n++) {
+            float d = n < task->run->batch ? y->gradient[place_of(y, n, i)] : 0;
+            task->operand[i * task->samples + n] = d;
+        }
+    }
+}
+
+// dxᵀ = Wᵀ · dyᵀ: Wᵀ, which is what the parameter holds, is read once, in order. An index is a tile of its rows.
+static void backward_tiles(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    const spar_parameter *matrix = task->step->parameters[MATRIX];
+    for (int64_t row = first * task->tile_rows; row < last * task->tile_rows; row += task->tile_rows) {
+        int64_t rows = task->values - row < task->tile_rows ? task->values - row : task->tile_rows;
+        const float *a[SPAR_MAX_TILE_ROWS];
+        float *c[SPAR_MAX_TILE_ROWS];
+        for (int r = 0; r < rows; r++) {
+            a[r] = matrix->value + (row + r) * matrix->spec.stride;
+            c[r] = task->result + (row + r) * task->samples;
+        }
+        task->run->kernels->product_tile(&(spar_product_tile){.rows = (int)rows,
+                                                              .columns = (int)task->samples,
+                                                              .taps = 1,
+                                                              .depth = (int)task->values,
+                                                              .a = a,
+                                                              .b = task->operand,
+                                                              .b_stride = task->samples,
+                                                              .c = c});
+    }
+}
+
+static void add_gradient(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const whiten_task *task = context;
+    const spar_tensor *x = task->step->inputs[0];
+    int64_t floats = spar_sample_floats(x);
+    for (int64_t n = first; n < last; n++) {
+        if (!task->step->accumulates[0]) memset(x->gradient + n * floats, 0, (size_t)floats * sizeof(float));
+        for (int64_t i = 0; i < task->values; i++) {
+            x->gradient[place_of(x, n, i)] += task->result[i * task->samples + n];
+        }
+    }
+}
+
+static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
+    if (!wanted[0]) return;
+    whiten_task task = task_of(step, run);
+    spar_parallel(run->threads, task.values, transpose_gradient, &task);
+    spar_parallel(run->threads, (task.values + task.tile_rows - 1) / task.tile_rows, backward_tiles, &task);
+    spar_parallel(run->threads, run->batch, add_gradient, &task);
+}
+
+const spar_layer spar_layer_whiten = {.kind = "whiten",
+                                      .input_count = 1,
+                                      .infer = infer,
+                                      .parameters = parameters,
+                                      .check_constants = check_constants,
+                                      .multiply_adds = multiply_adds,
+                                      .prepare = prepare,
+                                      .forward = forward,
+                                      .backward = backward};
