@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
     var method: MethodOptions
 
     @Option(
-        help: "The shape of the images (default: 1x28x28 for mlp and lenet5, else 3x32x32).",
+        help: "The shape of the images (default: those the papers train the model on).",
         transform: { try shape($0) })
     var input: ImageShape?
 

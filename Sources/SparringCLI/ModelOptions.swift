@@ -7,17 +7,23 @@ struct ModelOptions: ParsableArguments {
         help: "The network: \(list(ModelName.self)) (default: lenet5).", transform: { try ModelName($0) })
     var model: ModelName?
 
-    @Option(help: "mlp: units of the hidden layers, such as 800,800.", transform: { try numbers($0) })
+    @Option(help: "mlp…, toy: units of the hidden layers, such as 800,800.", transform: { try numbers($0) })
     var widths: [Int]?
 
-    @Option(help: "mlp: the nonlinearity of hidden units.")
+    @Option(help: "mlp…, toy: the nonlinearity of hidden units.")
     var unit: Unit?
 
-    @Option(help: "mlp, wrn…: the rate of dropout on hidden layers, in blocks.")
-    var dropout: Float?
+    @Option(
+        help:
+            "The rate of dropout before dense layers (wrn…: in blocks), or 'usual' for all the papers' rates.",
+        transform: { try DropoutChoice($0) })
+    var dropout: DropoutChoice?
 
-    @Option(help: "mlp: the rate of dropout on the input.")
+    @Option(help: "mlp…, conv3-dense3: the rate of dropout on the input.")
     var inputDropout: Float?
+
+    @Option(help: "conv3…, vgg-bn, wrn…: the rate of dropout after convolutions.")
+    var convolutionDropout: Float?
 
     @Option(help: "resnet…: the shortcut where shapes change.")
     var shortcut: ResNet.Shortcut?
@@ -36,16 +42,15 @@ struct ModelOptions: ParsableArguments {
         if var mlp = resolved as? MLP {
             if let widths { mlp.hidden = widths }
             if let unit { mlp.unit = unit }
-            if dropout != nil || inputDropout != nil { mlp.dropout = (inputDropout ?? 0, dropout ?? 0) }
             resolved = mlp
         } else {
-            try refuse(["widths": widths, "unit": unit, "input-dropout": inputDropout])
+            try refuse(["widths": widths, "unit": unit])
         }
-        if var wideResNet = resolved as? WideResNet {
-            wideResNet.dropout = dropout
-            resolved = wideResNet
-        } else if !(resolved is MLP) {
-            try refuse(["dropout": dropout])
+        if var model = resolved as? any ModelWithDropout {
+            model.dropout = try dropoutRates(usual: model.usualDropout)
+            resolved = model
+        } else {
+            try refuse(dropoutOptions)
         }
         if var resnet = resolved as? ResNet {
             if let shortcut { resnet.layout.shortcut = shortcut }
@@ -54,6 +59,23 @@ struct ModelOptions: ParsableArguments {
             try refuse(["shortcut": shortcut])
         }
         return loss.map { ModelWithLoss(model: resolved, loss: $0) } ?? resolved
+    }
+
+    private var dropoutOptions: KeyValuePairs<String, Any?> {
+        ["dropout": dropout, "input-dropout": inputDropout, "convolution-dropout": convolutionDropout]
+    }
+
+    /// - Parameter usual: the model's usual rates, 0 where it has no dropout.
+    private func dropoutRates(usual: Dropout) throws(SparringError) -> Dropout {
+        if usual.input == 0 { try refuse(["input-dropout": inputDropout]) }
+        if usual.convolution == 0 { try refuse(["convolution-dropout": convolutionDropout]) }
+        var rates = dropout == .usual ? usual : Dropout()
+        if case .rate(let rate) = dropout {
+            rates[keyPath: usual.dense > 0 ? \Dropout.dense : \Dropout.convolution] = rate
+        }
+        if let inputDropout { rates.input = inputDropout }
+        if let convolutionDropout { rates.convolution = convolutionDropout }
+        return rates
     }
 
     private func refuse(_ options: KeyValuePairs<String, Any?>) throws(SparringError) {
@@ -71,12 +93,18 @@ private struct ModelWithLoss: Model {
     func callAsFunction(_ x: Node) -> Node { model(x) }
 }
 
-extension ModelName {
-    /// The shape of the images the papers train this model on.
-    var usualInput: ImageShape {
-        switch self {
-        case .mlp, .lenet5: ImageShape(channels: 1, height: 28, width: 28)
-        default: ImageShape(channels: 3, height: 32, width: 32)
+/// What --dropout takes.
+enum DropoutChoice: Equatable {
+    case usual
+    case rate(Float)
+
+    init(_ text: String) throws(SparringError) {
+        if text == "usual" {
+            self = .usual
+        } else if let rate = Float(text) {
+            self = .rate(rate)
+        } else {
+            throw SparringError(.argument, "--dropout takes a rate, such as 0.5, or 'usual', not '\(text)'")
         }
     }
 }

@@ -186,13 +186,14 @@ extension Network {
     }
 
     /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for the
-    /// last point before the maps shrink for the first, second, … time (or end), as the rows of Layerwise
-    /// Table 3 are called.
+    /// last point before the maps shrink for the first, second, … time (or end), by pooling or by stride, as the
+    /// rows of Layerwise Table 3 are called. A network without maps has no pools.
     public func hiddenPoint(_ name: String) throws(SparringError) -> String {
         let hidden = try points.filter { !$0.isInput }
         if hidden.contains(where: { $0.name == name }) { return name }
         let lastOfEachSize = hidden.indices.filter { index in
             let next = index + 1
+            guard hidden[0].shape.height > 1 else { return false }
             return next == hidden.count || hidden[next].shape.height < hidden[index].shape.height
         }
         for (number, index) in lastOfEachSize.enumerated() where name == "pool\(number + 1)" {

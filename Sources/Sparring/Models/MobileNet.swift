@@ -1,10 +1,13 @@
 /// MobileNet (Howard et al. 2017) for images of 32×32, with a stem of stride 1. Points "point1" in the stem,
 /// "layers.0.point1", "layers.0.point2" and so on in the blocks follow every batch normalization.
-public struct MobileNet: Model {
+public struct MobileNet: ModelWithDropout {
     public var classes: Int
+    /// Before the dense layer.
+    public var dropout: Dropout
 
-    public init(classes: Int = 10) {
+    public init(classes: Int = 10, dropout: Dropout = Dropout()) {
         self.classes = classes
+        self.dropout = dropout
     }
 
     private static let blocks: [(channels: Int, stride: Int)] = [
@@ -19,7 +22,7 @@ public struct MobileNet: Model {
             x = x.depthwise(stride: stride, block, number: 1).relu()
                 .normalizedConvolution(channels, 1, block, number: 2).relu()
         }
-        return x.globalAveragePool().dense(classes, name: "linear")
+        return x.globalAveragePool().dropoutIfAny(dropout.dense).dense(classes, name: "linear")
     }
 }
 
@@ -29,11 +32,14 @@ public struct MobileNet: Model {
 ///
 /// Points follow every batch normalization: "point1" in the stem, "layers.0.point3" after a linear bottleneck,
 /// "layers.0.shortcut.point" in a shortcut, "point2" at the end.
-public struct MobileNetV2: Model {
+public struct MobileNetV2: ModelWithDropout {
     public var classes: Int
+    /// Before the dense layer.
+    public var dropout: Dropout
 
-    public init(classes: Int = 10) {
+    public init(classes: Int = 10, dropout: Dropout = Dropout()) {
         self.classes = classes
+        self.dropout = dropout
     }
 
     /// Stages of blocks; the stride is the first block's.
@@ -55,7 +61,7 @@ public struct MobileNetV2: Model {
             }
         }
         x = x.normalizedConvolution(1280, 1, number: 2).relu()
-        return x.globalAveragePool().dense(classes, name: "linear")
+        return x.globalAveragePool().dropoutIfAny(dropout.dense).dense(classes, name: "linear")
     }
 
     private func block(

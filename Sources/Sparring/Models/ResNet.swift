@@ -1,6 +1,6 @@
 /// Residual networks of basic blocks (He et al. 2016) with the CIFAR stem, a 3×3 convolution without pooling.
 /// Points follow every batch normalization: "point1" in the stem, "layer2.0.point1" and so on in the blocks.
-public struct ResNet: Model {
+public struct ResNet: ModelWithDropout {
     /// How a block's input reaches its output where the shapes differ.
     public enum Shortcut: String, CaseIterable, Hashable, Sendable, Codable {
         /// Option A: every other pixel, zero channels appended; no parameters.
@@ -31,10 +31,13 @@ public struct ResNet: Model {
 
     public var layout: Layout
     public var classes: Int
+    /// Before the dense layer.
+    public var dropout: Dropout
 
-    public init(_ layout: Layout, classes: Int = 10) {
+    public init(_ layout: Layout, classes: Int = 10, dropout: Dropout = Dropout()) {
         self.layout = layout
         self.classes = classes
+        self.dropout = dropout
     }
 
     public func callAsFunction(_ x: Node) -> Node {
@@ -45,7 +48,7 @@ public struct ResNet: Model {
                 x = block(x, layout.width << stage, stride, "layer\(stage + 1).\(index)")
             }
         }
-        return x.globalAveragePool().dense(classes, name: "fc")
+        return x.globalAveragePool().dropoutIfAny(dropout.dense).dense(classes, name: "fc")
     }
 
     private func block(_ x: Node, _ channels: Int, _ stride: Int, _ name: String) -> Node {

@@ -1,7 +1,7 @@
 /// Wide residual networks (Zagoruyko & Komodakis 2016): three stages of pre-activation blocks, in which batch
 /// normalization, point and ReLU come before each convolution. Points "layer1.0.point1" and so on follow the
 /// batch normalizations of the blocks, "point1" the last one.
-public struct WideResNet: Model {
+public struct WideResNet: ModelWithDropout {
     /// The network WRN-(6·blocks + 4)-widening.
     public struct Layout: Hashable, Sendable {
         /// Blocks of each stage.
@@ -21,14 +21,16 @@ public struct WideResNet: Model {
 
     public var layout: Layout
     public var classes: Int
-    /// Rate of dropout between the two convolutions of each block, 0.3 in the papers; nil for none.
-    public var dropout: Float?
+    /// Between the two convolutions of each block.
+    public var dropout: Dropout
 
-    public init(_ layout: Layout, classes: Int = 10, dropout: Float? = nil) {
+    public init(_ layout: Layout, classes: Int = 10, dropout: Dropout = Dropout()) {
         self.layout = layout
         self.classes = classes
         self.dropout = dropout
     }
+
+    public var usualDropout: Dropout { Dropout(convolution: 0.3) }
 
     public func callAsFunction(_ x: Node) -> Node {
         var x = x.convolution(16, 3, name: "conv1")
@@ -50,8 +52,7 @@ public struct WideResNet: Model {
             activation
             .convolution(channels, 3, stride: stride, name: "\(name).conv1")
             .batchNorm(name: "\(name).bn2").point("\(name).point2").relu()
-        if let dropout { residual = residual.dropout(dropout) }
-        residual = residual.convolution(channels, 3, name: "\(name).conv2")
+        residual = residual.dropoutIfAny(dropout.convolution).convolution(channels, 3, name: "\(name).conv2")
         let shortcut =
             changesShape ? activation.convolution(channels, 1, stride: stride, name: "\(name).shortcut") : x
         return residual + shortcut
