@@ -79,6 +79,22 @@ public struct Picture: Hashable, Sendable, Codable {
         }
         try self.init(width: width, height: height, channels: first.channels, pixels: pixels)
     }
+
+    /// Every pixel as a square of `scale` by `scale`.
+    func enlarged(by scale: Int) throws(SparringError) -> Picture {
+        var enlarged: [UInt8] = []
+        enlarged.reserveCapacity(pixels.count * scale * scale)
+        for row in 0..<height {
+            var line: [UInt8] = []
+            for column in 0..<width {
+                let start = (row * width + column) * channels
+                for _ in 0..<scale { line += pixels[start..<start + channels] }
+            }
+            for _ in 0..<scale { enlarged += line }
+        }
+        return try Picture(
+            width: width * scale, height: height * scale, channels: channels, pixels: enlarged)
+    }
 }
 
 /// Pictures with captions, row by row.

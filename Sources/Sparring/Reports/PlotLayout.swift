@@ -1,0 +1,122 @@
+/// Where the parts of a plot's drawing stand. Lengths are in the drawing's units, about a pixel of a phone.
+struct PlotLayout {
+    static let width = 480.0
+    static let fontSize = 12.5
+    static let lineHeight = 18.0
+    /// The legend's mark and the space after it.
+    static let keyWidth = 30.0
+
+    /// Of the title, by line.
+    let titleLines: [String]
+    /// The series' numbers and where their names begin, by line of the legend.
+    let legend: [[(series: Int, name: String, x: Double)]]
+    let xTicks: AxisTicks
+    let yTicks: AxisTicks
+    let left: Double
+    let right: Double
+    let top: Double
+    let bottom: Double
+    let height: Double
+
+    init(_ plot: Plot) {
+        titleLines = Self.wrapped(plot.title, width: Self.width - 16, fontSize: Self.fontSize * 1.15)
+        legend = Self.legend(plot)
+        let points = plot.series.flatMap(\.points)
+        let spread = points.flatMap { [$0.y - ($0.deviation ?? 0), $0.y + ($0.deviation ?? 0)] }
+        let hasBars = plot.series.contains { $0.style == .bars }
+        yTicks = AxisTicks(
+            plot.y, values: hasBars && plot.y.scale == .linear ? spread + [0] : spread, count: 6,
+            isRounded: true)
+        let labelWidth = yTicks.ticks.map { Self.textWidth($0.label) }.max() ?? 0
+        left = 12 + labelWidth
+        right = Self.width - 16
+        xTicks = Self.xTicks(plot, hasBars: hasBars, width: right - left)
+        let lines = titleLines.count + legend.count + (plot.y.label.isEmpty ? 0 : 1)
+        top = 14 + Double(lines) * Self.lineHeight
+        bottom = top + 230
+        height = bottom + 8 + Self.lineHeight * (plot.x.label.isEmpty ? 1 : 2)
+    }
+
+    func x(_ value: Double) -> Double? { xTicks.position(value).map { left + $0 * (right - left) } }
+    func y(_ value: Double) -> Double? { yTicks.position(value).map { bottom - $0 * (bottom - top) } }
+
+    /// As many ticks as stand apart from each other. Bars at the axis' ends get room.
+    private static func xTicks(_ plot: Plot, hasBars: Bool, width: Double) -> AxisTicks {
+        var values = plot.series.flatMap { $0.points.map(\.x) }
+        if hasBars, plot.x.scale == .linear, let low = values.min(), let high = values.max() {
+            let margin = PlotBars.spacing(plot) / 2
+            values += [low - margin, high + margin]
+        }
+        let isScatter = plot.series.allSatisfy { $0.style == .points }
+        let counts = stride(from: 8, through: 1, by: -1)
+        let candidates = counts.lazy.map {
+            AxisTicks(plot.x, values: values, count: $0, isRounded: isScatter)
+        }
+        return candidates.first { axis in
+            let widest = axis.ticks.map { textWidth($0.label) }.max() ?? 0
+            let places = axis.ticks.compactMap { axis.position($0.value) }
+            return zip(places, places.dropFirst()).allSatisfy { ($1 - $0) * width > widest + 10 }
+        } ?? AxisTicks(plot.x, values: values, count: 1, isRounded: isScatter)
+    }
+
+    private static func legend(_ plot: Plot) -> [[(series: Int, name: String, x: Double)]] {
+        var lines: [[(series: Int, name: String, x: Double)]] = []
+        var end = width
+        for (index, series) in plot.series.enumerated() where !series.name.isEmpty {
+            let name = shortened(series.name, width: width - 16 - keyWidth)
+            let entryWidth = keyWidth + textWidth(name) + 14
+            if end + entryWidth > width - 8 + 14 {
+                lines.append([])
+                end = 8
+            }
+            lines[lines.count - 1].append((index, name, end + keyWidth))
+            end += entryWidth
+        }
+        return lines
+    }
+
+    // MARK: - Text
+
+    /// A text's width as the usual sans-serif fonts have it, or a little more.
+    static func textWidth(_ text: String, fontSize: Double = fontSize) -> Double {
+        let widths = text.map { character -> Double in
+            switch character {
+            case "i", "j", "l", "t", "f", "r", ".", ",", ":", ";", "'", "|", "!", "I", "(", ")", " ", "-":
+                0.38
+            case "m", "w", "M", "W", "@", "%": 0.96
+            case _ where character.isUppercase: 0.72
+            case _ where character.isASCII: 0.6
+            default: 1
+            }
+        }
+        return widths.reduce(0, +) * fontSize
+    }
+
+    private static func shortened(_ text: String, width: Double) -> String {
+        guard textWidth(text) > width else { return text }
+        var short = text
+        while !short.isEmpty, textWidth(short + "…") > width { short.removeLast() }
+        return short + "…"
+    }
+
+    private static func wrapped(_ text: String, width: Double, fontSize: Double) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, textWidth("\(last) \(word)", fontSize: fontSize) <= width {
+                lines[lines.count - 1] += " \(word)"
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
+    }
+}
+
+/// The widths of bars.
+enum PlotBars {
+    /// Between neighbouring values of x that have bars; 1 where there is but one.
+    static func spacing(_ plot: Plot) -> Double {
+        let values = Set(plot.series.filter { $0.style == .bars }.flatMap { $0.points.map(\.x) }).sorted()
+        return zip(values, values.dropFirst()).map { $1 - $0 }.min() ?? 1
+    }
+}
