@@ -15,7 +15,7 @@ import Testing
     private func decoded(_ count: Int, damaged: Int? = nil) throws -> ImageSet {
         let (pixels, size) = (try memory(count).pixels, shape.count)
         return try ImageSet(shape: shape, classes: count, labels: (0..<Int32(count)).map { $0 }) {
-            (index, target) throws(SparringError) in
+            (index, _, target) throws(SparringError) in
             if index == damaged { throw SparringError(.format, "photo \(index) is damaged") }
             _ = target.update(fromContentsOf: pixels[index * size..<(index + 1) * size])
         }

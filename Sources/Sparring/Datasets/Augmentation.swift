@@ -4,28 +4,46 @@ public struct Augmentation: Hashable, Sendable, Codable {
     public var flips: Bool
     /// Cut each image at a random place out of itself padded by this many black pixels on each side.
     public var cropPadding: Int
+    /// Stretch a random part of each image to the whole, before anything else.
+    public var resizedCrop: ResizedCrop?
 
     /// Images as they are.
     public static let none = Augmentation(flips: false, cropPadding: 0)
     /// Flips and crops of 4 pixels of padding: the papers' setting for CIFAR.
     public static let flipsAndCrops = Augmentation(flips: true, cropPadding: 4)
 
-    public init(flips: Bool, cropPadding: Int) {
+    /// Random parts of 8 % to 100 % of the image, and flips: the usual setting for ImageNet.
+    public static let resizedCropsAndFlips = Augmentation(
+        flips: true, cropPadding: 0, resizedCrop: ResizedCrop())
+
+    public init(flips: Bool, cropPadding: Int, resizedCrop: ResizedCrop? = nil) {
         self.flips = flips
         self.cropPadding = cropPadding
+        self.resizedCrop = resizedCrop
     }
 
-    /// What happens to one image: pixel (y, x) becomes pixel (y + dy, x + dx) of the mirrored or plain image,
-    /// black outside.
+    /// Throws when images of this shape cannot be changed so.
+    func check(_ shape: ImageShape) throws(SparringError) {
+        let side = min(shape.height, shape.width)
+        guard 0..<side ~= cropPadding else {
+            throw SparringError(
+                .argument,
+                "the crop padding is \(cropPadding); for images of \(shape) it must be at least 0 and below "
+                    + "\(side)")
+        }
+        try resizedCrop?.check()
+    }
+
+    /// What happens to one image once its part is stretched: pixel (y, x) becomes pixel (y + dy, x + dx) of the
+    /// mirrored or plain image, black outside.
     struct Draw: Hashable {
-        var flip: Bool
-        var dy: Int
-        var dx: Int
-
-        static let identity = Draw(flip: false, dy: 0, dx: 0)
+        var crop: ResizedCrop.Draw?
+        var flip = false
+        var dy = 0
+        var dx = 0
     }
 
-    /// Turns 32 random bits into a draw. Shifts are uniform in ± `cropPadding`.
+    /// Turns 32 random bits into a draw, without its crop. Shifts are uniform in ± `cropPadding`.
     func draw(_ bits: UInt32) -> Draw {
         let shifts = UInt64(2 * cropPadding + 1)
         let high = (UInt64(bits >> 16) * shifts) >> 16
@@ -34,12 +52,13 @@ public struct Augmentation: Hashable, Sendable, Codable {
             flip: flips && bits & 0x8000 != 0, dy: Int(high) - cropPadding, dx: Int(low) - cropPadding)
     }
 
-    /// Writes one image as `pixel / 255`, changed as `draw` says. Source and target have `shape.count` values.
+    /// Writes one image as `pixel / 255`, flipped and shifted as `draw` says. Source and target have `shape.count`
+    /// values.
     static func apply(
         _ draw: Draw, to source: UnsafePointer<UInt8>, shape: ImageShape,
         into target: UnsafeMutablePointer<Float>
     ) {
-        if draw == .identity {
+        if !draw.flip, draw.dy == 0, draw.dx == 0 {
             scale(source, into: target, count: shape.count)
             return
         }

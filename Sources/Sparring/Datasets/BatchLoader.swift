@@ -42,8 +42,8 @@ public struct BatchLoader: Sendable, AsyncSequence {
     ///   - augmentation: Random changes of the images.
     ///   - seed: The seed of all random draws.
     ///   - epoch: The number of the epoch: another epoch has other draws.
-    /// - Throws: `.argument` when the batch size or the epoch is out of range, the set is empty or the crop
-    ///   padding is negative or as large as the image.
+    /// - Throws: `.argument` when the batch size or the epoch is out of range, the set is empty, the crop
+    ///   padding is negative or as large as the image, or random parts have no area.
     public init(
         _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none, seed: UInt64,
         epoch: Int
@@ -55,13 +55,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
             throw SparringError(.argument, "the epoch is \(epoch); it must be at least 0")
         }
         guard set.count > 0 else { throw SparringError(.argument, "the image set is empty") }
-        let side = Swift.min(set.shape.height, set.shape.width)
-        guard 0..<side ~= augmentation.cropPadding else {
-            throw SparringError(
-                .argument,
-                "the crop padding is \(augmentation.cropPadding); for images of \(set.shape) it must be "
-                    + "at least 0 and below \(side)")
-        }
+        try augmentation.check(set.shape)
         self.batchSize = batchSize
         plan = try EpochPlan(
             set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
@@ -115,6 +109,7 @@ private struct EpochPlan: Sendable {
     let order: [Int]
     /// 32 bits a position in the order; empty without augmentation.
     let augmentationBits: [UInt32]
+    let cropNumbers: RandomStream
 
     init(
         set: ImageSet, shuffled: Bool, augmentation: Augmentation, seed: UInt64, number: UInt64
@@ -133,17 +128,28 @@ private struct EpochPlan: Sendable {
         augmentationBits =
             augmentation == .none
             ? [] : try RandomStream(seed: seed, purpose: .augmentation, step: number).bits(count: set.count)
+        cropNumbers = RandomStream(seed: seed, purpose: .resizedCrop, step: number)
+    }
+
+    /// What happens to the image at this position of the order.
+    private func draw(_ position: Int) throws(SparringError) -> Augmentation.Draw {
+        guard !augmentationBits.isEmpty else { return Augmentation.Draw() }
+        var draw = augmentation.draw(augmentationBits[position])
+        if let crop = augmentation.resizedCrop {
+            let count = ResizedCrop.Draw.numberCount
+            let numbers = try cropNumbers.uniform(first: position * count, count: count)
+            draw.crop = ResizedCrop.Draw(crop: crop, numbers: numbers)
+        }
+        return draw
     }
 
     /// The images at these positions of the order.
     func batch(_ positions: Range<Int>) throws(SparringError) -> Batch {
         var pixels = [Float](repeating: 0, count: positions.count * set.shape.count)
         let indices = Array(order[positions])
+        let draws = try positions.map { (position) throws(SparringError) in try draw(position) }
         try pixels.withUnsafeMutableBufferPointer { (pixels) throws(SparringError) in
-            try set.copyImages(indices, into: pixels) { position in
-                augmentationBits.isEmpty
-                    ? .identity : augmentation.draw(augmentationBits[positions.lowerBound + position])
-            }
+            try set.copyImages(indices, drawn: draws, into: pixels)
         }
         return Batch(pixels: pixels, labels: indices.map { set.labels[$0] })
     }

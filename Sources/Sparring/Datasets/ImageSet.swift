@@ -7,10 +7,11 @@ public struct ImageSet: Sendable {
     ///
     /// - Parameters:
     ///   - index: The image's number in the set.
+    ///   - crop: Gives the part of the image to stretch to the set's shape; nil for the usual view of the image.
     ///   - pixels: Room for `shape.count` bytes, all of which are to be written.
     public typealias Decoder =
         @Sendable (
-            _ index: Int, _ pixels: UnsafeMutableBufferPointer<UInt8>
+            _ index: Int, _ crop: ResizedCrop.Draw?, _ pixels: UnsafeMutableBufferPointer<UInt8>
         ) throws(SparringError) -> Void
 
     private enum Storage: Sendable {
@@ -121,8 +122,8 @@ public struct ImageSet: Sendable {
             case .memory(let pixels):
                 .memory(Array(pixels[range.lowerBound * shape.count..<range.upperBound * shape.count]))
             case .decoder(let decode):
-                .decoder { (index, pixels) throws(SparringError) in
-                    try decode(range.lowerBound + index, pixels)
+                .decoder { (index, crop, pixels) throws(SparringError) in
+                    try decode(range.lowerBound + index, crop, pixels)
                 }
             }
         return ImageSet(unchecked: shape, classes: classes, labels: Array(labels[range]), storage: part)
@@ -157,13 +158,13 @@ public struct ImageSet: Sendable {
     public func copyImages(
         _ indices: some Collection<Int>, into images: UnsafeMutableBufferPointer<Float>
     ) throws(SparringError) {
-        try copyImages(Array(indices), into: images) { _ in .identity }
+        let draws = [Augmentation.Draw](repeating: .init(), count: indices.count)
+        try copyImages(Array(indices), drawn: draws, into: images)
     }
 
-    /// As ``copyImages(_:into:)``, each image changed as `draw` of its position in `indices` says.
+    /// As ``copyImages(_:into:)``, with a change for each image.
     func copyImages(
-        _ indices: [Int], into images: UnsafeMutableBufferPointer<Float>,
-        draw: @Sendable (_ position: Int) -> Augmentation.Draw
+        _ indices: [Int], drawn draws: [Augmentation.Draw], into images: UnsafeMutableBufferPointer<Float>
     ) throws(SparringError) {
         guard images.count >= indices.count * shape.count, let target = images.baseAddress else {
             if indices.isEmpty { return }
@@ -176,42 +177,67 @@ public struct ImageSet: Sendable {
             throw SparringError(.argument, "image \(index) is not among the set's \(count)")
         }
         nonisolated(unsafe) let first = target
-        let results = mapImages(indices) { position, pixels in
+        let results = mapImages(indices, crops: draws.map(\.crop)) { position, pixels in
             if let source = pixels.baseAddress {
                 Augmentation.apply(
-                    draw(position), to: source, shape: shape, into: first + position * shape.count)
+                    draws[position], to: source, shape: shape, into: first + position * shape.count)
             }
         }
         for result in results { try result.get() }
     }
 
-    /// What `body` makes of the bytes of each of these images, in order. Images that have to be decoded are taken on all
-    /// cores.
+    /// What `body` makes of the bytes of each of these images, in order. Images that have to be decoded or resized are
+    /// taken on all cores.
+    ///
+    /// - Parameter crops: One a position, or none at all.
     private func mapImages<Value>(
-        _ indices: [Int], _ body: @Sendable (_ position: Int, _ pixels: UnsafeBufferPointer<UInt8>) -> Value
+        _ indices: [Int], crops: [ResizedCrop.Draw?] = [],
+        _ body: @Sendable (_ position: Int, _ pixels: UnsafeBufferPointer<UInt8>) -> Value
     ) -> [Result<Value, SparringError>] {
         let size = shape.count
-        switch storage {
-        case .memory(let pixels):
+        if case .memory(let pixels) = storage, crops.allSatisfy({ $0 == nil }) {
             return pixels.withUnsafeBufferPointer { pixels in
                 indices.enumerated().map { position, index in
                     let image = pixels[index * size..<(index + 1) * size]
                     return .success(body(position, UnsafeBufferPointer(rebasing: image)))
                 }
             }
-        case .decoder(let decode):
-            return [Result<Value, SparringError>](unsafeUninitializedCapacity: indices.count) {
-                nonisolated(unsafe) let results = $0
-                DispatchQueue.concurrentPerform(iterations: indices.count) { position in
-                    let result = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { pixels in
-                        Result { () throws(SparringError) in
-                            try decode(indices[position], pixels)
-                            return body(position, UnsafeBufferPointer(pixels))
-                        }
+        }
+        return [Result<Value, SparringError>](unsafeUninitializedCapacity: indices.count) {
+            nonisolated(unsafe) let results = $0
+            DispatchQueue.concurrentPerform(iterations: indices.count) { position in
+                let result = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { room in
+                    Result { () throws(SparringError) in
+                        try write(indices[position], crop: crops.isEmpty ? nil : crops[position], into: room)
+                        return body(position, UnsafeBufferPointer(room))
                     }
-                    results.initializeElement(at: position, to: result)
                 }
-                $1 = indices.count
+                results.initializeElement(at: position, to: result)
+            }
+            $1 = indices.count
+        }
+    }
+
+    /// Writes the bytes of one image, or of a part of it stretched to the whole.
+    private func write(
+        _ index: Int, crop: ResizedCrop.Draw?, into target: UnsafeMutableBufferPointer<UInt8>
+    ) throws(SparringError) {
+        switch storage {
+        case .decoder(let decode): try decode(index, crop, target)
+        case .memory(let pixels):
+            let (height, width, area) = (shape.height, shape.width, shape.height * shape.width)
+            let part =
+                crop?.part(height: height, width: width)
+                ?? PixelRectangle(top: 0, left: 0, height: height, width: width)
+            try pixels.withUnsafeBufferPointer { (pixels) throws(SparringError) in
+                guard let first = pixels.baseAddress else { return }
+                for channel in 0..<shape.channels {
+                    let plane = first + index * shape.count + channel * area
+                    let room = target[channel * area..<(channel + 1) * area]
+                    try PixelView(plane, channels: 1, height: height, width: width)[part]
+                        .resize(
+                            height: height, width: width, into: UnsafeMutableBufferPointer(rebasing: room))
+                }
             }
         }
     }

@@ -6,6 +6,8 @@ enum RandomPurpose: UInt32 {
     case augmentation = 0x1001
     case digits = 0x1002
     case paperGrain = 0x1003
+    case resizedCrop = 0x1004
+    case validation = 0x1005
 }
 
 /// Random numbers of the engine's counter-based generator: the same on every machine.
@@ -23,10 +25,10 @@ struct RandomStream {
         return bits
     }
 
-    /// The first `count` elements, uniform in [0, 1).
-    func uniform(count: Int) throws(SparringError) -> [Float] {
+    /// `count` elements from number `first` on, uniform in [0, 1).
+    func uniform(first: Int = 0, count: Int) throws(SparringError) -> [Float] {
         var values = [Float](repeating: 0, count: count)
-        try check(withUnsafePointer(to: stream) { spar_random_uniform($0, 0, count, &values) })
+        try check(withUnsafePointer(to: stream) { spar_random_uniform($0, UInt64(first), count, &values) })
         return values
     }
 }
