@@ -1,16 +1,46 @@
-// FGSM (Goodfellow et al. 2015) and its iterated form IFGSM (Kurakin et al. 2017).
-#include "graph/network.h"
+// Attacks inside the ball x₀ ± δ: their settings, and steps along the gradient's sign.
+#include "attack/attack.h"
 
 #include <math.h>
 #include <string.h>
 
 spar_attack spar_attack_defaults(spar_attack_kind kind) {
-    return (spar_attack){
-        .kind = kind, .delta = 16, .step = 1, .iterations = 16, .clip = true, .lowest = 0, .highest = 1};
+    bool pgd = kind == SPAR_ATTACK_PGD;
+    return (spar_attack){.kind = kind,
+                         .delta = 16,
+                         .step = pgd ? 0 : 1,
+                         .iterations = pgd ? 20 : 16,
+                         .random_start = true,
+                         .restarts = 1,
+                         .queries = 5000,
+                         .first_share = 0.8f,
+                         .clip = true,
+                         .lowest = 0,
+                         .highest = 1,
+                         .seed = 1};
+}
+
+static spar_status check_steps(const spar_attack *a) {
+    bool chosen = a->kind == SPAR_ATTACK_PGD && a->step == 0;
+    if (!chosen && !(a->step > 0 && a->step < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the step is %g, not above 0", (double)a->step);
+    }
+    if (a->iterations < 1) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d iterations; there must be at least 1", a->iterations);
+    }
+    if (a->kind != SPAR_ATTACK_PGD) return SPAR_OK;
+    if (a->restarts < 1 || a->restarts > 1 << 16) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d restarts; there must be 1 to 65536", a->restarts);
+    }
+    if (a->restarts > 1 && !a->random_start) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d restarts without a random start are all the same",
+                         a->restarts);
+    }
+    return SPAR_OK;
 }
 
 static spar_status check(const spar_attack *a) {
-    if (a->kind != SPAR_ATTACK_FGSM && a->kind != SPAR_ATTACK_IFGSM) {
+    if (a->kind < SPAR_ATTACK_FGSM || a->kind > SPAR_ATTACK_SQUARE) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no kind %d", (int)a->kind);
     }
     if (a->unit != SPAR_UNIT_255 && a->unit != SPAR_UNIT_ONE) {
@@ -19,38 +49,61 @@ static spar_status check(const spar_attack *a) {
     if (!(a->delta >= 0 && a->delta < INFINITY)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: delta is %g, not a number of at least 0", (double)a->delta);
     }
-    if (a->kind == SPAR_ATTACK_IFGSM && (!(a->step > 0 && a->step < INFINITY) || a->iterations < 1)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: step %g must be above 0 and iterations %d at least 1",
-                         (double)a->step, a->iterations);
+    if (a->kind == SPAR_ATTACK_IFGSM || a->kind == SPAR_ATTACK_PGD) SPAR_TRY(check_steps(a));
+    if (a->kind == SPAR_ATTACK_SQUARE && a->queries < 1) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d queries; there must be at least 1", a->queries);
+    }
+    if (a->kind == SPAR_ATTACK_SQUARE && !(a->first_share > 0 && a->first_share <= 1)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the first squares cover %g of an image, not a share above 0",
+                         (double)a->first_share);
     }
     if (a->clip && !(a->lowest <= a->highest && isfinite(a->lowest) && isfinite(a->highest))) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the pixel range is %g to %g", (double)a->lowest,
                          (double)a->highest);
     }
+    if (a->training_mode && a->kind >= SPAR_ATTACK_PGD) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "attack: training mode depends on the whole batch, so kind %d, which "
+                         "leaves out images, does without",
+                         (int)a->kind);
+    }
     return SPAR_OK;
 }
 
-static void advance(const spar_attack *attack, float step, float delta, const float *original, const float *gradient,
-                    float *x, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        float y = x[i] + step * (float)((gradient[i] > 0) - (gradient[i] < 0));
-        y = fminf(fmaxf(y, original[i] - delta), original[i] + delta);
-        x[i] = attack->clip ? fminf(fmaxf(y, attack->lowest), attack->highest) : y;
-    }
+spar_status spar_attack_proceed(spar_proceed proceed, void *context, double done) {
+    if (proceed == NULL || proceed(context, done)) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_CANCELLED, "the attack was stopped with %.0f %% of its work done", 100 * done);
 }
 
-static spar_status iterate(spar_network *network, const spar_attack *attack, const float *original,
-                           const int32_t *labels, int32_t count, float *gradient, float *x, size_t floats) {
-    float unit = attack->unit == SPAR_UNIT_255 ? 1 / 255.0f : 1, delta = attack->delta * unit;
-    bool single = attack->kind == SPAR_ATTACK_FGSM;
-    float step = single ? delta : attack->step * unit;
-    uint32_t flags = attack->training_mode ? SPAR_FORWARD_TRAIN : 0;
-    for (int i = 0; i < (single ? 1 : attack->iterations); i++) {
-        SPAR_TRY(spar_forward(network, x, count, flags));
-        SPAR_TRY(spar_backward(network, labels, 1, SPAR_BACKWARD_INPUT, NULL));
-        SPAR_TRY(spar_input_gradient(network, gradient));
-        advance(attack, step, delta, original, gradient, x, floats);
+spar_status spar_attack_climb(spar_standing *standing, float step, int iterations, double done, double share) {
+    const spar_attack *attack = standing->attack;
+    size_t floats = (size_t)standing->count * standing->pixels;
+    for (int k = 0; k < iterations; k++) {
+        SPAR_TRY(spar_attack_proceed(attack->proceed, attack->context, done + share * k / iterations));
+        SPAR_TRY(spar_forward(standing->network, standing->images, standing->count,
+                              attack->training_mode ? SPAR_FORWARD_TRAIN : 0));
+        // Times the count: each image's own gradient, whatever the batch it is in.
+        SPAR_TRY(spar_backward(standing->network, standing->labels, (float)standing->count, SPAR_BACKWARD_INPUT, NULL));
+        SPAR_TRY(spar_input_gradient(standing->network, standing->gradients));
+        for (size_t i = 0; i < floats; i++) {
+            float gradient = standing->gradients[i], sign = (float)((gradient > 0) - (gradient < 0));
+            standing->images[i] =
+                spar_attack_clip(attack, standing->delta, standing->originals[i], standing->images[i] + step * sign);
+        }
     }
+    return SPAR_OK;
+}
+
+static spar_status run(spar_standing *standing) {
+    const spar_attack *attack = standing->attack;
+    if (attack->kind == SPAR_ATTACK_PGD) return spar_attack_pgd(standing);
+    if (attack->kind == SPAR_ATTACK_SQUARE) return spar_attack_square(standing);
+    if (attack->kind == SPAR_ATTACK_FGSM) {
+        SPAR_TRY(spar_attack_climb(standing, standing->delta, 1, 0, 1));
+    } else {
+        SPAR_TRY(spar_attack_climb(standing, standing->step, attack->iterations, 0, 1));
+    }
+    memcpy(standing->results, standing->images, (size_t)standing->count * standing->pixels * sizeof(float));
     return SPAR_OK;
 }
 
@@ -66,15 +119,11 @@ spar_status spar_attack_images(spar_network *network, const spar_attack *attack,
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: a batch of %d images: the network takes 1 to %d", count,
                          network->options.batch_size);
     }
-    spar_extent extent = network->tensors[0].extent;
-    size_t floats = (size_t)(spar_pixels(extent) * extent.channels) * (size_t)count;
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
-    float *gradient = spar_allocate(2 * floats * sizeof *gradient);
-    if (gradient == NULL) return SPAR_ERROR_MEMORY;
-    float *x = gradient + floats;
-    memcpy(x, images, floats * sizeof *x);
-    spar_status status = iterate(network, attack, images, labels, count, gradient, x, floats);
-    if (status == SPAR_OK) memcpy(attacked, x, floats * sizeof *x);
-    spar_release(gradient);
+    spar_standing standing;
+    SPAR_TRY(spar_standing_create(&standing, network, attack, images, labels, count));
+    spar_status status = run(&standing);
+    if (status == SPAR_OK) memcpy(attacked, standing.results, (size_t)count * standing.pixels * sizeof *attacked);
+    spar_standing_destroy(&standing);
     return status;
 }

@@ -40,6 +40,7 @@ typedef enum spar_status {
     SPAR_ERROR_FORMAT = 5,     // a file is truncated, damaged or of another kind
     SPAR_ERROR_STATE = 6,      // a call out of order, such as a backward pass before a forward pass
     SPAR_ERROR_NON_FINITE = 7, // a pixel, an activation or a loss is NaN or infinite
+    SPAR_ERROR_CANCELLED = 8,  // the caller's `proceed` stopped it
 } spar_status;
 
 // The sentence of this thread's last failed call, valid until its next failing call. Never NULL.
@@ -489,26 +490,79 @@ typedef enum spar_pixel_unit {
 } spar_pixel_unit;
 
 typedef enum spar_attack_kind {
-    SPAR_ATTACK_FGSM = 0,  // x + δ·sign(∇J)
-    SPAR_ATTACK_IFGSM = 1, // x ← clip to x₀ ± δ of (x + step·sign(∇J)), `iterations` times
+    SPAR_ATTACK_FGSM = 0, // x + δ·sign(∇J) (Goodfellow et al. 2015)
+    SPAR_ATTACK_IFGSM = 1, // x ← clip to x₀ ± δ of (x + step·sign(∇J)), `iterations` times (Kurakin et al. 2017)
+    SPAR_ATTACK_PGD = 2,   // IFGSM from random points of the ball x₀ ± δ (Madry et al. 2018)
+    SPAR_ATTACK_SQUARE = 3, // random search with squares, without gradients (Andriushchenko et al. 2020, L∞)
 } spar_attack_kind;
 
+// Called by a long call now and then with the share of its work that is done, 0 to 1; false stops it, and the call
+// returns SPAR_ERROR_CANCELLED.
+typedef bool (*spar_proceed)(void *context, double done);
+
+// An image stands as long as the network gives it its label. The second and later starts of PGD, and all of Square,
+// are for images that still stand; an image that does not keeps what made it fall.
 typedef struct spar_attack {
     spar_attack_kind kind;
     spar_pixel_unit unit;
     float delta;        // ≥ 0
-    float step;         // IFGSM only, > 0
-    int32_t iterations; // IFGSM only, ≥ 1
+    float step;         // IFGSM, > 0; PGD, ≥ 0: 0 is 2.5·δ / iterations
+    int32_t iterations; // IFGSM, PGD, ≥ 1
+    bool random_start;  // PGD: from a uniform draw in the ball instead of the image
+    int32_t restarts;   // PGD: starts, 1 to 65536; an image that stands to the end keeps the result of highest loss
+    int32_t queries;    // SQUARE: images tried for an image, ≥ 1
+    float first_share;  // SQUARE: p, the share of an image the first squares cover, in (0, 1]
     bool clip;          // results are clipped to [lowest, highest]
     float lowest, highest;
-    bool training_mode; // batch statistics and dropout instead of evaluation mode
+    bool training_mode;   // FGSM, IFGSM: batch statistics and dropout instead of evaluation mode
+    uint64_t seed;        // PGD, SQUARE
+    uint64_t first_image; // PGD, SQUARE: number of images[0] in its set, so that batches draw different numbers
+    spar_proceed proceed; // NULL: never stopped
+    void *context;        // of proceed
 } spar_attack;
 
-SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind); // δ 16/255; step 1/255, 16 iterations; clip to [0, 1]
+// δ 16/255, clip to [0, 1], seed 1. IFGSM: step 1/255, 16 iterations. PGD: step 2.5·δ / iterations, 20 iterations, one
+// random start. Square: 5000 queries, p = 0.8, which falls by the paper's schedule stretched over the queries.
+SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind);
 
-// Writes the attacked images to `attacked` (may be `images`). Parameters, statistics and points are untouched.
+// Writes the attacked images to `attacked` (may be `images`). Parameters, statistics and points are untouched. In
+// evaluation mode an image's result does not depend on the batch it is in, up to rounding.
+// Cost: FGSM a forward and a backward pass, without gradients of weights; IFGSM `iterations` of them; PGD at most
+// restarts × iterations of them and `restarts` forward passes; Square at most queries + 1 forward passes.
+// Random draws of image n: the start `restart` of PGD is x₀ + δ·(2u − 1), u the uniform elements of the stream
+// {seed, 5, restart, first_image + n}. Square reads the uniform elements of {seed, 6, 0, first_image + n} one after
+// the other: one a channel and column for the stripes, then for each further query one for the row, one for the
+// column and one a channel for the sign of its square; a sign is + where u ≥ 1/2, a place is ⌊u · places⌋.
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
+
+// The smallest change that makes a network take an image for another class, by box-constrained L-BFGS (Szegedy et al.
+// 2014; Sankaranarayanan et al., Eq. 1): argmin over r of c·‖r‖₂ + J(x + r, target), x + r in [lowest, highest], with
+// the largest c, found by bisection for each image, whose minimizer is taken for the target.
+typedef struct spar_lbfgs_attack {
+    int32_t iterations; // of each minimization, ≥ 1
+    int32_t searches;   // values of c tried for an image, ≥ 1
+    float lowest, highest;
+    spar_proceed proceed; // NULL: never stopped
+    void *context;        // of proceed
+} spar_lbfgs_attack;
+
+typedef struct spar_lbfgs_example {
+    int32_t target;
+    bool found;  // the image below is taken for the target; where not, it is the one given
+    double norm; // ‖r‖₂, pixels in [0, 1]
+    double c;    // the largest c that succeeded, 0 when none did or r is 0
+} spar_lbfgs_example;
+
+SPAR_API spar_lbfgs_attack spar_lbfgs_attack_defaults(void); // 20 iterations, 10 searches, in [0, 1]
+
+// Writes for every image the changed image of smallest norm, of all it tried, that is taken for its target.
+// `targets`: a class an image; NULL: the class of largest output besides the label. `attacked` may be `images`,
+// `examples` may be NULL. Parameters, statistics and points are untouched.
+// Cost: about searches × iterations forward and backward passes, of the images that are not done.
+SPAR_API spar_status spar_lbfgs_attack_images(spar_network *network, const spar_lbfgs_attack *attack,
+                                              const float *images, const int32_t *labels, const int32_t *targets,
+                                              int32_t count, float *attacked, spar_lbfgs_example *examples);
 
 // ---------------------------------------------------------------------------------------------
 // Files: safetensors, with the graph and the options in the metadata

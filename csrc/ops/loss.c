@@ -46,6 +46,27 @@ static double squared_error(const float *z, int classes, int label, double facto
     return loss;
 }
 
+static double image_loss(spar_loss loss, const float *z, int classes, int label, double factor, float *d) {
+    switch (loss) {
+    case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
+        return logistic_cross_entropy(z, classes, label, factor, d);
+    case SPAR_LOSS_SQUARED_ERROR:
+        return squared_error(z, classes, label, factor, d);
+    default:
+        return softmax_cross_entropy(z, classes, label, factor, d);
+    }
+}
+
+double spar_loss_of_image(spar_loss loss, const float *z, int classes, int label) {
+    return image_loss(loss, z, classes, label, 0, NULL);
+}
+
+int spar_class_of(const float *z, int classes) {
+    int best = 0;
+    for (int c = 1; c < classes; c++) best = z[c] > z[best] ? c : best;
+    return best;
+}
+
 void spar_loss_of(spar_loss loss, const spar_tensor *output, const int32_t *labels, int count, float scale,
                   spar_loss_result *result) {
     int classes = output->extent.channels;
@@ -55,21 +76,8 @@ void spar_loss_of(spar_loss loss, const spar_tensor *output, const int32_t *labe
         const float *z = output->data + n * output->stride;
         float *d = scale == 0 ? NULL : output->gradient + n * output->stride;
         if (d != NULL) memset(d, 0, (size_t)output->stride * sizeof *d);
-        double factor = (double)scale / count;
-        switch (loss) {
-        case SPAR_LOSS_SOFTMAX_CROSS_ENTROPY:
-            total += softmax_cross_entropy(z, classes, labels[n], factor, d);
-            break;
-        case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
-            total += logistic_cross_entropy(z, classes, labels[n], factor, d);
-            break;
-        case SPAR_LOSS_SQUARED_ERROR:
-            total += squared_error(z, classes, labels[n], factor, d);
-            break;
-        }
-        int best = 0;
-        for (int c = 1; c < classes; c++) best = z[c] > z[best] ? c : best;
-        correct += best == labels[n];
+        total += image_loss(loss, z, classes, labels[n], (double)scale / count, d);
+        correct += spar_class_of(z, classes) == labels[n];
     }
     *result = (spar_loss_result){.loss = total / count, .correct = correct, .count = count};
 }

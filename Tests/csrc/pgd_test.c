@@ -1,0 +1,169 @@
+// PGD against IFGSM and the oracle: starts, restarts, which result an image keeps, and its independence of threads
+// and batches.
+#include "support/attacked.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 31 };
+
+static const double DELTA = 16 / 255.0;
+
+static void without_random_start_it_is_ifgsm(void) {
+    attacked a = attacked_create(example_convolutional, 2, SEED);
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_IFGSM);
+    attack.step = 3;
+    CHECK_OK(attacked_run(&a, &attack));
+    float *ifgsm = check_allocate(a.pixels * sizeof *ifgsm);
+    memcpy(ifgsm, a.images, a.pixels * sizeof *ifgsm);
+    attack.kind = SPAR_ATTACK_PGD;
+    attack.random_start = false;
+    CHECK_OK(attacked_run(&a, &attack));
+    CHECK(memcmp(a.images, ifgsm, a.pixels * sizeof *ifgsm) == 0);
+    free(ifgsm);
+    attacked_destroy(&a);
+}
+
+// The starts are those of the streams that sparring.h documents, the step 2.5·δ / iterations.
+static void it_climbs_from_a_random_point_of_the_ball(void) {
+    static const example_network networks[] = {example_convolutional, example_residual, example_dense};
+    for (int i = 0; i < 3; i++) {
+        attacked a = attacked_create(networks[i], 2, SEED);
+        spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
+        attack.iterations = 5;
+        attack.seed = 77;
+        attack.first_image = 1000;
+        CHECK_OK(attacked_run(&a, &attack));
+        attacked_check_inside(&a, "PGD", DELTA);
+        double *start = check_allocate(a.pixels * sizeof *start);
+        float *uniform = check_allocate(a.image_pixels * sizeof *uniform);
+        for (size_t n = 0; n < EXAMPLE_BATCH; n++) {
+            spar_random_stream stream = {77, 5, 0, 1000 + n};
+            CHECK_OK(spar_random_uniform(&stream, 0, a.image_pixels, uniform));
+            for (size_t j = 0; j < a.image_pixels; j++) {
+                double x = a.batch.doubles[n * a.image_pixels + j] + DELTA * (2 * (double)uniform[j] - 1);
+                start[n * a.image_pixels + j] = fmin(fmax(x, 0), 1);
+            }
+        }
+        double *expected = attacked_climb(&a, start, DELTA, DELTA / 2, 5, 0, 1, false);
+        attacked_check(&a, "PGD", expected);
+        free(expected);
+        free(uniform);
+        free(start);
+        attacked_destroy(&a);
+    }
+}
+
+static double loss_of(const double *outputs, int label) {
+    double sum = 0;
+    for (int c = 0; c < EXAMPLE_CLASSES; c++) sum += exp(outputs[c] - outputs[label]);
+    return log(sum);
+}
+
+// With one restart more, an image that fell keeps what made it fall, and one that stands has a loss no lower.
+static void each_restart_is_for_images_that_stand(void) {
+    enum { RESTARTS = 8 };
+    attacked a = attacked_create(example_convolutional, 2, SEED);
+    attacked_label_by_network(&a);
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
+    attack.iterations = 2;
+    attack.delta = 4;
+    float *before = check_allocate(a.pixels * sizeof *before);
+    double loss[EXAMPLE_BATCH], rises = 0;
+    bool fell[EXAMPLE_BATCH] = {false};
+    int falls = 0;
+    for (attack.restarts = 1; attack.restarts <= RESTARTS; attack.restarts++) {
+        memcpy(before, a.images, a.pixels * sizeof *before);
+        CHECK_OK(attacked_run(&a, &attack));
+        attacked_check_inside(&a, "restarts", 4 / 255.0);
+        const double *outputs = attacked_outputs_of_floats(&a, a.images);
+        for (int n = 0; n < EXAMPLE_BATCH; n++, outputs += EXAMPLE_CLASSES) {
+            size_t first = (size_t)n * a.image_pixels, bytes = a.image_pixels * sizeof *before;
+            double now = loss_of(outputs, a.batch.labels[n]);
+            if (fell[n]) {
+                CHECK(memcmp(before + first, a.images + first, bytes) == 0);
+            } else if (attack.restarts > 1 && attacked_class(outputs) == a.batch.labels[n]) {
+                CHECK(now >= loss[n] - 1e-5);
+                rises += now > loss[n] + 1e-5;
+            }
+            falls += !fell[n] && attacked_class(outputs) != a.batch.labels[n];
+            fell[n] = attacked_class(outputs) != a.batch.labels[n];
+            loss[n] = now;
+        }
+    }
+    CHECK(falls > 0 && falls < EXAMPLE_BATCH);
+    CHECK(rises > 0);
+    free(before);
+    attacked_destroy(&a);
+}
+
+static void results_do_not_depend_on_threads_or_batches(void) {
+    float *expected = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        attacked a = attacked_create(example_residual, threads, SEED);
+        spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
+        attack.restarts = 3;
+        CHECK_OK(attacked_run(&a, &attack));
+        if (expected == NULL) {
+            expected = check_allocate(a.pixels * sizeof *expected);
+            memcpy(expected, a.images, a.pixels * sizeof *expected);
+        }
+        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
+        for (int n = 0; n < EXAMPLE_BATCH; n++) {
+            size_t first = (size_t)n * a.image_pixels;
+            attack.first_image = (uint64_t)n;
+            CHECK_OK(spar_attack_images(a.network, &attack, a.batch.images + first, a.batch.labels + n, 1,
+                                        a.images + first));
+        }
+        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
+        attack.seed++;
+        attack.first_image = 0;
+        CHECK_OK(attacked_run(&a, &attack));
+        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) != 0);
+        attacked_destroy(&a);
+    }
+    free(expected);
+}
+
+static bool stop_at_half(void *context, double done) {
+    *(double *)context = done;
+    return done < 0.5;
+}
+
+static void the_caller_may_stop_it(void) {
+    attacked a = attacked_create(example_plain, 2, SEED);
+    static const spar_attack_kind kinds[] = {SPAR_ATTACK_IFGSM, SPAR_ATTACK_PGD};
+    for (int i = 0; i < 2; i++) {
+        double done = 0;
+        spar_attack attack = spar_attack_defaults(kinds[i]);
+        attack.proceed = stop_at_half;
+        attack.context = &done;
+        CHECK_FAILS(attacked_run(&a, &attack), SPAR_ERROR_CANCELLED, "50 %");
+        CHECK_NEAR(done, 0.5, 1e-9);
+        CHECK(memcmp(a.images, a.batch.images, a.pixels * sizeof *a.images) == 0);
+    }
+    attacked_destroy(&a);
+}
+
+static void bad_settings_are_refused(void) {
+    attacked a = attacked_create(example_plain, 1, SEED);
+    spar_attack good = spar_attack_defaults(SPAR_ATTACK_PGD), bad;
+    bad = good, bad.step = -1;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "step", "-1");
+    bad = good, bad.iterations = 0;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "0 iterations");
+    bad = good, bad.restarts = 0;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "0 restarts");
+    bad = good, bad.restarts = 65537;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "65537 restarts");
+    bad = good, bad.restarts = 2, bad.random_start = false;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "2 restarts");
+    bad = good, bad.training_mode = true;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "training mode");
+    attacked_destroy(&a);
+}
+
+TEST_MAIN(TEST(without_random_start_it_is_ifgsm), TEST(it_climbs_from_a_random_point_of_the_ball),
+          TEST(each_restart_is_for_images_that_stand), TEST(results_do_not_depend_on_threads_or_batches),
+          TEST(the_caller_may_stop_it), TEST(bad_settings_are_refused))
