@@ -4,26 +4,61 @@ import Sparring
 struct InfoCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "info",
-        abstract: "Tells version, processor, instruction set, threads and OpenBLAS.")
+        abstract: "Tells what a model is made of, or of this machine.",
+        discussion: """
+            With --model: every layer in order with its output, trained parameters and the multiply–adds of one image's \
+            forward pass. Perturbation points are marked ●, with the name by which --last-point knows the last one \
+            before the maps shrink. Without: version, processor, instruction set, threads and OpenBLAS.
+            """)
+
+    @OptionGroup(title: "Model")
+    var model: ModelOptions
+
+    @Option(
+        help: "The shape of the images (default: those the papers train the model on).",
+        transform: { try shape($0) })
+    var input: ImageShape?
+
+    @Option(help: "The number of classes.")
+    var classes = 10
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
-    func run() throws {
-        let info = try SystemInfo.current()
-        if json {
-            try printJSON(info)
-            return
+    mutating func validate() throws {
+        if classes < 1 { throw ValidationError("--classes is \(classes); it must be at least 1.") }
+        if model.model == nil, input != nil {
+            throw ValidationError("--input is the shape of a model's images; --model is missing.")
         }
-        print(
-            """
-            version          \(info.version)
-            processor        \(info.cpuName)
-            instruction set  \(info.isa) (of \(info.cpuISA))
-            threads          \(info.threads)
-            OpenBLAS core    \(info.openblasCore)
-            """)
-        warnOfSlowOpenBLAS(info)
+    }
+
+    func run() throws {
+        if model.model != nil {
+            try tell(
+                ModelSummary(
+                    of: model.resolved(classes: classes), named: model.name.rawValue,
+                    input: input ?? model.name.usualInput))
+        } else {
+            let info = try SystemInfo.current()
+            try tell(info)
+            if !json { warnOfSlowOpenBLAS(info) }
+        }
+    }
+
+    private func tell(_ value: some Encodable & CustomStringConvertible) throws {
+        if json { try printJSON(value) } else { print(value) }
+    }
+}
+
+extension SystemInfo: CustomStringConvertible {
+    public var description: String {
+        """
+        version          \(version)
+        processor        \(cpuName)
+        instruction set  \(isa) (of \(cpuISA))
+        threads          \(threads)
+        OpenBLAS core    \(openblasCore)
+        """
     }
 }
 

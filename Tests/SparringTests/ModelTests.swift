@@ -16,6 +16,7 @@ import Testing
         let network = try Network(for: .vgg16, Self.colors)
         #expect(try network.points.dropFirst().map(\.name) == (1...13).map { "conv\($0)" })
         #expect(try network.hiddenPoint("conv5") == "conv5")
+        #expect(try network.hiddenPoint("pool3") == "conv7")
         let error = #expect(throws: SparringError.self) { try network.hiddenPoint("pool6") }
         #expect(error?.message.contains("pool5") == true)
         #expect(throws: SparringError.self) { try network.hiddenPoint("input") }

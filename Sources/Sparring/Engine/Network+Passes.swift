@@ -185,21 +185,28 @@ extension Network {
             })
     }
 
-    /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for the
-    /// last point before the maps shrink for the first, second, … time (or end), by pooling or by stride, as the
-    /// rows of Layerwise Table 3 are called. A network without maps has no pools.
+    /// The names of the last hidden points before the maps shrink for the first, second, … time (or end), by
+    /// pooling or by stride: what the rows of Layerwise Table 3 call pool1, pool2, … A network without maps has
+    /// none.
+    public var pools: [String] {
+        get throws(SparringError) {
+            let hidden = try points.filter { !$0.isInput }
+            guard let first = hidden.first, first.shape.height > 1 else { return [] }
+            return hidden.indices.filter { index in
+                let next = index + 1
+                return next == hidden.count || hidden[next].shape.height < hidden[index].shape.height
+            }.map { hidden[$0].name }
+        }
+    }
+
+    /// The name of the hidden point a person calls `name`: a point's own name, or "pool1", "pool2", … for one of
+    /// ``pools``.
     public func hiddenPoint(_ name: String) throws(SparringError) -> String {
-        let hidden = try points.filter { !$0.isInput }
-        if hidden.contains(where: { $0.name == name }) { return name }
-        let lastOfEachSize = hidden.indices.filter { index in
-            let next = index + 1
-            guard hidden[0].shape.height > 1 else { return false }
-            return next == hidden.count || hidden[next].shape.height < hidden[index].shape.height
-        }
-        for (number, index) in lastOfEachSize.enumerated() where name == "pool\(number + 1)" {
-            return hidden[index].name
-        }
-        let pools = lastOfEachSize.indices.map { "pool\($0 + 1)" }
-        throw unknownName(name, of: "hidden point", among: hidden.map(\.name) + pools)
+        let hidden = try points.filter { !$0.isInput }.map(\.name)
+        if hidden.contains(name) { return name }
+        let pools = try pools
+        let numbers = pools.indices.map { "pool\($0 + 1)" }
+        if let index = numbers.firstIndex(of: name) { return pools[index] }
+        throw unknownName(name, of: "hidden point", among: hidden + numbers)
     }
 }
