@@ -61,7 +61,7 @@ class InfoTest(CommandTest):
         self.fail_with(["28x28"], "info", "--model", "lenet5", "--input", "28x28")
         self.fail_with(["--input", "--model"], "info", "--input", "1x28x28")
         self.fail_with(["0"], "info", "--model", "lenet5", "--classes", "0")
-        self.fail_with(["3×3"], "info", "--model", "lenet5", "--input", "1x3x3")
+        self.fail_with(["5×5", "1×1"], "info", "--model", "lenet5", "--input", "1x3x3")
         self.fail_with(["resnet18", "--input-dropout"], "info", "--model", "resnet18", "--input-dropout", "0.1")
         self.fail_with(["half", "usual"], "info", "--model", "resnet18", "--dropout", "half")
 
