@@ -11,20 +11,11 @@ struct TrainCommand: AsyncParsableCommand {
             adversarial noise layers, and compares both under attack.
             """)
 
-    enum Normalization: String, CaseIterable, ExpressibleByArgument {
-        case perChannel = "per-channel"
-        case none
-    }
-
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(
-        help: """
-            Normalize pixels by each channel's mean and deviation, or leave them in [0, 1] (default: per-channel for \
-            color images, none for grey ones).
-            """)
-    var normalize: Normalization?
+    @OptionGroup(title: "Normalization")
+    var normalization: NormalizationOptions
 
     @OptionGroup(title: "Model")
     var model: ModelOptions
@@ -119,10 +110,9 @@ struct TrainCommand: AsyncParsableCommand {
     private func begin(
         method: Method, recipe: Recipe, data: any Dataset, path: String
     ) throws -> (Trainer, RunFolder) {
-        let normalization = normalize ?? (data.shape.channels == 1 ? Normalization.none : .perChannel)
         let network = try Network(
             try model.resolved(classes: data.classes), input: data.shape,
-            normalizedBy: normalization == .perChannel ? data.pixelStatistics : nil,
+            normalizedBy: try normalization.fitted(on: data.train), inputPoint: normalization.inputPoint,
             batchSize: recipe.batchSize,
             threads: threads, seed: seed, exactConvolutions: exactConvolutions)
         let trainer = Trainer(network, method: method, recipe: recipe)

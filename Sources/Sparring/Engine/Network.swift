@@ -80,19 +80,21 @@ public final class Network {
     /// A network of `model` for images of `shape`.
     ///
     /// Before the model come an input point, named "input", and the layer that normalizes the pixels, so that
-    /// attacks and perturbations of the input are in pixels.
+    /// attacks are in pixels whatever the normalization.
     ///
     /// - Parameters:
-    ///   - statistics: the mean and deviation each channel is normalized by; nil for none.
+    ///   - normalization: ``PixelStatistics``, ``ZCA`` or another layer; nil for none.
+    ///   - inputPoint: whether perturbations of the input are in pixels too, or in normalized values.
     /// - Throws: when the model and the shape do not fit.
     public convenience init(
-        _ model: some Model, input shape: ImageShape, normalizedBy statistics: PixelStatistics? = nil,
-        batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1, exactConvolutions: Bool = false
+        _ model: some Model, input shape: ImageShape, normalizedBy normalization: (any Preprocessing)? = nil,
+        inputPoint: InputPoint = .pixels, batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1,
+        exactConvolutions: Bool = false
     ) throws(SparringError) {
-        var x = try Graph().input(shape).point("input")
-        if let statistics {
-            x = x.normalize(mean: statistics.mean, deviation: statistics.deviation, name: "normalize")
-        }
+        var x = try Graph().input(shape)
+        if inputPoint == .pixels { x = x.point("input") }
+        if let normalization { x = normalization(x) }
+        if inputPoint == .normalized { x = x.point("input") }
         try self.init(
             computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed,
             exactConvolutions: exactConvolutions)

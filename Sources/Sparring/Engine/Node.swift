@@ -64,6 +64,21 @@ public struct Node {
         return layer(name) { spar_normalize(graph.pointer, value, $0, mean, deviation) }
     }
 
+    /// (x − mean)·Wᵀ of the whole image, counted channel, row, column. Kept with the network as the constants of
+    /// ``normalize(mean:deviation:name:)`` are; ``ZCA`` makes them.
+    ///
+    /// - Parameters:
+    ///   - mean: C·H·W numbers.
+    ///   - matrix: W, row-major, C·H·W squared numbers; an image has at most 16,384.
+    public func whiten(mean: [Float], matrix: [Float], name: String? = nil) -> Node {
+        if let count = shape?.count, mean.count != count || matrix.count != count * count {
+            return refuse(
+                "whiten: the input has \(count) values, the mean \(mean.count) numbers, "
+                    + "the matrix \(matrix.count), not \(count * count)")
+        }
+        return layer(name) { spar_whiten(graph.pointer, value, $0, mean, matrix) }
+    }
+
     /// Cross-correlation with `channels` filters of `kernel`×`kernel`.
     ///
     /// - Parameters:
@@ -120,7 +135,7 @@ public struct Node {
     }
 
     /// A perturbation point: the identity until a training method perturbs it. A point with only the input,
-    /// normalize layers and other points before it is an input point; all others are hidden points.
+    /// normalize and whiten layers and other points before it is an input point; all others are hidden points.
     public func point(_ name: String? = nil) -> Node {
         let value = withOptionalCString(name) { spar_perturb(graph.pointer, self.value, $0) }
         var node = Node(graph: graph, value: value)

@@ -1,0 +1,31 @@
+import ArgumentParser
+import Sparring
+
+/// What pixels go through before the model.
+struct NormalizationOptions: ParsableArguments {
+    @Option(
+        help: """
+            How pixels are normalized: \(list(Normalization.self)) (default: per-channel for color images, none for \
+            grey ones, which stay in [0, 1]).
+            """)
+    var normalize: Normalization?
+
+    @Option(help: "zca: what is added to every variance (default: \(ZCA.usualEpsilon)).")
+    var zcaEpsilon: Float?
+
+    @Option(help: "Whether ε of the input counts pixels, or values behind the normalization.")
+    var inputPoint = InputPoint.pixels
+
+    /// The normalization by a training set's numbers; nil for none.
+    func fitted(on images: ImageSet) throws -> (any Preprocessing)? {
+        let normalize = normalize ?? (images.shape.channels == 1 ? Normalization.none : .perChannel)
+        if normalize != .zca, zcaEpsilon != nil {
+            throw SparringError(
+                .argument, "--zca-epsilon goes with --normalize zca, not \(normalize.rawValue)")
+        }
+        return try normalize.fitted(on: images, epsilon: zcaEpsilon ?? ZCA.usualEpsilon)
+    }
+}
+
+extension Normalization: ExpressibleByArgument {}
+extension InputPoint: ExpressibleByArgument {}
