@@ -102,8 +102,7 @@ private struct MarkdownPage {
         add(
             comparison.claims.map { claim in
                 let sentence = claim.sentence(unit: comparison.unit, digits: comparison.digits)
-                return "- \(claim.statement.markdownEscaped): **\(claim.verdict.rawValue)**. "
-                    + sentence.markdownEscaped
+                return "- *\(claim.statement.markdownEscaped)*: \(sentence.markdownEscaped)"
             }.joined(separator: "\n"))
     }
 
@@ -133,7 +132,7 @@ private struct MarkdownPage {
         _ title: String, _ kind: String, _ data: Data
     ) throws(SparringError) -> String {
         let words = title.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
-        let base = ([name] + words.map(String.init)).joined(separator: "-").prefix(80)
+        let base = words.reduce(name) { $0.count + $1.count < 80 ? "\($0)-\($1)" : $0 }
         var file = "\(base).\(kind)"
         var number = 2
         while !taken.insert(file).inserted {

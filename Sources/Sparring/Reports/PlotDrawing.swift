@@ -53,8 +53,9 @@ extension PlotDrawing {
         for line in layout.titleLines {
             y += PlotLayout.lineHeight
             svg += text(
-                line, x: 8, y: y - 3, "font-weight=\"600\" font-size=\"\(PlotLayout.fontSize * 1.15)\"")
+                line, x: 8, y: y - 3, "font-weight=\"600\" font-size=\"\(PlotLayout.titleSize)\"")
         }
+        y += 3
         for line in layout.legend {
             y += PlotLayout.lineHeight
             for entry in line {
@@ -93,6 +94,11 @@ extension PlotDrawing {
                 "text-anchor=\"\(anchor(tick.label, x))\" class=\"muted\"")
         }
         svg += straight(layout.left, layout.bottom, layout.right, layout.bottom, "axis")
+        if plot.series.allSatisfy({ $0.points.allSatisfy { place($0) == nil } }) {
+            svg += text(
+                "no values", x: (layout.left + layout.right) / 2, y: (layout.top + layout.bottom) / 2,
+                "text-anchor=\"middle\" class=\"muted\"")
+        }
         if !plot.y.label.isEmpty { svg += text(plot.y.label, x: 8, y: layout.top - 10, "class=\"muted\"") }
         if !plot.x.label.isEmpty {
             svg += text(
@@ -130,8 +136,10 @@ extension PlotDrawing {
     private func marks(of index: Int) -> String {
         let series = plot.series[index]
         switch series.style {
-        case .bars: return bars(index) + errorBars(series)
-        case .points: return errorBars(series) + dots(series.points.compactMap(place))
+        case .bars: return bars(index)
+        case .points:
+            return series.points.map { errorBar($0, x: layout.x($0.x)) }.joined()
+                + dots(series.points.compactMap(place))
         case .line, .dashed:
             var svg = ""
             for run in runs(series.points) {
@@ -171,17 +179,12 @@ extension PlotDrawing {
         return "<path d=\"\(path(outline))Z\" fill=\"currentColor\" fill-opacity=\"0.16\"/>\n"
     }
 
-    private func errorBars(_ series: Plot.Series) -> String {
-        var svg = ""
-        for point in series.points {
-            guard let deviation = point.deviation, deviation > 0, let x = layout.x(point.x),
-                let high = layout.y(point.y + deviation)
-            else { continue }
-            let low = layout.y(point.y - deviation) ?? layout.bottom
-            let ends = "M\(pair(x - 4, high))h8M\(pair(x, high))V\(coordinate(low))M\(pair(x - 4, low))h8"
-            svg += "<path d=\"\(ends)\" stroke=\"currentColor\" stroke-width=\"1.2\"/>\n"
-        }
-        return svg
+    private func errorBar(_ point: Plot.Point, x: Double?) -> String {
+        guard let deviation = point.deviation, deviation > 0, let x, let high = layout.y(point.y + deviation)
+        else { return "" }
+        let low = layout.y(point.y - deviation) ?? layout.bottom
+        let ends = "M\(pair(x - 4, high))h8M\(pair(x, high))V\(coordinate(low))M\(pair(x - 4, low))h8"
+        return "<path class=\"axis\" d=\"\(ends)\" stroke-width=\"1.3\"/>\n"
     }
 
     /// Bars of several series stand side by side.
@@ -198,6 +201,7 @@ extension PlotDrawing {
             else { continue }
             svg += rectangle(
                 x: left, y: min(y, base), width: right - left, height: abs(base - y), opacity: 0.85)
+            svg += errorBar(point, x: (left + right) / 2)
         }
         return svg
     }

@@ -2,6 +2,9 @@
 struct PlotLayout {
     static let width = 480.0
     static let fontSize = 12.5
+    static let titleSize = 14.0
+    /// Bold letters are wider.
+    private static let titleScale = 1.15 * titleSize / fontSize
     static let lineHeight = 18.0
     /// The legend's mark and the space after it.
     static let keyWidth = 30.0
@@ -19,7 +22,7 @@ struct PlotLayout {
     let height: Double
 
     init(_ plot: Plot) {
-        titleLines = Self.wrapped(plot.title, width: Self.width - 16, fontSize: Self.fontSize * 1.15)
+        titleLines = Self.wrapped(plot.title)
         legend = Self.legend(plot)
         let points = plot.series.flatMap(\.points)
         let spread = points.flatMap { [$0.y - ($0.deviation ?? 0), $0.y + ($0.deviation ?? 0)] }
@@ -32,7 +35,7 @@ struct PlotLayout {
         right = Self.width - 16
         xTicks = Self.xTicks(plot, hasBars: hasBars, width: right - left)
         let lines = titleLines.count + legend.count + (plot.y.label.isEmpty ? 0 : 1)
-        top = 14 + Double(lines) * Self.lineHeight
+        top = 20 + Double(lines) * Self.lineHeight
         bottom = top + 230
         height = bottom + 8 + Self.lineHeight * (plot.x.label.isEmpty ? 1 : 2)
     }
@@ -78,7 +81,7 @@ struct PlotLayout {
     // MARK: - Text
 
     /// A text's width as the usual sans-serif fonts have it, or a little more.
-    static func textWidth(_ text: String, fontSize: Double = fontSize) -> Double {
+    static func textWidth(_ text: String) -> Double {
         let widths = text.map { character -> Double in
             switch character {
             case "i", "j", "l", "t", "f", "r", ".", ",", ":", ";", "'", "|", "!", "I", "(", ")", " ", "-":
@@ -99,10 +102,10 @@ struct PlotLayout {
         return short + "…"
     }
 
-    private static func wrapped(_ text: String, width: Double, fontSize: Double) -> [String] {
+    private static func wrapped(_ title: String) -> [String] {
         var lines: [String] = []
-        for word in text.split(separator: " ") {
-            if let last = lines.last, textWidth("\(last) \(word)", fontSize: fontSize) <= width {
+        for word in title.split(separator: " ") {
+            if let last = lines.last, textWidth("\(last) \(word)") * titleScale <= width - 16 {
                 lines[lines.count - 1] += " \(word)"
             } else {
                 lines.append(String(word))

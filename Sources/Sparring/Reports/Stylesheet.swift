@@ -24,14 +24,16 @@ enum Stylesheet {
         .facts dd { margin: 0; }
         .scroll { overflow-x: auto; max-width: 100%; }
         .scroll:focus-visible { outline: 2px solid var(--muted); }
-        table { border-collapse: collapse; font-size: 0.925rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
+        table { border-collapse: collapse; width: max-content; font-size: 0.925rem; font-variant-numeric: tabular-nums; overflow-wrap: normal; }
         th, td { padding: 0.4rem 0.75rem; text-align: left; border-bottom: 1px solid var(--line); vertical-align: top; }
+        td { max-width: 24rem; }
         th { font-weight: 600; }
+        th:first-child, td:first-child { padding-left: 0; }
         thead th { color: var(--muted); font-size: 0.85rem; vertical-align: bottom; }
         td.number, th.number { text-align: right; white-space: nowrap; }
         .heat td { text-align: center; border: 2px solid var(--page); min-width: 3.75rem; }
         .heat thead th { text-align: center; }
-        .heat tbody th, .heat td { white-space: nowrap; }
+        .heat th, .heat td { white-space: nowrap; }
         .heat .diagonal { font-weight: 700; text-decoration: underline; text-underline-offset: 0.2em; outline: 2px solid var(--text); outline-offset: -3px; }
         .plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 1.5rem 2rem; }
         .plots figure { margin: 0; max-width: 42rem; }

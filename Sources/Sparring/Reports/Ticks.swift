@@ -32,7 +32,8 @@ struct AxisTicks {
             }
             ticks = Self.linearTicks(ends, step)
         }
-        self.ticks = zip(ticks, Self.labels(ticks)).map { ($0, $1) }
+        let labels = isLogarithmic ? ticks.flatMap { Self.labels([$0]) } : Self.labels(ticks)
+        self.ticks = zip(ticks, labels).map { ($0, $1) }
         low = isLogarithmic ? log10(ends.lowerBound) : ends.lowerBound
         high = isLogarithmic ? log10(ends.upperBound) : ends.upperBound
     }
@@ -92,7 +93,7 @@ struct AxisTicks {
         return ticks.filter { $0 >= range.lowerBound * (1 - 1e-9) && $0 <= range.upperBound * (1 + 1e-9) }
     }
 
-    /// Plain digits, all with as many after the point as the ticks need; powers of ten where that is too long.
+    /// Plain digits, all with as many after the point as one needs; powers of ten where that is too long.
     private static func labels(_ ticks: [Double]) -> [String] {
         let largest = ticks.map(abs).max() ?? 0
         let smallest = ticks.map(abs).filter { $0 > 0 }.min() ?? 1
