@@ -104,6 +104,28 @@ import Testing
         let coarse = try CIFAR100(directory: folder.path, labels: .coarse)
         #expect(coarse.train.labels == [19, 0, 3] && coarse.test.labels == [4] && coarse.classes == 20)
         #expect(coarse.classNames[19] == "group19")
+        #expect(fine.name == "cifar-100" && coarse.name == "cifar-100-coarse")
+    }
+
+    @Test func otherSetsInTheSameFilesHaveTheirOwnName() throws {
+        let folder = try folder(Self.cifar100, in: "cifar-100-binary/")
+        expectError(.file, folder.path, "tiny-imagenet-100") {
+            _ = try DatasetName.tinyImageNet100.load(directory: folder.path)
+        }
+        let names = ["goldfish"] + (1..<100).map { "class\($0)" }
+        try folder.write(
+            Array(names.joined(separator: "\n").utf8), "cifar-100-binary/fine_label_names.txt")
+        #expect(try DatasetName.tinyImageNet100.load(directory: folder.path).classNames == names)
+        #expect(try DatasetName.cifar100.load(directory: folder.path).name == "tiny-imagenet-100")
+        let coarse = try DatasetName.cifar100Coarse.load(directory: folder.path)
+        #expect(coarse.name == "tiny-imagenet-100-coarse" && coarse.classes == 20)
+    }
+
+    @Test func grey() throws {
+        let folder = try folder(Self.cifar10)
+        let data = try DatasetName.cifar10Gray.load(directory: folder.path)
+        #expect(data.name == "cifar-10-gray" && data.shape == ImageShape(channels: 1, height: 32, width: 32))
+        #expect(data.test.labels == [7, 8, 9] && data.test.pixels.count == 3 * 1024)
     }
 
     @Test func badFiles() throws {

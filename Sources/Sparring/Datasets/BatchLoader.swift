@@ -116,15 +116,10 @@ private struct EpochPlan: Sendable {
     ) throws(SparringError) {
         self.set = set
         self.augmentation = augmentation
-        var order = Array(0..<set.count)
-        if shuffled {
-            let bits = try RandomStream(seed: seed, purpose: .imageOrder, step: number).bits(count: set.count)
-            // Fisher and Yates; scaling 32 bits to i + 1 values is uneven by less than (i + 1) / 2³².
-            for i in order.indices.reversed() {
-                order.swapAt(i, Int((UInt64(bits[i]) * UInt64(i + 1)) >> 32))
-            }
-        }
-        self.order = order
+        order =
+            shuffled
+            ? try RandomStream(seed: seed, purpose: .imageOrder, step: number).order(count: set.count)
+            : Array(0..<set.count)
         augmentationBits =
             augmentation == .none
             ? [] : try RandomStream(seed: seed, purpose: .augmentation, step: number).bits(count: set.count)

@@ -106,7 +106,8 @@ public struct CIFAR10: Dataset {
     }
 }
 
-/// Krizhevsky's CIFAR-100: 50,000 and 10,000 colour images of 32×32, in 100 fine classes or 20 coarse ones.
+/// Krizhevsky's CIFAR-100: 50,000 and 10,000 colour images of 32×32, in 100 fine classes or 20 coarse ones; or another set
+/// in the same files.
 public struct CIFAR100: Dataset {
     /// The two labels of every record.
     public enum Labels: String, CaseIterable, Hashable, Sendable, Codable {
@@ -114,13 +115,15 @@ public struct CIFAR100: Dataset {
         case fine
     }
 
-    public let name = DatasetName.cifar100.rawValue
+    /// "cifar-100", or "tiny-imagenet-100" where `fine_label_names.txt` has that set's classes; "-coarse" after it where
+    /// the coarse labels were taken.
+    public let name: String
     public let train: ImageSet
     public let test: ImageSet
     /// The names in the set's own file; numbers where there is none.
     public let classNames: [String]
 
-    /// Reads `train.bin`, `test.bin` and, where present, the class names of `fine_label_names.txt` or
+    /// Reads `train.bin`, `test.bin` and, where present, the class names of `fine_label_names.txt` and
     /// `coarse_label_names.txt`. The numbers of images are those of the files.
     ///
     /// - Parameters:
@@ -129,14 +132,18 @@ public struct CIFAR100: Dataset {
     ///   - labels: Which labels to take.
     /// - Throws: As ``CIFAR10/init(directory:)``.
     public init(directory: String, labels: Labels = .fine) throws(SparringError) {
-        let classes = labels == .fine ? 100 : 20
-        let names = "\(labels.rawValue)_label_names.txt"
+        let nameFiles = Labels.allCases.map { "\($0.rawValue)_label_names.txt" }
         var files = try CIFARFiles(
             path: directory, folder: "cifar-100-binary", archive: "cifar-100-binary.tar.gz",
-            required: ["train.bin", "test.bin"], optional: [names])
-        let label = labels == .fine ? 1 : 0
+            required: ["train.bin", "test.bin"], optional: nameFiles)
+        let (classes, label) = labels == .fine ? (100, 1) : (20, 0)
         train = try files.imageSet(["train.bin"], labelBytes: 2, label: label, classes: classes)
         test = try files.imageSet(["test.bin"], labelBytes: 2, label: label, classes: classes)
-        classNames = try files.classNames(names, classes: classes) ?? (0..<classes).map(String.init)
+        let coarse = try files.classNames(nameFiles[0], classes: 20)
+        let fine = try files.classNames(nameFiles[1], classes: 100)
+        classNames = (labels == .fine ? fine : coarse) ?? (0..<classes).map(String.init)
+        // The first of the synset ids that Tiny-ImageNet's classes are sorted by is the goldfish's.
+        let set: DatasetName = fine?.first == "goldfish" ? .tinyImageNet100 : .cifar100
+        name = set.rawValue + (labels == .fine ? "" : "-coarse")
     }
 }

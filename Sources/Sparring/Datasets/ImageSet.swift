@@ -14,7 +14,7 @@ public struct ImageSet: Sendable {
             _ index: Int, _ crop: ResizedCrop.Draw?, _ pixels: UnsafeMutableBufferPointer<UInt8>
         ) throws(SparringError) -> Void
 
-    private enum Storage: Sendable {
+    enum Storage: Sendable {
         case memory([UInt8])
         case decoder(Decoder)
     }
@@ -25,7 +25,7 @@ public struct ImageSet: Sendable {
     public let classes: Int
     /// One class number an image.
     public let labels: [Int32]
-    private let storage: Storage
+    let storage: Storage
 
     /// The number of images.
     public var count: Int { labels.count }
@@ -87,7 +87,7 @@ public struct ImageSet: Sendable {
         self.init(unchecked: shape, classes: classes, labels: labels, storage: storage)
     }
 
-    private init(unchecked shape: ImageShape, classes: Int, labels: [Int32], storage: Storage) {
+    init(unchecked shape: ImageShape, classes: Int, labels: [Int32], storage: Storage) {
         self.shape = shape
         self.classes = classes
         self.labels = labels
@@ -103,30 +103,6 @@ public struct ImageSet: Sendable {
                 .format, "\(source): record \(record) has label \(label), but classes are 0 to \(classes - 1)"
             )
         }
-    }
-
-    /// The first images, at most `maxLength`. With ``dropFirst(_:)`` it splits a set:
-    /// `train.prefix(5_000)` is held out of `train.dropFirst(5_000)`.
-    public func prefix(_ maxLength: Int) -> ImageSet {
-        slice(0..<min(max(maxLength, 0), count))
-    }
-
-    /// All images but the first `k`.
-    public func dropFirst(_ k: Int = 1) -> ImageSet {
-        slice(min(max(k, 0), count)..<count)
-    }
-
-    private func slice(_ range: Range<Int>) -> ImageSet {
-        let part: Storage =
-            switch storage {
-            case .memory(let pixels):
-                .memory(Array(pixels[range.lowerBound * shape.count..<range.upperBound * shape.count]))
-            case .decoder(let decode):
-                .decoder { (index, crop, pixels) throws(SparringError) in
-                    try decode(range.lowerBound + index, crop, pixels)
-                }
-            }
-        return ImageSet(unchecked: shape, classes: classes, labels: Array(labels[range]), storage: part)
     }
 
     /// This set with all its images in memory.
@@ -173,9 +149,7 @@ public struct ImageSet: Sendable {
                 "\(indices.count) images of \(shape) need room for \(indices.count * shape.count) values, "
                     + "not \(images.count)")
         }
-        for index in indices where !labels.indices.contains(index) {
-            throw SparringError(.argument, "image \(index) is not among the set's \(count)")
-        }
+        try checkIndices(indices)
         nonisolated(unsafe) let first = target
         let results = mapImages(indices, crops: draws.map(\.crop)) { position, pixels in
             if let source = pixels.baseAddress {

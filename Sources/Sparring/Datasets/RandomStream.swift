@@ -31,4 +31,15 @@ struct RandomStream {
         try check(withUnsafePointer(to: stream) { spar_random_uniform($0, UInt64(first), count, &values) })
         return values
     }
+
+    /// The numbers 0 ..< count in random order (Fisher and Yates).
+    func order(count: Int) throws(SparringError) -> [Int] {
+        let bits = try bits(count: count)
+        var order = Array(0..<count)
+        // Scaling 32 bits to i + 1 values is uneven by less than (i + 1) / 2³².
+        for i in order.indices.reversed() {
+            order.swapAt(i, Int((UInt64(bits[i]) * UInt64(i + 1)) >> 32))
+        }
+        return order
+    }
 }
