@@ -1,0 +1,109 @@
+import Foundation
+
+/// What a run recorded, epoch by epoch.
+public struct RunHistory: Hashable, Sendable {
+    /// A row of `metrics.csv`; errors in percent.
+    public struct Row: Hashable, Sendable {
+        public let epoch: Int
+        public let learningRate: Double
+        public let trainLoss: Double
+        public let trainError: Double
+        public let testLoss: Double
+        public let testError: Double
+        /// Of training.
+        public let seconds: Double
+        public let imagesPerSecond: Double
+    }
+
+    /// A point's s(h) after an epoch, a row of `points.csv`.
+    public struct Deviation: Hashable, Sendable {
+        public let epoch: Int
+        public let point: String
+        public let deviation: Double
+    }
+
+    public let rows: [Row]
+    /// Empty for a run that did not record them.
+    public let deviations: [Deviation]
+
+    /// The points' names in the order of the network.
+    public var points: [String] {
+        var known: Set<String> = []
+        return deviations.map(\.point).filter { known.insert($0).inserted }
+    }
+
+    /// The test errors of the last 10 epochs, or of as many as there are.
+    public var lastTestErrors: Measurements { Measurements(rows.suffix(10).map(\.testError)) }
+}
+
+extension RunFolder {
+    /// One row an epoch and point: `epoch,point,deviation`. Not in every run.
+    public var pointsFile: String { "\(path)/points.csv" }
+
+    /// What the run recorded so far.
+    ///
+    /// - Throws: when a file cannot be read or lacks a column or a number.
+    public func history() throws(SparringError) -> RunHistory {
+        let metrics = try CSVFile(metricsFile)
+        var rows: [RunHistory.Row] = []
+        for row in metrics.rows.indices {
+            rows.append(
+                RunHistory.Row(
+                    epoch: Int(try metrics.number("epoch", row)),
+                    learningRate: try metrics.number("learning_rate", row),
+                    trainLoss: try metrics.number("train_loss", row),
+                    trainError: try metrics.number("train_error", row),
+                    testLoss: try metrics.number("test_loss", row),
+                    testError: try metrics.number("test_error", row),
+                    seconds: try metrics.number("seconds", row),
+                    imagesPerSecond: try metrics.number("images_per_second", row)))
+        }
+        var deviations: [RunHistory.Deviation] = []
+        if FileManager.default.fileExists(atPath: pointsFile) {
+            let points = try CSVFile(pointsFile)
+            for row in points.rows.indices {
+                deviations.append(
+                    RunHistory.Deviation(
+                        epoch: Int(try points.number("epoch", row)), point: try points.text("point", row),
+                        deviation: try points.number("deviation", row)))
+            }
+        }
+        return RunHistory(rows: rows, deviations: deviations)
+    }
+}
+
+/// A file of comma-separated values without quotes, whose first line names the columns.
+private struct CSVFile {
+    let path: String
+    let rows: [[Substring]]
+    private let columns: [Substring]
+
+    init(_ path: String) throws(SparringError) {
+        self.path = path
+        let text = String(decoding: try read(path), as: UTF8.self)
+        let lines = text.split(separator: "\n").map {
+            $0.split(separator: ",", omittingEmptySubsequences: false)
+        }
+        columns = lines.first ?? []
+        rows = Array(lines.dropFirst())
+    }
+
+    func text(_ column: String, _ row: Int) throws(SparringError) -> String {
+        guard let index = columns.firstIndex(of: column[...]) else {
+            throw SparringError(.format, "\(path) has no column '\(column)'")
+        }
+        guard index < rows[row].count else {
+            throw SparringError(.format, "\(path), line \(row + 2): there is no '\(column)'")
+        }
+        return String(rows[row][index])
+    }
+
+    /// A finite number, or one that is not where the run had one.
+    func number(_ column: String, _ row: Int) throws(SparringError) -> Double {
+        let text = try text(column, row)
+        guard let number = Double(text) else {
+            throw SparringError(.format, "\(path), line \(row + 2): '\(text)' is no number (\(column))")
+        }
+        return number
+    }
+}

@@ -1,0 +1,199 @@
+// The page of a run, or of several side by side.
+
+extension Report {
+    /// The page of runs: their setting, results and curves, from `run.json`, `metrics.csv` and `points.csv`.
+    ///
+    /// - Parameters:
+    ///   - runs: one or more, called by their folders' names where there are several.
+    ///   - robustness: what was measured of them under attack, if anything.
+    /// - Throws: when there is no run, or a file of one cannot be read.
+    public init(of runs: [RunFolder], robustness: [Block] = []) throws(SparringError) {
+        var records: [RunRecord] = []
+        for run in runs { records.append(try RunRecord(run, isAlone: runs.count == 1)) }
+        guard let first = records.first else {
+            throw SparringError(.argument, "a report needs at least one run")
+        }
+        let (model, data) = (first.run.description.model, first.run.description.data)
+        let isOneSetting = records.allSatisfy {
+            ($0.run.description.model, $0.run.description.data) == (model, data)
+        }
+        self.init(
+            title: isOneSetting ? "\(model) on \(data)" : "\(records.count) runs",
+            summary: records.map(\.summary).joined(separator: " "))
+        sections = [
+            Section("Result", [.table(Self.results(records))]), Section("Curves", Self.curves(records)),
+            Section("Setting", [Self.settings(records)] + records.compactMap(\.command)),
+        ]
+        if !robustness.isEmpty { sections.insert(Section("Under attack", robustness), at: 1) }
+    }
+
+    private static func results(_ records: [RunRecord]) -> ReportTable {
+        ReportTable(
+            columns: [
+                "", "epochs", "lowest test error, %", "last test error, %", "mean of the last 10, %",
+                "last training error, %", "seconds an epoch",
+            ],
+            rows: records.map { record in
+                let rows = record.history.rows
+                let lowest = rows.min { $0.testError < $1.testError }
+                let seconds = Measurements(rows.map(\.seconds)).mean
+                return [
+                    record.name ?? record.run.description.model, "\(rows.count)",
+                    lowest.map { "\($0.testError.text(digits: 2)) (epoch \($0.epoch))" } ?? "–",
+                    rows.last?.testError.text(digits: 2) ?? "–",
+                    record.history.lastTestErrors.text(digits: 2),
+                    rows.last?.trainError.text(digits: 2) ?? "–", seconds.text(digits: 1),
+                ]
+            })
+    }
+
+    private static func curves(_ records: [RunRecord]) -> [Block] {
+        let epoch = Plot.Axis("epoch")
+        func series(
+            _ suffix: String?, _ value: (RunHistory.Row) -> Double, style: Plot.Style = .line
+        ) -> [Plot.Series] {
+            records.enumerated().map { color, record in
+                let name = [record.name, suffix].compactMap { $0 }.joined(separator: ", ")
+                return Plot.Series(
+                    name, record.history.rows.map { .init(Double($0.epoch), value($0)) }, style: style,
+                    color: color)
+            }
+        }
+        let plots = [
+            Plot(
+                title: "Error", x: epoch, y: Plot.Axis("error, %"),
+                series: series("test", \.testError) + series("training", \.trainError, style: .dashed)),
+            Plot(
+                title: "Loss", x: epoch, y: Plot.Axis("loss"),
+                series: series("test", \.testLoss) + series("training", \.trainLoss, style: .dashed)),
+            Plot(
+                title: "Learning rate", x: epoch, y: Plot.Axis("learning rate", .logarithmic),
+                series: series(nil, \.learningRate)),
+        ]
+        return (plots + records.flatMap(\.deviationPlots)).map(Block.plot)
+    }
+
+    private static func settings(_ records: [RunRecord]) -> Block {
+        guard records.count > 1 else { return .facts(records.flatMap(\.settings)) }
+        var names: [String] = []
+        for fact in records.flatMap(\.settings) where !names.contains(fact.name) { names.append(fact.name) }
+        return .table(
+            ReportTable(
+                columns: [""] + records.map { $0.name ?? "" },
+                rows: names.map { name in
+                    [name] + records.map { record in record.settings.first { $0.name == name }?.value ?? "–" }
+                }))
+    }
+}
+
+/// A run with what it recorded.
+private struct RunRecord {
+    let run: RunFolder
+    let history: RunHistory
+    /// Nil for a run that is alone on its page.
+    let name: String?
+
+    init(_ run: RunFolder, isAlone: Bool) throws(SparringError) {
+        self.run = run
+        history = try run.history()
+        name = isAlone ? nil : run.path.split(separator: "/").last.map(String.init)
+    }
+
+    var summary: String {
+        let subject = name ?? "This run"
+        guard let lowest = history.rows.min(by: { $0.testError < $1.testError }) else {
+            return "\(subject) has not finished an epoch."
+        }
+        return "\(subject) reached a test error of \(lowest.testError.text(digits: 2, unit: "%")) in epoch "
+            + "\(lowest.epoch) of \(run.description.recipe.epochs)."
+    }
+
+    /// The command that made the run, if one did.
+    var command: Report.Block? {
+        let arguments = run.description.arguments.dropFirst()
+        return run.description.arguments.isEmpty
+            ? nil : .command((["sparring"] + arguments.map(shellQuoted)).joined(separator: " "))
+    }
+
+    /// s(h) over the epochs, at most eight points a plot.
+    var deviationPlots: [Plot] {
+        let points = history.points
+        return stride(from: 0, to: points.count, by: 8).map { first in
+            let series = points[first..<min(first + 8, points.count)].map { point in
+                Plot.Series(
+                    point,
+                    history.deviations.filter { $0.point == point }.map {
+                        .init(Double($0.epoch), $0.deviation)
+                    })
+            }
+            return Plot(
+                title: (name.map { "\($0): " } ?? "") + "Standard deviation of the points' inputs",
+                x: Plot.Axis("epoch"), y: Plot.Axis("s(h)"), series: series)
+        }
+    }
+
+    /// Everything in `run.json` but the command.
+    var settings: [Report.Fact] {
+        let description = run.description
+        let system = description.system
+        var facts = [
+            Report.Fact("model", "\(description.model), \(description.trainableParameters) parameters"),
+            Report.Fact(
+                "data", "\(description.data), \(description.classes) classes of \(description.inputShape)"),
+            Report.Fact("method", described(description.method)),
+        ]
+        // Whatever a recipe gains is shown without being named here.
+        facts += Mirror(reflecting: description.recipe).children.compactMap { child in
+            child.label.map { Report.Fact(words($0), described(child.value)) }
+        }
+        return facts + [
+            Report.Fact("seed", "\(description.seed)"),
+            Report.Fact("convolutions", description.exactConvolutions ? "exact" : "3×3 by Winograd"),
+            Report.Fact("started", description.started), Report.Fact("threads", "\(description.threads)"),
+            Report.Fact("version", system.version),
+            Report.Fact("machine", "\(system.cpuName), \(system.isa), OpenBLAS for \(system.openblasCore)"),
+        ]
+    }
+}
+
+/// A setting's value with the names of its parts, such as "momentum 0.9, max norm 4".
+private func described(_ value: Any) -> String {
+    switch value {
+    case let schedule as Schedule: return "\(schedule.learningRate), \(described(schedule.rule))"
+    case let word as any RawRepresentable<String>: return word.rawValue
+    case let text as String: return text
+    case let flag as Bool: return flag ? "yes" : "no"
+    default: break
+    }
+    let mirror = Mirror(reflecting: value)
+    switch mirror.displayStyle {
+    case .optional: return mirror.children.first.map { described($0.value) } ?? "none"
+    case .enum:
+        guard let payload = mirror.children.first, let name = payload.label else { return words("\(value)") }
+        return "\(words(name)) (\(described(payload.value)))"
+    case .struct, .tuple:
+        return mirror.children.map { child in
+            [child.label.map(words), described(child.value)].compactMap { $0 }.joined(separator: " ")
+        }.joined(separator: ", ")
+    default: return "\(value)"
+    }
+}
+
+/// A Swift name as words: "batchSize" as "batch size".
+private func words(_ name: String) -> String {
+    let name =
+        name.hasPrefix("is") && name.dropFirst(2).first?.isUppercase == true ? name.dropFirst(2) : name[...]
+    var words = ""
+    for character in name {
+        if character.isUppercase, words.last?.isLowercase == true { words += " " }
+        words += character.lowercased()
+    }
+    return words
+}
+
+private func shellQuoted(_ argument: String) -> String {
+    let isPlain = argument.allSatisfy {
+        ($0.isASCII && ($0.isLetter || $0.isNumber)) || "-_./=,:+@%".contains($0)
+    }
+    return isPlain && !argument.isEmpty ? argument : "'\(argument.replacing("'", with: "'\\''"))'"
+}
