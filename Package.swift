@@ -26,13 +26,16 @@ let package = Package(
         ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Sparring", dependencies: ["CSparring", "CZlib"]),
+        .target(name: "SparringExperiments", dependencies: ["Sparring"]),
         .executableTarget(
             name: "SparringCLI",
             dependencies: [
-                "Sparring", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Sparring", "SparringExperiments",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
         .testTarget(name: "SparringTests", dependencies: ["Sparring"]),
+        .testTarget(name: "SparringExperimentsTests", dependencies: ["SparringExperiments"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -9,11 +9,12 @@ struct ProgressLine {
     /// The time between two lines.
     private var interval: Duration { isTerminal ? .milliseconds(100) : .seconds(10) }
 
-    mutating func show(_ progress: StepProgress) {
+    /// - Parameter name: of what is trained, where there are several; comes first in the line.
+    mutating func show(_ progress: StepProgress, of name: String = "") {
         let now = ContinuousClock.now
         guard now - lastShown >= interval else { return }
         lastShown = now
-        let line = text(progress)
+        let line = name + text(progress)
         if isTerminal { write("\r\(line)\u{1B}[K") } else { write(line + "\n") }
     }
 

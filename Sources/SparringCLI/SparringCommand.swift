@@ -12,6 +12,7 @@ struct SparringCommand: AsyncParsableCommand {
             """,
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, BenchCommand.self, DataCommand.self, InfoCommand.self,
+            TrainCommand.self, EvaluateCommand.self, ReproduceCommand.self, BenchCommand.self,
+            DataCommand.self, InfoCommand.self,
         ])
 }

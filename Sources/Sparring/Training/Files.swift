@@ -2,7 +2,7 @@ import Foundation
 
 // Foundation's errors, turned into sentences that name the file.
 
-func read(_ path: String) throws(SparringError) -> Data {
+package func read(_ path: String) throws(SparringError) -> Data {
     do {
         return try Data(contentsOf: URL(fileURLWithPath: path))
     } catch {
@@ -11,7 +11,7 @@ func read(_ path: String) throws(SparringError) -> Data {
 }
 
 /// Writes beside `path` and renames.
-func write(_ data: Data, to path: String) throws(SparringError) {
+package func write(_ data: Data, to path: String) throws(SparringError) {
     do {
         try data.write(to: URL(fileURLWithPath: path), options: .atomic)
     } catch {
@@ -19,7 +19,7 @@ func write(_ data: Data, to path: String) throws(SparringError) {
     }
 }
 
-func makeFolder(_ path: String) throws(SparringError) {
+package func makeFolder(_ path: String) throws(SparringError) {
     do {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
@@ -27,7 +27,7 @@ func makeFolder(_ path: String) throws(SparringError) {
     }
 }
 
-func encodeJSON(_ value: some Encodable, for path: String) throws(SparringError) -> Data {
+package func encodeJSON(_ value: some Encodable, for path: String) throws(SparringError) -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     do {
@@ -37,7 +37,7 @@ func encodeJSON(_ value: some Encodable, for path: String) throws(SparringError)
     }
 }
 
-func decodeJSON<Value: Decodable>(
+package func decodeJSON<Value: Decodable>(
     _ type: Value.Type, from data: Data, of path: String
 ) throws(SparringError) -> Value {
     do {
