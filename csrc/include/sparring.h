@@ -565,6 +565,50 @@ SPAR_API spar_status spar_lbfgs_attack_images(spar_network *network, const spar_
                                               int32_t count, float *attacked, spar_lbfgs_example *examples);
 
 // ---------------------------------------------------------------------------------------------
+// Analysis
+
+// The singular values of the Jacobian ∂output/∂image, largest first, averaged over the images: min(classes, pixels)
+// values. Evaluation mode, pixels in [0, 1] before the network's own normalization. Of a prefix network it is the
+// Jacobian of the encoder. For each image ⌈classes / batch_size⌉ forward and backward passes, and a decomposition of a
+// classes × pixels matrix in double precision. It leaves the network without a pass to go on from.
+SPAR_API spar_status spar_jacobian_singular_values(spar_network *network, const float *images, int32_t count,
+                                                   double *values);
+
+typedef enum spar_tsne_start {
+    SPAR_TSNE_START_PRINCIPAL = 0, // the points' first two principal components, scaled to deviation 1e-4
+    SPAR_TSNE_START_RANDOM = 1,    // N(0, 1e-4²)
+} spar_tsne_start;
+
+typedef struct spar_tsne_options {
+    double perplexity;    // of a point's neighborhood, above 1 and below count − 1
+    double learning_rate; // 0: count / (4·exaggeration), at least 50
+    double exaggeration;  // factor on the probabilities during the first iterations, at least 1
+    int32_t exaggerated_iterations;
+    spar_tsne_start start; // points without a second principal component start at random
+    uint64_t seed;         // of a random start
+    int32_t threads;       // 0: all cores
+} spar_tsne_options;
+
+// Perplexity 30, learning rate by count, exaggeration 12 for 250 iterations, principal start, seed 1, all cores.
+SPAR_API spar_tsne_options spar_tsne_defaults(void);
+
+typedef struct spar_tsne spar_tsne;
+
+// t-SNE into two dimensions (van der Maaten & Hinton 2008), exact: 4·count² bytes and O(count²) work an iteration.
+// `points` is [count][dimensions], finite; it is not kept. `options` NULL: defaults.
+SPAR_API spar_status spar_tsne_create(const float *points, int32_t count, int32_t dimensions,
+                                      const spar_tsne_options *options, spar_tsne **tsne);
+SPAR_API void spar_tsne_destroy(spar_tsne *tsne);
+
+// Goes on by so many iterations of gradient descent with momentum (0.5, after the exaggerated iterations 0.8) and
+// gains; 1,000 in all is usual. `divergence`, the Kullback–Leibler divergence reached (without exaggeration), may be
+// NULL, which saves the work of about two iterations.
+SPAR_API spar_status spar_tsne_iterate(spar_tsne *tsne, int32_t iterations, double *divergence);
+
+// Where the points are now, [count][2], with mean 0.
+SPAR_API spar_status spar_tsne_embedding(const spar_tsne *tsne, float *embedding);
+
+// ---------------------------------------------------------------------------------------------
 // Files: safetensors, with the graph and the options in the metadata
 
 typedef struct spar_metadata {

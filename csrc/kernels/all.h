@@ -1,6 +1,7 @@
 // Every kernel for the instruction set of the including file, and its table.
 #include "kernels/depthwise.h"
 #include "kernels/elementwise.h"
+#include "kernels/embedding.h"
 #include "kernels/moves.h"
 #include "kernels/optimizer.h"
 #include "kernels/points.h"
@@ -33,6 +34,8 @@ const spar_kernels TABLE = {
     .record_signs = record_signs,
     .add_signs = add_signs,
     .add_scaled = add_scaled,
+    .squared_distance = squared_distance,
+    .embedding_row = embedding_row,
     .max_pool_row = max_pool_row,
     .max_pool_backward_row = max_pool_backward_row,
     .average_pool_row = average_pool_row,

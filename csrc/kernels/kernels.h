@@ -98,6 +98,13 @@ typedef struct spar_sgd_step {
     bool nesterov;
 } spar_sgd_step;
 
+// Of one point of a t-SNE embedding over all points j, with w = 1 / (1 + distance²).
+typedef struct spar_embedding_sums {
+    double attraction[2]; // Σ p_j·w·(difference)
+    double repulsion[2];  // Σ w²·(difference)
+    double weight;        // Σ w
+} spar_embedding_sums;
+
 typedef struct spar_kernels {
     const char *isa;
     int tile_rows, tile_columns;
@@ -141,6 +148,12 @@ typedef struct spar_kernels {
     void (*record_signs)(const float *g, int64_t n, uint16_t *positive, uint16_t *negative);
     void (*add_signs)(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude);
     void (*add_scaled)(float *y, const float *x, int64_t n, float magnitude);
+
+    // Σ (a − b)²
+    float (*squared_distance)(const float *a, const float *b, int64_t n);
+    // The sums of t-SNE's gradient at (x, y), added to `sums`.
+    void (*embedding_row)(float x, float y, const float *xs, const float *ys, const float *probabilities, int64_t n,
+                          spar_embedding_sums *sums);
 
     // Pooling of one output row of channels over `taps` input rows.
     void (*max_pool_row)(int taps, const float *const *in, float *out, int64_t channels);
