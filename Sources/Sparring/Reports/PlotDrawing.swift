@@ -1,3 +1,5 @@
+import Foundation
+
 /// A plot as SVG.
 struct PlotDrawing {
     private let plot: Plot
@@ -41,7 +43,7 @@ struct PlotDrawing {
         return ([axes] + series).filter { !$0.isEmpty }.joined(separator: "; ")
     }
 
-    private func short(_ value: Double) -> String { "\(Float(value))" }
+    private func short(_ value: Double) -> String { String(format: "%.5g", value) }
 }
 
 // MARK: - Title, legend, axes
@@ -212,8 +214,11 @@ extension PlotDrawing {
 extension PlotDrawing {
     private func color(_ index: Int) -> String {
         let count = Palette.light.series.count
-        return "c\((((plot.series[index].color ?? index) % count) + count) % count)"
+        return "c\((number(index) % count + count) % count)"
     }
+
+    /// What color and marker follow.
+    private func number(_ index: Int) -> Int { plot.series[index].color ?? index }
 
     private func line(_ points: [(Double, Double)], isDashed: Bool) -> String {
         guard points.count > 1 else { return "" }
@@ -235,7 +240,7 @@ extension PlotDrawing {
             [(0, -4), (4, 0), (0, 4), (-4, 0)],
             [(0, -3.8), (3.8, 3), (-3.8, 3)],
         ]
-        let shape = index % (shapes.count + 1)
+        let shape = abs(number(index)) % (shapes.count + 1)
         guard shape > 0 else {
             return "<circle cx=\"\(coordinate(x))\" cy=\"\(coordinate(y))\" r=\"3\" fill=\"currentColor\"/>\n"
         }

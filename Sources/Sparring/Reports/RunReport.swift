@@ -163,6 +163,9 @@ private func described(_ value: Any) -> String {
     case let word as any RawRepresentable<String>: return word.rawValue
     case let text as String: return text
     case let flag as Bool: return flag ? "yes" : "no"
+    case let number as any BinaryFloatingPoint:
+        let text = "\(number)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
     default: break
     }
     let mirror = Mirror(reflecting: value)

@@ -19,21 +19,15 @@ struct AxisTicks {
         let shown = values.filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
         let range = axis.range.flatMap { isLogarithmic && $0.lowerBound <= 0 ? nil : $0 }
         var ends = Self.widened(range ?? Self.span(of: shown, isLogarithmic), isLogarithmic)
-        var ticks: [Double]
         if isLogarithmic, ends.upperBound / ends.lowerBound > 4 {
             if range == nil, isRounded { ends = Self.wholeDecades(ends) }
-            ticks = Self.logarithmicTicks(ends, count)
+            ticks = Self.logarithmicTicks(ends, count).map { ($0, Self.labels([$0])[0]) }
         } else {
             let step = Self.step(ends, count, isWhole: shown.allSatisfy { $0 == $0.rounded() })
-            if range == nil, isRounded, !isLogarithmic {
-                ends =
-                    (ends.lowerBound / step).rounded(.down) * step...(ends.upperBound / step).rounded(.up)
-                    * step
-            }
-            ticks = Self.linearTicks(ends, step)
+            if range == nil, isRounded, !isLogarithmic { ends = Self.wholeSteps(ends, step) }
+            let values = Self.linearTicks(ends, step)
+            ticks = Array(zip(values, Self.labels(values)))
         }
-        let labels = isLogarithmic ? ticks.flatMap { Self.labels([$0]) } : Self.labels(ticks)
-        self.ticks = zip(ticks, labels).map { ($0, $1) }
         low = isLogarithmic ? log10(ends.lowerBound) : ends.lowerBound
         high = isLogarithmic ? log10(ends.upperBound) : ends.upperBound
     }
@@ -64,6 +58,10 @@ struct AxisTicks {
 
     private static func wholeDecades(_ range: ClosedRange<Double>) -> ClosedRange<Double> {
         pow(10, log10(range.lowerBound).rounded(.down))...pow(10, log10(range.upperBound).rounded(.up))
+    }
+
+    private static func wholeSteps(_ range: ClosedRange<Double>, _ step: Double) -> ClosedRange<Double> {
+        (range.lowerBound / step).rounded(.down) * step...(range.upperBound / step).rounded(.up) * step
     }
 
     /// The smallest of 1, 2 and 5 times a power of ten that needs no more than `count` steps.
