@@ -3,7 +3,7 @@ import Sparring
 /// The accuracy in percent of each target on the images that an attack makes on another network.
 func transferAccuracies(
     from source: Network, to targets: [Network], on set: ImageSet, by attack: Attack
-) throws(SparringError) -> [Double] {
+) throws -> [Double] {
     var correct = [Int](repeating: 0, count: targets.count)
     let batchSize = targets.map(\.batchSize).reduce(source.batchSize, min)
     for first in stride(from: 0, to: set.count, by: batchSize) {

@@ -61,12 +61,40 @@ import Testing
         #expect(try network.attacked(images, labels, by: .ifgsm(delta: 10, step: 4)) == given)
     }
 
+    @Test func pgdFromTheImageItselfIsIFGSM() throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(8)
+        var attack = Attack.pgd(delta: 16, step: 3, iterations: 6)
+        let random = try network.attacked(images, labels, by: attack)
+        attack.startsAtRandom = false
+        let fixed = try network.attacked(images, labels, by: attack)
+        #expect(try network.attacked(images, labels, by: .ifgsm(delta: 16, step: 3)) == fixed)
+        #expect(random != fixed)
+        attack.restarts = 2
+        #expect(throws: SparringError.self) { try network.attacked(images, labels, by: attack) }
+    }
+
+    /// Random draws are an image's own, whatever the batch it is in, and the seed's.
+    @Test(arguments: [Attack.pgd(delta: 16, restarts: 3), .square(delta: 16, queries: 50)])
+    func randomDrawsAreEachImagesOwn(attack: Attack) throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(8)
+        let whole = try network.attacked(images, labels, by: attack)
+        let half = images.count / 2
+        let second = try network.attacked(
+            Array(images[half...]), Array(labels[4...]), by: attack, firstImage: 4)
+        #expect(Array(whole[half...]) == second)
+        var reseeded = attack
+        reseeded.seed = 2
+        #expect(try network.attacked(images, labels, by: reseeded) != whole)
+    }
+
     @Test func accuracyFallsWithDelta() throws {
         let (network, data) = try trained()
         let before = try network.allValues()
         let clean = try evaluate(network, on: data.test)
         #expect(clean.count == 64 && clean.accuracy > 90)
-        for attack in [Attack.fgsm, .ifgsm] {
+        for attack in [Attack.fgsm, .ifgsm, .pgd, Attack.square(delta: 16, queries: 200)] {
             let curve = try accuracy(of: network, on: data.test, under: attack, deltas: [0, 8, 32, 96])
             #expect(curve.map(\.delta) == [0, 8, 32, 96])
             #expect(curve.allSatisfy { $0.attack == attack.kind && $0.count == 64 })
@@ -84,6 +112,8 @@ import Testing
         let attacks = [
             Attack.fgsm(delta: -1), .fgsm(delta: .nan), .ifgsm(delta: 8, step: 0), .ifgsm(delta: 8, step: -1),
             .ifgsm(delta: 8, step: 1, iterations: 0), .ifgsm(delta: .infinity, step: 1),
+            .pgd(delta: 8, step: -1), .pgd(delta: 8, iterations: 0), .pgd(delta: 8, restarts: 0),
+            .square(delta: 8, queries: 0), .square(delta: -1),
         ]
         for attack in attacks {
             let error = #expect(throws: SparringError.self) {

@@ -37,7 +37,7 @@ typedef struct work {
 } work;
 
 spar_lbfgs_attack spar_lbfgs_attack_defaults(void) {
-    return (spar_lbfgs_attack){.iterations = 20, .searches = 10, .lowest = 0, .highest = 1};
+    return (spar_lbfgs_attack){.iterations = 10, .searches = 10, .lowest = 0, .highest = 1};
 }
 
 static void try_next_c(search *s, int searches) {

@@ -554,7 +554,7 @@ typedef struct spar_lbfgs_example {
     double c;    // the largest c that succeeded, 0 when none did or r is 0
 } spar_lbfgs_example;
 
-SPAR_API spar_lbfgs_attack spar_lbfgs_attack_defaults(void); // 20 iterations, 10 searches, in [0, 1]
+SPAR_API spar_lbfgs_attack spar_lbfgs_attack_defaults(void); // 10 iterations, 10 searches, in [0, 1]
 
 // Writes for every image the changed image of smallest norm, of all it tried, that is taken for its target.
 // `targets`: a class an image; NULL: the class of largest output besides the label. `attacked` may be `images`,

@@ -109,21 +109,8 @@ extension Network {
         return BatchLoss(result)
     }
 
-    /// The images moved by `attack` to raise the loss, shaped as given. Parameters, statistics and points are
-    /// untouched.
-    public func attacked(
-        _ images: [Float], _ labels: [Int32], by attack: Attack
-    ) throws(SparringError) -> [Float] {
-        var parameters = attack.parameters
-        let count = try count(of: images, labels)
-        passCount = 0
-        var attacked = [Float](repeating: 0, count: images.count)
-        try check(spar_attack_images(pointer, &parameters, images, labels, count, &attacked))
-        return attacked
-    }
-
     /// The number of images in an array, which the engine cannot know.
-    private func count(of images: [Float], _ labels: [Int32]? = nil) throws(SparringError) -> Int32 {
+    func count(of images: [Float], _ labels: [Int32]? = nil) throws(SparringError) -> Int32 {
         let count = images.count / inputShape.count
         guard count * inputShape.count == images.count else {
             throw SparringError(

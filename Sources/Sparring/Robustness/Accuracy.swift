@@ -20,6 +20,19 @@ public struct Metrics: Hashable, Sendable, Codable {
     public var error: Double { 100 * Double(count - correct) / Double(count) }
 }
 
+/// The loss and error of a network on a set of images, in evaluation mode.
+///
+/// - Throws: when images and network do not fit, or the outputs are not finite.
+public func evaluate(_ network: Network, on set: ImageSet) throws(SparringError) -> Metrics {
+    try checkFit(network, set)
+    var sum = MetricsSum()
+    for range in set.batches(of: network.batchSize) {
+        try network.forward(try set.images(range))
+        sum.add(try network.evaluateLoss(Array(set.labels[range])))
+    }
+    return sum.metrics
+}
+
 /// The accuracy of a network under one attack.
 public struct AttackAccuracy: Hashable, Sendable, Codable {
     public let attack: Attack.Kind
@@ -29,48 +42,62 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
     public let accuracy: Double
     /// Images attacked.
     public let count: Int
+
+    public init(attack: Attack.Kind, delta: Float, accuracy: Double, count: Int) {
+        self.attack = attack
+        self.delta = delta
+        self.accuracy = accuracy
+        self.count = count
+    }
 }
 
-/// The loss and error of a network on a set of images, in evaluation mode.
-///
-/// - Throws: when images and network do not fit, or the outputs are not finite.
-public func evaluate(_ network: Network, on set: ImageSet) throws(SparringError) -> Metrics {
-    try evaluate(network, on: set, attack: nil)
-}
-
-/// The accuracy of a network on images made against it, for each δ: a white-box curve.
+/// The accuracy of a network on attacked images, for each δ: a white-box curve or, with a source, a black-box
+/// one.
 ///
 /// - Parameters:
 ///   - attack: its δ is replaced by each of `deltas`.
 ///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
-/// - Throws: when images and network do not fit, or a δ is negative or no number.
+///   - source: the network the images are made against; nil for `network` itself.
+///   - onProgress: called now and then, on the task that works.
+/// - Throws: `SparringError` when images and network do not fit or a δ is negative or no number,
+///   `CancellationError` when the task is cancelled.
 public func accuracy(
-    of network: Network, on set: ImageSet, under attack: Attack, deltas: [Float]? = nil
-) throws(SparringError) -> [AttackAccuracy] {
-    var curve: [AttackAccuracy] = []
-    for delta in deltas ?? [attack.delta] {
-        let metrics = try evaluate(network, on: set, attack: attack.with(delta: delta))
-        curve.append(
-            AttackAccuracy(
-                attack: attack.kind, delta: delta, accuracy: metrics.accuracy, count: metrics.count))
+    of network: Network, on set: ImageSet, under attack: Attack, deltas: [Float]? = nil,
+    from source: Network? = nil, onProgress: ((EvaluationProgress) -> Void)? = nil
+) throws -> [AttackAccuracy] {
+    let deltas = deltas ?? [attack.delta]
+    var progress = ProgressCounter(parts: deltas.count, onProgress)
+    return try deltas.map { delta in
+        let metrics = try evaluate(
+            [network], on: set, attackedBy: attack.with(delta: delta), from: source ?? network, &progress)
+        return AttackAccuracy(
+            attack: attack.kind, delta: delta, accuracy: metrics[0].accuracy, count: metrics[0].count)
     }
-    return curve
 }
 
-private func evaluate(
-    _ network: Network, on set: ImageSet, attack: Attack?
-) throws(SparringError) -> Metrics {
-    try checkFit(network, set)
-    var sum = MetricsSum()
-    for first in stride(from: 0, to: set.count, by: network.batchSize) {
-        let range = first..<min(first + network.batchSize, set.count)
-        var images = try set.images(range)
+/// The metrics of each network on the images that `attack` makes against `source`: one part of the progress.
+func evaluate(
+    _ networks: [Network], on set: ImageSet, attackedBy attack: Attack, from source: Network,
+    _ progress: inout ProgressCounter
+) throws -> [Metrics] {
+    for network in networks + [source] { try checkFit(network, set) }
+    progress.begin("\(attack.kind.rawValue), δ \(attack.delta.brief)")
+    var sums = networks.map { _ in MetricsSum() }
+    for range in set.batches(of: (networks + [source]).map(\.batchSize).min() ?? 1) {
+        try Task.checkCancellation()
         let labels = Array(set.labels[range])
-        if let attack { images = try network.attacked(images, labels, by: attack) }
-        try network.forward(images)
-        sum.add(try network.evaluateLoss(labels))
+        let attacked = try source.attacked(
+            try set.images(range), labels, by: attack, firstImage: range.lowerBound
+        ) { [progress] share in
+            progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
+        }
+        for (index, network) in networks.enumerated() {
+            try network.forward(attacked)
+            sums[index].add(try network.evaluateLoss(labels))
+        }
     }
-    return sum.metrics
+    progress.end()
+    return sums.map(\.metrics)
 }
 
 /// Throws when the network does not take these images or has too few outputs for their classes.
@@ -105,6 +132,11 @@ struct MetricsSum {
 }
 
 extension ImageSet {
+    /// The numbers of the images, in runs of at most `size`.
+    func batches(of size: Int) -> [Range<Int>] {
+        stride(from: 0, to: count, by: size).map { $0..<min($0 + size, count) }
+    }
+
     /// These images as the engine takes them.
     func images(_ range: Range<Int>) throws(SparringError) -> [Float] {
         var images = [Float](repeating: 0, count: range.count * shape.count)

@@ -1,0 +1,48 @@
+/// Where a long evaluation stands.
+public struct EvaluationProgress: Hashable, Sendable {
+    /// What is under way, such as "pgd, δ 8".
+    public let task: String
+    /// The share of the whole that is done, 0 to 1.
+    public let done: Double
+    /// Since the start.
+    public let seconds: Double
+
+    /// To the end, at the pace so far; nil at the start.
+    public var secondsLeft: Double? { done > 0 ? seconds / done * (1 - done) : nil }
+}
+
+/// Counts work in parts of equal size, and tells a listener.
+struct ProgressCounter {
+    private let parts: Int
+    private let onProgress: ((EvaluationProgress) -> Void)?
+    private let start = ContinuousClock.now
+    private var finished = 0
+    private var task = ""
+
+    init(parts: Int, _ onProgress: ((EvaluationProgress) -> Void)?) {
+        self.parts = parts
+        self.onProgress = onProgress
+    }
+
+    mutating func begin(_ task: String) {
+        self.task = task
+    }
+
+    mutating func end() {
+        finished += 1
+        report(0)
+    }
+
+    /// Tells that this share of the part under way is done.
+    func report(_ share: Double) {
+        onProgress?(
+            EvaluationProgress(
+                task: task, done: (Double(finished) + share) / Double(parts),
+                seconds: start.duration(to: .now) / .seconds(1)))
+    }
+}
+
+extension Float {
+    /// This number for a person: 8 rather than 8.0.
+    var brief: String { Int32(exactly: self).map { "\($0)" } ?? "\(self)" }
+}

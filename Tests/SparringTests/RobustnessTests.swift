@@ -1,0 +1,184 @@
+import Sparring
+import Testing
+
+@Suite struct RobustnessTests {
+    private let data: Quadrants
+    private let network: Network
+
+    init() throws {
+        data = try Quadrants()
+        network = try Self.trained(on: data, seed: 1)
+    }
+
+    private static func trained(on data: Quadrants, seed: UInt64) throws -> Network {
+        let network = try Network.small(batchSize: 48, seed: seed)
+        let (images, labels) = try data.train.batch(48)
+        for _ in 0..<30 { try network.trainStep(images, labels, Optimizer(), learningRate: 0.05) }
+        return network
+    }
+
+    // MARK: Transfer
+
+    @Test func theDiagonalOfAMatrixIsTheWhiteBox() throws {
+        let networks = [
+            network, try Self.trained(on: data, seed: 2), try Network.small(batchSize: 7, seed: 3),
+        ]
+        let attack = Attack.ifgsm(delta: 40, step: 10)
+        let matrix = try transferMatrix(of: networks, on: data.test, under: attack)
+        #expect(matrix.attack == attack && matrix.count == 64)
+        for (source, row) in matrix.accuracies.enumerated() {
+            for (target, accuracy) in row.enumerated() {
+                let pair = try Sparring.accuracy(
+                    of: networks[target], on: data.test, under: attack,
+                    from: source == target ? nil : networks[source])
+                #expect(pair[0].accuracy == accuracy)
+            }
+        }
+        #expect(matrix.accuracies[0][0] < matrix.accuracies[1][0])
+    }
+
+    // MARK: Progress and cancellation
+
+    @Test func progressRisesToTheWhole() throws {
+        var reports: [EvaluationProgress] = []
+        _ = try accuracy(of: network, on: data.test, under: .pgd, deltas: [4, 8]) { reports.append($0) }
+        #expect(zip(reports, reports.dropFirst()).allSatisfy { $0.done <= $1.done })
+        #expect(reports.first?.done == 0 && reports.last?.done == 1)
+        #expect(Set(reports.map(\.task)) == ["pgd, δ 4", "pgd, δ 8"])
+        #expect(reports.contains { 0.2..<0.3 ~= $0.done })
+        #expect(reports.last?.secondsLeft == 0)
+    }
+
+    /// Every evaluation stops inside an attack, not only between batches.
+    @Test func cancellationStopsAnAttack() async throws {
+        let data = data
+        let task = Task {
+            let network = try Self.trained(on: data, seed: 1)
+            var reports = 0
+            let stop: (EvaluationProgress) -> Void = { _ in
+                reports += 1
+                if reports == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+            }
+            #expect(throws: CancellationError.self) {
+                try accuracy(of: network, on: data.test, under: .square, onProgress: stop)
+            }
+            return reports
+        }
+        #expect(try await task.value == 3)
+        let cancelled = Task {
+            let network = try Self.trained(on: data, seed: 1)
+            withUnsafeCurrentTask { $0?.cancel() }
+            let works: [() throws -> Void] = [
+                { _ = try accuracy(of: network, on: data.test, under: .fgsm) },
+                { _ = try transferMatrix(of: [network], on: data.test, under: .pgd) },
+                { _ = try smallestChanges(of: network, on: data.test) },
+                { _ = try layerwiseStrength(of: network, on: data.test) },
+            ]
+            for work in works { #expect(throws: CancellationError.self) { try work() } }
+        }
+        try await cancelled.value
+    }
+
+    // MARK: The smallest change
+
+    @Test func theSmallestChangeFoolsTheNetwork() throws {
+        let set = data.test.prefix(50)
+        let examples = try smallestChanges(of: network, on: set)
+        #expect(examples.count == 50)
+        let (images, labels) = try set.batch(48)
+        let (attacked, first) = try network.attacked(images, labels, by: LBFGSAttack())
+        #expect(Array(examples.prefix(48)) == first)
+        try network.forward(attacked)
+        let targets = first.map { Int32($0.target) }
+        #expect(try network.evaluateLoss(targets).correct == first.filter(\.isFound).count)
+        #expect(try network.evaluateLoss(labels).correct == first.filter { !$0.isFound }.count)
+        for (n, example) in first.enumerated() {
+            let squares = (n * 64..<n * 64 + 64).map { Double(attacked[$0] - images[$0]) }.map { $0 * $0 }
+            #expect(abs(squares.reduce(0, +).squareRoot() - example.norm) < 1e-5)
+        }
+        let given = try network.attacked(
+            images, labels, targets: targets.map { ($0 + 1) % 4 }, by: LBFGSAttack())
+        #expect(given.examples.map { Int32($0.target) } == targets.map { ($0 + 1) % 4 })
+        #expect(throws: SparringError.self) {
+            try network.attacked(images, labels, by: LBFGSAttack(iterations: 0))
+        }
+        #expect(throws: SparringError.self) {
+            try network.attacked(images, labels, targets: [0], by: LBFGSAttack())
+        }
+    }
+
+    // MARK: Layerwise strength
+
+    @Test func layerwiseStrengthIsTheAccuracyOnePerturbedSampleAfterTheOther() throws {
+        let before = try network.allValues()
+        let clean = try evaluate(network, on: data.test).accuracy
+        let strengths = try layerwiseStrength(of: network, on: data.test, epsilons: [0, 0.25, 8])
+        #expect(strengths.map(\.epsilon) == [0, 0.25, 8] && strengths.allSatisfy { $0.count == 64 })
+        #expect(
+            strengths[0].fgsm == clean && strengths[0].layerwise == clean
+                && strengths[0].previousInput == clean)
+        let fgsm = try accuracy(of: network, on: data.test, under: .fgsm(delta: 0.25, unit: .one))
+        #expect(strengths[1].fgsm == fgsm[0].accuracy)
+        #expect(strengths[2].layerwise < clean - 20)
+        #expect(strengths[2].previousInput < clean - 20)
+        #expect(try network.allValues() == before)
+        #expect(try network.points.allSatisfy { !$0.isActive })
+    }
+
+    @Test func layerwiseStrengthForgetsEarlierSamples() throws {
+        let first = try layerwiseStrength(of: network, on: data.test, epsilons: [2])
+        #expect(try layerwiseStrength(of: network, on: data.test, epsilons: [2]) == first)
+        let one = try layerwiseStrength(of: network, on: data.test.prefix(1), epsilons: [8])
+        #expect(one[0].layerwise == (try evaluate(network, on: data.test.prefix(1)).accuracy))
+    }
+
+    // MARK: Warnings
+
+    private func result(_ attack: Attack.Kind, _ delta: Float, _ accuracy: Double) -> AttackAccuracy {
+        AttackAccuracy(attack: attack, delta: delta, accuracy: accuracy, count: 1000)
+    }
+
+    @Test func soundResultsGiveNoWarning() {
+        let whiteBox = [
+            result(.fgsm, 4, 80), result(.fgsm, 8, 60), result(.ifgsm, 4, 70), result(.ifgsm, 8, 50.5),
+            result(.pgd, 8, 50), result(.square, 8, 49.5), result(.square, 4, 75),
+        ]
+        let blackBox = [result(.fgsm, 4, 90), result(.fgsm, 8, 80)]
+        #expect(
+            robustnessWarnings(whiteBox: whiteBox, blackBox: blackBox, imagesWithoutGradient: 3, of: 1000)
+                == [])
+    }
+
+    @Test(
+        arguments: [
+            (
+                [(Attack.Kind.pgd, 8, 50), (.square, 8, 48)], [], 0,
+                ["square", "pgd", "δ = 8", "48.0 %", "50.0 %"]
+            ),
+            ([(.pgd, 8, 50)], [(.fgsm, 8, 30)], 0, ["another network", "30.0 %", "50.0 %"]),
+            ([(.fgsm, 8, 50), (.ifgsm, 8, 52)], [], 0, ["ifgsm", "52.0 %", "single step", "50.0 %"]),
+            ([(.fgsm, 4, 50), (.fgsm, 16, 55)], [], 0, ["rises", "50.0 %", "δ = 4", "55.0 %", "δ = 16"]),
+            ([], [], 120, ["zero", "120 of 1000", "12.0 %"]),
+        ] as [([(Attack.Kind, Float, Double)], [(Attack.Kind, Float, Double)], Int, [String])])
+    func signsOfMaskedGradientsAreTold(
+        whiteBox: [(Attack.Kind, Float, Double)], blackBox: [(Attack.Kind, Float, Double)], without: Int,
+        parts: [String]
+    ) throws {
+        let warnings = robustnessWarnings(
+            whiteBox: whiteBox.map(result), blackBox: blackBox.map(result), imagesWithoutGradient: without,
+            of: 1000)
+        #expect(warnings.count == 1)
+        for part in parts { #expect(warnings.first?.contains(part) == true, "\(part) in \(warnings)") }
+    }
+
+    /// A network whose classifier is so large that the loss of a right answer is exactly zero.
+    @Test func imagesWithoutGradientAreCounted() throws {
+        #expect(try imagesWithoutGradient(of: network, on: data.test) == 0)
+        let sure = try Self.trained(on: data, seed: 1)
+        let weights = try sure.values(of: "classifier.weight").map { $0 * 10_000 }
+        try sure.setValues(weights, of: "classifier.weight")
+        let right = try evaluate(sure, on: data.test).correct
+        #expect(right > 32)
+        #expect(try imagesWithoutGradient(of: sure, on: data.test) == right)
+    }
+}
