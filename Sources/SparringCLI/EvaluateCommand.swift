@@ -2,96 +2,181 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct EvaluateCommand: ParsableCommand {
+struct EvaluateCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
-        abstract: "Measures a model's accuracy on a data set's test images, clean or under attack.")
+        abstract: "Measures a model's accuracy on a data set's test images, clean or under attack.",
+        discussion: """
+            fgsm, ifgsm, pgd and square move each pixel by at most δ; give pgd and square beside the cheap ones before \
+            you believe an accuracy. Signs of masked gradients are told on the error stream.
 
-    /// The attacks, and the lack of one.
-    enum AttackName: String, CaseIterable, ExpressibleByArgument {
-        case none, fgsm, ifgsm
-    }
+            lbfgs finds the smallest change that makes the model wrong. layerwise perturbs all hidden points, or the \
+            input alone, by the gradient of the image before, beside fgsm of the same ε.
+            """)
 
-    @Option(help: "The model, a safetensors file of a run.")
+    @Option(help: "The model: a run's folder, whose best model counts, or a safetensors file of one.")
     var modelFile: String
 
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(help: "The attack on the images, made against the model itself.")
-    var attack = AttackName.none
+    @Option(
+        help:
+            "The attacks: \(AttackName.allCases.map(\.rawValue).joined(separator: ", ")), or several as fgsm,pgd.",
+        transform: { try AttackName.list($0) })
+    var attack = [AttackName.none]
 
     @Option(
-        help: "How far the attack moves a pixel, such as 0,4,8,16 (default: 16).",
-        transform: { try numbers($0) })
+        help: """
+            How far the attack moves a pixel, such as 0,4,8,16 (default: 16), or ε of layerwise, in pixels of 0 to 1 \
+            (default: 0,0.05,0.1,0.15,0.2).
+            """, transform: { try numbers($0) })
     var deltas: [Float]?
 
-    @Option(help: "ifgsm: how far one iteration moves a pixel (default: 1).")
-    var step: Float?
+    @Option(help: "A black box: also images made against this model. May be given more than once.")
+    var source: [String] = []
 
-    @Option(help: "ifgsm: how many iterations (default: as many as reach δ).")
-    var iterations: Int?
-
-    @Option(help: "The unit of --deltas and --step: byte for pixels of 0 to 255, one for pixels of 0 to 1.")
-    var unit = Attack.PixelUnit.byte
-
-    @Flag(help: "Let attacked pixels leave the pixel range.")
-    var noClip = false
-
-    @Option(help: "Images a pass.")
-    var batchSize = 128
-
-    @Option(help: "Threads, 0 for all cores.")
-    var threads = 0
+    @OptionGroup(title: "Attack")
+    var options: AttackOptions
 
     @Flag(help: "Print a JSON array.")
     var json = false
 
     mutating func validate() throws {
-        if attack == .none, deltas != nil {
-            throw ValidationError("--deltas goes with --attack fgsm or ifgsm.")
+        try options.check(for: attack)
+        if deltas != nil, !attack.contains(where: { $0.kind != nil || $0 == .layerwise }) {
+            throw ValidationError(
+                "--deltas goes with an attack that moves pixels by at most δ, or layerwise.")
         }
-        if attack != .ifgsm, step != nil || iterations != nil {
-            throw ValidationError("--step and --iterations go with --attack ifgsm.")
+        if let alone = attack.first(where: { [.lbfgs, .layerwise].contains($0) }) {
+            if attack.count > 1 { throw ValidationError("--attack \(alone.rawValue) comes alone.") }
+            if !source.isEmpty {
+                throw ValidationError("--source is for attacks inside a ball, not \(alone.rawValue).")
+            }
         }
     }
 
-    func run() throws {
-        let network = try Network(contentsOf: modelFile, batchSize: batchSize, threads: threads)
-        let results = try measure(network, on: try data.load().test)
-        if json {
-            try printJSON(results)
-            return
+    func run() async throws {
+        let model = try ModelArgument(modelFile)
+        let images = options.images(of: try data.load(orOf: model.run))
+        let output = try await withProgress { onProgress in
+            let network = try options.network(model)
+            return switch attack {
+            case [.lbfgs]: try lbfgs(network, images, onProgress)
+            case [.layerwise]: try layerwise(network, images, onProgress)
+            default: try accuracies(network, images, onProgress)
+            }
         }
-        var table = Table("attack", "δ", "accuracy %", "images")
-        for result in results {
-            let delta = String(format: "%g", result.delta)
-            table.add([result.attack, delta, result.accuracy.rounded(digits: 2), "\(result.count)"])
-        }
-        print(table)
+        if json { try printJSON(output.json) } else { print(output.table) }
+        for warning in output.warnings { printError("warning: \(warning)") }
     }
 
-    private struct Result: Encodable {
+    private struct Output: Sendable {
+        let table: Table
+        let json: any Encodable & Sendable
+        var warnings: [String] = []
+    }
+
+    // MARK: Inside a ball
+
+    private struct Row: Encodable {
         let attack: String
         let delta: Float
         let accuracy: Double
         let count: Int
+        /// The model the images were made against, where it is another one.
+        var source: String?
     }
 
-    private func measure(_ network: Network, on images: ImageSet) throws(SparringError) -> [Result] {
-        guard let kind = Attack.Kind(rawValue: attack.rawValue) else {
-            let metrics = try evaluate(network, on: images)
-            return [
-                Result(attack: attack.rawValue, delta: 0, accuracy: metrics.accuracy, count: metrics.count)
-            ]
+    private func accuracies(
+        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+    ) throws -> Output {
+        var rows: [Row] = []
+        if attack.contains(.none) {
+            let clean = try evaluate(network, on: images)
+            rows.append(Row(attack: "none", delta: 0, accuracy: clean.accuracy, count: clean.count))
         }
-        var attack = Attack(kind, delta: 16, iterations: iterations, unit: unit, clipsToRange: !noClip)
-        if unit == .one { (attack.delta, attack.step) = (attack.delta / 255, attack.step / 255) }
-        if let step { attack.step = step }
-        return try accuracy(of: network, on: images, under: attack, deltas: deltas).map {
-            Result(attack: $0.attack.rawValue, delta: $0.delta, accuracy: $0.accuracy, count: $0.count)
+        var whiteBox: [AttackAccuracy] = []
+        var blackBox: [AttackAccuracy] = []
+        func measure(_ source: (name: String, network: Network)?) throws {
+            for kind in attack.compactMap(\.kind) {
+                let curve = try accuracy(
+                    of: network, on: images, under: options.attack(kind), deltas: deltas,
+                    from: source?.network, onProgress: onProgress)
+                rows += curve.map {
+                    Row(
+                        attack: $0.attack.rawValue, delta: $0.delta, accuracy: $0.accuracy, count: $0.count,
+                        source: source?.name)
+                }
+                if source == nil { whiteBox += curve } else { blackBox += curve }
+            }
         }
+        try measure(nil)
+        for path in source {
+            let model = try ModelArgument(path)
+            try measure((model.name, try options.network(model)))
+        }
+        let follows = whiteBox.contains { $0.attack.usesGradient }
+        let warnings = robustnessWarnings(
+            whiteBox: whiteBox, blackBox: blackBox,
+            imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
+            of: images.count)
+        var table = Table("attack", "δ", "accuracy %", "images", source.isEmpty ? "" : "made on")
+        for row in rows {
+            let delta = String(format: "%g", row.delta)
+            table.add([
+                row.attack, delta, row.accuracy.rounded(digits: 2), "\(row.count)", row.source ?? "",
+            ])
+        }
+        return Output(table: table, json: rows, warnings: warnings)
+    }
+
+    // MARK: The smallest change
+
+    private struct Summary: Encodable {
+        let attack: String
+        let count: Int
+        let found: Double
+        let meanNorm: Double?
+        let medianNorm: Double?
+    }
+
+    private func lbfgs(
+        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+    ) throws -> Output {
+        let attack = options.iterations.map { LBFGSAttack(iterations: $0) } ?? LBFGSAttack()
+        let examples = try smallestChanges(of: network, on: images, by: attack, onProgress: onProgress)
+        // An image that is wrong as it is needs no change.
+        let norms = examples.filter { $0.isFound && $0.norm > 0 }.map(\.norm).sorted()
+        let summary = Summary(
+            attack: "lbfgs", count: examples.count,
+            found: 100 * Double(examples.filter(\.isFound).count) / Double(examples.count),
+            meanNorm: norms.isEmpty ? nil : norms.reduce(0, +) / Double(norms.count),
+            medianNorm: norms.isEmpty ? nil : norms[norms.count / 2])
+        var table = Table("attack", "found %", "mean ‖r‖₂", "median ‖r‖₂", "images")
+        table.add([
+            summary.attack, summary.found.rounded(digits: 2), summary.meanNorm?.rounded(digits: 3) ?? "–",
+            summary.medianNorm?.rounded(digits: 3) ?? "–", "\(summary.count)",
+        ])
+        return Output(table: table, json: [summary])
+    }
+
+    // MARK: Hidden points
+
+    private func layerwise(
+        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+    ) throws -> Output {
+        let rows =
+            if let deltas {
+                try layerwiseStrength(of: network, on: images, epsilons: deltas, onProgress: onProgress)
+            } else {
+                try layerwiseStrength(of: network, on: images, onProgress: onProgress)
+            }
+        var table = Table("ε", "fgsm %", "layerwise %", "input by the image before %", "images")
+        for row in rows {
+            let accuracies = [row.fgsm, row.layerwise, row.previousInput].map { $0.rounded(digits: 2) }
+            table.add([String(format: "%g", row.epsilon)] + accuracies + ["\(row.count)"])
+        }
+        return Output(table: table, json: rows)
     }
 }
-
-extension Attack.PixelUnit: ExpressibleByArgument {}

@@ -1,0 +1,117 @@
+import ArgumentParser
+import Foundation
+import Sparring
+
+struct TransferCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "transfer",
+        abstract: "Measures several models on images made against each of them.",
+        discussion: """
+            A row is the model the images were made against, a column the model they were tested on; the diagonal is the \
+            white box.
+            """)
+
+    @Argument(
+        help: "Two or more models: runs' folders, whose best models count, or safetensors files of them.")
+    var models: [String]
+
+    @OptionGroup(title: "Data")
+    var data: DataOptions
+
+    @Option(
+        help: "The attacks: fgsm, ifgsm, pgd, square, or several as fgsm,pgd (default: fgsm,ifgsm).",
+        transform: { try AttackName.list($0) })
+    var attack = [AttackName.fgsm, .ifgsm]
+
+    @Option(help: "How far the attack moves a pixel (default: 16 of 255).")
+    var delta: Float?
+
+    @OptionGroup(title: "Attack")
+    var options: AttackOptions
+
+    @Option(help: "Also write the tables to this file, as a page of HTML.")
+    var out: String?
+
+    @Flag(help: "Print a JSON object.")
+    var json = false
+
+    mutating func validate() throws {
+        if models.count < 2 { throw ValidationError("There must be two models at least.") }
+        if let other = attack.first(where: { $0.kind == nil }) {
+            throw ValidationError("--attack \(other.rawValue) makes no images that could be transferred.")
+        }
+        try options.check(for: attack)
+    }
+
+    func run() async throws {
+        let models = try self.models.map { (path) throws(SparringError) in try ModelArgument(path) }
+        let data = try data.load(orOf: models[0].run)
+        let names = Set(models.map(\.name)).count == models.count ? models.map(\.name) : self.models
+        let result = try await withProgress { onProgress in
+            let networks = try models.map { (model) throws(SparringError) in try options.network(model) }
+            let images = options.images(of: data)
+            return Transfer(
+                models: names, data: data.name, count: images.count,
+                clean: try networks.map { try evaluate($0, on: images).accuracy },
+                matrices: try attack.compactMap(\.kind).map {
+                    try transferMatrix(
+                        of: networks, on: images, under: options.attack($0, delta: delta),
+                        onProgress: onProgress)
+                })
+        }
+        if let out { try result.report.write(html: out) }
+        if json { try printJSON(result) } else { print(result) }
+    }
+}
+
+/// Matrices of the same models and images.
+private struct Transfer: Encodable, CustomStringConvertible {
+    let models: [String]
+    let data: String
+    let count: Int
+    /// Accuracy on the images as they are, in percent.
+    let clean: [Double]
+    let matrices: [TransferMatrix]
+
+    var description: String {
+        let tables = matrices.map { matrix in
+            var table = Table([title(matrix)] + models)
+            table.add(["no attack"] + clean.map { cell($0) })
+            for (source, row) in matrix.accuracies.enumerated() {
+                table.add(
+                    [models[source]] + row.enumerated().map { cell($1, isWhiteBox: $0 == source) })
+            }
+            return table.description
+        }
+        let legend = "Accuracy in % on \(count) images made against the model of the row; * white box."
+        return (tables + [legend]).joined(separator: "\n\n")
+    }
+
+    var report: Report {
+        let maps = matrices.map { matrix in
+            Report.Block.heatMap(
+                HeatMap(
+                    title: "Accuracy under \(title(matrix))", rowTitle: "made against", rows: models,
+                    columnTitle: "tested on", columns: models, values: matrix.accuracies, unit: "%",
+                    underlinesDiagonal: true))
+        }
+        let facts = [
+            Report.Fact("data", "\(data), \(count) test images"),
+            Report.Fact(
+                "without attack",
+                zip(models, clean).map { "\($0) \($1.rounded(digits: 2)) %" }.joined(separator: ", ")),
+        ]
+        return Report(
+            title: "Transfer of attacks", summary: "Accuracies; the white box is underlined.",
+            sections: [Report.Section("Matrices", [.facts(facts)] + maps)])
+    }
+
+    private func title(_ matrix: TransferMatrix) -> String {
+        let unit = matrix.attack.unit == .byte ? " of 255" : ""
+        return "\(matrix.attack.kind.rawValue), δ = \(String(format: "%g", matrix.attack.delta))\(unit)"
+    }
+
+    private func cell(_ accuracy: Double, isWhiteBox: Bool = false) -> String {
+        accuracy.rounded(digits: 2) + (isWhiteBox ? "*" : " ")
+    }
+}
