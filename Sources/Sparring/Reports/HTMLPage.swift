@@ -155,11 +155,12 @@ extension ImageGrid {
 extension Comparison {
     fileprivate var html: String {
         let claims = claims.map { claim in
+            // One seed alone may be chance.
             let kind =
                 switch claim.verdict {
-                case .sameDirection: "same"
-                case .oppositeDirection: "opposite"
-                case .withinDeviation, .notMeasured: "unsure"
+                case .sameDirection where claim.ours.deviation != nil: "same"
+                case .oppositeDirection where claim.ours.deviation != nil: "opposite"
+                default: "unsure"
                 }
             return "<li class=\"\(kind)\">\(claim.statement.htmlEscaped) <span class=\"verdict\">"
                 + claim.sentence(unit: unit, digits: digits).htmlEscaped + "</span></li>\n"
