@@ -13,36 +13,35 @@
 enum {
     SPAR_MAX_TILE_ROWS = 14,    // rows of the largest register tile of any instruction set
     SPAR_MAX_TILE_COLUMNS = 32, // and its columns
+    SPAR_MOST_SQUARE_ROWS = 6,  // of Winograd's squares
 };
 
-// A register tile of a product: c[row][0 … columns) (+)= Σ over taps t and depth k of a[t·rows + row][k] · b[k'][…],
-// where k' = t·depth + k counts the rows of b.
-typedef struct spar_product_tile {
-    int rows;    // 1 … tile_rows
-    int columns; // a multiple of 16, at most tile_columns
-    int taps, depth;
-    const float *const *a;
+// A product of matrices: c[r][0 … columns) (+)= Σ over k of a[r][k] · b[k][…]; rows of every matrix are a stride apart.
+typedef struct spar_product {
+    int64_t rows, depth;
+    int columns; // a multiple of 16
+    const float *a;
+    ptrdiff_t a_stride;
     const float *b;
     ptrdiff_t b_stride;
-    float *const *c;
+    float *c;
+    ptrdiff_t c_stride;
     bool accumulate;   // add to c
     const float *bias; // added to every row; may be NULL
-} spar_product_tile;
+} spar_product;
 
-// A register tile of a sum of outer products: c[i][0 … columns) (+)= Σ over p of x[p][x_offset + i] · d[p·d_stride +
-// …].
-typedef struct spar_outer_tile {
-    int rows;    // 1 … tile_rows
-    int columns; // a multiple of 16, at most tile_columns
-    int64_t count;
-    const float *const *x;
-    ptrdiff_t x_offset;
+// A sum of outer products: c[r][0 … columns) (+)= Σ over p of x[p][r] · d[p][…].
+typedef struct spar_outer_product {
+    int64_t rows, count;
+    int columns; // a multiple of 16
+    const float *x;
+    ptrdiff_t x_stride;
     const float *d;
     ptrdiff_t d_stride;
     float *c;
     ptrdiff_t c_stride;
     bool accumulate; // add to c
-} spar_outer_tile;
+} spar_outer_product;
 
 // Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t][c].
 typedef struct spar_depthwise_row {
@@ -66,24 +65,32 @@ typedef struct spar_depthwise3_row {
     const float *bias; // may be NULL
 } spar_depthwise3_row;
 
-// A Winograd transform of one tile: squares of rows of channels. A NULL among `out` is not written.
-typedef struct spar_winograd_transform {
+// A Winograd transform of tiles beside each other: squares of pixels to points, or points to squares. Row y of the
+// squares begins at rows[y] with pixel 0; a square spans columns left + tile·step onwards. What lies outside, in
+// columns below 0 or from `width` on and in rows that are NULL, is read as zero and not written.
+typedef struct spar_winograd_strip {
     int64_t channels; // a multiple of 16
-    const float *const *in;
-    float *const *out;
+    int64_t tiles;
+    float *rows[SPAR_MOST_SQUARE_ROWS];
+    ptrdiff_t pixel; // floats from one pixel to the next
+    int64_t left, step, width;
+    const float *zeros;  // SPAR_MOST_SQUARE_ROWS pixels of zeros
+    ptrdiff_t ahead;     // floats to what the next tiles will read, to be fetched into cache; 0: nothing
+    float *points;       // of the first tile
+    ptrdiff_t point, at; // floats from one point to the next, from one tile to the next
     bool accumulate;
     const float *bias; // may be NULL
-} spar_winograd_transform;
+} spar_winograd_strip;
 
 // The transforms of F(m×m, 3×3), m = tile: images (m + 2)² to (m + 2)², weights 3² to (m + 2)², outputs (m + 2)² to m²,
 // and the transposes of the last two, for the gradient of the weights.
 typedef struct spar_winograd_kernels {
     int tile;
-    void (*input)(const spar_winograd_transform *transform);
-    void (*weight)(const spar_winograd_transform *transform);
-    void (*output)(const spar_winograd_transform *transform);
-    void (*output_transposed)(const spar_winograd_transform *transform);
-    void (*weight_transposed)(const spar_winograd_transform *transform);
+    void (*input)(const spar_winograd_strip *strip);
+    void (*weight)(const spar_winograd_strip *strip);
+    void (*output)(const spar_winograd_strip *strip);
+    void (*output_transposed)(const spar_winograd_strip *strip);
+    void (*weight_transposed)(const spar_winograd_strip *strip);
 } spar_winograd_kernels;
 
 typedef enum spar_activation {
@@ -109,8 +116,8 @@ typedef struct spar_kernels {
     const char *isa;
     int tile_rows, tile_columns;
 
-    void (*product_tile)(const spar_product_tile *tile);
-    void (*outer_tile)(const spar_outer_tile *tile);
+    void (*product)(const spar_product *product);
+    void (*outer_product)(const spar_outer_product *product);
     void (*depthwise_row)(const spar_depthwise_row *row);
     // weights[t][c] += in[t][c] · d[c]
     void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,

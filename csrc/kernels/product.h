@@ -1,48 +1,50 @@
-// Register tiles of matrix products.
+// Matrix products in register tiles.
 //
-// The tile's accumulators stay in registers only when its loops are fully unrolled with constant bounds, so
-// every number of rows and vectors is a case of its own. On AVX-512, 14 × 2 vectors leave 4 of 32 registers.
+// A tile's accumulators stay in registers only when its loops are fully unrolled with constant bounds, so every number
+// of rows and vectors is a case of its own. On AVX-512, 14 × 2 vectors leave 4 of 32 registers. Rows are reached three
+// to a pointer, so that all pointers stay in registers too.
 
-INLINE void product_tile_of(const spar_product_tile *tile, const int rows, const int vectors, ptrdiff_t column) {
+enum { POINTERS = (TILE_ROWS + 2) / 3 };
+
+INLINE void product_tile(const spar_product *p, int64_t first, ptrdiff_t column, const int rows, const int vectors) {
     vf sum[TILE_ROWS][2];
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_set1(0);
     }
-    const float *const *a = tile->a;
-    const float *b = tile->b + column;
-    for (int tap = 0; tap < tile->taps; tap++, a += rows) {
-        const float *row[TILE_ROWS];
-        UNROLL for (int r = 0; r < rows; r++) row[r] = a[r];
-        for (ptrdiff_t k = 0; k < tile->depth; k++, b += tile->b_stride) {
-            vf right[2];
-            UNROLL for (int v = 0; v < vectors; v++) right[v] = vf_load(b + v * LANES);
-            UNROLL for (int r = 0; r < rows; r++) {
-                vf left = vf_set1(row[r][k]);
-                UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_fma(left, right[v], sum[r][v]);
-            }
+    const ptrdiff_t stride = p->a_stride, b_stride = p->b_stride;
+    const float *a[POINTERS], *b = p->b + column;
+    UNROLL for (int i = 0; 3 * i < rows; i++) a[i] = p->a + (first + 3 * i) * stride;
+    for (int64_t k = 0; k < p->depth; k++, b += b_stride) {
+        vf right[2];
+        UNROLL for (int v = 0; v < vectors; v++) right[v] = vf_load(b + v * LANES);
+        UNROLL for (int r = 0; r < rows; r++) {
+            vf left = vf_set1(a[r / 3][r % 3 * stride]);
+            UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_fma(left, right[v], sum[r][v]);
         }
+        UNROLL for (int i = 0; 3 * i < rows; i++) a[i]++;
     }
-    UNROLL for (int r = 0; r < rows; r++) {
+    float *c = p->c + first * p->c_stride + column;
+    UNROLL for (int r = 0; r < rows; r++, c += p->c_stride) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            float *c = tile->c[r] + column + v * LANES;
             vf result = sum[r][v];
-            if (tile->bias != NULL) result += vf_load(tile->bias + column + v * LANES);
-            if (tile->accumulate) result += vf_load(c);
-            vf_store(c, result);
+            if (p->bias != NULL) result += vf_load(p->bias + column + v * LANES);
+            if (p->accumulate) result += vf_load(c + v * LANES);
+            vf_store(c + v * LANES, result);
         }
     }
 }
 
-INLINE void outer_tile_of(const spar_outer_tile *tile, const int rows, const int vectors, ptrdiff_t column) {
+INLINE void outer_product_tile(const spar_outer_product *p, int64_t first, ptrdiff_t column, const int rows,
+                               const int vectors) {
     vf sum[TILE_ROWS][2];
+    float *c = p->c + first * p->c_stride + column;
     UNROLL for (int r = 0; r < rows; r++) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            sum[r][v] = tile->accumulate ? vf_load(tile->c + r * tile->c_stride + column + v * LANES) : vf_set1(0);
+            sum[r][v] = p->accumulate ? vf_load(c + r * p->c_stride + v * LANES) : vf_set1(0);
         }
     }
-    const float *d = tile->d + column;
-    for (int64_t p = 0; p < tile->count; p++, d += tile->d_stride) {
-        const float *x = tile->x[p] + tile->x_offset;
+    const float *x = p->x + first, *d = p->d + column;
+    for (int64_t i = 0; i < p->count; i++, x += p->x_stride, d += p->d_stride) {
         vf right[2];
         UNROLL for (int v = 0; v < vectors; v++) right[v] = vf_load(d + v * LANES);
         UNROLL for (int r = 0; r < rows; r++) {
@@ -51,59 +53,51 @@ INLINE void outer_tile_of(const spar_outer_tile *tile, const int rows, const int
         }
     }
     UNROLL for (int r = 0; r < rows; r++) {
-        UNROLL for (int v = 0; v < vectors; v++) {
-            vf_store(tile->c + r * tile->c_stride + column + v * LANES, sum[r][v]);
-        }
+        UNROLL for (int v = 0; v < vectors; v++) vf_store(c + r * p->c_stride + v * LANES, sum[r][v]);
     }
 }
 
-// Calls FUNCTION with the tile's rows as a constant.
+// Defines NAME: all rows in tiles of almost equal height, each with its height as a constant.
 #define ROWS_CASE(FUNCTION, n, vectors)                                                                                \
     case n:                                                                                                            \
-        FUNCTION(tile, n <= TILE_ROWS ? n : 1, vectors, column);                                                       \
-        return;
-#define ROWS_SWITCH(FUNCTION, vectors)                                                                                 \
-    switch (tile->rows) {                                                                                              \
-        ROWS_CASE(FUNCTION, 1, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 2, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 3, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 4, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 5, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 6, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 7, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 8, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 9, vectors)                                                                                \
-        ROWS_CASE(FUNCTION, 10, vectors)                                                                               \
-        ROWS_CASE(FUNCTION, 11, vectors)                                                                               \
-        ROWS_CASE(FUNCTION, 12, vectors)                                                                               \
-        ROWS_CASE(FUNCTION, 13, vectors)                                                                               \
-        ROWS_CASE(FUNCTION, 14, vectors)                                                                               \
+        FUNCTION(p, first, column, n <= TILE_ROWS ? n : 1, vectors);                                                   \
+        break;
+#define ALL_ROWS(NAME, PRODUCT, FUNCTION, vectors)                                                                     \
+    static void NAME(const PRODUCT *p, ptrdiff_t column) {                                                             \
+        int64_t tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS, height = p->rows / tiles, higher = p->rows % tiles;     \
+        for (int64_t tile = 0, first = 0; tile < tiles; first += height + (tile < higher), tile++) {                   \
+            switch (height + (tile < higher)) {                                                                        \
+                ROWS_CASE(FUNCTION, 1, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 2, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 3, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 4, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 5, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 6, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 7, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 8, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 9, vectors)                                                                        \
+                ROWS_CASE(FUNCTION, 10, vectors)                                                                       \
+                ROWS_CASE(FUNCTION, 11, vectors)                                                                       \
+                ROWS_CASE(FUNCTION, 12, vectors)                                                                       \
+                ROWS_CASE(FUNCTION, 13, vectors)                                                                       \
+                ROWS_CASE(FUNCTION, 14, vectors)                                                                       \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 
-static void product_tile_2(const spar_product_tile *tile, ptrdiff_t column) {
-    ROWS_SWITCH(product_tile_of, 2)
-}
+ALL_ROWS(product_2, spar_product, product_tile, 2)
+ALL_ROWS(product_1, spar_product, product_tile, 1)
+ALL_ROWS(outer_product_2, spar_outer_product, outer_product_tile, 2)
+ALL_ROWS(outer_product_1, spar_outer_product, outer_product_tile, 1)
 
-static void product_tile_1(const spar_product_tile *tile, ptrdiff_t column) {
-    ROWS_SWITCH(product_tile_of, 1)
-}
-
-static void outer_tile_2(const spar_outer_tile *tile, ptrdiff_t column) {
-    ROWS_SWITCH(outer_tile_of, 2)
-}
-
-static void outer_tile_1(const spar_outer_tile *tile, ptrdiff_t column) {
-    ROWS_SWITCH(outer_tile_of, 1)
-}
-
-static void product_tile(const spar_product_tile *tile) {
+static void product(const spar_product *p) {
     ptrdiff_t column = 0;
-    for (; column + 2 * LANES <= tile->columns; column += 2 * LANES) product_tile_2(tile, column);
-    if (column < tile->columns) product_tile_1(tile, column);
+    for (; column + 2 * LANES <= p->columns; column += 2 * LANES) product_2(p, column);
+    if (column < p->columns) product_1(p, column);
 }
 
-static void outer_tile(const spar_outer_tile *tile) {
+static void outer_product(const spar_outer_product *p) {
     ptrdiff_t column = 0;
-    for (; column + 2 * LANES <= tile->columns; column += 2 * LANES) outer_tile_2(tile, column);
-    if (column < tile->columns) outer_tile_1(tile, column);
+    for (; column + 2 * LANES <= p->columns; column += 2 * LANES) outer_product_2(p, column);
+    if (column < p->columns) outer_product_1(p, column);
 }

@@ -88,42 +88,89 @@ WINOGRAD_MAP(winograd_weight_transposed_2) { // Gᵀ, 4 to 3
     t[2] = sum + d[3 * s];
 }
 
-#define WINOGRAD_TRANSFORM(NAME, FROM, TO)                                                                             \
-    static void NAME##_square(const spar_winograd_transform *transform) {                                              \
-        for (ptrdiff_t c = 0; c < transform->channels; c += LANES) {                                                   \
-            vf in[FROM * FROM], half[TO * FROM], out[TO * TO];                                                         \
-            UNROLL for (int i = 0; i < FROM * FROM; i++) in[i] = vf_load(transform->in[i] + c);                        \
-            UNROLL for (int x = 0; x < FROM; x++) {                                                                    \
-                vf column[TO];                                                                                         \
-                NAME(in + x, FROM, column);                                                                            \
-                UNROLL for (int y = 0; y < TO; y++) half[y * FROM + x] = column[y];                                    \
-            }                                                                                                          \
-            UNROLL for (int y = 0; y < TO; y++) NAME(half + y * FROM, 1, out + y * TO);                                \
-            UNROLL for (int i = 0; i < TO * TO; i++) {                                                                 \
-                float *target = transform->out[i];                                                                     \
-                if (target == NULL) continue;                                                                          \
-                vf result = out[i];                                                                                    \
-                if (transform->bias != NULL) result += vf_load(transform->bias + c);                                   \
-                if (transform->accumulate) result += vf_load(target + c);                                              \
-                vf_store(target + c, result);                                                                          \
-            }                                                                                                          \
-        }                                                                                                              \
+typedef void (*winograd_map)(const vf *d, const int s, vf *t);
+
+// Squares of from × from pixels to to × to points.
+INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
+    const ptrdiff_t pixel = s->pixel;
+    for (int64_t tile = 0; tile < s->tiles; tile++) {
+        const int64_t left = s->left + tile * s->step;
+        const float *rows[SPAR_MOST_SQUARE_ROWS];
+        UNROLL for (int y = 0; y < from; y++) rows[y] = s->rows[y] == NULL ? s->zeros : s->rows[y] + left * pixel;
+        for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
+            vf half[36];
+            UNROLL for (int x = 0; x < from; x++) {
+                const bool inside = left + x >= 0 && left + x < s->width;
+                vf in[6], column[6];
+                UNROLL for (int y = 0; y < from; y++) {
+                    in[y] = inside ? vf_load(rows[y] + x * pixel + c) : vf_set1(0);
+                }
+                map(in, 1, column);
+                UNROLL for (int y = 0; y < to; y++) half[y * from + x] = column[y];
+                UNROLL for (int y = 0; y < from && s->ahead != 0; y++) {
+                    if (x + s->step >= from && y + s->step >= from) {
+                        __builtin_prefetch(rows[y] + x * pixel + c + s->ahead, 0, 2);
+                    }
+                }
+            }
+            float *points = s->points + tile * s->at + c;
+            UNROLL for (int y = 0; y < to; y++) {
+                vf out[6];
+                map(half + y * from, 1, out);
+                UNROLL for (int x = 0; x < to; x++) vf_store(points + (y * to + x) * s->point, out[x]);
+            }
+        }
+    }
+}
+
+INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
+    const ptrdiff_t pixel = s->pixel;
+    for (int64_t tile = 0; tile < s->tiles; tile++) {
+        const int64_t left = s->left + tile * s->step;
+        for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
+            const float *points = s->points + tile * s->at + c;
+            vf half[36], bias = s->bias == NULL ? vf_set1(0) : vf_load(s->bias + c);
+            UNROLL for (int x = 0; x < from; x++) {
+                vf in[6], column[6];
+                UNROLL for (int y = 0; y < from; y++) in[y] = vf_load(points + (y * from + x) * s->point);
+                map(in, 1, column);
+                UNROLL for (int y = 0; y < to; y++) half[y * from + x] = column[y];
+            }
+            UNROLL for (int y = 0; y < to; y++) {
+                if (s->rows[y] == NULL) continue;
+                float *row = s->rows[y] + left * pixel + c;
+                vf out[6];
+                map(half + y * from, 1, out);
+                UNROLL for (int x = 0; x < to; x++) {
+                    if (left + x >= s->width) continue;
+                    vf result = out[x] + bias;
+                    if (s->accumulate) result += vf_load(row + x * pixel);
+                    vf_store(row + x * pixel, result);
+                }
+            }
+        }
+    }
+}
+
+#define WINOGRAD_TRANSFORM(NAME, DIRECTION, FROM, TO)                                                                  \
+    static void NAME##_strip(const spar_winograd_strip *strip) {                                                       \
+        DIRECTION(strip, NAME, FROM, TO);                                                                              \
     }
 
-WINOGRAD_TRANSFORM(winograd_input_4, 6, 6)
-WINOGRAD_TRANSFORM(winograd_weight_4, 3, 6)
-WINOGRAD_TRANSFORM(winograd_output_4, 6, 4)
-WINOGRAD_TRANSFORM(winograd_output_transposed_4, 4, 6)
-WINOGRAD_TRANSFORM(winograd_weight_transposed_4, 6, 3)
-WINOGRAD_TRANSFORM(winograd_input_2, 4, 4)
-WINOGRAD_TRANSFORM(winograd_weight_2, 3, 4)
-WINOGRAD_TRANSFORM(winograd_output_2, 4, 2)
-WINOGRAD_TRANSFORM(winograd_output_transposed_2, 2, 4)
-WINOGRAD_TRANSFORM(winograd_weight_transposed_2, 4, 3)
+WINOGRAD_TRANSFORM(winograd_input_4, winograd_to_points, 6, 6)
+WINOGRAD_TRANSFORM(winograd_weight_4, winograd_to_points, 3, 6)
+WINOGRAD_TRANSFORM(winograd_output_4, winograd_from_points, 6, 4)
+WINOGRAD_TRANSFORM(winograd_output_transposed_4, winograd_to_points, 4, 6)
+WINOGRAD_TRANSFORM(winograd_weight_transposed_4, winograd_from_points, 6, 3)
+WINOGRAD_TRANSFORM(winograd_input_2, winograd_to_points, 4, 4)
+WINOGRAD_TRANSFORM(winograd_weight_2, winograd_to_points, 3, 4)
+WINOGRAD_TRANSFORM(winograd_output_2, winograd_from_points, 4, 2)
+WINOGRAD_TRANSFORM(winograd_output_transposed_2, winograd_to_points, 2, 4)
+WINOGRAD_TRANSFORM(winograd_weight_transposed_2, winograd_from_points, 4, 3)
 
 static const spar_winograd_kernels winograd_kernels[2] = {
-    {2, winograd_input_2_square, winograd_weight_2_square, winograd_output_2_square,
-     winograd_output_transposed_2_square, winograd_weight_transposed_2_square},
-    {4, winograd_input_4_square, winograd_weight_4_square, winograd_output_4_square,
-     winograd_output_transposed_4_square, winograd_weight_transposed_4_square},
+    {2, winograd_input_2_strip, winograd_weight_2_strip, winograd_output_2_strip, winograd_output_transposed_2_strip,
+     winograd_weight_transposed_2_strip},
+    {4, winograd_input_4_strip, winograd_weight_4_strip, winograd_output_4_strip, winograd_output_transposed_4_strip,
+     winograd_weight_transposed_4_strip},
 };

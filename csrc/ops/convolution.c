@@ -119,8 +119,7 @@ static spar_status prepare_packing(spar_step *step) {
 
 static spar_status prepare(spar_step *step) {
     static const spar_convolution_algorithm *const algorithms[] = {
-        &spar_convolution_unfolded, &spar_convolution_depthwise, &spar_convolution_winograd,
-        &spar_convolution_gathered};
+        &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_unfolded};
     spar_convolution *convolution = spar_allocate(sizeof *convolution);
     if (convolution == NULL) return SPAR_ERROR_MEMORY;
     step->state = convolution;
@@ -129,7 +128,7 @@ static spar_status prepare(spar_step *step) {
     convolution->algorithm = *algorithm;
     step->kernel = convolution->algorithm->name;
     int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
-    convolution->zeros = spar_allocate((size_t)(widest + 16) * sizeof(float));
+    convolution->zeros = spar_allocate((size_t)(SPAR_MOST_SQUARE_ROWS * widest) * sizeof(float));
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
     spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
     SPAR_TRY(convolution->algorithm->prepare(step));

@@ -4,6 +4,7 @@
 #define SPAR_OPS_CONVOLUTION_H
 
 #include "ops/gather.h"
+#include "ops/multiply.h"
 #include "ops/winograd.h"
 
 typedef struct spar_convolution_algorithm {
@@ -19,8 +20,8 @@ typedef struct spar_convolution_algorithm {
     void (*gradient)(const spar_step *step, const spar_run *run);
 } spar_convolution_algorithm;
 
-extern const spar_convolution_algorithm spar_convolution_unfolded, spar_convolution_depthwise,
-    spar_convolution_winograd, spar_convolution_gathered;
+extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_winograd,
+    spar_convolution_unfolded;
 
 typedef struct spar_convolution {
     const spar_convolution_algorithm *algorithm;

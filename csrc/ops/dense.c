@@ -1,12 +1,11 @@
 // Dense layers: products in register tiles, each made whole by one thread.
 #include "ops/bias.h"
 #include "ops/initializer.h"
+#include "ops/multiply.h"
 
 #include "runtime/parallel.h"
 
 #include <string.h>
-
-enum { SAMPLES = 256 }; // of a batch that a tile of the weights' gradient sums at once
 
 static spar_status infer(spar_node *node, const spar_extent *inputs) {
     const spar_dense_params *s = &node->settings.dense;
@@ -104,22 +103,16 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
     const spar_parameter *weight = task->step->parameters[WEIGHT], *bias = task->step->parameters[BIAS];
     for (int64_t index = first; index < last; index++) {
         int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
-        const float *a[SPAR_MAX_TILE_ROWS];
-        float *c[SPAR_MAX_TILE_ROWS];
-        int rows = part_of(task->run->batch, row, task->tile_rows);
-        for (int r = 0; r < rows; r++) {
-            a[r] = x->data + (row + r) * x->stride;
-            c[r] = y->data + (row + r) * y->stride + column;
-        }
-        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
-                                                              .columns = part_of(y->stride, column, task->tile_columns),
-                                                              .taps = 1,
-                                                              .depth = (int)weight->spec.rows,
-                                                              .a = a,
-                                                              .b = weight->value + column,
-                                                              .b_stride = weight->spec.stride,
-                                                              .c = c,
-                                                              .bias = bias == NULL ? NULL : bias->value + column});
+        task->run->kernels->product(&(spar_product){.rows = part_of(task->run->batch, row, task->tile_rows),
+                                                    .depth = weight->spec.rows,
+                                                    .columns = part_of(y->stride, column, task->tile_columns),
+                                                    .a = x->data + row * x->stride,
+                                                    .a_stride = x->stride,
+                                                    .b = weight->value + column,
+                                                    .b_stride = weight->spec.stride,
+                                                    .c = y->data + row * y->stride + column,
+                                                    .c_stride = y->stride,
+                                                    .bias = bias == NULL ? NULL : bias->value + column});
     }
 }
 
@@ -136,27 +129,11 @@ static void weight_tiles(void *context, int64_t first, int64_t last, int thread)
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
     const spar_parameter *weight = task->step->parameters[WEIGHT];
     bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
-    for (int64_t start = 0; start < task->run->batch; start += SAMPLES) {
-        const float *rows[SAMPLES];
-        int count = part_of(task->run->batch, start, SAMPLES);
-        for (int n = 0; n < count; n++) rows[n] = x->data + (start + n) * x->stride;
-        for (int64_t index = first; index < last; index++) {
-            int64_t row = index * task->tile_rows;
-            for (int64_t column = 0; column < y->stride; column += task->tile_columns) {
-                task->run->kernels->outer_tile(
-                    &(spar_outer_tile){.rows = part_of(weight->spec.rows, row, task->tile_rows),
-                                       .columns = part_of(y->stride, column, task->tile_columns),
-                                       .count = count,
-                                       .x = rows,
-                                       .x_offset = row,
-                                       .d = y->gradient + start * y->stride + column,
-                                       .d_stride = y->stride,
-                                       .c = weight->gradient + row * weight->spec.stride + column,
-                                       .c_stride = weight->spec.stride,
-                                       .accumulate = add || start > 0});
-            }
-        }
-    }
+    int64_t row = first * task->tile_rows, end = last * task->tile_rows;
+    int64_t rows = (end < weight->spec.rows ? end : weight->spec.rows) - row;
+    spar_add_outer_products(task->run->kernels, (spar_matrix){x->data + row, x->stride},
+                            (spar_matrix){y->gradient, y->stride}, task->run->batch, rows, y->stride,
+                            (spar_rows){weight->gradient + row * weight->spec.stride, weight->spec.stride}, add);
 }
 
 static void backward_weights(spar_step *step, const spar_run *run) {
@@ -179,20 +156,16 @@ static void small_data_tiles(void *context, int64_t first, int64_t last, int thr
     for (int64_t index = first; index < last; index++) {
         int64_t row = index * task->tile_rows;
         int rows = part_of(weight->spec.rows, row, task->tile_rows);
-        const float *a[SPAR_MAX_TILE_ROWS];
-        float *c[SPAR_MAX_TILE_ROWS], tile[SPAR_MAX_TILE_ROWS][SMALL_BATCH];
-        for (int r = 0; r < rows; r++) {
-            a[r] = weight->value + (row + r) * weight->spec.stride;
-            c[r] = tile[r];
-        }
-        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
-                                                              .columns = samples,
-                                                              .taps = 1,
-                                                              .depth = (int)weight->spec.columns,
-                                                              .a = a,
-                                                              .b = task->run->workspace,
-                                                              .b_stride = samples,
-                                                              .c = c});
+        float tile[SPAR_MAX_TILE_ROWS][SMALL_BATCH];
+        task->run->kernels->product(&(spar_product){.rows = rows,
+                                                    .depth = weight->spec.columns,
+                                                    .columns = samples,
+                                                    .a = weight->value + row * weight->spec.stride,
+                                                    .a_stride = weight->spec.stride,
+                                                    .b = task->run->workspace,
+                                                    .b_stride = samples,
+                                                    .c = tile[0],
+                                                    .c_stride = SMALL_BATCH});
         for (int n = 0; n < task->run->batch; n++) {
             float *dx = x->gradient + n * x->stride + row;
             for (int r = 0; r < rows; r++) put(dx + r, tile[r][n], task->step->accumulates[0]);
@@ -205,28 +178,6 @@ static void transpose_gradient(const spar_tensor *y, const spar_run *run) {
     for (int64_t unit = 0; unit < y->extent.channels; unit++) {
         for (int64_t n = 0; n < samples; n++) {
             run->workspace[unit * samples + n] = n < run->batch ? y->gradient[n * y->stride + unit] : 0;
-        }
-    }
-}
-
-// An index is 16 units of all panels.
-static void transpose_weights(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const dense_task *task = context;
-    const spar_parameter_spec *spec = &task->step->parameters[WEIGHT]->spec;
-    const float *weights = task->step->parameters[WEIGHT]->value;
-    float *transposed = ((const dense_state *)task->step->state)->transposed;
-    int64_t columns = spar_round_up16(spec->rows);
-    for (int64_t panel = 0; panel < columns; panel += task->tile_columns) {
-        int width = part_of(columns, panel, task->tile_columns);
-        int64_t real = part_of(spec->rows, panel, width), whole = real / 4 * 4;
-        for (int64_t unit = 16 * first; unit < 16 * last; unit += 16) {
-            const float *source = weights + panel * spec->stride + unit;
-            float *target = transposed + panel * spec->stride + unit * width;
-            task->run->kernels->transpose16(source, spec->stride, whole, target, width);
-            for (int64_t c = whole; c < width; c++) {
-                for (int r = 0; r < 16; r++) target[r * width + c] = c < real ? source[c * spec->stride + r] : 0;
-            }
         }
     }
 }
@@ -244,21 +195,17 @@ static void data_tiles(void *context, int64_t first, int64_t last, int thread) {
         int rows = part_of(task->run->batch, row, task->tile_rows);
         int width = part_of(spar_round_up16(spec->rows), column, task->tile_columns);
         bool whole = column + width <= x->stride;
-        const float *a[SPAR_MAX_TILE_ROWS];
-        float *c[SPAR_MAX_TILE_ROWS], narrow[SPAR_MAX_TILE_ROWS][SPAR_MAX_TILE_COLUMNS];
-        for (int r = 0; r < rows; r++) {
-            a[r] = y->gradient + (row + r) * y->stride;
-            c[r] = whole ? x->gradient + (row + r) * x->stride + column : narrow[r];
-        }
-        task->run->kernels->product_tile(&(spar_product_tile){.rows = rows,
-                                                              .columns = width,
-                                                              .taps = 1,
-                                                              .depth = (int)spec->columns,
-                                                              .a = a,
-                                                              .b = transposed + column * spec->stride,
-                                                              .b_stride = width,
-                                                              .c = c,
-                                                              .accumulate = whole && accumulate});
+        float narrow[SPAR_MAX_TILE_ROWS][SPAR_MAX_TILE_COLUMNS];
+        task->run->kernels->product(&(spar_product){.rows = rows,
+                                                    .depth = spec->columns,
+                                                    .columns = width,
+                                                    .a = y->gradient + row * y->stride,
+                                                    .a_stride = y->stride,
+                                                    .b = transposed + column * spec->columns,
+                                                    .b_stride = width,
+                                                    .c = whole ? x->gradient + row * x->stride + column : narrow[0],
+                                                    .c_stride = whole ? x->stride : SPAR_MAX_TILE_COLUMNS,
+                                                    .accumulate = whole && accumulate});
         for (int r = 0; r < rows && !whole; r++) {
             float *dx = x->gradient + (row + r) * x->stride;
             for (int64_t i = column; i < spec->rows; i++) put(dx + i, narrow[r][i - column], accumulate);
@@ -286,7 +233,8 @@ static void backward(spar_step *step, const spar_run *run, const bool wanted[2])
         return;
     }
     if (state->transposed_version != run->weights_version) {
-        spar_parallel(run->threads, spec->stride / 16, transpose_weights, &task);
+        const float *weights = step->parameters[WEIGHT]->value;
+        spar_pack_transposed(run, (spar_matrix){weights, spec->stride}, spec->columns, spec->rows, state->transposed);
         state->transposed_version = run->weights_version;
     }
     int64_t columns = tiles_of(spar_round_up16(spec->rows), task.tile_columns);

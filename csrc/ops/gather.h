@@ -16,11 +16,6 @@ typedef struct spar_phase {
     int64_t packed;   // floats before this phase in the packed weights
 } spar_phase;
 
-typedef struct spar_rows {
-    float *data;
-    int64_t stride;
-} spar_rows;
-
 typedef struct spar_window {
     int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
 } spar_window;
@@ -37,15 +32,5 @@ typedef struct spar_gather {
 spar_status spar_gather_forward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
 spar_status spar_gather_backward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
 void spar_gather_discard(spar_gather *gather);
-
-// Floats of workspace that spar_gather_product needs.
-int64_t spar_gather_workspace(const spar_gather *gather, int threads);
-
-// Weights [ky][kx][in / groups][out, `stride` floats] in panels of register tiles; transposed for backward data.
-void spar_gather_pack(const spar_gather *gather, const spar_run *run, const float *weights, int64_t stride,
-                      bool transposed, float *packed);
-
-void spar_gather_product(const spar_gather *gather, const spar_run *run, const float *packed, const float *zeros,
-                         const float *bias, spar_rows in, spar_rows out, bool accumulate);
 
 #endif

@@ -1,61 +1,81 @@
-// Convolutions of few channels. A sample is copied with its padding and without that of its rows, so that what a row
-// of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix product. The gradient of
-// the input goes the same way back: product, then runs added to a padded sample.
+// Convolutions as matrix products. A sample is copied with its padding and without that of its rows, so that what a row
+// of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix. The gradient of the input
+// goes the same way back: product, then runs added to a padded sample. A 1×1 convolution's rows are the input's.
 #include "ops/convolution.h"
 
 #include "runtime/parallel.h"
 
 #include <string.h>
 
-enum { BLOCK_PIXELS = 16 * SPAR_MAX_TILE_ROWS, MOST_SPLITS = 16 };
+enum {
+    BLOCK_FLOATS = 1 << 17, // of joined runs, which should stay in the second-level cache
+    LEAST_PIXELS = 4 * SPAR_MAX_TILE_ROWS,
+    MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
+    MOST_SPLITS = 16,
+    MOST_SUM_FLOATS = 1 << 22,
+};
 
 // Of one convolution, and of the pass under way.
 typedef struct unfolded_task {
     const spar_step *step;
     const spar_run *run;
     const spar_conv2d_params *settings;
-    int depth;      // input channels
-    int run_floats; // of a row of the kernel
-    int64_t row;    // floats of a pixel's joined runs
+    int channels, depth, columns; // of the input; input and output channels of a group
+    int64_t rows;                 // of a group's weights
+    int64_t row;                  // floats of a pixel's joined runs, group by group
+    int64_t block_row;            // and from one pixel to the next where they are products
+    int64_t block_pixels;
+    int64_t pixels; // of a sample of outputs
     int64_t padded_width, padded_floats;
-    float *packed;
-    float *partials; // [split][row][output stride]
-    int64_t splits;
-    float *workspace;
+    bool joined; // the input's rows are the joined runs
+    float *partials;
+    int64_t splits, parts;
     int64_t thread_floats;
 } unfolded_task;
 
-static int64_t block_floats(const unfolded_task *task) {
-    return BLOCK_PIXELS * spar_round_up16(task->row) + 16;
-}
-
 static unfolded_task task_of(const spar_step *step, const spar_run *run) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_extent in = step->inputs[0]->extent;
-    unfolded_task task = {.step = step, .run = run, .settings = s, .depth = in.channels};
-    task.run_floats = s->kernel_width * in.channels;
-    task.row = (int64_t)s->kernel_height * task.run_floats;
+    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
+    unfolded_task task = {.step = step,
+                          .run = run,
+                          .settings = s,
+                          .channels = in.channels,
+                          .depth = in.channels / s->groups,
+                          .columns = out.channels / s->groups,
+                          .pixels = spar_pixels(out)};
+    task.rows = (int64_t)s->kernel_height * s->kernel_width * task.depth;
+    task.row = s->groups * task.rows;
+    task.block_row = spar_round_up16(task.row + (s->groups > 1 ? 16 : 0));
+    task.block_pixels = BLOCK_FLOATS / task.block_row / SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_ROWS;
+    if (task.block_pixels < LEAST_PIXELS) task.block_pixels = LEAST_PIXELS;
+    if (task.block_pixels > MOST_PIXELS) task.block_pixels = MOST_PIXELS;
     task.padded_width = in.width + 2 * s->padding_width;
-    task.padded_floats = (in.height + 2 * s->padding_height) * task.padded_width * in.channels;
-    task.thread_floats = spar_round_up16(task.padded_floats + 16) + spar_round_up16(block_floats(&task));
-    task.packed = spar_convolution_of(step)->packed[1];
-    task.splits = spar_convolution_of(step)->splits;
-    if (run != NULL) task.workspace = run->workspace;
+    task.padded_floats = spar_round_up16((in.height + 2 * s->padding_height) * task.padded_width * in.channels + 16);
+    task.joined = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
+                  s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
+                  step->inputs[0]->stride % 16 == 0;
+    int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.columns) : 0;
+    task.thread_floats = task.padded_floats + task.block_pixels * task.block_row + 16 + narrow;
+    int64_t sums = s->groups * task.rows * spar_round_up16(task.columns);
+    task.splits = MOST_SUM_FLOATS / sums;
+    if (task.splits > MOST_SPLITS) task.splits = MOST_SPLITS;
+    if (task.splits > step->batch_size) task.splits = step->batch_size;
+    if (task.splits < 1) task.splits = 1;
     return task;
 }
 
 static float *padded_of(const unfolded_task *task, int thread) {
-    return task->workspace + thread * task->thread_floats;
+    return task->run->workspace + thread * task->thread_floats;
 }
 
 static float *block_of(const unfolded_task *task, int thread) {
-    return padded_of(task, thread) + spar_round_up16(task->padded_floats + 16);
+    return padded_of(task, thread) + task->padded_floats;
 }
 
 // Where row y of a sample stands inside its padding.
 static int64_t padded_row(const unfolded_task *task, int y) {
     const spar_conv2d_params *s = task->settings;
-    return ((y + s->padding_height) * task->padded_width + s->padding_width) * task->depth;
+    return ((y + s->padding_height) * task->padded_width + s->padding_width) * task->channels;
 }
 
 static void pad_sample(const unfolded_task *task, int64_t sample, float *padded) {
@@ -63,8 +83,13 @@ static void pad_sample(const unfolded_task *task, int64_t sample, float *padded)
     const float *row = in->data + sample * spar_sample_floats(in);
     for (int y = 0; y < in->extent.height; y++) {
         float *to = padded + padded_row(task, y);
+        if (in->stride == task->channels) {
+            memcpy(to, row, (size_t)(in->extent.width * in->stride) * sizeof *to);
+            row += in->extent.width * in->stride;
+            continue;
+        }
         for (int x = 0; x < in->extent.width; x++, row += in->stride) {
-            for (int d = 0; d < task->depth; d++) *to++ = row[d];
+            for (int d = 0; d < task->channels; d++) *to++ = row[d];
         }
     }
 }
@@ -75,91 +100,118 @@ static void unpad_gradient(const unfolded_task *task, int64_t sample, const floa
     bool add = task->step->accumulates[0];
     for (int y = 0; y < in->extent.height; y++) {
         const float *from = padded + padded_row(task, y);
-        for (int x = 0; x < in->extent.width; x++, row += in->stride, from += task->depth) {
-            for (int d = 0; d < task->depth; d++) row[d] = from[d] + (add ? row[d] : 0);
-            for (int64_t d = task->depth; d < in->stride; d++) row[d] = 0;
+        for (int x = 0; x < in->extent.width; x++, row += in->stride, from += task->channels) {
+            if (!add) memset(row, 0, (size_t)in->stride * sizeof *row);
+            task->run->kernels->add(from, row, task->channels);
         }
     }
 }
 
-// Where the runs of an output pixel begin in a padded sample.
-static int64_t run_start(const unfolded_task *task, int pixel) {
-    int width = task->step->output->extent.width, y = pixel / width, x = pixel - y * width;
-    return (y * task->settings->stride_height * task->padded_width + x * task->settings->stride_width) * task->depth;
+// Where the runs of a sample's output pixel begin in the padded sample.
+static int64_t run_start(const unfolded_task *task, int64_t pixel) {
+    int64_t width = task->step->output->extent.width, y = pixel / width, x = pixel - y * width;
+    return (y * task->settings->stride_height * task->padded_width + x * task->settings->stride_width) * task->channels;
 }
 
-static void unfold(const unfolded_task *task, const float *padded, int pixel, float *row) {
-    task->run->kernels->join_runs(padded + run_start(task, pixel), task->padded_width * task->depth,
-                                  task->settings->kernel_height, task->run_floats, row);
-}
-
-// c = a · b + bias of whole vectors of columns.
-static void multiply(const spar_kernels *kernels, spar_rows a, int rows, int64_t depth, spar_rows b, int64_t columns,
-                     const float *bias, spar_rows c) {
-    int tile_rows = kernels->tile_rows, tile_columns = kernels->tile_columns;
-    for (int64_t column = 0; column < columns; column += tile_columns) {
-        int64_t left = columns - column;
-        for (int row = 0; row < rows; row += tile_rows) {
-            const float *from[SPAR_MAX_TILE_ROWS];
-            float *to[SPAR_MAX_TILE_ROWS];
-            int height = rows - row < tile_rows ? rows - row : tile_rows;
-            for (int r = 0; r < height; r++) {
-                from[r] = a.data + (row + r) * a.stride;
-                to[r] = c.data + (row + r) * c.stride + column;
+// Joins the runs of a pixel in `row`, or adds them back to the padded sample.
+static void move_runs(const unfolded_task *task, float *padded, int64_t pixel, float *row, bool back) {
+    const spar_conv2d_params *s = task->settings;
+    const spar_kernels *kernels = task->run->kernels;
+    int64_t line = task->padded_width * task->channels;
+    float *start = padded + run_start(task, pixel);
+    // With one group a row of the kernel is one run; else its channels are many, from several pixels.
+    bool whole = s->groups == 1;
+    int runs = whole ? s->kernel_height : s->kernel_width, run = whole ? s->kernel_width * task->depth : task->depth;
+    int64_t stride = whole ? line : task->channels;
+    for (int group = 0; group < s->groups; group++) {
+        for (int y = 0; y < (whole ? 1 : s->kernel_height); y++, row += runs * run) {
+            float *from = start + y * line + group * task->depth;
+            if (back) {
+                kernels->add_runs(row, runs, run, from, stride);
+            } else {
+                kernels->join_runs(from, stride, runs, run, row);
             }
-            kernels->product_tile(&(spar_product_tile){.rows = height,
-                                                       .columns = left < tile_columns ? (int)left : tile_columns,
-                                                       .taps = 1,
-                                                       .depth = (int)depth,
-                                                       .a = from,
-                                                       .b = b.data + column,
-                                                       .b_stride = b.stride,
-                                                       .c = to,
-                                                       .bias = bias == NULL ? NULL : bias + column});
+        }
+    }
+}
+
+// The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
+// padded when its first pixel comes.
+static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t count, int thread) {
+    const spar_tensor *in = task->step->inputs[0];
+    if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
+    float *padded = padded_of(task, thread), *block = block_of(task, thread);
+    for (int64_t p = 0; p < count; p++) {
+        int64_t pixel = (first + p) % task->pixels;
+        if (pixel == 0) pad_sample(task, (first + p) / task->pixels, padded);
+        move_runs(task, padded, pixel, block + p * task->row, false);
+    }
+    return (spar_matrix){block, task->row};
+}
+
+// Columns of a group of `count` pixels, which begin and end inside vectors.
+static void copy_columns(const unfolded_task *task, const float *narrow, int64_t first, int64_t count, int group) {
+    const spar_tensor *output = task->step->output;
+    const float *bias = spar_product_bias(task->step, false);
+    for (int64_t p = 0; p < count; p++, narrow += spar_round_up16(task->columns)) {
+        float *row = output->data + (first + p) * output->stride, *out = row + group * task->columns;
+        if (group == 0) memset(row, 0, (size_t)output->stride * sizeof *row);
+        for (int c = 0; c < task->columns; c++) {
+            out[c] = narrow[c] + (bias == NULL ? 0 : bias[group * task->columns + c]);
         }
     }
 }
 
 static void forward_samples(void *context, int64_t first, int64_t last, int thread) {
     const unfolded_task *task = context;
+    const spar_kernels *kernels = task->run->kernels;
     const spar_tensor *output = task->step->output;
-    const spar_parameter *weight = task->step->parameters[0];
-    spar_rows weights = {weight->value, weight->spec.stride};
-    int pixels = (int)spar_pixels(output->extent);
-    float *padded = padded_of(task, thread), *block = block_of(task, thread);
-    memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
-    for (int64_t sample = first; sample < last; sample++) {
-        pad_sample(task, sample, padded);
-        for (int start = 0; start < pixels; start += BLOCK_PIXELS) {
-            int count = pixels - start < BLOCK_PIXELS ? pixels - start : BLOCK_PIXELS;
-            for (int p = 0; p < count; p++) unfold(task, padded, start + p, block + p * task->row);
-            spar_rows out = {output->data + (sample * pixels + start) * output->stride, output->stride};
-            multiply(task->run->kernels, (spar_rows){block, task->row}, count, task->row, weights, output->stride,
-                     spar_product_bias(task->step, false), out);
+    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
+    float *narrow = block_of(task, thread) + task->block_pixels * task->block_row + 16;
+    int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
+    memset(padded_of(task, thread), 0, (size_t)task->padded_floats * sizeof(float));
+    for (int64_t start = first * task->pixels; start < end; start += task->block_pixels) {
+        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
+        spar_matrix runs = unfold(task, start, count, thread);
+        if (task->settings->groups == 1) {
+            spar_multiply(kernels, runs, count, task->rows, packed, columns, bias,
+                          (spar_rows){output->data + start * output->stride, output->stride}, false);
+            continue;
+        }
+        for (int group = 0; group < task->settings->groups; group++, runs.data += task->rows) {
+            spar_multiply(kernels, runs, count, task->rows, packed + group * task->rows * columns, columns, NULL,
+                          (spar_rows){narrow, columns}, false);
+            copy_columns(task, narrow, start, count, group);
         }
     }
 }
 
 static void backward_samples(void *context, int64_t first, int64_t last, int thread) {
     const unfolded_task *task = context;
-    const spar_tensor *output = task->step->output;
-    int64_t row = spar_round_up16(task->row);
-    spar_rows weights = {task->packed, row}; // of outputs by inputs
-    int pixels = (int)spar_pixels(output->extent);
+    const spar_kernels *kernels = task->run->kernels;
+    const spar_tensor *output = task->step->output, *in = task->step->inputs[0];
+    const float *packed = spar_convolution_of(task->step)->packed[1];
     float *padded = padded_of(task, thread), *block = block_of(task, thread);
-    for (int64_t sample = first; sample < last; sample++) {
-        memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
-        for (int start = 0; start < pixels; start += BLOCK_PIXELS) {
-            int count = pixels - start < BLOCK_PIXELS ? pixels - start : BLOCK_PIXELS;
-            spar_rows d = {output->gradient + (sample * pixels + start) * output->stride, output->stride};
-            multiply(task->run->kernels, d, count, output->extent.channels, weights, row, NULL,
-                     (spar_rows){block, row});
-            for (int p = 0; p < count; p++) {
-                task->run->kernels->add_runs(block + p * row, task->settings->kernel_height, task->run_floats,
-                                             padded + run_start(task, start + p), task->padded_width * task->depth);
-            }
+    int64_t columns = spar_round_up16(task->rows), end = last * task->pixels;
+    for (int64_t start = first * task->pixels; start < end; start += task->block_pixels) {
+        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
+        spar_matrix d = {output->gradient + start * output->stride, output->stride};
+        if (task->joined) {
+            spar_multiply(kernels, d, count, task->columns, packed, columns, NULL,
+                          (spar_rows){in->gradient + start * in->stride, in->stride}, task->step->accumulates[0]);
+            continue;
         }
-        unpad_gradient(task, sample, padded);
+        // A group's last vector reaches into the next group's columns, which are written after it.
+        for (int group = 0; group < task->settings->groups; group++, d.data += task->columns) {
+            spar_multiply(kernels, d, count, task->columns, packed + group * task->columns * columns, columns, NULL,
+                          (spar_rows){block + group * task->rows, task->block_row}, false);
+        }
+        for (int64_t p = 0; p < count; p++) {
+            int64_t pixel = (start + p) % task->pixels;
+            if (pixel == 0) memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
+            move_runs(task, padded, pixel, block + p * task->block_row, true);
+            if (pixel == task->pixels - 1) unpad_gradient(task, (start + p) / task->pixels, padded);
+        }
     }
 }
 
@@ -168,85 +220,92 @@ static void product(const spar_step *step, const spar_run *run, bool backward) {
     spar_parallel(run->threads, run->batch, backward ? backward_samples : forward_samples, &task);
 }
 
-static void add_block(const unfolded_task *task, const float *const *rows, int64_t pixels, const float *gradient,
-                      float *sums) {
+// The weights' gradient is summed over splits of the samples, whose sums are added in order. An index is a split and a
+// part of its panels of columns, of which there are enough for all threads.
+static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
+    const unfolded_task *task = context;
     const spar_tensor *output = task->step->output;
-    int tile_rows = task->run->kernels->tile_rows, tile_columns = task->run->kernels->tile_columns;
-    for (int64_t column = 0; column < output->stride; column += tile_columns) {
-        int64_t left = output->stride - column;
-        for (int64_t row = 0; row < task->row; row += tile_rows) {
-            task->run->kernels->outer_tile(
-                &(spar_outer_tile){.rows = (int)(task->row - row < tile_rows ? task->row - row : tile_rows),
-                                   .columns = left < tile_columns ? (int)left : tile_columns,
-                                   .count = pixels,
-                                   .x = rows,
-                                   .x_offset = row,
-                                   .d = gradient + column,
-                                   .d_stride = output->stride,
-                                   .c = sums + row * output->stride + column,
-                                   .c_stride = output->stride,
-                                   .accumulate = true});
+    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
+    int64_t panels = (columns + tile - 1) / tile;
+    memset(padded_of(task, thread), 0, (size_t)task->padded_floats * sizeof(float));
+    for (int64_t index = first; index < last; index++) {
+        int64_t split = index / task->parts, part = index % task->parts;
+        int64_t from = panels * part / task->parts * tile, to = panels * (part + 1) / task->parts * tile;
+        if (to > columns) to = columns;
+        int64_t begin = task->run->batch * split / task->splits * task->pixels;
+        int64_t end = task->run->batch * (split + 1) / task->splits * task->pixels;
+        float *sums = task->partials + split * task->row * columns + from;
+        for (int64_t r = 0; r < task->row && begin == end; r++) {
+            memset(sums + r * columns, 0, (size_t)(to - from) * sizeof *sums);
+        }
+        for (int64_t start = begin; start < end; start += task->block_pixels) {
+            int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
+            spar_matrix runs = unfold(task, start, count, thread);
+            spar_matrix d = {output->gradient + start * output->stride + from, output->stride};
+            for (int group = 0; group < task->settings->groups; group++) {
+                spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to - from,
+                                        (spar_rows){sums + group * task->rows * columns, columns}, start > begin);
+                runs.data += task->rows, d.data += task->columns;
+            }
         }
     }
 }
 
-static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
+static void add_splits(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
     const unfolded_task *task = context;
-    const spar_tensor *output = task->step->output;
-    int pixels = (int)spar_pixels(output->extent);
-    float *padded = padded_of(task, thread), *block = block_of(task, thread);
-    const float *rows[BLOCK_PIXELS];
-    for (int p = 0; p < BLOCK_PIXELS; p++) rows[p] = block + p * task->row;
-    memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
-    for (int64_t split = first; split < last; split++) {
-        float *sums = task->partials + split * task->row * output->stride;
-        memset(sums, 0, (size_t)(task->row * output->stride) * sizeof *sums);
-        int64_t end = task->run->batch * (split + 1) / task->splits;
-        for (int64_t sample = task->run->batch * split / task->splits; sample < end; sample++) {
-            pad_sample(task, sample, padded);
-            for (int start = 0; start < pixels; start += BLOCK_PIXELS) {
-                int count = pixels - start < BLOCK_PIXELS ? pixels - start : BLOCK_PIXELS;
-                for (int p = 0; p < count; p++) unfold(task, padded, start + p, block + p * task->row);
-                add_block(task, rows, count, output->gradient + (sample * pixels + start) * output->stride, sums);
-            }
+    const spar_parameter *weight = task->step->parameters[0];
+    int64_t columns = spar_round_up16(task->columns);
+    bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
+    for (int64_t row = first; row < last; row++) {
+        float *gradient = weight->gradient + row % task->rows * weight->spec.stride + row / task->rows * task->columns;
+        if (!add) memset(gradient, 0, (size_t)task->columns * sizeof *gradient);
+        for (int64_t split = 0; split < task->splits; split++) {
+            task->run->kernels->add(task->partials + (split * task->row + row) * columns, gradient, task->columns);
         }
     }
 }
 
 static void gradient(const spar_step *step, const spar_run *run) {
     unfolded_task task = task_of(step, run);
+    int64_t panels = (spar_round_up16(task.columns) + run->kernels->tile_columns - 1) / run->kernels->tile_columns;
     task.partials = run->workspace + step->threads * task.thread_floats;
-    spar_parallel(run->threads, task.splits, sum_splits, &task);
-    spar_add_splits(step, run, task.partials, task.row * step->output->stride, task.splits);
+    task.parts = (run->threads + task.splits - 1) / task.splits;
+    if (task.parts > panels) task.parts = panels;
+    spar_parallel(run->threads, task.splits * task.parts, sum_splits, &task);
+    spar_parallel(run->threads, task.row, add_splits, &task);
 }
 
 static bool fits(const spar_step *step) {
-    return step->node->settings.convolution.groups == 1 && step->inputs[0]->extent.channels < 16;
+    (void)step;
+    return true;
 }
 
 static spar_status prepare(spar_step *step) {
-    spar_convolution *convolution = step->state;
-    convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
     unfolded_task task = task_of(step, NULL);
-    spar_want_workspace(step, step->threads * task.thread_floats + task.splits * task.row * step->output->stride);
+    spar_want_workspace(step,
+                        step->threads * task.thread_floats + task.splits * task.row * spar_round_up16(task.columns));
     return SPAR_OK;
 }
 
-// Forward uses the weights as they are.
 static int64_t packed_floats(const spar_step *step, bool backward) {
     unfolded_task task = task_of(step, NULL);
-    return backward ? spar_round_up16(task.row) * step->output->stride : 0;
+    return task.settings->groups *
+           (backward ? task.columns * spar_round_up16(task.rows) : task.rows * spar_round_up16(task.columns));
 }
 
 static void pack(const spar_step *step, const spar_run *run, bool backward) {
-    (void)run;
-    if (!backward) return;
+    unfolded_task task = task_of(step, run);
     const spar_parameter *weight = step->parameters[0];
-    int64_t row = spar_round_up16(weight->spec.rows);
-    float *packed = spar_convolution_of(step)->packed[1];
-    for (int64_t column = 0; column < weight->spec.columns; column++) {
-        for (int64_t k = 0; k < weight->spec.rows; k++) {
-            packed[column * row + k] = weight->value[k * weight->spec.stride + column];
+    float *packed = spar_convolution_of(step)->packed[backward];
+    for (int group = 0; group < task.settings->groups; group++) {
+        spar_matrix weights = {weight->value + group * task.columns, weight->spec.stride};
+        if (backward) {
+            spar_pack_transposed(run, weights, task.columns, task.rows, packed);
+            packed += task.columns * spar_round_up16(task.rows);
+        } else {
+            spar_pack(run, weights, task.rows, task.columns, packed);
+            packed += task.rows * spar_round_up16(task.columns);
         }
     }
 }

@@ -37,51 +37,26 @@ typedef struct product_task {
 // [tile][depth] · [depth][columns] for points first … last.
 static void multiply_points(const spar_winograd_direction *d, const float *packed, int64_t first, int64_t last,
                             int64_t tiles, int64_t block, const float *left, float *right) {
-    int tile_rows = d->products->tile_rows, tile_columns = d->products->tile_columns;
     int64_t depth = d->from.channels, columns = d->to_stride;
     for (int64_t p = first; p < last; p++) {
-        for (int64_t panel = 0; panel < columns; panel += tile_columns) {
-            int width = columns - panel < tile_columns ? (int)(columns - panel) : tile_columns;
-            for (int64_t row = 0; row < tiles; row += tile_rows) {
-                const float *a[SPAR_MAX_TILE_ROWS];
-                float *c[SPAR_MAX_TILE_ROWS];
-                int height = tiles - row < tile_rows ? (int)(tiles - row) : tile_rows;
-                for (int r = 0; r < height; r++) {
-                    a[r] = left + (p * block + row + r) * d->from_stride;
-                    c[r] = right + (p * block + row + r) * columns + panel;
-                }
-                d->products->product_tile(&(spar_product_tile){.rows = height,
-                                                               .columns = width,
-                                                               .taps = 1,
-                                                               .depth = (int)depth,
-                                                               .a = a,
-                                                               .b = packed + (p * columns + panel) * depth,
-                                                               .b_stride = width,
-                                                               .c = c});
-            }
-        }
+        spar_multiply(d->products, (spar_matrix){left + p * block * d->from_stride, d->from_stride}, tiles, depth,
+                      packed + p * columns * depth, columns, NULL, (spar_rows){right + p * block * columns, columns},
+                      false);
     }
 }
 
 static void transform_inputs(const product_task *task, int64_t first, int64_t last, float *transformed) {
     spar_winograd_squares squares = spar_winograd_inputs(&task->d, task->in.data, task->zeros);
-    spar_winograd_transform_tiles(&task->d, &squares, task->d.kernels->input, first, last, task->block, transformed);
+    spar_winograd_transform_tiles(&task->d, &squares, task->d.kernels->input, first, last, task->block, transformed,
+                                  (spar_winograd_strip){0});
 }
 
-static void transform_outputs(const product_task *task, int64_t first, int64_t last, const float *products) {
+static void transform_outputs(const product_task *task, int64_t first, int64_t last, float *products) {
     const spar_winograd_direction *d = &task->d;
     spar_winograd_squares squares = {
         .data = task->out.data, .extent = d->to, .stride = d->to_stride, .size = d->winograd->tile};
-    const float *in[SPAR_MOST_POINTS];
-    float *rows[SPAR_MOST_POINTS];
-    spar_winograd_transform transform = {
-        .channels = d->to_stride, .in = in, .out = rows, .accumulate = task->accumulate, .bias = task->bias};
-    for (int64_t tile = first; tile < last; tile++) {
-        spar_winograd_list(d, &squares, tile, rows);
-        for (int p = 0; p < d->winograd->points; p++)
-            in[p] = products + (p * task->block + tile - first) * d->to_stride;
-        d->kernels->output(&transform);
-    }
+    spar_winograd_transform_tiles(d, &squares, d->kernels->output, first, last, task->block, products,
+                                  (spar_winograd_strip){.accumulate = task->accumulate, .bias = task->bias});
 }
 
 static void product_tiles(void *context, int64_t first, int64_t last, int thread) {
@@ -155,7 +130,7 @@ static int64_t packed_floats(const spar_step *step, bool backward) {
 
 typedef struct pack_task {
     spar_winograd_direction d;
-    const float *weights;
+    float *weights;
     int64_t stride; // of a row of weights
     bool transposed;
     float *packed;
@@ -180,17 +155,20 @@ static void transpose_rows(const pack_task *task, int64_t k, float *rows) {
     }
 }
 
-static void pack_row(const pack_task *task, const float *weights, int64_t tap_floats, int64_t k) {
+static void pack_row(const pack_task *task, float *weights, int64_t tap_floats, int64_t k) {
     const spar_winograd_direction *d = &task->d;
     int64_t depth = d->from.channels, columns = d->to_stride;
     int tile_columns = d->products->tile_columns;
     for (int64_t panel = 0; panel < columns; panel += tile_columns) {
-        const float *in[9];
-        float *out[SPAR_MOST_POINTS];
         int64_t width = columns - panel < tile_columns ? columns - panel : tile_columns;
-        for (int tap = 0; tap < 9; tap++) in[tap] = weights + tap * tap_floats + panel;
-        for (int p = 0; p < d->winograd->points; p++) out[p] = task->packed + (p * columns + panel) * depth + k * width;
-        d->kernels->weight(&(spar_winograd_transform){.channels = width, .in = in, .out = out});
+        float *taps = weights + panel;
+        d->kernels->weight(&(spar_winograd_strip){.channels = width,
+                                                  .tiles = 1,
+                                                  .rows = {taps, taps + 3 * tap_floats, taps + 6 * tap_floats},
+                                                  .pixel = tap_floats,
+                                                  .width = 3,
+                                                  .points = task->packed + panel * depth + k * width,
+                                                  .point = columns * depth});
     }
 }
 

@@ -37,17 +37,16 @@ typedef struct spar_winograd_squares {
     spar_extent extent;
     int64_t stride;
     int top, left, size;
-    float *outside; // a row for pixels beyond the image; NULL: they are not written
+    const float *zeros; // SPAR_MOST_SQUARE_ROWS pixels, where squares are read
 } spar_winograd_squares;
 
-// The rows of a tile's square.
-void spar_winograd_list(const spar_winograd_direction *direction, const spar_winograd_squares *squares, int64_t tile,
-                        float **rows);
+typedef void (*spar_winograd_transform)(const spar_winograd_strip *strip);
 
-// Transforms the squares of tiles first … last into [point][tile][channel], `block` tiles a point.
+// Transforms the squares of tiles first … last to or from points, [point][tile][channel], `block` tiles a point. The
+// strip has what is to be done besides.
 void spar_winograd_transform_tiles(const spar_winograd_direction *direction, const spar_winograd_squares *squares,
-                                   void (*transform)(const spar_winograd_transform *transform), int64_t first,
-                                   int64_t last, int64_t block, float *transformed);
+                                   spar_winograd_transform transform, int64_t first, int64_t last, int64_t block,
+                                   float *points, spar_winograd_strip strip);
 
 // The squares that tiles read of the images.
 spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *direction, const float *images,

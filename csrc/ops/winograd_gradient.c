@@ -40,35 +40,19 @@ typedef struct gradient_task {
 
 static void transform_both(const gradient_task *task, int64_t first, int64_t last, float *left, float *right) {
     const spar_winograd_direction *d = &task->d;
-    spar_winograd_transform_tiles(d, &task->in, d->kernels->input, first, last, task->block, left);
-    spar_winograd_transform_tiles(d, &task->gradient, d->kernels->output_transposed, first, last, task->block, right);
+    spar_winograd_strip plain = {0};
+    spar_winograd_transform_tiles(d, &task->in, d->kernels->input, first, last, task->block, left, plain);
+    spar_winograd_transform_tiles(d, &task->gradient, d->kernels->output_transposed, first, last, task->block, right,
+                                  plain);
 }
 
 static void add_point(const gradient_task *task, int point, int64_t tiles, const float *left, const float *right,
                       float *sums, bool fresh) {
     const spar_winograd_direction *d = &task->d;
-    int tile_rows = d->products->tile_rows, tile_columns = d->products->tile_columns;
     int64_t channels = d->from.channels, columns = d->to_stride;
-    const float *rows[GRADIENT_TILES];
-    for (int64_t start = 0; start < tiles; start += GRADIENT_TILES) {
-        int64_t count = tiles - start < GRADIENT_TILES ? tiles - start : GRADIENT_TILES;
-        for (int64_t t = 0; t < count; t++) rows[t] = left + (point * task->block + start + t) * d->from_stride;
-        for (int64_t panel = 0; panel < columns; panel += tile_columns) {
-            for (int64_t row = 0; row < channels; row += tile_rows) {
-                d->products->outer_tile(&(spar_outer_tile){
-                    .rows = (int)(channels - row < tile_rows ? channels - row : tile_rows),
-                    .columns = (int)(columns - panel < tile_columns ? columns - panel : tile_columns),
-                    .count = count,
-                    .x = rows,
-                    .x_offset = row,
-                    .d = right + (point * task->block + start) * columns + panel,
-                    .d_stride = columns,
-                    .c = sums + (point * channels + row) * columns + panel,
-                    .c_stride = columns,
-                    .accumulate = !fresh || start > 0});
-            }
-        }
-    }
+    spar_add_outer_products(d->products, (spar_matrix){left + point * task->block * d->from_stride, d->from_stride},
+                            (spar_matrix){right + point * task->block * columns, columns}, tiles, channels, columns,
+                            (spar_rows){sums + point * channels * columns, columns}, !fresh);
 }
 
 static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
@@ -109,21 +93,23 @@ static void finish_rows(void *context, int64_t first, int64_t last, int thread) 
     const spar_winograd_direction *d = &task->d;
     int64_t channels = d->from.channels, columns = d->to_stride, floats = sum_floats(d->winograd);
     for (int64_t row = first; row < last; row++) {
-        const float *in[SPAR_MOST_POINTS];
-        float *out[9];
         for (int p = 0; p < d->winograd->points; p++) {
             float *sums = task->sums + (p * channels + row) * columns;
             for (int64_t split = 1; split < task->splits; split++) {
                 d->products->add(sums + split * floats, sums, columns);
             }
-            in[p] = sums;
         }
-        for (int tap = 0; tap < 9; tap++) out[tap] = task->weight->gradient + (tap * channels + row) * columns;
+        float *taps = task->weight->gradient + row * columns;
+        int64_t tap_floats = channels * columns;
         d->kernels->weight_transposed(
-            &(spar_winograd_transform){.channels = columns,
-                                       .in = in,
-                                       .out = out,
-                                       .accumulate = (task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE) != 0});
+            &(spar_winograd_strip){.channels = columns,
+                                   .tiles = 1,
+                                   .rows = {taps, taps + 3 * tap_floats, taps + 6 * tap_floats},
+                                   .pixel = tap_floats,
+                                   .width = 3,
+                                   .points = task->sums + row * columns,
+                                   .point = tap_floats,
+                                   .accumulate = (task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE) != 0});
     }
 }
 
@@ -138,7 +124,7 @@ void spar_winograd_gradient(const spar_step *step, const spar_run *run) {
                                        .extent = d.to,
                                        .stride = d.to_stride,
                                        .size = w->tile,
-                                       .outside = convolution->zeros},
+                                       .zeros = convolution->zeros},
                           .tiles = spar_winograd_tiles(w, w->out, run->batch),
                           .splits = convolution->splits,
                           .sums = run->workspace,

@@ -20,44 +20,29 @@ int64_t spar_winograd_tiles(const spar_winograd *w, spar_extent extent, int64_t 
     return batch * ((extent.width + m - 1) / m) * ((extent.height + m - 1) / m);
 }
 
-// Rows of the square of `size` pixels at (top, left) of a sample; `outside` for those beyond the image.
-static void list_square(float *image, spar_extent extent, int64_t stride, int top, int left, int size, float *outside,
-                        float **rows) {
-    if (top >= 0 && left >= 0 && top + size <= extent.height && left + size <= extent.width) {
-        float *row = image + ((int64_t)top * extent.width + left) * stride;
-        for (int y = 0; y < size; y++, row += extent.width * stride) {
-            for (int x = 0; x < size; x++) *rows++ = row + x * stride;
-        }
-        return;
-    }
-    for (int y = top; y < top + size; y++) {
-        for (int x = left; x < left + size; x++) {
-            bool inside = y >= 0 && y < extent.height && x >= 0 && x < extent.width;
-            *rows++ = inside ? image + ((int64_t)y * extent.width + x) * stride : outside;
-        }
-    }
-}
-
-void spar_winograd_list(const spar_winograd_direction *d, const spar_winograd_squares *squares, int64_t tile,
-                        float **rows) {
-    int64_t sample = tile / d->tiles_per_sample, local = tile % d->tiles_per_sample;
-    float *image = squares->data + sample * spar_pixels(squares->extent) * squares->stride;
-    int m = d->winograd->tile, top = (int)(local / d->across) * m, left = (int)(local % d->across) * m;
-    list_square(image, squares->extent, squares->stride, top - squares->top, left - squares->left, squares->size,
-                squares->outside, rows);
-}
-
+// Tiles beside each other make one strip.
 void spar_winograd_transform_tiles(const spar_winograd_direction *d, const spar_winograd_squares *squares,
-                                   void (*transform)(const spar_winograd_transform *transform), int64_t first,
-                                   int64_t last, int64_t block, float *transformed) {
-    float *rows[SPAR_MOST_POINTS], *out[SPAR_MOST_POINTS];
-    for (int64_t tile = first; tile < last; tile++) {
-        spar_winograd_list(d, squares, tile, rows);
-        for (int p = 0; p < d->winograd->points; p++) {
-            out[p] = transformed + (p * block + tile - first) * squares->stride;
+                                   spar_winograd_transform transform, int64_t first, int64_t last, int64_t block,
+                                   float *points, spar_winograd_strip strip) {
+    int m = d->winograd->tile, height = squares->extent.height;
+    int64_t row_floats = squares->extent.width * squares->stride;
+    strip.channels = strip.at = strip.pixel = squares->stride;
+    strip.point = block * squares->stride;
+    strip.step = m;
+    strip.width = squares->extent.width;
+    strip.zeros = squares->zeros;
+    strip.ahead = m * row_floats;
+    for (int64_t tile = first; tile < last; tile += strip.tiles) {
+        int64_t sample = tile / d->tiles_per_sample, local = tile % d->tiles_per_sample, x = local % d->across;
+        int top = (int)(local / d->across) * m - squares->top;
+        float *image = squares->data + sample * height * row_floats;
+        for (int y = 0; y < squares->size; y++) {
+            strip.rows[y] = top + y >= 0 && top + y < height ? image + (top + y) * row_floats : NULL;
         }
-        transform(
-            &(spar_winograd_transform){.channels = squares->stride, .in = (const float *const *)rows, .out = out});
+        strip.tiles = d->across - x < last - tile ? d->across - x : last - tile;
+        strip.left = x * m - squares->left;
+        strip.points = points + (tile - first) * squares->stride;
+        transform(&strip);
     }
 }
 
@@ -68,5 +53,5 @@ spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *d, con
                                    .top = d->top,
                                    .left = d->left,
                                    .size = d->winograd->tile + 2,
-                                   .outside = (float *)zeros};
+                                   .zeros = zeros};
 }
