@@ -189,3 +189,22 @@ spar_status spar_network_point(const spar_network *network, int32_t index, spar_
                               .deviation = point->deviation};
     return SPAR_OK;
 }
+
+// Methods may still use what the points have measured before, so that is put back.
+static void exchange_deviations(spar_network *network, float *deviations) {
+    for (int p = 0; p < network->point_count; p++) {
+        float measured = network->points[p].deviation;
+        network->points[p].deviation = deviations[p];
+        deviations[p] = measured;
+    }
+}
+
+spar_status spar_measure_points(spar_network *network, const float *images, int32_t count, float *deviations) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(deviations);
+    for (int p = 0; p < network->point_count; p++) deviations[p] = network->points[p].deviation;
+    spar_status status = spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_MEASURE);
+    exchange_deviations(network, deviations);
+    network->ran_forward = false;
+    return status;
+}

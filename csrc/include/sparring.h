@@ -435,6 +435,10 @@ typedef struct spar_point_info {
 SPAR_API int32_t spar_network_point_count(const spar_network *network);
 SPAR_API spar_status spar_network_point(const spar_network *network, int32_t index, spar_point_info *info);
 
+// s(h) of every point, in their order, on these images in a forward pass in training mode without perturbations.
+// Training goes on as if it had not been; only what the last pass computed is gone.
+SPAR_API spar_status spar_measure_points(spar_network *network, const float *images, int32_t count, float *deviations);
+
 // ---------------------------------------------------------------------------------------------
 // Training
 

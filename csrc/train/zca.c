@@ -1,5 +1,6 @@
 // ZCA whitening: covariance by blocks, its eigenvectors by LAPACK.
 #include "ops/layer.h"
+#include "runtime/blas.h"
 
 #include <cblas.h>
 #include <float.h>
@@ -52,12 +53,11 @@ void spar_zca_destroy(spar_zca *zca) {
     spar_release(zca);
 }
 
-// matrix ← AᵀA (+ matrix), the upper triangle, A of rows × size. One thread, so that the sums have one order.
+// matrix ← AᵀA (+ matrix), the upper triangle, A of rows × size.
 static void add_products(const double *a, int rows, int size, bool accumulate, double *matrix) {
-    int threads = openblas_get_num_threads();
-    openblas_set_num_threads(1);
+    spar_blas_begin();
     cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, size, rows, 1, a, size, accumulate, matrix, size);
-    openblas_set_num_threads(threads);
+    spar_blas_end();
 }
 
 static void flush_block(spar_zca *zca) {
@@ -105,13 +105,13 @@ static void fill_covariance(const spar_zca *zca, double *covariance) {
 
 // Turns the covariance into its eigenvectors, one a row, eigenvalues in ascending order.
 static spar_status find_eigenvectors(double *covariance, int size, double *eigenvalues, double *work) {
-    int status = 0, threads = openblas_get_num_threads();
+    int status = 0;
     int work_size = 1 + 6 * size + 2 * size * size, integers_size = 3 + 5 * size;
     int *integers = spar_allocate((size_t)integers_size * sizeof *integers);
     if (integers == NULL) return SPAR_ERROR_MEMORY;
-    openblas_set_num_threads(1);
+    spar_blas_begin();
     dsyevd_("V", "L", &size, covariance, &size, eigenvalues, work, &work_size, integers, &integers_size, &status, 1, 1);
-    openblas_set_num_threads(threads);
+    spar_blas_end();
     spar_release(integers);
     if (status == 0) return SPAR_OK;
     return spar_fail(SPAR_ERROR_NON_FINITE, "zca: the eigenvalues of the covariance were not found (LAPACK's %d)",

@@ -1,0 +1,108 @@
+// s(h) of all points: right, and without a trace in the training.
+#include "support/compare.h"
+#include "support/model_files.h"
+#include "support/perturbation.h"
+#include "support/temporary.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { THREADS = 2, SEED = 71, MOST_POINTS = 16 };
+
+static void every_point_is_measured_whatever_the_method(void) {
+    static const char *const methods[] = {"backprop", "anl", "gaussian", "adversarial-backprop"};
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+        oracle *o = example_residual(EXAMPLE_BATCH);
+        spar_network *network = oracle_engine(o, THREADS, SEED);
+        oracle_randomize(o, network, SEED);
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH - 1, SEED);
+        spar_method method;
+        float deviations[MOST_POINTS];
+        CHECK_OK(spar_method_preset(methods[m], 0.1f, &method));
+        CHECK_OK(spar_network_set_method(network, &method));
+        CHECK_OK(spar_measure_points(network, batch.images, batch.count, deviations));
+        oracle_forward(o, batch.doubles, batch.count, true, false);
+        int number = 0;
+        for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1), number++) {
+            double expected = perturbation_deviation(o, i);
+            CHECK_NEAR(deviations[number], expected, 1e-4 * expected);
+        }
+        CHECK_EQUAL(spar_network_point_count(network), number);
+        example_batch_destroy(&batch);
+        spar_network_destroy(network);
+        oracle_destroy(o);
+    }
+}
+
+// Trains three steps and gives the parameters; measures before every step, or never.
+static void train(const spar_method *method, bool measures, float *loss, char *path) {
+    oracle *o = example_dropout(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, THREADS, SEED);
+    spar_sgd sgd = spar_sgd_defaults();
+    CHECK_OK(spar_network_set_method(network, method));
+    for (int step = 0; step < 3; step++) {
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + step);
+        example_batch other = example_batch_create(o, 2, SEED + 9);
+        float deviations[MOST_POINTS];
+        spar_loss_result result = {0};
+        if (measures) CHECK_OK(spar_measure_points(network, other.images, other.count, deviations));
+        CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, &result));
+        loss[step] = (float)result.loss;
+        example_batch_destroy(&batch);
+        example_batch_destroy(&other);
+    }
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
+// The size r·s(h) with the previous batch's direction uses what an earlier step measured.
+static void training_goes_on_with_the_same_bits(void) {
+    static const spar_method methods[] = {
+        {.direction = SPAR_DIRECTION_NONE},
+        {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+         .shape = SPAR_SHAPE_GRADIENT,
+         .size = SPAR_SIZE_RANDOM_DEVIATION,
+         .granularity = SPAR_GRANULARITY_SAMPLE,
+         .epsilon = 0.5f},
+        {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+         .shape = SPAR_SHAPE_GRADIENT,
+         .size = SPAR_SIZE_RANDOM_DEVIATION,
+         .granularity = SPAR_GRANULARITY_SAMPLE,
+         .epsilon = 0.5f},
+    };
+    for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+        float losses[2][3];
+        char paths[2][TEMPORARY_PATH];
+        temporary_path(paths[0], "plain.safetensors");
+        temporary_path(paths[1], "measured.safetensors");
+        for (int measures = 0; measures < 2; measures++)
+            train(&methods[m], measures, losses[measures], paths[measures]);
+        CHECK(memcmp(losses[0], losses[1], sizeof losses[0]) == 0);
+        raw_file plain = raw_file_read(paths[0]), measured = raw_file_read(paths[1]);
+        CHECK(plain.data_size == measured.data_size && memcmp(plain.data, measured.data, plain.data_size) == 0);
+        CHECK(strcmp(plain.header, measured.header) == 0);
+        raw_file_free(&plain);
+        raw_file_free(&measured);
+    }
+}
+
+static void a_pass_to_follow_is_asked_for_again(void) {
+    oracle *o = example_plain(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, 1, SEED);
+    example_batch batch = example_batch_create(o, 2, SEED);
+    float deviations[MOST_POINTS];
+    CHECK_OK(spar_forward(network, batch.images, batch.count, 0));
+    CHECK_OK(spar_measure_points(network, batch.images, batch.count, deviations));
+    CHECK_FAILS(spar_backward(network, batch.labels, 1, 0, NULL), SPAR_ERROR_STATE, "forward");
+    CHECK_FAILS(spar_measure_points(network, batch.images, 100, deviations), SPAR_ERROR_ARGUMENT, "100");
+    CHECK_FAILS(spar_measure_points(network, NULL, 1, deviations), SPAR_ERROR_ARGUMENT, "images");
+    CHECK_FAILS(spar_measure_points(network, batch.images, 1, NULL), SPAR_ERROR_ARGUMENT, "deviations");
+    example_batch_destroy(&batch);
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
+TEST_MAIN(TEST(every_point_is_measured_whatever_the_method), TEST(training_goes_on_with_the_same_bits),
+          TEST(a_pass_to_follow_is_asked_for_again))
