@@ -42,8 +42,11 @@ struct MethodOptions: ParsableArguments {
 
     /// The method these options describe.
     ///
-    /// - Parameter usualEpsilon: taken when a perturbing method comes without --epsilon; nil to ask for it.
-    func resolved(usualEpsilon: Float? = nil) throws -> Method {
+    /// - Parameters:
+    ///   - usual: the name of the method where none is chosen.
+    ///   - usualEpsilon: taken when a perturbing method comes without --epsilon; nil to ask for it.
+    func resolved(usual: String? = nil, usualEpsilon: Float? = nil) throws -> Method {
+        let name = method ?? usual ?? name
         var resolved = try Method(named: name, epsilon: epsilon ?? usualEpsilon ?? 0)
         let size = fixedEpsilon ? .constant : size
         guard resolved.direction != .none else {

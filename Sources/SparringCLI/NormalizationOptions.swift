@@ -13,12 +13,17 @@ struct NormalizationOptions: ParsableArguments {
     @Option(help: "zca: what is added to every variance (default: \(ZCA.usualEpsilon)).")
     var zcaEpsilon: Float?
 
-    @Option(help: "Whether ε of the input counts pixels, or values behind the normalization.")
-    var inputPoint = InputPoint.pixels
+    @Option(
+        help: "Whether ε of the input counts pixels, or values behind the normalization (default: pixels).")
+    var inputPoint: InputPoint?
+
+    /// The name of the normalization these options describe, on images of this shape.
+    func name(setting: PaperSetting?, shape: ImageShape) -> Normalization {
+        normalize ?? setting?.normalization ?? (shape.channels == 1 ? .none : .perChannel)
+    }
 
     /// The normalization by a training set's numbers; nil for none.
-    func fitted(on images: ImageSet) throws -> (any Preprocessing)? {
-        let normalize = normalize ?? (images.shape.channels == 1 ? Normalization.none : .perChannel)
+    func fitted(_ normalize: Normalization, on images: ImageSet) throws -> (any Preprocessing)? {
         if normalize != .zca, zcaEpsilon != nil {
             throw SparringError(
                 .argument, "--zca-epsilon goes with --normalize zca, not \(normalize.rawValue)")

@@ -21,9 +21,12 @@ struct RecipeOptions: ParsableArguments {
     }
 
     @Option(
-        help: "A paper's setting: \(Recipe.named.keys.sorted().joined(separator: ", ")).",
-        transform: { try checkedRecipe($0) })
-    var recipe: String?
+        help: """
+            A paper's whole setting, of which other options change parts: \
+            \(PaperSetting.all.map(\.name).joined(separator: ", ")).
+            """,
+        transform: { try PaperSetting(named: $0) })
+    var recipe: PaperSetting?
 
     @Option(help: "Epochs (default: 5).")
     var epochs: Int?
@@ -37,7 +40,7 @@ struct RecipeOptions: ParsableArguments {
     @Option(
         help: """
             The learning rate over the epochs: constant; steps:DIVISOR:EPOCHS; \
-            halving-on-test-loss:EPOCHS:MINIMUM; halving-on-train-error:LIMIT:TARGET (default: constant).
+            halving-on-validation-loss:EPOCHS:MINIMUM; halving-on-train-error:LIMIT:TARGET (default: constant).
             """,
         transform: { try scheduleRule($0) })
     var schedule: Schedule.Rule?
@@ -63,14 +66,18 @@ struct RecipeOptions: ParsableArguments {
     @Option(help: "Random changes of the training images (default: none).")
     var augment: AugmentationName?
 
+    @Option(
+        help: """
+            Training images to hold out, which then tell the best epoch and halve the learning rate in place of the \
+            test images (default: 0).
+            """)
+    var validation: Int?
+
     /// The recipe these options describe.
     ///
     /// - Parameter usual: what it is based on where no recipe is named.
-    func resolved(usual: Recipe = Recipe(epochs: 5, schedule: .constant(0.05))) throws(SparringError)
-        -> Recipe
-    {
-        var resolved = usual
-        if let recipe { resolved = try Recipe(named: recipe) }
+    func resolved(usual: Recipe? = nil) -> Recipe {
+        var resolved = recipe?.recipe ?? usual ?? Recipe(epochs: 5, schedule: .constant(0.05))
         if let epochs { resolved.epochs = epochs }
         if let batchSize { resolved.batchSize = batchSize }
         if lr != nil || schedule != nil {
@@ -83,14 +90,9 @@ struct RecipeOptions: ParsableArguments {
         if let decayScope { resolved.optimizer.decaysAll = decayScope == .all }
         if let maxNorm { resolved.optimizer.maxNorm = maxNorm }
         if let augment { resolved.augmentation = augment.augmentation }
+        if let validation { resolved.validationImages = validation }
         return resolved
     }
-}
-
-/// A recipe's name that is known to exist.
-private func checkedRecipe(_ name: String) throws(SparringError) -> String {
-    _ = try Recipe(named: name)
-    return name
 }
 
 /// A schedule's rule from its words, such as "steps:5:50".
@@ -101,14 +103,16 @@ private func scheduleRule(_ text: String) throws(SparringError) -> Schedule.Rule
     if words[0] == "steps", let divisor = Float(first), let epochs = Int(second), divisor > 0, epochs > 0 {
         return .steps(divisor: divisor, epochs: epochs)
     }
-    if words[0] == "halving-on-test-loss", let epochs = Int(first), let minimum = Float(second), epochs > 0 {
-        return .halvingOnTestLoss(epochs: epochs, minimum: minimum)
+    if words[0] == "halving-on-validation-loss", let epochs = Int(first), let minimum = Float(second),
+        epochs > 0
+    {
+        return .halvingOnValidationLoss(epochs: epochs, minimum: minimum)
     }
     if words[0] == "halving-on-train-error", let limit = Int(first), let target = Double(second), limit > 0 {
         return .halvingOnTrainError(limit: limit, target: target)
     }
     throw SparringError(
         .argument,
-        "'\(text)' is no schedule; write constant, steps:5:50, halving-on-test-loss:5:0.001 or "
+        "'\(text)' is no schedule; write constant, steps:5:50, halving-on-validation-loss:5:0.001 or "
             + "halving-on-train-error:8:0.01, with numbers of your own")
 }

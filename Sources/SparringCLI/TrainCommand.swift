@@ -7,8 +7,8 @@ struct TrainCommand: AsyncParsableCommand {
         commandName: "train",
         abstract: "Trains a network into a run folder.",
         discussion: """
-            Without --data, --model, --method and --recipe it trains LeNet-5 on drawn digits twice, plainly and with \
-            adversarial noise layers, and compares both under attack.
+            Without --data, --model, --method, --recipe and --seeds it trains LeNet-5 on drawn digits twice, plainly and \
+            with adversarial noise layers, and compares both under attack.
             """)
 
     @OptionGroup(title: "Data")
@@ -26,8 +26,8 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Recipe")
     var recipe: RecipeOptions
 
-    @Option(help: "The seed of weights, order, augmentation, dropout and perturbations.")
-    var seed: UInt64 = 1
+    @OptionGroup(title: "Seeds")
+    var seeds: SeedOptions
 
     @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
     var threads = 0
@@ -44,13 +44,27 @@ struct TrainCommand: AsyncParsableCommand {
     @Flag(help: "Print only the result.")
     var quiet = false
 
+    @Flag(help: "Print only the result, as JSON.")
+    var json = false
+
     mutating func validate() throws {
+        if json, isDemonstration, resume == nil {
+            throw ValidationError(
+                "--json goes with a training of your own: name --data, --model or --recipe.")
+        }
         guard resume != nil else { return }
         let settings = CommandLine.arguments.filter { $0.hasPrefix("--") }.map { $0.prefix { $0 != "=" } }
-        if let other = settings.first(where: { !["--resume", "--threads", "--quiet"].contains($0) }) {
+        let allowed = ["--resume", "--threads", "--quiet", "--json"]
+        if let other = settings.first(where: { !allowed.contains(String($0)) }) {
             throw ValidationError(
                 "--resume goes on with the run's own settings, so \(other) cannot change them.")
         }
+    }
+
+    /// Whether nothing says what to train.
+    private var isDemonstration: Bool {
+        data.data == nil && model.model == nil && method.method == nil && recipe.recipe == nil
+            && seeds.seeds == nil
     }
 
     func run() async throws {
@@ -58,7 +72,7 @@ struct TrainCommand: AsyncParsableCommand {
         try await cancelledByInterrupt {
             if let resume {
                 try await goOn(with: resume)
-            } else if data.data == nil, model.model == nil, method.method == nil, recipe.recipe == nil {
+            } else if isDemonstration {
                 try await compare()
             } else {
                 try await train()
@@ -66,14 +80,23 @@ struct TrainCommand: AsyncParsableCommand {
         }
     }
 
-    /// One new run by the options.
+    /// New runs by the options, one a seed; with --seeds also the rest of those that were stopped.
     private func train() async throws {
-        let method = try method.resolved()
-        let recipe = try recipe.resolved()
-        let data = try data.load()
-        let path = out ?? freeFolder("runs/\(data.name)-\(model.name.rawValue)-\(self.method.name)")
-        let (trainer, folder) = try begin(method: method, recipe: recipe, data: data, path: path)
-        try await follow(trainer, in: folder, on: data)
+        let plan = try prepare()
+        let name = "runs/\(plan.data.name)-\(plan.modelName.rawValue)-\(plan.methodName)"
+        guard let seeds = seeds.seeds else {
+            let path = out ?? freeFolder(name)
+            let (trainer, folder) = try begin(plan, seed: seeds.seed ?? 1, path: path)
+            try finish([await follow(trainer, in: folder, on: plan.data)])
+            return
+        }
+        let path = out ?? name
+        var runs: [TrainResults.Run] = []
+        for seed in seeds.values {
+            let (trainer, folder) = try beginOrGoOn(plan, seed: seed, path: "\(path)/seed-\(seed)")
+            runs.append(try await follow(trainer, in: folder, on: plan.data))
+        }
+        try finish(runs)
     }
 
     /// The rest of a run.
@@ -81,57 +104,65 @@ struct TrainCommand: AsyncParsableCommand {
         let folder = try RunFolder(opening: path)
         let data = try DatasetName(folder.description.data).load(directory: folder.description.dataDirectory)
         let trainer = try folder.resume(threads: threads)
-        try await follow(trainer, in: folder, on: data)
+        try finish([await follow(trainer, in: folder, on: data)])
+    }
+
+    /// Tells what the runs ended with.
+    private func finish(_ runs: [TrainResults.Run]) throws {
+        let results = TrainResults(runs)
+        if json {
+            try printJSON(results)
+        } else if runs.count > 1 {
+            print("\n\(results.table)")
+        }
     }
 
     /// The same network trained plainly and with adversarial noise layers, and both under attack.
     private func compare() async throws {
-        _ = try method.resolved()
         // Noise in proportion to the activations needs weight decay, or both may grow without end.
         let usual = Recipe(
             epochs: 12, schedule: .constant(0.03), optimizer: Optimizer(weightDecay: 5e-4))
-        let recipe = try recipe.resolved(usual: usual)
-        let data = try data.load()
-        let path = out ?? freeFolder("runs/\(data.name)-\(model.name.rawValue)")
+        let plan = try prepare(usual: usual)
+        let path = out ?? freeFolder("runs/\(plan.data.name)-\(plan.modelName.rawValue)")
         var table = Table("accuracy in %", "clean", "FGSM δ=16", "IFGSM δ=16")
+        var rows: [[String]] = []
+        var folders: [RunFolder] = []
         for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))] {
             let (trainer, folder) = try begin(
-                method: method, recipe: recipe, data: data, path: "\(path)/\(name)")
-            try await follow(trainer, in: folder, on: data)
-            let clean = try evaluate(trainer.network, on: data.test).accuracy
+                plan, method: method, seed: seeds.seed ?? 1, path: "\(path)/\(name)")
+            _ = try await follow(trainer, in: folder, on: plan.data)
+            let clean = try evaluate(trainer.network, on: plan.data.test).accuracy
             let attacked = try [Attack.fgsm, .ifgsm].flatMap {
-                try accuracy(of: trainer.network, on: data.test, under: $0).map(\.accuracy)
+                try accuracy(of: trainer.network, on: plan.data.test, under: $0).map(\.accuracy)
             }
-            table.add([name] + ([clean] + attacked).map { $0.rounded(digits: 2) })
+            rows.append([name] + ([clean] + attacked).map { $0.rounded(digits: 2) })
+            folders.append(folder)
         }
+        for row in rows { table.add(row) }
         print("\n\(table)")
+        let robustness = ReportTable(
+            columns: ["accuracy, %", "clean", "FGSM, δ = 16", "IFGSM, δ = 16"], rows: rows)
+        let report = "\(path)/report.html"
+        try Report(of: folders, robustness: [.table(robustness)]).write(html: report)
+        print("\nreport: \(report)")
     }
+}
 
-    private func begin(
-        method: Method, recipe: Recipe, data: any Dataset, path: String
-    ) throws -> (Trainer, RunFolder) {
-        let network = try Network(
-            try model.resolved(classes: data.classes), input: data.shape,
-            normalizedBy: try normalization.fitted(on: data.train), inputPoint: normalization.inputPoint,
-            batchSize: recipe.batchSize,
-            threads: threads, seed: seed, exactConvolutions: exactConvolutions)
-        let trainer = Trainer(network, method: method, recipe: recipe)
-        let description = try RunDescription(
-            of: trainer, model: model.name.rawValue, data: data.name,
-            dataDirectory: self.data.dataDir.map { URL(fileURLWithPath: $0).path },
-            arguments: CommandLine.arguments)
-        return (trainer, try RunFolder(creating: path, for: trainer, description: description))
-    }
+// MARK: - Following a run
 
+extension TrainCommand {
     /// Trains to the end and tells how it goes.
-    private func follow(_ trainer: Trainer, in folder: RunFolder, on data: any Dataset) async throws {
+    private func follow(
+        _ trainer: Trainer, in folder: RunFolder, on data: any Dataset
+    ) async throws -> TrainResults.Run {
         var progress = ProgressLine()
-        if !quiet {
+        let tells = !quiet && !json
+        if tells {
             print(try heading(trainer, folder))
             trainer.onStep = { progress.show($0) }
         }
         do {
-            for try await epoch in trainer.fit(data, recordingTo: folder) where !quiet {
+            for try await epoch in trainer.fit(data, recordingTo: folder) where tells {
                 progress.clear()
                 printNow(line(epoch, of: trainer.recipe.epochs))
             }
@@ -143,9 +174,11 @@ struct TrainCommand: AsyncParsableCommand {
                     + "'sparring train --resume \(folder.path)' goes on from its start")
             throw ExitCode(130)
         }
-        if let best = trainer.state.bestTestError {
-            printNow("lowest test error \(best.rounded(digits: 2)) %, in \(folder.bestModel)")
+        guard let errors = trainer.state.summary else {
+            throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
+        if !json { printNow("\(errors.line); in \(folder.path)") }
+        return TrainResults.Run(folder: folder.path, seed: folder.description.seed, errors: errors)
     }
 
     private func heading(_ trainer: Trainer, _ folder: RunFolder) throws(SparringError) -> String {
@@ -157,12 +190,16 @@ struct TrainCommand: AsyncParsableCommand {
     }
 
     private func line(_ epoch: Epoch, of epochs: Int) -> String {
-        """
-        epoch \(epoch.number)/\(epochs): training loss \(epoch.train.loss.rounded(digits: 4)), \
-        error \(epoch.train.error.rounded(digits: 2)) %; test loss \(epoch.test.loss.rounded(digits: 4)), \
-        error \(epoch.test.error.rounded(digits: 2)) %; \(epoch.imagesPerSecond.rounded(digits: 0)) images/s, \
-        \(epoch.seconds.rounded(digits: 1)) s
-        """
+        let validation = epoch.validation.map {
+            "validation loss \($0.loss.rounded(digits: 4)), error \($0.error.rounded(digits: 2)) %; "
+        }
+        return """
+            epoch \(epoch.number)/\(epochs): training loss \(epoch.train.loss.rounded(digits: 4)), \
+            error \(epoch.train.error.rounded(digits: 2)) %; \(validation ?? "")\
+            test loss \(epoch.test.loss.rounded(digits: 4)), \
+            error \(epoch.test.error.rounded(digits: 2)) %; \(epoch.imagesPerSecond.rounded(digits: 0)) images/s, \
+            \(epoch.seconds.rounded(digits: 1)) s
+            """
     }
 }
 

@@ -5,14 +5,14 @@ import Testing
 @Suite struct ScheduleTests {
     /// The learning rates of the epochs that have these results.
     private func rates(
-        _ schedule: inout Schedule, testLosses: [Double] = [], trainErrors: [Double] = []
+        _ schedule: inout Schedule, validationLosses: [Double] = [], trainErrors: [Double] = []
     ) -> [Float] {
         var rates: [Float] = []
-        for epoch in 0..<max(testLosses.count, trainErrors.count) where !schedule.isFinished {
+        for epoch in 0..<max(validationLosses.count, trainErrors.count) where !schedule.isFinished {
             rates.append(schedule.learningRate)
             schedule.advance(
                 train: metrics(error: trainErrors.isEmpty ? 50 : trainErrors[epoch]),
-                test: metrics(loss: testLosses.isEmpty ? 1 : testLosses[epoch]))
+                validation: metrics(loss: validationLosses.isEmpty ? 1 : validationLosses[epoch]))
         }
         return rates
     }
@@ -24,21 +24,21 @@ import Testing
 
     @Test func constantStays() {
         var schedule = Schedule.constant(0.05)
-        #expect(rates(&schedule, testLosses: [3, 4, 5]) == [0.05, 0.05, 0.05])
+        #expect(rates(&schedule, validationLosses: [3, 4, 5]) == [0.05, 0.05, 0.05])
         #expect(!schedule.isFinished)
     }
 
     @Test func stepsDivide() {
         var schedule = Schedule(.steps(divisor: 5, epochs: 2), learningRate: 0.5)
-        #expect(rates(&schedule, testLosses: [1, 1, 1, 1, 1]) == [0.5, 0.5, 0.1, 0.1, 0.02])
+        #expect(rates(&schedule, validationLosses: [1, 1, 1, 1, 1]) == [0.5, 0.5, 0.1, 0.1, 0.02])
     }
 
     /// ANL: the best is beaten in epoch 3, then never; the rate falls after 5 epochs without, and stays 5 epochs each.
-    @Test func halvesWhenTheTestLossStalls() {
-        var schedule = Schedule(.halvingOnTestLoss(epochs: 5, minimum: 0.25), learningRate: 1)
+    @Test func halvesWhenTheValidationLossStalls() {
+        var schedule = Schedule(.halvingOnValidationLoss(epochs: 5, minimum: 0.25), learningRate: 1)
         let losses: [Double] = [9, 8, 7] + [7, 8, 7.5, 7, 7.1] + [8, 8, 8, 8, 8] + [8, 8, 8, 8, 8, 8]
         #expect(
-            rates(&schedule, testLosses: losses)
+            rates(&schedule, validationLosses: losses)
                 == Array(repeating: 1, count: 8) + Array(repeating: 0.5, count: 5)
                 + Array(repeating: 0.25, count: 6))
         #expect(!schedule.isFinished)
@@ -46,15 +46,15 @@ import Testing
 
     /// ANL: a new best within the last 5 epochs keeps the rate, however long it has lasted.
     @Test func aNewBestKeepsTheRate() {
-        var schedule = Schedule(.halvingOnTestLoss(epochs: 5, minimum: 0.001), learningRate: 1)
+        var schedule = Schedule(.halvingOnValidationLoss(epochs: 5, minimum: 0.001), learningRate: 1)
         let losses: [Double] = [9, 10, 10, 10, 10, 8, 10, 10, 10, 10, 7.9, 8, 8, 8, 8, 8, 8]
         #expect(
-            rates(&schedule, testLosses: losses) == Array(repeating: 1, count: 16) + [0.5])
+            rates(&schedule, validationLosses: losses) == Array(repeating: 1, count: 16) + [0.5])
     }
 
     @Test func theMinimumIsKept() {
-        var schedule = Schedule(.halvingOnTestLoss(epochs: 1, minimum: 0.3), learningRate: 1)
-        #expect(rates(&schedule, testLosses: [1, 1, 1, 1, 1]) == [1, 1, 0.5, 0.3, 0.3])
+        var schedule = Schedule(.halvingOnValidationLoss(epochs: 1, minimum: 0.3), learningRate: 1)
+        #expect(rates(&schedule, validationLosses: [1, 1, 1, 1, 1]) == [1, 1, 0.5, 0.3, 0.3])
     }
 
     /// Nøkland: every epoch that does not beat the best training error halves.
@@ -73,26 +73,12 @@ import Testing
 
     @Test func anInterruptedScheduleGoesOn() throws {
         let losses: [Double] = [9, 8, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9]
-        var whole = Schedule(.halvingOnTestLoss(epochs: 3, minimum: 0.01), learningRate: 0.1)
-        let expected = rates(&whole, testLosses: losses)
-        var first = Schedule(.halvingOnTestLoss(epochs: 3, minimum: 0.01), learningRate: 0.1)
-        let begun = rates(&first, testLosses: Array(losses.prefix(6)))
+        var whole = Schedule(.halvingOnValidationLoss(epochs: 3, minimum: 0.01), learningRate: 0.1)
+        let expected = rates(&whole, validationLosses: losses)
+        var first = Schedule(.halvingOnValidationLoss(epochs: 3, minimum: 0.01), learningRate: 0.1)
+        let begun = rates(&first, validationLosses: Array(losses.prefix(6)))
         var second = try JSONDecoder().decode(Schedule.self, from: JSONEncoder().encode(first))
-        #expect(begun + rates(&second, testLosses: Array(losses.dropFirst(6))) == expected)
+        #expect(begun + rates(&second, validationLosses: Array(losses.dropFirst(6))) == expected)
         #expect(second == whole)
-    }
-
-    @Test func recipesAreThePapers() throws {
-        let noise = try Recipe(named: "anl")
-        #expect(noise == .adversarialNoise)
-        #expect(noise.epochs == 200 && noise.batchSize == 128 && noise.schedule.learningRate == 0.1)
-        #expect(noise.optimizer == Optimizer(momentum: 0.9, weightDecay: 5e-4))
-        #expect(noise.plainFinish == .init(afterEpoch: 100, learningRate: 1e-3))
-        let nokland = try Recipe(named: "adversarial-backprop-mnist-relu")
-        #expect(nokland.epochs == 150 && nokland.batchSize == 10 && nokland.schedule == .constant(0.05))
-        #expect(nokland.optimizer.momentum == 0 && nokland.augmentation == .none)
-        #expect(Recipe.layerwise.optimizer.isNesterov && Recipe.layerwise.epochs == 300)
-        let error = #expect(throws: SparringError.self) { try Recipe(named: "anll") }
-        #expect(error?.message.contains("did you mean 'anl'") == true)
     }
 }

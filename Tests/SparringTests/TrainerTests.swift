@@ -54,7 +54,7 @@ import Testing
     func aResumedRunEndsWithTheSameBits(method: Method) async throws {
         let runs = try TemporaryFolder()
         var recipe = Self.recipe
-        recipe.schedule = Schedule(.halvingOnTestLoss(epochs: 1, minimum: 1e-3), learningRate: 0.1)
+        recipe.schedule = Schedule(.halvingOnValidationLoss(epochs: 1, minimum: 1e-3), learningRate: 0.1)
         recipe.plainFinish = .init(afterEpoch: 3, learningRate: 1e-2)
 
         let whole = Trainer(try .small(dropout: 0.2), method: method, recipe: recipe)
@@ -69,6 +69,14 @@ import Testing
         #expect((begun + finished).map(\.learningRate) == epochs.map(\.learningRate))
         #expect(try resumed.network.allValues() == whole.network.allValues())
         #expect(resumed.state == whole.state)
+        for name in ["points.csv", "metrics.csv"] {
+            let rows = try [runs.file("whole/\(name)"), runs.file("half/\(name)")].map {
+                try String(contentsOfFile: $0, encoding: .utf8).split(separator: "\n").map {
+                    $0.split(separator: ",").prefix(6)  // what follows in metrics.csv is time
+                }
+            }
+            #expect(rows[0] == rows[1], "\(name)")
+        }
         for name in ["last.safetensors", "best.safetensors", "checkpoint/training.safetensors"] {
             let files = [runs.file("whole/\(name)"), runs.file("half/\(name)")]
             let networks = try files.map { try Network(contentsOf: $0, threads: 1).allValues() }
@@ -85,8 +93,11 @@ import Testing
         let two = try String(contentsOfFile: folder.metricsFile, encoding: .utf8)
         try (two + "3,0.05,9,9,9,9,9,9\n").write(
             toFile: folder.metricsFile, atomically: true, encoding: .utf8)
+        let points = try String(contentsOfFile: folder.pointsFile, encoding: .utf8)
+        try (points + "3,conv1,9\n").write(toFile: folder.pointsFile, atomically: true, encoding: .utf8)
         let resumed = try folder.resume(threads: 1)
         #expect(try String(contentsOfFile: folder.metricsFile, encoding: .utf8) == two)
+        #expect(try String(contentsOfFile: folder.pointsFile, encoding: .utf8) == points)
         _ = try await train(resumed, in: folder)
         let rows = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
         #expect(rows.dropFirst().map { $0.prefix(2) } == ["1,", "2,", "3,", "4,"])
@@ -99,9 +110,9 @@ import Testing
         #expect(try RunFolder(opening: folder.path).resume(threads: 1).state.epoch == 0)
         let epochs = try await train(trainer, epochs: 2, in: folder)
         #expect(
-            try runs.contents().filter { $0.value.count > 0 }.keys.sorted() == [
-                "a/run/best.safetensors", "a/run/checkpoint/training.safetensors", "a/run/last.safetensors",
-                "a/run/metrics.csv", "a/run/run.json",
+            try Set(runs.contents().filter { $0.value.count > 0 }.keys.map { "\(runs.path)/\($0)" }) == [
+                folder.bestModel, folder.checkpointFile, folder.lastModel, folder.metricsFile,
+                folder.pointsFile, folder.eventsFile, folder.reportFile, runs.file("a/run/run.json"),
             ])
         let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
         #expect(
@@ -174,6 +185,68 @@ import Testing
         let trainer = Trainer(network, method: .backprop, recipe: Self.recipe)
         let error = await #expect(throws: SparringError.self) { try await train(trainer) }
         #expect(error?.message.contains("3 outputs") == true)
+    }
+
+    /// Held-out images are no training images, and tell the best epoch and the learning rate.
+    @Test func heldOutImagesJudge() async throws {
+        let runs = try TemporaryFolder()
+        var recipe = Self.recipe
+        recipe.validationImages = 60
+        recipe.schedule = Schedule(.halvingOnValidationLoss(epochs: 1, minimum: 1e-3), learningRate: 0.4)
+        let trainer = Trainer(try .small(), method: .backprop, recipe: recipe)
+        let folder = try folder(runs.file("run"), for: trainer)
+        let epochs = try await train(trainer, in: folder)
+        #expect(epochs.allSatisfy { $0.train.count == 120 && $0.validation?.count == 60 })
+        let errors = epochs.compactMap { $0.validation?.error }
+        let best = try #require(errors.firstIndex(of: errors.min() ?? -1))
+        #expect(trainer.state.bestEpoch == best + 1)
+        #expect(trainer.state.bestTestError == epochs[best].test.error)
+        let split = try Quadrants(train: 180).holdingOutValidation(count: 60, seed: 1)
+        #expect(try evaluate(trainer.network, on: split.test) == epochs[3].validation)
+        var schedule = recipe.schedule
+        for epoch in epochs {
+            #expect(schedule.learningRate == epoch.learningRate)
+            schedule.advance(train: epoch.train, validation: try #require(epoch.validation))
+        }
+        let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
+        #expect(lines[0].hasSuffix(",validation_loss,validation_error"))
+        let last = try #require(epochs[3].validation)
+        #expect(lines[4].hasSuffix(",\(last.loss),\(last.error)"))
+
+        recipe.validationImages = 180
+        let impossible = Trainer(try .small(), method: .backprop, recipe: recipe)
+        let error = await #expect(throws: SparringError.self) { try await train(impossible) }
+        #expect(error?.message.contains("180") == true)
+    }
+
+    /// They are those of the first training images as they are, whatever the method, and in points.csv.
+    @Test(arguments: [Method.backprop, .gaussian(epsilon: 0.5), .adversarialNoise(epsilon: 0.05)])
+    func deviationsOfPointsAreRecorded(method: Method) async throws {
+        let runs = try TemporaryFolder()
+        let trainer = Trainer(try .small(), method: method, recipe: Self.recipe)
+        let folder = try folder(runs.file("run"), for: trainer)
+        let epochs = try await train(trainer, epochs: 2, in: folder)
+        let images = try Quadrants(train: 180).train.batch(32).images
+        #expect(try trainer.network.measurePoints(images) == epochs[1].pointDeviations)
+        #expect(epochs[1].pointDeviations.map(\.point) == ["conv1", "conv2"])
+        #expect(epochs[1].pointDeviations.allSatisfy { $0.deviation > 0 })
+        let rows = try String(contentsOfFile: folder.pointsFile, encoding: .utf8).split(separator: "\n")
+        let expected = epochs.flatMap { epoch in
+            epoch.pointDeviations.map { "\(epoch.number),\($0.point),\($0.deviation)" }
+        }
+        #expect(rows.map(String.init) == ["epoch,point,deviation"] + expected)
+    }
+
+    @Test func errorsAreSummedUp() async throws {
+        var recipe = Self.recipe
+        recipe.epochs = 12
+        let trainer = Trainer(try .small(), method: .layerwise(epsilon: 1), recipe: recipe)
+        #expect(trainer.state.summary == nil)
+        let errors = try await train(trainer).map(\.test.error)
+        let summary = try #require(trainer.state.summary)
+        #expect(summary.epochs == 12 && summary.last == errors[11] && summary.best == errors.min())
+        #expect(errors.firstIndex(of: summary.best) == summary.bestEpoch - 1)
+        #expect(abs(summary.meanOfLastTen - errors[2...].reduce(0, +) / 10) < 1e-9)
     }
 
     @Test func stepsAreReported() async throws {

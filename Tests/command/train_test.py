@@ -19,8 +19,9 @@ class RunFolderTest(CommandTest):
         self.assertEqual([row.split(",")[0] for row in rows[1:]], ["1", "2"])
         description = json.loads((self.folder / "run/run.json").read_text())
         self.assertEqual((description["model"], description["seed"]), ("mlp", 1))
-        for name in ["last.safetensors", "best.safetensors"]:
+        for name in ["last.safetensors", "best.safetensors", "points.csv", "report.html"]:
             self.assertTrue((self.folder / "run" / name).is_file())
+        self.assertEqual(len(list((self.folder / "run").glob("events.out.tfevents.*"))), 1)
 
     def test_same_bits_on_any_number_of_threads(self):
         self.train("one", "--epochs", "2", "--threads", "1")

@@ -37,9 +37,6 @@ public struct RunHistory: Hashable, Sendable {
 }
 
 extension RunFolder {
-    /// One row an epoch and point: `epoch,point,deviation`. Not in every run.
-    public var pointsFile: String { "\(path)/points.csv" }
-
     /// What the run recorded so far.
     ///
     /// - Throws: when a file cannot be read or lacks a column or a number.

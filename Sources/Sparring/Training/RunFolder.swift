@@ -18,6 +18,10 @@ public struct RunDescription: Hashable, Sendable, Codable {
     public var exactConvolutions: Bool
     public var method: Method
     public var recipe: Recipe
+    /// The paper's setting that the run is based on, by its name; nil for none.
+    public var setting: String?
+    public var normalization: Normalization
+    public var inputPoint: InputPoint
     /// When the run started, in ISO 8601.
     public var started: String
     /// The library's version and the machine.
@@ -26,6 +30,7 @@ public struct RunDescription: Hashable, Sendable, Codable {
     /// Describes what `trainer` is about to do, now and on this machine.
     public init(
         of trainer: Trainer, model: String, data: String, dataDirectory: String? = nil,
+        setting: String? = nil, normalization: Normalization = .none, inputPoint: InputPoint = .pixels,
         arguments: [String] = []
     ) throws(SparringError) {
         let info = try trainer.network.info
@@ -41,13 +46,28 @@ public struct RunDescription: Hashable, Sendable, Codable {
         exactConvolutions = trainer.network.usesExactConvolutions
         method = trainer.method
         recipe = trainer.recipe
+        self.setting = setting
+        self.normalization = normalization
+        self.inputPoint = inputPoint
         started = Date.now.formatted(.iso8601)
         system = try SystemInfo.current()
     }
+
+    /// Whether the other is of the same training: everything but when, where, by whom and on how many threads.
+    public func hasSettings(of other: RunDescription) -> Bool {
+        var same = self
+        same.arguments = other.arguments
+        same.dataDirectory = other.dataDirectory
+        same.threads = other.threads
+        same.started = other.started
+        same.system = other.system
+        return same == other
+    }
 }
 
-/// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `last.safetensors`, `best.safetensors` (by
-/// test error) and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped.
+/// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `points.csv` (one row an epoch and hidden point),
+/// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images, or test images where none are held out) and
+/// `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped.
 ///
 /// Every file is written beside its place and renamed.
 public struct RunFolder: Hashable, Sendable {
@@ -69,7 +89,7 @@ public struct RunFolder: Hashable, Sendable {
         try trainer.check()
         let json = try encodeJSON(description, for: file("run.json"))
         try makeFolder(file("checkpoint"))
-        try write(Data(Self.header.utf8), to: metricsFile)
+        for table in [metrics, points] { try table.begin() }
         try trainer.saveCheckpoint(to: checkpointFile)
         try write(json, to: file("run.json"))
     }
@@ -81,14 +101,15 @@ public struct RunFolder: Hashable, Sendable {
         description = try decodeJSON(RunDescription.self, from: try read(file), of: file)
     }
 
-    /// The trainer as it was after the last epoch on record, with its network. Rows of `metrics.csv` after
-    /// that are dropped.
+    /// The trainer as it was after the last epoch on record, with its network. Rows of `metrics.csv` and
+    /// `points.csv` after that are dropped.
     ///
     /// - Parameter threads: 0 for all cores. The results do not depend on it.
     public func resume(threads: Int = 0) throws(SparringError) -> Trainer {
         let trainer = try Trainer(checkpoint: checkpointFile, threads: threads)
-        let rows = try metricsRows(before: trainer.state.epoch + 1)
-        try write(Data((Self.header + rows).utf8), to: metricsFile)
+        for table in [metrics, points] { try table.replaceRows(from: trainer.state.epoch + 1, by: []) }
+        try writeEvents()
+        try writeReport()
         return trainer
     }
 
@@ -101,9 +122,20 @@ public struct RunFolder: Hashable, Sendable {
         ]
         try trainer.network.save(to: lastModel, metadata: metadata)
         if epoch.isBest { try trainer.network.save(to: bestModel, metadata: metadata) }
-        let rows = try metricsRows(before: epoch.number) + Self.row(epoch)
-        try write(Data((Self.header + rows).utf8), to: metricsFile)
+        try metrics.replaceRows(from: epoch.number, by: [Self.row(epoch)])
+        try points.replaceRows(from: epoch.number, by: Self.pointRows(epoch))
+        try writeEvents()
+        try writeReport()
         try trainer.saveCheckpoint(to: checkpointFile)
+    }
+}
+
+extension RunFolder {
+    /// Writes ``reportFile`` as the other files have it.
+    ///
+    /// - Parameter robustness: what was measured of the run under attack.
+    public func writeReport(robustness: [Report.Block] = []) throws(SparringError) {
+        try Report(of: [self], robustness: robustness).write(html: reportFile)
     }
 }
 
@@ -112,36 +144,42 @@ public struct RunFolder: Hashable, Sendable {
 extension RunFolder {
     /// The model after the last epoch.
     public var lastModel: String { file("last.safetensors") }
-    /// The model of the epoch with the lowest test error.
+    /// The model of the best epoch.
     public var bestModel: String { file("best.safetensors") }
     /// One row an epoch; errors in percent.
     public var metricsFile: String { file("metrics.csv") }
+    /// s(h) of the hidden points, one row an epoch and point.
+    public var pointsFile: String { file("points.csv") }
+    /// The run's page.
+    public var reportFile: String { file("report.html") }
     /// All that training needs to go on.
     public var checkpointFile: String { file("checkpoint/training.safetensors") }
 
     private func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    private static let header =
-        "epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second\n"
+    private var metrics: EpochTable {
+        var columns = [
+            "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds",
+            "images_per_second",
+        ]
+        if description.recipe.validationImages != 0 { columns += ["validation_loss", "validation_error"] }
+        return EpochTable(path: metricsFile, columns: columns)
+    }
 
-    private static func row(_ epoch: Epoch) -> String {
+    private var points: EpochTable {
+        EpochTable(path: pointsFile, columns: ["epoch", "point", "deviation"])
+    }
+
+    private static func row(_ epoch: Epoch) -> [String] {
         let numbers = [
             epoch.train.loss, epoch.train.error, epoch.test.loss, epoch.test.error, epoch.seconds,
             epoch.imagesPerSecond,
         ]
-        return "\(epoch.number),\(epoch.learningRate),"
-            + numbers.map { "\($0)" }.joined(separator: ",") + "\n"
+        let validation = epoch.validation.map { [$0.loss, $0.error] } ?? []
+        return ["\(epoch.number)", "\(epoch.learningRate)"] + (numbers + validation).map { "\($0)" }
     }
 
-    /// The rows of `metrics.csv` of the epochs before this one.
-    private func metricsRows(before epoch: Int) throws(SparringError) -> String {
-        let text = String(decoding: try read(metricsFile), as: UTF8.self)
-        guard text.hasPrefix(Self.header) else {
-            throw SparringError(
-                .format, "\(metricsFile): the first line is not the header of a run's metrics")
-        }
-        return text.dropFirst(Self.header.count).split(separator: "\n")
-            .filter { row in (Int(row.prefix { $0 != "," }) ?? epoch) < epoch }
-            .map { "\($0)\n" }.joined()
+    private static func pointRows(_ epoch: Epoch) -> [[String]] {
+        epoch.pointDeviations.map { ["\(epoch.number)", $0.point, "\($0.deviation)"] }
     }
 }

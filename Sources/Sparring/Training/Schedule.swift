@@ -1,4 +1,4 @@
-/// The learning rate over the epochs: a rule and where it stands. ``advance(train:test:)`` takes an epoch's
+/// The learning rate over the epochs: a rule and where it stands. ``advance(train:validation:)`` takes an epoch's
 /// result.
 public struct Schedule: Hashable, Sendable, Codable {
     /// How the learning rate changes.
@@ -6,9 +6,9 @@ public struct Schedule: Hashable, Sendable, Codable {
         case constant
         /// Divided by `divisor` after every `epochs` epochs.
         case steps(divisor: Float, epochs: Int)
-        /// Halved when the test loss of the last `epochs` epochs has not beaten the best before them; each
+        /// Halved when the validation loss of the last `epochs` epochs has not beaten the best before them; each
         /// learning rate lasts at least `epochs` epochs and is at least `minimum` (ANL).
-        case halvingOnTestLoss(epochs: Int, minimum: Float)
+        case halvingOnValidationLoss(epochs: Int, minimum: Float)
         /// Halved whenever the training error stops improving; ends after `limit` halvings or when the
         /// training error is at most `target` percent (Nøkland).
         case halvingOnTrainError(limit: Int, target: Double)
@@ -37,7 +37,9 @@ public struct Schedule: Hashable, Sendable, Codable {
     }
 
     /// Takes the result of an epoch trained at ``learningRate``.
-    public mutating func advance(train: Metrics, test: Metrics) {
+    ///
+    /// - Parameter validation: on held-out images, or the test images where none are held out.
+    public mutating func advance(train: Metrics, validation: Metrics) {
         epochs += 1
         epochsAtRate += 1
         switch rule {
@@ -45,8 +47,8 @@ public struct Schedule: Hashable, Sendable, Codable {
             break
         case .steps(let divisor, let every):
             if every > 0, epochs % every == 0 { learningRate /= divisor }
-        case .halvingOnTestLoss(let patience, let minimum):
-            watch(test.loss)
+        case .halvingOnValidationLoss(let patience, let minimum):
+            watch(validation.loss)
             if epochsAtRate >= patience, epochsSinceBest >= patience, learningRate > minimum {
                 halve()
                 learningRate = max(learningRate, minimum)

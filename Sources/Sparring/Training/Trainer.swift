@@ -12,8 +12,20 @@ public final class Trainer {
         /// Epochs done.
         public var epoch = 0
         public var schedule: Schedule
-        /// The lowest test error so far, in percent.
-        public var bestTestError: Double?
+        /// Of every epoch, in percent.
+        public internal(set) var testErrors: [Double] = []
+        /// The epoch with the lowest error on held-out images, or on the test images where none are held out; from
+        /// 1, and 0 before the first.
+        public internal(set) var bestEpoch = 0
+        /// That error, in percent.
+        var lowestError = Double.greatestFiniteMagnitude
+
+        /// The test error of the best epoch, in percent; nil before the first.
+        public var bestTestError: Double? { bestEpoch > 0 ? testErrors[bestEpoch - 1] : nil }
+
+        init(schedule: Schedule) {
+            self.schedule = schedule
+        }
     }
 
     public let network: Network
@@ -40,35 +52,58 @@ public final class Trainer {
     /// an epoch; a run folder's checkpoint has the state before it.
     ///
     /// - Parameters:
-    ///   - data: its shape and classes are the network's.
+    ///   - data: its shape and classes are the network's. Of its training images the recipe's
+    ///     ``Recipe/validationImages`` are held out.
     ///   - folder: gets metrics, model files and a checkpoint after every epoch.
     public func fit(_ data: some Dataset, recordingTo folder: RunFolder? = nil) -> Epochs {
-        Epochs(trainer: self, train: data.train, test: data.test, folder: folder)
+        Epochs(trainer: self, data: data, folder: folder)
     }
 
     /// Epochs as they are trained.
     public struct Epochs: AsyncSequence {
         let trainer: Trainer
-        let train: ImageSet
-        let test: ImageSet
+        let data: any Dataset
         let folder: RunFolder?
 
         public func makeAsyncIterator() -> Iterator { Iterator(epochs: self) }
 
         public struct Iterator: AsyncIteratorProtocol {
             let epochs: Epochs
+            private var parts: Parts?
+
+            init(epochs: Epochs) {
+                self.epochs = epochs
+            }
 
             /// Trains one more epoch; nil when the recipe or its schedule has ended.
             public mutating func next(
                 isolation actor: isolated (any Actor)?
             ) async throws -> Epoch? {
                 let trainer = epochs.trainer
-                guard let epoch = try await trainer.nextEpoch(train: epochs.train, test: epochs.test)
-                else { return nil }
+                let parts = try parts ?? trainer.parts(of: epochs.data)
+                self.parts = parts
+                guard let epoch = try await trainer.nextEpoch(parts) else { return nil }
                 try epochs.folder?.record(epoch, of: trainer)
                 return epoch
             }
         }
+    }
+
+    /// The images of a training.
+    struct Parts: Sendable {
+        let train: ImageSet
+        /// Held out of the training images; nil for none.
+        let validation: ImageSet?
+        let test: ImageSet
+    }
+
+    private func parts(of data: any Dataset) throws(SparringError) -> Parts {
+        guard recipe.validationImages != 0 else {
+            return Parts(train: data.train, validation: nil, test: data.test)
+        }
+        let split = try data.holdingOutValidation(
+            count: recipe.validationImages, seed: try network.info.seed)
+        return Parts(train: split.train, validation: split.test, test: data.test)
     }
 
     /// Throws when network, method and recipe do not go together. Takes the method in force.
@@ -96,29 +131,36 @@ public final class Trainer {
         return (method, state.schedule.learningRate)
     }
 
-    nonisolated(nonsending) private func nextEpoch(
-        train: ImageSet, test: ImageSet
-    ) async throws -> Epoch? {
+    nonisolated(nonsending) private func nextEpoch(_ parts: Parts) async throws -> Epoch? {
         try check()
         guard state.epoch < recipe.epochs, !state.schedule.isFinished else { return nil }
+        let train = parts.train
         try checkFit(network, train)
-        try checkFit(network, test)
+        try checkFit(network, parts.test)
         let learningRate = phase.learningRate
         let start = ContinuousClock.now
         let trained = try await trainEpoch(train, learningRate: learningRate)
         let seconds = start.duration(to: .now) / .seconds(1)
-        let tested = try evaluate(network, on: test)
+        let tested = try evaluate(network, on: parts.test)
+        let validated = try parts.validation.map { (set) throws(SparringError) in
+            try evaluate(network, on: set)
+        }
+        let deviations = try network.measurePoints(train.images(0..<min(recipe.batchSize, train.count)))
         state.epoch += 1
-        state.schedule.advance(train: trained, test: tested)
+        state.schedule.advance(train: trained, validation: validated ?? tested)
         return Epoch(
-            number: state.epoch, learningRate: learningRate, train: trained, test: tested,
-            seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
-            isBest: noteBest(tested.error))
+            number: state.epoch, learningRate: learningRate, train: trained, validation: validated,
+            test: tested, seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
+            isBest: note(test: tested.error, judged: (validated ?? tested).error),
+            pointDeviations: deviations)
     }
 
-    private func noteBest(_ error: Double) -> Bool {
-        if let best = state.bestTestError, error >= best { return false }
-        state.bestTestError = error
+    /// - Parameter judged: the error that tells whether the epoch is the best so far.
+    private func note(test: Double, judged: Double) -> Bool {
+        state.testErrors.append(test)
+        guard judged < state.lowestError else { return false }
+        state.lowestError = judged
+        state.bestEpoch = state.epoch
         return true
     }
 
@@ -162,14 +204,19 @@ public struct Epoch: Hashable, Sendable, Codable {
     public let learningRate: Float
     /// Over the epoch's steps, of the loss trained on and in training mode.
     public let train: Metrics
+    /// On held-out images after the epoch, in evaluation mode; nil where none are held out.
+    public let validation: Metrics?
     /// After the epoch, in evaluation mode.
     public let test: Metrics
     /// Training alone, without the test.
     public let seconds: Double
     /// Training images a second.
     public let imagesPerSecond: Double
-    /// Whether the test error is the lowest so far.
+    /// Whether the error on held-out images, or on the test images where none are held out, is the lowest so far.
     public let isBest: Bool
+    /// Of the hidden points after the epoch, on the first ``Recipe/batchSize`` training images as they are, in training
+    /// mode without perturbations.
+    public let pointDeviations: [PointDeviation]
 }
 
 /// Where an epoch stands after one of its steps.

@@ -1,0 +1,33 @@
+import CSparring
+
+/// s(h) of a hidden point: the standard deviation of its input.
+public struct PointDeviation: Hashable, Sendable, Codable {
+    /// The point's name.
+    public let point: String
+    public let deviation: Float
+
+    public init(point: String, deviation: Float) {
+        self.point = point
+        self.deviation = deviation
+    }
+}
+
+extension Network {
+    /// s(h) of every hidden point on these images, in a forward pass in training mode without perturbations.
+    /// Training goes on with the same bits as if it had not been.
+    public func measurePoints(_ images: [Float]) throws(SparringError) -> [PointDeviation] {
+        let points = try self.points
+        guard images.count % inputShape.count == 0 else {
+            throw SparringError(
+                .shape, "\(images.count) pixels are no whole number of images of \(inputShape)")
+        }
+        passCount = 0
+        var deviations = [Float](repeating: 0, count: points.count)
+        try check(
+            spar_measure_points(
+                pointer, images, Int32(clamping: images.count / inputShape.count), &deviations))
+        return zip(points, deviations).filter { !$0.0.isInput }.map {
+            PointDeviation(point: $0.0.name, deviation: $0.1)
+        }
+    }
+}

@@ -1,0 +1,122 @@
+"""Tests of the papers' settings by name, of several seeds and of held-out images, by the command."""
+
+import json
+import signal
+import statistics
+import subprocess
+import time
+import unittest
+
+from support import CommandTest
+
+SHORT = ["--epochs", "1", "--widths", "8,8"]
+
+
+class RecipesTest(CommandTest):
+    def begin(self, out, *settings):
+        """run.json of a training on the small images."""
+        self.succeed("train", "--data", "mnist", "--data-dir", self.data, "--out", out, *settings)
+        return json.loads((self.folder / out / "run.json").read_text())
+
+    def test_a_name_is_a_whole_setting(self):
+        run = self.begin("run", "--recipe", "adversarial-backprop-mnist-tanh", *SHORT)
+        self.assertEqual((run["setting"], run["model"]), ("adversarial-backprop-mnist-tanh", "mlp"))
+        self.assertEqual((run["normalization"], run["inputPoint"]), ("none", "pixels"))
+        self.assertAlmostEqual(run["method"]["inputEpsilon"], 0.08, 6)
+        self.assertEqual((run["recipe"]["epochs"], run["recipe"]["batchSize"]), (1, 10))
+        layers = (self.folder / "run/last.safetensors").read_bytes()
+        self.assertIn(b'"kind\\":\\"tanh', layers)
+
+    def test_other_options_change_parts(self):
+        run = self.begin("run", "--recipe", "adversarial-backprop-cifar-dense", *SHORT, "--normalize", "per-set",
+                         "--input-point", "pixels", "--epsilon", "0.02", "--momentum", "0.5", "--validation", "40")
+        self.assertEqual((run["normalization"], run["inputPoint"]), ("per-set", "pixels"))
+        self.assertAlmostEqual(run["method"]["inputEpsilon"], 0.02, 6)
+        self.assertAlmostEqual(run["recipe"]["optimizer"]["momentum"], 0.5, 6)
+        self.assertEqual(run["recipe"]["optimizer"]["maxNorm"], 4)
+        self.assertEqual(run["recipe"]["validationImages"], 40)
+        plain = self.begin("plain", "--recipe", "adversarial-backprop-cifar-dense", *SHORT, "--method", "backprop")
+        self.assertEqual((plain["method"]["direction"], plain["normalization"]), ("none", "zca"))
+
+    def test_epsilon_follows_the_size_of_the_network(self):
+        run = self.begin("run", "--recipe", "anl-cifar", "--model", "mlp", *SHORT, "--augment", "none")
+        self.assertAlmostEqual(run["method"]["epsilon"], 0.01, 6)
+
+    def test_mistakes(self):
+        self.fail_with(["anl-cifra", "anl-cifar"], "train", "--recipe", "anl-cifra")
+        self.fail_with(["layerwise", "--epsilon"], *self.train_arguments(
+            "run", "--recipe", "anl-cifar", "--method", "layerwise"))
+        self.fail_with(["--zca-epsilon", "per-channel"], *self.train_arguments("run", "--zca-epsilon", "1"))
+        self.fail_with(["zac", "zca"], "train", "--data", "mnist", "--normalize", "zac")
+        self.fail_with(["halving"], *self.train_arguments("run", "--schedule", "halving"))
+
+
+class SeedsTest(CommandTest):
+    def results(self, *arguments):
+        return json.loads(self.train("runs", "--epochs", "2", "--json", *arguments))
+
+    def test_mean_and_deviation_over_seeds(self):
+        results = self.results("--seeds", "1,5,9")
+        self.assertEqual([(run["seed"], run["folder"]) for run in results["runs"]],
+                         [(seed, f"runs/seed-{seed}") for seed in (1, 5, 9)])
+        for name in ["best", "last", "meanOfLastTen"]:
+            errors = [run["errors"][name] for run in results["runs"]]
+            self.assertAlmostEqual(results[name]["mean"], statistics.mean(errors))
+            self.assertAlmostEqual(results[name]["deviation"], statistics.stdev(errors))
+        alone = json.loads(self.train("alone", "--epochs", "2", "--json", "--seed", "5"))
+        self.assertEqual(alone["runs"][0]["errors"], results["runs"][1]["errors"])
+        self.assertNotIn("deviation", alone["last"])
+
+    def test_more_seeds_leave_finished_ones_alone(self):
+        first = self.results("--seeds", "1")
+        model = self.folder / "runs/seed-1/last.safetensors"
+        written = model.stat().st_mtime_ns
+        second = self.results("--seeds", "2")
+        self.assertEqual(second["runs"][0], first["runs"][0])
+        self.assertEqual(len(second["runs"]), 2)
+        self.assertEqual(model.stat().st_mtime_ns, written)
+        self.fail_with(["runs/seed-1", "--out"], *self.train_arguments("runs", "--epochs", "3", "--seeds", "1"))
+        self.fail_with(["runs/seed-1", "--out"],
+                       *self.train_arguments("runs", "--epochs", "2", "--seeds", "1", "--unit", "tanh"))
+
+    def test_stopped_seeds_go_on(self):
+        arguments = self.train_arguments("half", "--epochs", "30", "--seeds", "2", "--json")
+        process = subprocess.Popen(self.arguments(*arguments), cwd=self.folder, stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.PIPE, text=True)
+        metrics = self.folder / "half/seed-2/metrics.csv"
+        while not metrics.exists() or len(metrics.read_text().splitlines()) < 3:
+            self.assertIsNone(process.poll(), "ended before it was stopped")
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        self.assertIn("half/seed-2", process.communicate(timeout=60)[1])
+        self.assertEqual(process.returncode, 130)
+        half = json.loads(self.succeed(*arguments))
+        whole = json.loads(self.train("whole", "--epochs", "30", "--seeds", "2", "--json"))
+        self.assertEqual([run["errors"] for run in half["runs"]], [run["errors"] for run in whole["runs"]])
+
+    def test_people_get_a_table(self):
+        output = self.train("runs", "--epochs", "2", "--seeds", "2")
+        self.assertRegex(output, r"seed 2 +[0-9.]+ +[0-9.]+ +[0-9.]+\nmean +[0-9.]+ ± [0-9.]+ ")
+        self.assertNotIn("\x1b", output)
+
+    def test_mistakes(self):
+        self.fail_with(["--seed", "--seeds"], *self.train_arguments("run", "--seed", "1", "--seeds", "2"))
+        self.fail_with(["4,4"], *self.train_arguments("run", "--seeds", "4,4"))
+        self.fail_with(["x"], *self.train_arguments("run", "--seeds", "1,x"))
+        self.fail_with(["0 seeds"], *self.train_arguments("run", "--seeds", "0"))
+
+
+class ValidationTest(CommandTest):
+    def test_held_out_images(self):
+        output = self.train("run", "--epochs", "2", "--validation", "100")
+        self.assertIn("validation loss", output)
+        rows = [row.split(",") for row in (self.folder / "run/metrics.csv").read_text().splitlines()]
+        self.assertEqual(rows[0][-2:], ["validation_loss", "validation_error"])
+        for row in rows[1:]:
+            self.assertEqual(float(row[-1]), round(float(row[-1])), "one of 100 images is a whole percent")
+        self.succeed("train", "--resume", "run")
+        self.fail_with(["640"], *self.train_arguments("all", "--validation", "640"))
+
+
+if __name__ == "__main__":
+    unittest.main()
