@@ -7,5 +7,12 @@ extension Experiment {
         backpropFGS,
         backpropFigure2,
         backpropFigure3,
+        anlTable1,
+        anlFigure2,
+        anlFigure3,
+        anlFigure4,
+        anlTable2,
+        anlFigure5,
+        anlTable3,
     ]
 }

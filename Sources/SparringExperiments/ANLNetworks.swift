@@ -1,0 +1,103 @@
+import Sparring
+
+/// The trainings of You et al., which their experiments share.
+struct ANLNetworks: ExperimentSetting {
+    var data = DataSetting.cifar10
+    var epochs = 200
+    /// Epochs with noise; then the points are off, at the least learning rate.
+    var noisyEpochs = 100
+    /// Epochs that a learning rate lasts at least, and that may pass without a new best test loss.
+    var patience = 5
+    var leastLearningRate: Float = 1e-3
+    var seeds = 1
+
+    /// A network and the noise it is trained with.
+    struct Variant: Hashable {
+        var model: ModelName
+        var noise = Noise.none
+    }
+
+    /// The recipe of section 4.2.1.
+    func training(_ variant: Variant, seed: Int, on data: ExperimentData) -> Training {
+        var recipe = Recipe.adversarialNoise
+        recipe.epochs = epochs
+        recipe.schedule = Schedule(
+            .halvingOnTestLoss(epochs: patience, minimum: leastLearningRate),
+            learningRate: recipe.schedule.learningRate)
+        recipe.plainFinish = Recipe.PlainFinish(afterEpoch: noisyEpochs, learningRate: leastLearningRate)
+        var model = variant.model.model(classes: data.classes)
+        if variant.noise == .dropout, var dropping = model as? any ModelWithDropout {
+            dropping.dropout = dropping.usualDropout
+            model = dropping
+        }
+        return Training(
+            "\(data.name) \(variant.model.rawValue), \(variant.noise.name), seed \(seed)", model: model,
+            data: data, normalization: .perChannel, method: variant.noise.method, recipe: recipe,
+            seed: UInt64(seed))
+    }
+
+    /// Fewer epochs of fewer images.
+    mutating func cutShort(epochs: Int, noisyEpochs: Int, train: Int, test: Int) {
+        self.epochs = epochs
+        self.noisyEpochs = noisyEpochs
+        patience = 2
+        data.keep(train: train, test: test)
+    }
+
+    mutating func cutToSmoke() {
+        data.draw(train: 128, test: 64)
+        epochs = 2
+        noisyEpochs = 1
+        seeds = 1
+    }
+
+    static let source =
+        "You et al., Adversarial noise layer: regularize neural network by adding noise (2018)"
+}
+
+/// What a network of ANL is trained with.
+enum Noise: Hashable {
+    case none
+    /// The rates of Table 2.
+    case dropout
+    /// N(0, (ε/4)²) at every point.
+    case gaussian(Float)
+    /// Equation 4.
+    case unscaled(Float)
+    /// Equation 5, at the hidden points and at the input.
+    case adversarial(Float, input: Float = 0)
+
+    var name: String {
+        switch self {
+        case .none: "baseline"
+        case .dropout: "dropout"
+        case .gaussian(let epsilon): "Gaussian noise \(epsilon)"
+        case .unscaled(let epsilon): "ANL Eq. 4 \(epsilon)"
+        case .adversarial(let epsilon, 0): "ANL \(epsilon)"
+        case .adversarial(let epsilon, let input): "ANL i\(input)-h\(epsilon)"
+        }
+    }
+
+    var method: Method {
+        switch self {
+        case .none, .dropout: return .backprop
+        case .gaussian(let epsilon): return .gaussian(epsilon: epsilon)
+        case .unscaled(let epsilon):
+            var method = Method.adversarialNoise(epsilon: epsilon)
+            method.size = .random
+            return method
+        case .adversarial(let epsilon, let input):
+            guard epsilon != 0 || input != 0 else { return .backprop }
+            var method = Method.adversarialNoise(epsilon: epsilon)
+            method.inputEpsilon = input
+            return method
+        }
+    }
+}
+
+extension Measurements {
+    /// Of the last epoch, in percent.
+    static func testErrors(of networks: [TrainedNetwork]) -> Measurements {
+        Measurements(networks.map { $0.testError() })
+    }
+}

@@ -1,0 +1,226 @@
+import Foundation
+import Sparring
+
+// Four noises on the same initial weights: Table 1 and Figure 3.
+
+extension ANLNetworks {
+    /// The columns of Table 1.
+    static let noises: [Noise] = [.none, .gaussian(0.03), .adversarial(0.03), .adversarial(-0.03)]
+
+    /// LeNet-5 on Fashion-MNIST, which Table 1 and Figure 3 share.
+    mutating func cutLeNetShort() {
+        cutShort(epochs: 20, noisyEpochs: 15, train: 60_000, test: 10_000)
+        seeds = 3
+    }
+}
+
+extension Experiment {
+    /// A row of Table 1.
+    private struct NoiseRow: Codable {
+        let model: ModelName
+        let data: DataSetting
+        /// Test errors in percent, in the order of ``ANLNetworks/noises``.
+        let published: [Double]
+    }
+
+    private static let noiseRows = [
+        NoiseRow(model: .lenet5, data: .fashionMNIST, published: [9.44, 9.49, 9.17, 12.00]),
+        NoiseRow(model: .vgg16, data: .fashionMNIST, published: [5.93, 5.96, 5.47, 7.02]),
+        NoiseRow(model: .vgg16, data: .cifar10, published: [7.47, 7.62, 6.18, 55.49]),
+    ]
+
+    private struct ANLTable1: ExperimentSetting {
+        var networks = ANLNetworks(data: .fashionMNIST)
+        /// The rows of the table, each a network on its images.
+        var rows = noiseRows.map { "\($0.model.rawValue) on \($0.data.source.rawValue)" }
+
+        var seeds: Int {
+            get { networks.seeds }
+            set { networks.seeds = newValue }
+        }
+    }
+
+    static let anlTable1 = Experiment(
+        "anl-t1", "Adversarial, Gaussian and opposite noise", source: "\(ANLNetworks.source), Table 1",
+        data: [.fashionMNIST, .cifar10], shortMinutes: 12, paperHours: 250
+    ) { context in
+        let setting = context.scaled(ANLTable1()) {
+            $0.networks.cutLeNetShort()
+            $0.rows = Array($0.rows.prefix(1))
+        } smoke: {
+            $0.networks.cutToSmoke()
+        }
+        let used = setting.used
+        var (data, networks): ([ExperimentData], [TrainedNetwork]) = ([], [])
+        var results: [Report.Section] = []
+        for row in noiseRows.prefix(used.rows.count) {
+            var variants = used.networks
+            if row.data.source != .fashionMNIST { variants.data = row.data }
+            let images = try context.load(variants.data)
+            let trained = try await context.train(
+                ANLNetworks.noises.map { .init(model: row.model, noise: $0) }, seeds: used.seeds
+            ) { variants.training($0, seed: $1, on: images) }
+            let columns = ANLNetworks.noises.map { trained[.init(model: row.model, noise: $0), default: []] }
+            if !data.contains(where: { $0.setting == images.setting }) { data.append(images) }
+            networks += columns.flatMap { $0 }
+            results.append(noiseSection(row, columns, "\(row.model.rawValue) on \(images.name)"))
+        }
+        return try page(
+            "anl-t1", in: context,
+            summary: """
+                The test error of networks that are trained without noise, with Gaussian noise, with adversarial \
+                noise layers, and with the opposite of adversarial noise, from the same initial weights.
+                """,
+            setting: setting,
+            notes: [
+                """
+                The paper tells the augmentation and schedule of its other experiments only; they are used here \
+                too. Errors are those of the last epoch. VGG-16 pools images of 28×28 without leaving out pixels.
+                """
+            ],
+            data: data, networks: networks, results: results)
+    }
+
+    private static func noiseSection(
+        _ row: NoiseRow, _ columns: [[TrainedNetwork]], _ name: String
+    ) -> Report.Section {
+        let errors = columns.map { Measurements.testErrors(of: $0) }
+        let claims = [(2, "adversarial noise lowers"), (3, "opposite noise raises")].map { column, effect in
+            Claim(
+                "\(effect) the test error against the baseline",
+                publishedDifference: row.published[column] - row.published[0],
+                ours: errors[column] - errors[0])
+        }
+        let comparison = Comparison(
+            title: "Test error of \(name)", unit: "%",
+            rows: zip(ANLNetworks.noises, zip(row.published, errors)).map { noise, numbers in
+                .init(noise.name, published: numbers.0, ours: numbers.1)
+            },
+            claims: claims)
+        let curves = errorCurves(
+            "Error of \(name)", zip(ANLNetworks.noises, columns).map { ($0.name, $1) })
+        return Report.Section(name, [.comparison(comparison), .plot(curves)])
+    }
+
+    static let anlFigure3 = Experiment(
+        "anl-f3", "Feature maps under four noises", source: "\(ANLNetworks.source), Figure 3",
+        data: [.fashionMNIST], shortMinutes: 12, paperHours: 60
+    ) { context in
+        let setting = context.scaled(ANLNetworks(data: .fashionMNIST)) {
+            $0.cutLeNetShort()
+        } smoke: {
+            $0.cutToSmoke()
+        }
+        let used = setting.used
+        let data = try context.load(used.data)
+        let trained = try await context.train(
+            ANLNetworks.noises.map { .init(model: .lenet5, noise: $0) }, seeds: used.seeds
+        ) { used.training($0, seed: $1, on: data) }
+        let columns = ANLNetworks.noises.map { trained[.init(model: .lenet5, noise: $0), default: []] }
+        let contrasts = try columns.map { networks in
+            Measurements(
+                try networks.map { network in
+                    try context.part("feature-map-contrast", of: [network]) {
+                        contrast(of: try featureMaps(of: try network.network(), for: data.test.prefix(500)))
+                    }
+                })
+        }
+        let grids = try [0, 1, 2].map { image in
+            try featureGrid(of: data, image: image, columns.compactMap(\.first))
+        }
+        return try page(
+            "anl-f3", in: context,
+            summary: """
+                What the first convolution of LeNet-5 makes of images, under a sigmoid, after training without \
+                noise, with Gaussian, adversarial and opposite noise from the same initial weights.
+                """,
+            setting: setting,
+            notes: [
+                """
+                The paper shows maps and gives no number: it finds that adversarial noise makes their edges \
+                sharper, and that opposite noise blurs them. The contrast is ours: the mean size of the \
+                difference between neighbouring pixels of a map under the sigmoid, over 500 test images.
+                """
+            ],
+            data: [data], networks: columns.flatMap { $0 },
+            results: [
+                Report.Section(
+                    "Contrast of feature maps",
+                    [
+                        .comparison(
+                            Comparison(
+                                title: "Mean difference between neighbouring pixels", unit: "", digits: 4,
+                                rows: zip(ANLNetworks.noises, contrasts).map {
+                                    .init($0.name, published: nil, ours: $1)
+                                })),
+                        .paragraph(contrastSentence(contrasts)),
+                    ]),
+                Report.Section("Feature maps (Figure 3), seed 1", grids.map { .images($0) }),
+            ])
+    }
+
+    /// Whether the order of the contrasts is what the paper sees.
+    private static func contrastSentence(_ contrasts: [Measurements]) -> String {
+        let means = contrasts.map(\.mean)
+        let sharper = means[2] > means[0] ? "sharper than" : "no sharper than"
+        let blurred = means[3] < means[0] ? "more blurred than" : "no more blurred than"
+        return
+            "Adversarial noise gives maps \(sharper) the baseline's (the paper: sharper); opposite noise gives "
+            + "maps \(blurred) the baseline's (the paper: severely blurred)."
+    }
+
+    /// The maps of the first convolution under a sigmoid.
+    private struct FeatureMaps {
+        let shape: ImageShape
+        /// `[count][channel][row][column]`.
+        let values: [Float]
+    }
+
+    private static func featureMaps(
+        of network: Network, for set: ImageSet
+    ) throws(SparringError) -> FeatureMaps {
+        guard let layer = try network.layers.first(where: { $0.kind == "conv2d" }) else {
+            throw SparringError(.shape, "the network has no convolution")
+        }
+        let prefix = try network.prefix(upTo: layer.name)
+        var values: [Float] = []
+        for first in stride(from: 0, to: set.count, by: prefix.batchSize) {
+            try prefix.forward(try set.pixelValues(first..<min(first + prefix.batchSize, set.count)))
+            values += try prefix.output().map { 1 / (1 + exp(-$0)) }
+        }
+        return FeatureMaps(shape: layer.outputShape, values: values)
+    }
+
+    /// The mean size of the difference between pixels beside each other in a row.
+    private static func contrast(of maps: FeatureMaps) -> Double {
+        let width = maps.shape.width
+        var (sum, count) = (0.0, 0)
+        for index in maps.values.indices where index % width > 0 {
+            sum += Double(abs(maps.values[index] - maps.values[index - 1]))
+            count += 1
+        }
+        return sum / Double(count)
+    }
+
+    /// A row each network: the image, then its maps.
+    private static func featureGrid(
+        of data: ExperimentData, image: Int, _ networks: [TrainedNetwork]
+    ) throws -> ImageGrid {
+        let set = data.test.prefix(image + 1)
+        let pixels = try Picture(try set.pixelValues(image..<image + 1), shape: data.shape, range: 0...1)
+        let rows = try zip(ANLNetworks.noises, networks).map { noise, network in
+            let maps = try featureMaps(of: try network.network(), for: set)
+            let area = maps.shape.height * maps.shape.width
+            let shape = ImageShape(channels: 1, height: maps.shape.height, width: maps.shape.width)
+            let pictures = try (0..<maps.shape.channels).map { channel in
+                let first = (image * maps.shape.channels + channel) * area
+                return try Picture(Array(maps.values[first..<first + area]), shape: shape, range: 0...1)
+            }
+            return ImageGrid.Item(
+                noise.name, try Picture(tiling: [pixels] + pictures, columns: pictures.count + 1))
+        }
+        let label = data.classNames[Int(data.test.labels[image])]
+        return ImageGrid(
+            title: "Test image \(image + 1) (\(label)), then its maps", columns: 1, items: rows, scale: 2)
+    }
+}
