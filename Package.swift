@@ -5,6 +5,7 @@ let package = Package(
     name: "sparring",
     products: [
         .library(name: "Sparring", targets: ["Sparring"]),
+        .library(name: "SparringImageFolders", targets: ["SparringImageFolders"]),
         .library(name: "CSparring", targets: ["CSparring"]),
         .executable(name: "sparring", targets: ["SparringCLI"]),
     ],
@@ -27,14 +28,22 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Sparring", dependencies: ["CSparring", "CZlib"]),
         .target(name: "SparringExperiments", dependencies: ["Sparring"]),
+        .systemLibrary(
+            name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
+        .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CExif", pkgConfig: "libexif", providers: [.apt(["libexif-dev"])]),
+        .target(name: "PNGReader", dependencies: ["CPNG"]),
+        .target(
+            name: "SparringImageFolders", dependencies: ["Sparring", "CTurboJPEG", "PNGReader", "CExif"]),
         .executableTarget(
             name: "SparringCLI",
             dependencies: [
-                "Sparring", "SparringExperiments",
+                "Sparring", "SparringExperiments", "SparringImageFolders",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
-        .testTarget(name: "SparringTests", dependencies: ["Sparring"]),
+        .testTarget(
+            name: "SparringTests", dependencies: ["Sparring", "SparringImageFolders", "CTurboJPEG"]),
         .testTarget(name: "SparringExperimentsTests", dependencies: ["SparringExperiments"]),
     ],
     swiftLanguageModes: [.v6]

@@ -4,6 +4,14 @@ import Sparring
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
+        abstract: "Lists, shows and downloads data sets.",
+        subcommands: [DataListCommand.self, DataShowCommand.self],
+        defaultSubcommand: DataListCommand.self)
+}
+
+struct DataListCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list",
         abstract: "Lists the data sets: their sizes, or why one cannot be read.")
 
     @Option(help: "The folder that holds the data sets' files.")
@@ -16,7 +24,11 @@ struct DataCommand: ParsableCommand {
         var listing = Listing()
         for name in DatasetName.allCases {
             do {
-                listing.found.append(Listing.Entry(try name.load(directory: dataDir)))
+                let data = try name.load(directory: dataDir)
+                // Another set in a set's files has a name of its own.
+                if !listing.found.contains(where: { $0.name == data.name }) {
+                    listing.found.append(Listing.Entry(data))
+                }
             } catch {
                 listing.missing[name.rawValue] = error.message
             }

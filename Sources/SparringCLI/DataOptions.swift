@@ -1,20 +1,89 @@
 import ArgumentParser
 import Sparring
+import SparringImageFolders
 
 /// The choice of images.
 struct DataOptions: ParsableArguments {
     @Option(
-        help: "The images: \(list(DatasetName.self)) (default: digits, which the program draws).",
-        transform: { try DatasetName($0) })
-    var data: DatasetName?
+        help: "The images: \(DataName.list) (default: digits, which the program draws).",
+        transform: { try DataName($0) })
+    var data: DataName?
 
     @Option(help: "The folder that holds the data set's files.")
     var dataDir: String?
 
+    @Option(help: "image-folder: the side of the images (default: 224).")
+    var imageSize: Int?
+
+    @Option(
+        help: """
+            image-folder: the shorter side of a photograph before the square in its middle is cut out (default: 256/224 \
+            of --image-size).
+            """)
+    var resizedSide: Int?
+
+    @Option(
+        help: """
+            Hold so many training images out, some of every class, and test on them instead of on the test images.
+            """)
+    var validation: Int?
+
+    mutating func validate() throws {
+        if name != .imageFolder, imageSize != nil || resizedSide != nil {
+            throw ValidationError("--image-size and --resized-side go with --data image-folder.")
+        }
+    }
+
     /// The name of the chosen data set.
-    var name: DatasetName { data ?? .digits }
+    var name: DataName { data ?? .known(.digits) }
 
     func load() throws(SparringError) -> any Dataset {
-        try name.load(directory: dataDir)
+        let data = try loadWhole()
+        guard let validation else { return data }
+        return try data.holdingOutValidation(count: validation)
+    }
+
+    private func loadWhole() throws(SparringError) -> any Dataset {
+        switch name {
+        case .known(let name): return try name.load(directory: dataDir)
+        case .imageFolder:
+            guard let dataDir else {
+                throw SparringError(
+                    .argument, "--data image-folder needs --data-dir, the folder of the photographs")
+            }
+            return try ImageFolder(
+                directory: dataDir, size: imageSize ?? 224, resizedSide: resizedSide)
+        }
+    }
+}
+
+extension DataOptions {
+    /// The options of the command that began a run; those that go with its data set's name where a program did.
+    init(of run: RunDescription) throws {
+        if run.arguments.isEmpty {
+            self = try DataOptions.parse(["--data", run.data])
+        } else {
+            self = try TrainCommand.parse(Array(run.arguments.dropFirst(2))).data
+        }
+        dataDir = run.dataDirectory
+    }
+}
+
+/// What `--data` takes: the sets of the library, and photographs in folders.
+enum DataName: Hashable {
+    case known(DatasetName)
+    case imageFolder
+
+    private static let all = DatasetName.allCases.map(\.rawValue) + [ImageFolder.name]
+    static let list = all.joined(separator: ", ")
+
+    init(_ name: String) throws(SparringError) {
+        if let known = DatasetName(rawValue: name) {
+            self = .known(known)
+        } else if name == ImageFolder.name {
+            self = .imageFolder
+        } else {
+            throw unknownName(name, of: "data set", among: Self.all)
+        }
     }
 }

@@ -10,12 +10,14 @@ struct RecipeOptions: ParsableArguments {
     enum AugmentationName: String, CaseIterable, ExpressibleByArgument {
         case none, flips
         case flipsAndCrops = "flips-and-crops"
+        case resizedCropsAndFlips = "resized-crops-and-flips"
 
         var augmentation: Augmentation {
             switch self {
             case .none: .none
             case .flips: Augmentation(flips: true, cropPadding: 0)
             case .flipsAndCrops: .flipsAndCrops
+            case .resizedCropsAndFlips: .resizedCropsAndFlips
             }
         }
     }

@@ -102,7 +102,7 @@ struct TrainCommand: AsyncParsableCommand {
     /// The rest of a run.
     private func goOn(with path: String) async throws {
         let folder = try RunFolder(opening: path)
-        let data = try DatasetName(folder.description.data).load(directory: folder.description.dataDirectory)
+        let data = try DataOptions(of: folder.description).load()
         let trainer = try folder.resume(threads: threads)
         try finish([await follow(trainer, in: folder, on: data)])
     }

@@ -1,0 +1,19 @@
+// Decoding of PNG files through libpng, which reports errors by longjmp, as only C may.
+#ifndef PNG_READER_H
+#define PNG_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct png_photo {
+    uint32_t height, width;
+    uint8_t *pixels;   // row, column, red–green–blue; freed by the caller
+    char message[128]; // what is wrong with the file
+} png_photo;
+
+// Decodes a file of any kind: palettes and grey become colors, samples of 16 bits lose their lower half, transparency
+// is dropped, and the gamma that a file names is not looked at. False leaves `pixels` NULL and a `message`.
+bool png_read_photo(const uint8_t *file, size_t size, png_photo *photo);
+
+#endif

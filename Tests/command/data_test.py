@@ -1,0 +1,99 @@
+"""The choice of images: lists, sheets of images, photographs in folders, held-out images, and resuming with them."""
+
+import json
+import struct
+import zlib
+
+from support import CommandTest
+
+
+def write_png(path, height, width, color):
+    """A flat image."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = (b"\0" + bytes(color) * width) * height
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
+                     + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def read_png(path):
+    """Height, width and the rows of a color or grey PNG whose rows have no filter."""
+    content = path.read_bytes()
+    width, height, _, kind = struct.unpack(">2I2B", content[16:26])
+    size = struct.unpack(">I", content[33:37])[0]
+    rows = zlib.decompress(content[41:41 + size])
+    length = width * (3 if kind == 2 else 1) + 1
+    return height, width, [rows[first + 1:first + length] for first in range(0, len(rows), length)]
+
+
+class DataTest(CommandTest):
+    COLORS = {"blue": (0, 0, 255), "green": (0, 255, 0), "red": (255, 0, 0)}
+
+    def photos(self, count=12):
+        folder = self.folder / "photos"
+        for name, color in self.COLORS.items():
+            for number in range(count):
+                write_png(folder / name / f"{number}.png", 10 + number % 3, 14, color)
+        return folder
+
+    def photo_arguments(self, folder):
+        return ["--data", "image-folder", "--data-dir", folder, "--image-size", "8"]
+
+    def test_list(self):
+        for arguments in [["data"], ["data", "list"]]:
+            listing = json.loads(self.succeed(*arguments, "--data-dir", self.data, "--json"))
+            sets = {entry["name"]: entry for entry in listing["found"]}
+            self.assertEqual(set(sets), {"digits", "mnist", "fashion-mnist"})
+            self.assertEqual((sets["mnist"]["trainCount"], sets["mnist"]["testCount"]), (640, 100))
+            self.assertIn("cifar-10-binary.tar.gz", listing["missing"]["cifar-10"])
+        self.assertIn("no folder", json.loads(self.succeed("data", "--json"))["missing"]["cifar-100"])
+
+    def test_show(self):
+        folder = self.photos()
+        told = self.succeed("data", "show", *self.photo_arguments(folder), "--count", "3", "--out", "sheet.png")
+        self.assertIn("3 of 32 images", told)
+        height, width, rows = read_png(self.folder / "sheet.png")
+        self.assertEqual((height, width), (17, 17))
+        blue, green, red = (bytes(color) * 8 for color in self.COLORS.values())
+        self.assertEqual(rows[0], blue + b"\x80" * 3 + green)
+        self.assertEqual(rows[16][:24], red)
+        self.succeed("data", "show", "--data", "mnist", "--data-dir", self.data, "--part", "test", "--count", "1",
+                     "--out", "digit.png")
+        _, _, rows = read_png(self.folder / "digit.png")
+        pixels = (self.data / "t10k-images-idx3-ubyte").read_bytes()[16:]
+        self.assertEqual(b"".join(rows), pixels[:144])
+
+    def test_photographs_train_and_resume(self):
+        folder = self.photos()
+        arguments = ["train", *self.photo_arguments("photos"), "--model", "mlp", "--widths", "8", "--batch-size", "11",
+                     "--lr", "0.01", "--augment", "resized-crops-and-flips", "--validation", "6"]
+        self.succeed(*arguments, "--epochs", "2", "--out", "whole")
+        self.succeed(*arguments, "--epochs", "2", "--out", "again")
+        whole = (self.folder / "whole/last.safetensors").read_bytes()
+        self.assertEqual((self.folder / "again/last.safetensors").read_bytes(), whole)
+        self.assertEqual(json.loads((self.folder / "whole/run.json").read_text())["data"], "image-folder")
+        # 36 photographs, 4 held out for testing, 6 for validation.
+        result = json.loads(self.succeed("evaluate", "--model-file", "whole/best.safetensors", "--json",
+                                         *self.photo_arguments(folder), "--validation", "6"))
+        self.assertEqual(result[0]["count"], 6)
+        # A run that is done finds its images again.
+        self.assertIn("best.safetensors", self.succeed("train", "--resume", "whole"))
+        for file in folder.glob("red/*.png"):
+            file.write_bytes(b"\x89PNG")
+        self.fail_with(["/red/", ".png", "damaged PNG"], "evaluate", "--model-file", "whole/best.safetensors",
+                       *self.photo_arguments(folder))
+
+    def test_wrong_settings(self):
+        folder = self.photos(2)
+        self.fail_with(["image-folders", "'image-folder'", "mnist"], "data", "show", "--out", "x.png",
+                       "--data", "image-folders")
+        self.fail_with(["--data-dir"], "train", "--data", "image-folder", "--out", "run")
+        self.fail_with(["--image-size"], *self.train_arguments("run", "--image-size", "8"))
+        self.fail_with(["640 images", "640"], *self.train_arguments("run", "--validation", "640"))
+        self.fail_with(["64 pixels", "32"], "data", "show", "--data", "image-folder", "--data-dir", folder,
+                       "--image-size", "64", "--resized-side", "32", "--out", "x.png")
+        self.fail_with(["nowhere"], "data", "show", *self.photo_arguments("nowhere"), "--out", "x.png")
+        self.fail_with(["none/x.png"], "data", "show", *self.photo_arguments(folder), "--out", "none/x.png")
+        self.fail_with(["--count"], "data", "show", "--count", "0", "--out", "x.png")
