@@ -6,7 +6,7 @@ struct ANLNetworks: ExperimentSetting {
     var epochs = 200
     /// Epochs with noise; then the points are off, at the least learning rate.
     var noisyEpochs = 100
-    /// Epochs that a learning rate lasts at least, and that may pass without a new best test loss.
+    /// Epochs that a learning rate lasts at least, and that may pass without a new best validation loss.
     var patience = 5
     var leastLearningRate: Float = 1e-3
     var seeds = 1
@@ -22,7 +22,7 @@ struct ANLNetworks: ExperimentSetting {
         var recipe = Recipe.adversarialNoise
         recipe.epochs = epochs
         recipe.schedule = Schedule(
-            .halvingOnTestLoss(epochs: patience, minimum: leastLearningRate),
+            .halvingOnValidationLoss(epochs: patience, minimum: leastLearningRate),
             learningRate: recipe.schedule.learningRate)
         recipe.plainFinish = Recipe.PlainFinish(afterEpoch: noisyEpochs, learningRate: leastLearningRate)
         var model = variant.model.model(classes: data.classes)
