@@ -12,7 +12,8 @@ struct SparringCommand: AsyncParsableCommand {
             """,
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, TransferCommand.self, ReproduceCommand.self,
+            TrainCommand.self, EvaluateCommand.self, TransferCommand.self, AnalyzeCommand.self,
+            ReproduceCommand.self, BenchCommand.self, DataCommand.self, InfoCommand.self,
             BenchCommand.self,
             DataCommand.self, InfoCommand.self,
         ])

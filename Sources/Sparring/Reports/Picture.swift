@@ -81,7 +81,7 @@ public struct Picture: Hashable, Sendable, Codable {
     }
 
     /// Every pixel as a square of `scale` by `scale`.
-    func enlarged(by scale: Int) throws(SparringError) -> Picture {
+    package func enlarged(by scale: Int) throws(SparringError) -> Picture {
         var enlarged: [UInt8] = []
         enlarged.reserveCapacity(pixels.count * scale * scale)
         for row in 0..<height {

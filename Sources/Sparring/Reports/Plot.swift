@@ -12,6 +12,11 @@ public struct Plot: Hashable, Sendable, Codable {
         self.series = series
     }
 
+    /// The plot as an SVG file of its own, light or dark as its reader's system is.
+    public func svg() -> String {
+        PlotDrawing(self).svg(isStandAlone: true)
+    }
+
     public struct Axis: Hashable, Sendable, Codable {
         public var label: String
         public var scale: Scale

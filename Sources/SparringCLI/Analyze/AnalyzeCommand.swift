@@ -1,0 +1,101 @@
+import ArgumentParser
+import Foundation
+import Sparring
+
+struct AnalyzeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "analyze",
+        abstract: "Looks into trained models: what they keep of an image, and how.",
+        subcommands: [
+            AnalyzeJacobianCommand.self, AnalyzeTSNECommand.self, AnalyzeFeatureMapsCommand.self,
+            AnalyzeFiltersCommand.self, AnalyzeZerosCommand.self, AnalyzeDeviationsCommand.self,
+        ])
+}
+
+/// The models to look into.
+struct AnalyzedModels: ParsableArguments {
+    @Option(
+        parsing: .upToNextOption,
+        help: "The models: runs' folders, whose best models count, or safetensors files of them.")
+    var modelFile: [String]
+
+    @Option(help: "Images a pass.")
+    var batchSize = 128
+
+    @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
+    var threads = 0
+
+    /// The models with the names that tables and plots call them.
+    func named() throws(SparringError) -> [(name: String, model: ModelArgument)] {
+        var models: [ModelArgument] = []
+        for path in modelFile { models.append(try ModelArgument(path)) }
+        let isNameUnique = Set(models.map(\.name)).count == models.count
+        return zip(models, modelFile).map { (isNameUnique ? $0.name : $1, $0) }
+    }
+
+    func network(_ model: ModelArgument) throws(SparringError) -> Network {
+        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads)
+    }
+
+    func checkThereIsOne() throws {
+        guard modelFile.count == 1 else {
+            throw ValidationError("--model-file takes one model here, not \(modelFile.count).")
+        }
+    }
+}
+
+/// The test images to look at.
+struct AnalyzedImages: ParsableArguments {
+    @OptionGroup(title: "Data")
+    var data: DataOptions
+
+    /// The first `count` test images of the data set, which is by default the one the first model was trained on.
+    func load(
+        _ count: Int, for models: [(name: String, model: ModelArgument)]
+    ) throws(SparringError) -> (dataset: any Dataset, images: ImageSet) {
+        let dataset = try data.load(orOf: models.first?.model.run)
+        return (dataset, dataset.test.prefix(count))
+    }
+}
+
+/// Where the results go besides the terminal.
+struct AnalysisOutput: ParsableArguments {
+    @Option(help: "Write the plot (.svg) or the pictures (.png) to this file.")
+    var out: String?
+
+    @Flag(help: "Print JSON instead of text.")
+    var json = false
+
+    /// - Parameter kind: "svg" or "png".
+    func check(_ kind: String) throws {
+        guard let out, URL(fileURLWithPath: out).pathExtension.lowercased() != kind else { return }
+        throw ValidationError(
+            "--out \(out): the file is written as \(kind.uppercased()); end its name in .\(kind).")
+    }
+
+    /// For what is not shown but as a file.
+    func checkPictures() throws {
+        if out == nil, !json { throw ValidationError("Name a file for the pictures with --out.") }
+        try check("png")
+    }
+
+    func write(_ plot: Plot) throws {
+        try write(Data(plot.svg().utf8))
+    }
+
+    /// - Parameter scale: how many pixels wide and high each is shown.
+    func write(_ picture: Picture, scale: Int) throws {
+        try write(picture.enlarged(by: scale).png())
+    }
+
+    private func write(_ data: Data) throws {
+        guard let out else { return }
+        try Sparring.write(data, to: out)
+        if !json { print("wrote \(out)") }
+    }
+}
+
+/// Throws when a count on the command line is not positive.
+func checkPositive(_ option: String, _ count: Int) throws {
+    if count < 1 { throw ValidationError("--\(option) is \(count); it must be at least 1.") }
+}

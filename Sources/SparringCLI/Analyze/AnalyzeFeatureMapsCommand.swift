@@ -1,0 +1,58 @@
+import ArgumentParser
+import Sparring
+
+struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "feature-maps",
+        abstract: "The first convolution's maps of a test image, put through a sigmoid.",
+        discussion: "A row is a model, a column a channel.")
+
+    @OptionGroup var models: AnalyzedModels
+    @OptionGroup var images: AnalyzedImages
+
+    @Option(help: "The number of the test image, from 0.")
+    var image = 0
+
+    @Option(help: "Of so many test images, from --image on; a row each.")
+    var count = 1
+
+    @Option(help: "The layer, one of 'info --model' (default: the first convolution).")
+    var layer: String?
+
+    @Option(help: "How many pixels wide and high a map's pixel is shown.")
+    var scale = 4
+
+    @OptionGroup var output: AnalysisOutput
+
+    mutating func validate() throws {
+        if image < 0 { throw ValidationError("--image is \(image); images are counted from 0.") }
+        try checkPositive("count", count)
+        try checkPositive("scale", scale)
+        try output.checkPictures()
+    }
+
+    private struct Maps: Encodable {
+        let model: String
+        let image: Int
+        let pictures: [Picture]
+    }
+
+    func run() async throws {
+        let named = try models.named()
+        let images = try images.load(.max, for: named).images.subset(Array(image..<image + count))
+        let rows = try await withProgress { _ in
+            try named.flatMap { name, model in
+                try featureMaps(of: models.network(model), on: images, layer: layer).enumerated().map {
+                    Maps(model: name, image: image + $0, pictures: $1)
+                }
+            }
+        }
+        let columns = rows[0].pictures.count
+        if let other = rows.first(where: { $0.pictures.count != columns }) {
+            throw SparringError(
+                .shape, "\(rows[0].model) has \(columns) maps, \(other.model) \(other.pictures.count)")
+        }
+        if output.json { try printJSON(rows) }
+        try output.write(Picture(tiling: rows.flatMap(\.pictures), columns: columns), scale: scale)
+    }
+}

@@ -1,0 +1,33 @@
+import ArgumentParser
+import Sparring
+
+struct AnalyzeFiltersCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "filters",
+        abstract: "The weights of the first layer as pictures, zero in grey.")
+
+    @OptionGroup var models: AnalyzedModels
+
+    @Option(help: "How many filters (default: all).")
+    var count: Int?
+
+    @Option(help: "How many pixels wide and high a weight is shown.")
+    var scale = 4
+
+    @OptionGroup var output: AnalysisOutput
+
+    mutating func validate() throws {
+        if let count { try checkPositive("count", count) }
+        try checkPositive("scale", scale)
+        try models.checkThereIsOne()
+        try output.checkPictures()
+    }
+
+    func run() async throws {
+        let network = try models.network(models.named()[0].model)
+        let filters = Array(try firstLayerFilters(of: network).prefix(count ?? .max))
+        if output.json { try printJSON(filters) }
+        let columns = Int(Double(filters.count).squareRoot().rounded(.up))
+        try output.write(Picture(tiling: filters, columns: columns), scale: scale)
+    }
+}

@@ -1,0 +1,67 @@
+import ArgumentParser
+import Sparring
+
+struct AnalyzeJacobianCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "jacobian",
+        abstract: "Singular values of the encoder's Jacobian, averaged over test images.",
+        discussion: """
+            The encoder is the network up to what the last dense layer reads. The values tell in how many directions of \
+            the image it is sensitive, and how much: how far its output moves with the pixels, which are in [0, 1].
+            """)
+
+    @OptionGroup var models: AnalyzedModels
+    @OptionGroup var images: AnalyzedImages
+
+    @Option(help: "How many test images to average over.")
+    var count = 100
+
+    @Option(help: "The layer the encoder ends at, one of 'info --model' (default: the penultimate features).")
+    var layer: String?
+
+    @Option(help: "How many values to show.")
+    var top = 50
+
+    @OptionGroup var output: AnalysisOutput
+
+    mutating func validate() throws {
+        try checkPositive("count", count)
+        try checkPositive("top", top)
+        try output.check("svg")
+    }
+
+    private struct Spectrum: Encodable {
+        let model: String
+        let count: Int
+        let values: [Double]
+    }
+
+    func run() async throws {
+        let named = try models.named()
+        let images = try images.load(count, for: named).images
+        let spectra = try await withProgress { onProgress in
+            try named.map { name, model in
+                Spectrum(
+                    model: name, count: images.count,
+                    values: try jacobianSpectrum(
+                        of: models.network(model), on: images, layer: layer, onProgress: onProgress))
+            }
+        }
+        if output.json { try printJSON(spectra) } else { print(table(spectra)) }
+        try output.write(
+            Plot(
+                title: "Singular values of the encoder's Jacobian", x: .init("singular value, by size"),
+                y: .init("mean over \(images.count) images", .logarithmic),
+                series: spectra.map { .init($0.model, values: Array($0.values.prefix(top))) }))
+    }
+
+    private func table(_ spectra: [Spectrum]) -> Table {
+        var table = Table(["singular value"] + spectra.map(\.model))
+        for rank in 0..<min(top, spectra.map(\.values.count).max() ?? 0) {
+            table.add(
+                ["\(rank + 1)"]
+                    + spectra.map { rank < $0.values.count ? $0.values[rank].rounded(digits: 5) : "" })
+        }
+        return table
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Sparring
+
+struct AnalyzeTSNECommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "tsne",
+        abstract: "Test images on a plane, neighbors by their penultimate features (t-SNE).")
+
+    @OptionGroup var models: AnalyzedModels
+    @OptionGroup var images: AnalyzedImages
+
+    @Option(help: "How many test images.")
+    var count = 500
+
+    @Option(help: "Images of these classes only, by number, such as 3,5.", transform: { try numbers($0) })
+    var classes: [Int]?
+
+    @Option(help: "The layer whose values count, one of 'info --model' (default: the penultimate features).")
+    var layer: String?
+
+    @Option(help: "How many neighbors a point has, about.")
+    var perplexity = 30.0
+
+    @Option(help: "Steps of gradient descent.")
+    var iterations = 1000
+
+    @Option(help: "How the points lie at first.")
+    var start = TSNE.Start.principal
+
+    @Option(help: "Of a random start.")
+    var seed: UInt64 = 1
+
+    @OptionGroup var output: AnalysisOutput
+
+    mutating func validate() throws {
+        try checkPositive("count", count)
+        try models.checkThereIsOne()
+        try output.check("svg")
+    }
+
+    private struct Result: Encodable {
+        struct Point: Encodable {
+            let x: Float
+            let y: Float
+            let label: Int32
+        }
+
+        let model: String
+        let layer: String?
+        let divergence: Double
+        let points: [Point]
+    }
+
+    func run() async throws {
+        let (name, model) = try models.named()[0]
+        let (dataset, images) = try load(model)
+        let settings = TSNE(perplexity: perplexity, iterations: iterations, start: start, seed: seed)
+        let embedding = try await withProgress { onProgress in
+            let features = try features(
+                of: models.network(model), on: images, layer: layer, onProgress: onProgress)
+            return try settings.embedding(of: features, threads: models.threads, onProgress: onProgress)
+        }
+        if output.json {
+            let points = zip(embedding.points, images.labels).map {
+                Result.Point(x: $0.x, y: $0.y, label: $1)
+            }
+            try printJSON(
+                Result(model: name, layer: layer, divergence: embedding.divergence, points: points))
+        } else {
+            print("\(images.count) images, divergence \(embedding.divergence.rounded(digits: 4))")
+        }
+        try output.write(plot(embedding, images, dataset.classNames, of: name))
+    }
+
+    private func load(_ model: ModelArgument) throws -> (any Dataset, ImageSet) {
+        guard let classes else { return try images.load(count, for: [("", model)]) }
+        let (dataset, all) = try images.load(.max, for: [("", model)])
+        for number in classes where !(0..<all.classes).contains(number) {
+            throw SparringError(.argument, "class \(number) is not among 0 to \(all.classes - 1)")
+        }
+        let indices = all.labels.indices.filter { classes.contains(Int(all.labels[$0])) }
+        return (dataset, try all.subset(Array(indices.prefix(count))))
+    }
+
+    private func plot(
+        _ embedding: TSNE.Embedding, _ images: ImageSet, _ classNames: [String], of model: String
+    ) -> Plot {
+        var series = classNames.map { Plot.Series($0, [], style: .points) }
+        for (point, label) in zip(embedding.points, images.labels) {
+            series[Int(label)].points.append(.init(Double(point.x), Double(point.y)))
+        }
+        return Plot(
+            title:
+                "t-SNE of \(images.count) test images by \(layer ?? "the penultimate features") of \(model)",
+            x: .init(""), y: .init(""), series: series.filter { !$0.points.isEmpty })
+    }
+}
+
+extension TSNE.Start: ExpressibleByArgument {}

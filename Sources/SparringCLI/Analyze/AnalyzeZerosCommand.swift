@@ -1,0 +1,68 @@
+import ArgumentParser
+import Sparring
+
+struct AnalyzeZerosCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "zeros",
+        abstract: "The share of zero activations of every ReLU layer over test images.")
+
+    @OptionGroup var models: AnalyzedModels
+    @OptionGroup var images: AnalyzedImages
+
+    @Option(help: "How many test images (default: all).")
+    var count: Int?
+
+    @OptionGroup var output: AnalysisOutput
+
+    mutating func validate() throws {
+        if let count { try checkPositive("count", count) }
+        try output.check("svg")
+    }
+
+    private struct Result: Encodable {
+        struct Layer: Encodable {
+            let name: String
+            let share: Double
+        }
+
+        let model: String
+        let share: Double
+        let layers: [Layer]
+    }
+
+    func run() async throws {
+        let named = try models.named()
+        let images = try images.load(count ?? .max, for: named).images
+        let results = try await withProgress { onProgress in
+            try named.map { name, model in
+                let zeros = try zeroActivations(
+                    of: models.network(model), on: images, onProgress: onProgress)
+                return Result(
+                    model: name, share: zeros.share,
+                    layers: zeros.layers.map { .init(name: $0.name, share: $0.share) })
+            }
+        }
+        if output.json { try printJSON(results) } else { print(table(results)) }
+        try output.write(
+            Plot(
+                title: "Zero activations, mean over \(images.count) images", x: .init("ReLU layer"),
+                y: .init("%", range: 0...100),
+                series: results.map { .init($0.model, values: $0.layers.map(\.share), style: .bars) }))
+    }
+
+    /// Layers of different models are in one row where they have one name.
+    private func table(_ results: [Result]) -> Table {
+        var names: [String] = []
+        for layer in results.flatMap(\.layers) where !names.contains(layer.name) { names.append(layer.name) }
+        var table = Table(["zero activations, %"] + results.map(\.model))
+        for name in names {
+            table.add(
+                [name]
+                    + results.map { result in
+                        result.layers.first { $0.name == name }?.share.rounded(digits: 2) ?? ""
+                    })
+        }
+        table.add(["all layers"] + results.map { $0.share.rounded(digits: 2) })
+        return table
+    }
+}
