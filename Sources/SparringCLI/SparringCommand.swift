@@ -14,7 +14,5 @@ struct SparringCommand: AsyncParsableCommand {
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, TransferCommand.self, AnalyzeCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, InfoCommand.self,
-            BenchCommand.self,
-            DataCommand.self, InfoCommand.self,
         ])
 }
