@@ -93,6 +93,31 @@ typedef struct spar_winograd_kernels {
     void (*weight_transposed)(const spar_winograd_strip *strip);
 } spar_winograd_kernels;
 
+// One row of a pooling's outputs. Windows are cut at the image's edges.
+typedef struct spar_pool_row {
+    int channels; // a multiple of 16
+    int rows;     // of the image in the windows, from `in` on
+    const float *in;
+    float *in_gradient;
+    ptrdiff_t row, pixel; // floats from one row of the image, and one pixel, to the next
+    int width, kernel_width, stride, padding;
+    int out_width;
+    float *out;      // written, or read by the backward pass of maxima
+    const float *d;  // its gradient
+    bool accumulate; // add to the input's gradient; else no two windows share a pixel
+    float scale;     // of averages
+} spar_pool_row;
+
+// What the pixels of a row of a convolution read: a pixel's runs of `run` floats are `stride` apart, the first of them
+// `step` apart from one pixel to the next. Joined runs lie behind each other, pixels' `joined_step` apart.
+typedef struct spar_runs {
+    int pixels, runs, run;
+    float *first;
+    ptrdiff_t stride, step;
+    float *joined; // joining writes, and adding reads, up to 15 floats more behind every run
+    ptrdiff_t joined_step;
+} spar_runs;
+
 typedef enum spar_activation {
     SPAR_ACTIVATION_RELU,
     SPAR_ACTIVATION_RELU6,
@@ -162,18 +187,13 @@ typedef struct spar_kernels {
     void (*embedding_row)(float x, float y, const float *xs, const float *ys, const float *probabilities, int64_t n,
                           spar_embedding_sums *sums);
 
-    // Pooling of one output row of channels over `taps` input rows.
-    void (*max_pool_row)(int taps, const float *const *in, float *out, int64_t channels);
-    void (*max_pool_backward_row)(int taps, const float *const *in, const float *out, const float *d,
-                                  float *const *in_gradient, int64_t channels);
-    void (*average_pool_row)(int taps, const float *const *in, float *out, int64_t channels, float scale);
-    void (*average_pool_backward_row)(int taps, const float *d, float *const *in_gradient, int64_t channels,
-                                      float scale);
+    void (*max_pool)(const spar_pool_row *row);
+    void (*max_pool_backward)(const spar_pool_row *row);
+    void (*average_pool)(const spar_pool_row *row);
+    void (*average_pool_backward)(const spar_pool_row *row);
 
-    // Copies `rows` runs of `run` floats, `stride` apart, behind each other; up to 15 floats more are read and written.
-    void (*join_runs)(const float *from, ptrdiff_t stride, int rows, int run, float *to);
-    // Adds joined runs back to where they stood; up to 15 floats more are read, and written unchanged.
-    void (*add_runs)(const float *from, int rows, int run, float *to, ptrdiff_t stride);
+    void (*join_runs)(const spar_runs *runs);
+    void (*add_runs)(const spar_runs *runs);
     // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 

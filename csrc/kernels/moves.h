@@ -1,18 +1,26 @@
 // Moves: runs of rows behind each other, and transposition in squares of 4 × 4.
 
-static void join_runs(const float *from, ptrdiff_t stride, int rows, int run, float *to) {
-    for (int row = 0; row < rows; row++, from += stride, to += run) {
-        for (int i = 0; i < run; i += LANES) vf_store(to + i, vf_load(from + i));
+static void join_runs(const spar_runs *s) {
+    for (int pixel = 0; pixel < s->pixels; pixel++) {
+        const float *from = s->first + pixel * s->step;
+        float *to = s->joined + pixel * s->joined_step;
+        for (int r = 0; r < s->runs; r++, from += s->stride, to += s->run) {
+            for (int i = 0; i < s->run; i += LANES) vf_store(to + i, vf_load(from + i));
+        }
     }
 }
 
-static void add_runs(const float *from, int rows, int run, float *to, ptrdiff_t stride) {
+static void add_runs(const spar_runs *s) {
     vi lane;
     for (int i = 0; i < LANES; i++) lane[i] = i;
-    for (int row = 0; row < rows; row++, from += run, to += stride) {
-        for (int i = 0; i < run; i += LANES) {
-            vi inside = lane < run - i;
-            vf_store(to + i, vf_load(to + i) + (vf)((vi)vf_load(from + i) & inside));
+    for (int pixel = 0; pixel < s->pixels; pixel++) {
+        const float *from = s->joined + pixel * s->joined_step;
+        float *to = s->first + pixel * s->step;
+        for (int r = 0; r < s->runs; r++, from += s->run, to += s->stride) {
+            for (int i = 0; i < s->run; i += LANES) {
+                vi inside = lane < s->run - i;
+                vf_store(to + i, vf_load(to + i) + (vf)((vi)vf_load(from + i) & inside));
+            }
         }
     }
 }

@@ -1,39 +1,68 @@
-// Pooling: a row of channels of the output from `taps` rows of the input. Channels are a multiple of 16.
+// Pooling of a row of outputs.
 
-static void max_pool_row(int taps, const float *const *in, float *out, int64_t channels) {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        vf best = vf_load(in[0] + c);
-        for (int t = 1; t < taps; t++) best = vf_max(vf_load(in[t] + c), best);
-        vf_store(out + c, best);
-    }
+// The columns of the image in the window of output x.
+INLINE void pool_columns(const spar_pool_row *s, int x, int *begin, int *end) {
+    int left = x * s->stride - s->padding, right = left + s->kernel_width;
+    *begin = left < 0 ? 0 : left;
+    *end = right > s->width ? s->width : right;
 }
 
-// The first of equal inputs gets the gradient.
-static void max_pool_backward_row(int taps, const float *const *in, const float *out, const float *d,
-                                  float *const *in_gradient, int64_t channels) {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        vf best = vf_load(out + c);
-        vi gradient = (vi)vf_load(d + c), open = vi_set1(-1);
-        for (int t = 0; t < taps; t++) {
-            vi here = (vf_load(in[t] + c) == best) & open;
-            open &= ~here;
-            vf_store(in_gradient[t] + c, vf_load(in_gradient[t] + c) + (vf)(gradient & here));
+INLINE void pool_with(const spar_pool_row *s, const bool maximum) {
+    for (int x = 0; x < s->out_width; x++) {
+        int begin, end;
+        pool_columns(s, x, &begin, &end);
+        for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
+            vf result = vf_set1(maximum ? -INFINITY : 0);
+            for (int y = 0; y < s->rows; y++) {
+                for (int i = begin; i < end; i++) {
+                    vf value = vf_load(s->in + y * s->row + i * s->pixel + c);
+                    result = maximum ? vf_max(value, result) : result + value;
+                }
+            }
+            vf_store(s->out + (ptrdiff_t)x * s->channels + c, maximum ? result : result * s->scale);
         }
     }
 }
 
-static void average_pool_row(int taps, const float *const *in, float *out, int64_t channels, float scale) {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        vf sum = vf_set1(0);
-        for (int t = 0; t < taps; t++) sum += vf_load(in[t] + c);
-        vf_store(out + c, sum * scale);
+static void max_pool(const spar_pool_row *s) {
+    pool_with(s, true);
+}
+
+static void average_pool(const spar_pool_row *s) {
+    pool_with(s, false);
+}
+
+// Of equal inputs the first has the gradient.
+INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum) {
+    for (int x = 0; x < s->out_width; x++) {
+        int begin, end;
+        pool_columns(s, x, &begin, &end);
+        for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
+            ptrdiff_t out = (ptrdiff_t)x * s->channels + c;
+            vf best = maximum ? vf_load(s->out + out) : vf_set1(0), d = vf_load(s->d + out);
+            vi open = vi_set1(-1);
+            if (!maximum) d *= s->scale;
+            for (int y = 0; y < s->rows; y++) {
+                for (int i = begin; i < end; i++) {
+                    ptrdiff_t at = y * s->row + i * s->pixel + c;
+                    vf share = d;
+                    if (maximum) {
+                        vi here = (vf_load(s->in + at) == best) & open;
+                        open &= ~here;
+                        share = (vf)((vi)d & here);
+                    }
+                    if (s->accumulate) share += vf_load(s->in_gradient + at);
+                    vf_store(s->in_gradient + at, share);
+                }
+            }
+        }
     }
 }
 
-static void average_pool_backward_row(int taps, const float *d, float *const *in_gradient, int64_t channels,
-                                      float scale) {
-    for (int64_t c = 0; c < channels; c += LANES) {
-        vf share = vf_load(d + c) * scale;
-        for (int t = 0; t < taps; t++) vf_store(in_gradient[t] + c, vf_load(in_gradient[t] + c) + share);
-    }
+static void max_pool_backward(const spar_pool_row *s) {
+    pool_backward_with(s, true);
+}
+
+static void average_pool_backward(const spar_pool_row *s) {
+    pool_backward_with(s, false);
 }

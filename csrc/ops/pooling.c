@@ -36,14 +36,8 @@ static spar_status infer_global(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static int window_taps(const spar_step *step) {
-    return step->node->settings.pool.kernel_height * step->node->settings.pool.kernel_width;
-}
-
 static spar_status prepare(spar_step *step) {
     step->kernel = "rows";
-    // Two lists of row pointers a thread.
-    spar_want_workspace(step, (int64_t)step->threads * spar_round_up16(4 * window_taps(step)));
     return SPAR_OK;
 }
 
@@ -53,66 +47,66 @@ typedef struct pool_task {
     bool maximum;
 } pool_task;
 
-// Lists the input rows in the window of output pixel (y, x); their gradients' rows too where `gradients` is not NULL.
-static int list_rows(const spar_step *step, int64_t sample, int y, int x, const float **rows, float **gradients) {
+// Row y of a sample's outputs.
+static spar_pool_row row_of(const spar_step *step, int64_t sample, int y) {
     const spar_pool_params *s = &step->node->settings.pool;
-    const spar_tensor *input = step->inputs[0];
-    int top = y * s->stride_height - s->padding_height, left = x * s->stride_width - s->padding_width, count = 0;
-    for (int iy = top < 0 ? 0 : top; iy < top + s->kernel_height && iy < input->extent.height; iy++) {
-        for (int ix = left < 0 ? 0 : left; ix < left + s->kernel_width && ix < input->extent.width; ix++) {
-            int64_t row = (sample * input->extent.height + iy) * input->extent.width + ix;
-            rows[count] = input->data + row * input->stride;
-            if (gradients != NULL) gradients[count] = input->gradient + row * input->stride;
-            count++;
-        }
-    }
-    return count;
+    const spar_tensor *in = step->inputs[0], *out = step->output;
+    int top = y * s->stride_height - s->padding_height, bottom = top + s->kernel_height;
+    if (bottom > in->extent.height) bottom = in->extent.height;
+    if (top < 0) top = 0;
+    int64_t from = (sample * in->extent.height + top) * in->extent.width * in->stride;
+    int64_t to = (sample * out->extent.height + y) * out->extent.width * out->stride;
+    return (spar_pool_row){.channels = (int)out->stride,
+                           .rows = bottom - top,
+                           .in = in->data + from,
+                           .in_gradient = in->gradient + from,
+                           .row = in->extent.width * in->stride,
+                           .pixel = in->stride,
+                           .width = in->extent.width,
+                           .kernel_width = s->kernel_width,
+                           .stride = s->stride_width,
+                           .padding = s->padding_width,
+                           .out_width = out->extent.width,
+                           .out = out->data + to,
+                           .d = out->gradient + to,
+                           .scale = 1 / (float)(s->kernel_height * s->kernel_width)};
 }
 
 static void forward_samples(void *context, int64_t first, int64_t last, int thread) {
-    pool_task *task = context;
-    spar_step *step = task->step;
-    const spar_tensor *output = step->output;
-    int taps = window_taps(step);
-    const float **rows = (const float **)(task->run->workspace + thread * spar_round_up16(4 * taps));
-    float *out = output->data + first * spar_sample_floats(output);
+    (void)thread;
+    const pool_task *task = context;
+    const spar_kernels *kernels = task->run->kernels;
     for (int64_t sample = first; sample < last; sample++) {
-        for (int y = 0; y < output->extent.height; y++) {
-            for (int x = 0; x < output->extent.width; x++, out += output->stride) {
-                int count = list_rows(step, sample, y, x, rows, NULL);
-                if (task->maximum) {
-                    task->run->kernels->max_pool_row(count, rows, out, output->stride);
-                } else {
-                    task->run->kernels->average_pool_row(count, rows, out, output->stride, 1 / (float)taps);
-                }
-            }
+        for (int y = 0; y < task->step->output->extent.height; y++) {
+            spar_pool_row row = row_of(task->step, sample, y);
+            (task->maximum ? kernels->max_pool : kernels->average_pool)(&row);
         }
     }
+}
+
+// Is every pixel of the input in one window, and no more?
+static bool windows_tile(const spar_step *step) {
+    const spar_pool_params *s = &step->node->settings.pool;
+    const spar_extent *in = &step->inputs[0]->extent, *out = &step->output->extent;
+    return s->kernel_height == s->stride_height && s->kernel_width == s->stride_width && s->padding_height == 0 &&
+           s->padding_width == 0 && out->height * s->stride_height == in->height &&
+           out->width * s->stride_width == in->width;
 }
 
 // Windows may overlap, so a thread owns whole samples.
 static void backward_samples(void *context, int64_t first, int64_t last, int thread) {
-    pool_task *task = context;
-    spar_step *step = task->step;
-    const spar_tensor *output = step->output, *input = step->inputs[0];
-    int taps = window_taps(step);
-    const float **rows = (const float **)(task->run->workspace + thread * spar_round_up16(4 * taps));
-    float **gradients = (float **)(rows + taps);
+    (void)thread;
+    const pool_task *task = context;
+    const spar_kernels *kernels = task->run->kernels;
+    const spar_tensor *in = task->step->inputs[0];
+    bool accumulates = task->step->accumulates[0], tile = windows_tile(task->step);
     for (int64_t sample = first; sample < last; sample++) {
-        int64_t floats = spar_sample_floats(input);
-        if (!step->accumulates[0]) memset(input->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
-        int64_t row = sample * spar_pixels(output->extent);
-        for (int y = 0; y < output->extent.height; y++) {
-            for (int x = 0; x < output->extent.width; x++, row++) {
-                const float *d = output->gradient + row * output->stride;
-                int count = list_rows(step, sample, y, x, rows, gradients);
-                if (task->maximum) {
-                    task->run->kernels->max_pool_backward_row(count, rows, output->data + row * output->stride, d,
-                                                              gradients, output->stride);
-                } else {
-                    task->run->kernels->average_pool_backward_row(count, d, gradients, output->stride, 1 / (float)taps);
-                }
-            }
+        int64_t floats = spar_sample_floats(in);
+        if (!accumulates && !tile) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
+        for (int y = 0; y < task->step->output->extent.height; y++) {
+            spar_pool_row row = row_of(task->step, sample, y);
+            row.accumulate = accumulates || !tile;
+            (task->maximum ? kernels->max_pool_backward : kernels->average_pool_backward)(&row);
         }
     }
 }

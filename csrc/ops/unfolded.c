@@ -107,32 +107,37 @@ static void unpad_gradient(const unfolded_task *task, int64_t sample, const floa
     }
 }
 
-// Where the runs of a sample's output pixel begin in the padded sample.
-static int64_t run_start(const unfolded_task *task, int64_t pixel) {
-    int64_t width = task->step->output->extent.width, y = pixel / width, x = pixel - y * width;
-    return (y * task->settings->stride_height * task->padded_width + x * task->settings->stride_width) * task->channels;
-}
-
-// Joins the runs of a pixel in `row`, or adds them back to the padded sample.
-static void move_runs(const unfolded_task *task, float *padded, int64_t pixel, float *row, bool back) {
+// Joins the runs of `count` pixels of a row of outputs, or adds them back to the padded sample.
+static void move_runs(const unfolded_task *task, float *padded, int64_t pixel, int64_t count, spar_rows joined,
+                      bool back) {
     const spar_conv2d_params *s = task->settings;
     const spar_kernels *kernels = task->run->kernels;
+    int64_t width = task->step->output->extent.width, y = pixel / width, x = pixel - y * width;
     int64_t line = task->padded_width * task->channels;
-    float *start = padded + run_start(task, pixel);
+    float *first = padded + y * s->stride_height * line + x * s->stride_width * task->channels;
     // With one group a row of the kernel is one run; else its channels are many, from several pixels.
     bool whole = s->groups == 1;
-    int runs = whole ? s->kernel_height : s->kernel_width, run = whole ? s->kernel_width * task->depth : task->depth;
-    int64_t stride = whole ? line : task->channels;
+    spar_runs runs = {.pixels = (int)count,
+                      .runs = whole ? s->kernel_height : s->kernel_width,
+                      .run = whole ? s->kernel_width * task->depth : task->depth,
+                      .stride = whole ? line : task->channels,
+                      .step = s->stride_width * task->channels,
+                      .joined = joined.data,
+                      .joined_step = joined.stride};
     for (int group = 0; group < s->groups; group++) {
-        for (int y = 0; y < (whole ? 1 : s->kernel_height); y++, row += runs * run) {
-            float *from = start + y * line + group * task->depth;
-            if (back) {
-                kernels->add_runs(row, runs, run, from, stride);
-            } else {
-                kernels->join_runs(from, stride, runs, run, row);
-            }
+        for (int ky = 0; ky < (whole ? 1 : s->kernel_height); ky++, runs.joined += runs.runs * runs.run) {
+            runs.first = first + ky * line + group * task->depth;
+            (back ? kernels->add_runs : kernels->join_runs)(&runs);
         }
     }
+}
+
+// Pixels of a sample's output row from `pixel` on, at most `count`, whose runs can be moved at once: the vectors of one
+// run reach into the next, so with groups pixels come one by one.
+static int64_t pixels_of_row(const unfolded_task *task, int64_t pixel, int64_t count) {
+    if (task->settings->groups > 1) return 1;
+    int64_t width = task->step->output->extent.width, left = width - pixel % width;
+    return left < count ? left : count;
 }
 
 // The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
@@ -141,10 +146,11 @@ static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t coun
     const spar_tensor *in = task->step->inputs[0];
     if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
     float *padded = padded_of(task, thread), *block = block_of(task, thread);
-    for (int64_t p = 0; p < count; p++) {
+    for (int64_t p = 0, part; p < count; p += part) {
         int64_t pixel = (first + p) % task->pixels;
         if (pixel == 0) pad_sample(task, (first + p) / task->pixels, padded);
-        move_runs(task, padded, pixel, block + p * task->row, false);
+        part = pixels_of_row(task, pixel, count - p);
+        move_runs(task, padded, pixel, part, (spar_rows){block + p * task->row, task->row}, false);
     }
     return (spar_matrix){block, task->row};
 }
@@ -206,11 +212,12 @@ static void backward_samples(void *context, int64_t first, int64_t last, int thr
             spar_multiply(kernels, d, count, task->columns, packed + group * task->columns * columns, columns, NULL,
                           (spar_rows){block + group * task->rows, task->block_row}, false);
         }
-        for (int64_t p = 0; p < count; p++) {
+        for (int64_t p = 0, part; p < count; p += part) {
             int64_t pixel = (start + p) % task->pixels;
             if (pixel == 0) memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
-            move_runs(task, padded, pixel, block + p * task->block_row, true);
-            if (pixel == task->pixels - 1) unpad_gradient(task, (start + p) / task->pixels, padded);
+            part = pixels_of_row(task, pixel, count - p);
+            move_runs(task, padded, pixel, part, (spar_rows){block + p * task->block_row, task->block_row}, true);
+            if (pixel + part == task->pixels) unpad_gradient(task, (start + p) / task->pixels, padded);
         }
     }
 }
