@@ -124,15 +124,16 @@ INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, c
 }
 
 INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
-    const ptrdiff_t pixel = s->pixel;
+    const ptrdiff_t pixel = s->pixel, point = s->point;
+    const bool accumulate = s->accumulate;
     for (int64_t tile = 0; tile < s->tiles; tile++) {
-        const int64_t left = s->left + tile * s->step;
+        const int64_t left = s->left + tile * s->step, inside = s->width - left;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
             const float *points = s->points + tile * s->at + c;
-            vf half[36], bias = s->bias == NULL ? vf_set1(0) : vf_load(s->bias + c);
+            vf half[24], bias = s->bias == NULL ? vf_set1(0) : vf_load(s->bias + c);
             UNROLL for (int x = 0; x < from; x++) {
                 vf in[6], column[6];
-                UNROLL for (int y = 0; y < from; y++) in[y] = vf_load(points + (y * from + x) * s->point);
+                UNROLL for (int y = 0; y < from; y++) in[y] = vf_load(points + (y * from + x) * point);
                 map(in, 1, column);
                 UNROLL for (int y = 0; y < to; y++) half[y * from + x] = column[y];
             }
@@ -142,9 +143,9 @@ INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map,
                 vf out[6];
                 map(half + y * from, 1, out);
                 UNROLL for (int x = 0; x < to; x++) {
-                    if (left + x >= s->width) continue;
                     vf result = out[x] + bias;
-                    if (s->accumulate) result += vf_load(row + x * pixel);
+                    if (x >= inside) break;
+                    if (accumulate) result += vf_load(row + x * pixel);
                     vf_store(row + x * pixel, result);
                 }
             }
