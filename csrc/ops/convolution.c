@@ -69,28 +69,6 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return spar_pixels(node->extent) * s->channels * (input.channels / s->groups) * s->kernel_height * s->kernel_width;
 }
 
-void spar_add_splits(const spar_step *step, const spar_run *run, const float *partials, int64_t floats,
-                     int64_t splits) {
-    float *gradient = step->parameters[WEIGHT]->gradient;
-    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(gradient, 0, (size_t)floats * sizeof *gradient);
-    for (int64_t split = 0; split < splits; split++) run->kernels->add(partials + split * floats, gradient, floats);
-}
-
-spar_status spar_prepare_gathers(spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
-    spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
-                          s->stride_width,  s->padding_height, s->padding_width};
-    spar_gather *forward = &spar_convolution_of(step)->gather[0], *backward = &spar_convolution_of(step)->gather[1];
-    forward->groups = backward->groups = s->groups;
-    forward->depth = backward->columns = in.channels / s->groups;
-    forward->columns = backward->depth = out.channels / s->groups;
-    SPAR_TRY(spar_gather_forward(forward, &window, in, out));
-    SPAR_TRY(spar_gather_backward(backward, &window, in, out));
-    step->state_bytes += forward->bytes + backward->bytes;
-    return SPAR_OK;
-}
-
 // Small packed weights are kept until the weights change. Large ones, which are several times the weights, would
 // outweigh the activations: they are made in the workspace, each time anew, for a few per cent of a pass.
 enum { MOST_KEPT_FLOATS = 1 << 20 };

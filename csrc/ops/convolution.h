@@ -60,10 +60,4 @@ static inline const float *spar_product_bias(const spar_step *step, bool backwar
     return backward || step->parameters[1] == NULL ? NULL : step->parameters[1]->value;
 }
 
-// Adds the partial sums of the weights' gradient, `splits` times as many floats as it has, in order.
-void spar_add_splits(const spar_step *step, const spar_run *run, const float *partials, int64_t floats, int64_t splits);
-
-// The tables of rows of both products.
-spar_status spar_prepare_gathers(spar_step *step);
-
 #endif

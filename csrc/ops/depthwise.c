@@ -181,7 +181,12 @@ static void gradient(const spar_step *step, const spar_run *run) {
     depthwise_gradient_task task = {step, run, &convolution->gather[0].phases[0], convolution->splits,
                                     step->output->stride};
     spar_parallel(run->threads, task.splits, sum_splits, &task);
-    spar_add_splits(step, run, run->workspace, task.phase->taps * task.stride, task.splits);
+    float *total = step->parameters[0]->gradient;
+    int64_t floats = task.phase->taps * task.stride;
+    if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(total, 0, (size_t)floats * sizeof *total);
+    for (int64_t split = 0; split < task.splits; split++) {
+        run->kernels->add(run->workspace + split * floats, total, floats);
+    }
 }
 
 static bool fits(const spar_step *step) {
@@ -191,8 +196,14 @@ static bool fits(const spar_step *step) {
 }
 
 static spar_status prepare(spar_step *step) {
-    SPAR_TRY(spar_prepare_gathers(step));
+    const spar_conv2d_params *s = &step->node->settings.convolution;
     spar_convolution *convolution = step->state;
+    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
+    spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
+                          s->stride_width,  s->padding_height, s->padding_width};
+    SPAR_TRY(spar_gather_forward(&convolution->gather[0], &window, in, out));
+    SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
+    step->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
     convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
     spar_want_workspace(step, convolution->splits * convolution->gather[0].phases[0].taps * step->output->stride);
     return SPAR_OK;

@@ -1,7 +1,5 @@
 #include "ops/gather.h"
 
-#include <string.h>
-
 static spar_status allocate_phase(spar_phase *phase, int pixels, int taps) {
     phase->pixels = pixels;
     phase->taps = taps;
@@ -10,17 +8,6 @@ static spar_status allocate_phase(spar_phase *phase, int pixels, int taps) {
     if (phase->target == NULL) return SPAR_ERROR_MEMORY;
     phase->source = phase->target + pixels;
     phase->tap = phase->source + (size_t)pixels * (size_t)taps;
-    return SPAR_OK;
-}
-
-static spar_status finish(spar_gather *gather) {
-    for (int p = 0; p < gather->phase_count; p++) {
-        spar_phase *phase = &gather->phases[p];
-        phase->packed = gather->packed_floats;
-        gather->packed_floats +=
-            (int64_t)gather->groups * phase->taps * gather->depth * spar_round_up16(gather->columns);
-        gather->bytes += sizeof(int32_t) * ((size_t)phase->pixels * (size_t)(1 + phase->taps) + (size_t)phase->taps);
-    }
     return SPAR_OK;
 }
 
@@ -43,7 +30,7 @@ spar_status spar_gather_forward(spar_gather *gather, const spar_window *w, spar_
             phase->source[pixel * taps + t] = inside ? y * in.width + x : -1;
         }
     }
-    return finish(gather);
+    return SPAR_OK;
 }
 
 // Input row y is reached through tap ky from output row (y + padding − ky) / stride where that divides; along one axis.
@@ -96,7 +83,16 @@ spar_status spar_gather_backward(spar_gather *gather, const spar_window *w, spar
                              taps + w->kernel_height);
     }
     spar_release(taps);
-    return status == SPAR_OK ? finish(gather) : status;
+    return status;
+}
+
+size_t spar_gather_bytes(const spar_gather *gather) {
+    size_t bytes = 0;
+    for (int p = 0; p < gather->phase_count; p++) {
+        const spar_phase *phase = &gather->phases[p];
+        bytes += sizeof(int32_t) * ((size_t)phase->pixels * (size_t)(1 + phase->taps) + (size_t)phase->taps);
+    }
+    return bytes;
 }
 
 void spar_gather_discard(spar_gather *gather) {

@@ -97,12 +97,15 @@ static void pad_sample(const unfolded_task *task, int64_t sample, float *padded)
 static void unpad_gradient(const unfolded_task *task, int64_t sample, const float *padded) {
     const spar_tensor *in = task->step->inputs[0];
     float *row = in->gradient + sample * spar_sample_floats(in);
-    bool add = task->step->accumulates[0];
+    // Without padding of its own a row of the image is one piece.
+    bool whole = in->stride == task->channels;
+    int64_t pieces = whole ? 1 : in->extent.width, piece = whole ? in->extent.width * in->stride : in->stride;
+    int64_t real = whole ? piece : task->channels;
     for (int y = 0; y < in->extent.height; y++) {
         const float *from = padded + padded_row(task, y);
-        for (int x = 0; x < in->extent.width; x++, row += in->stride, from += task->channels) {
-            if (!add) memset(row, 0, (size_t)in->stride * sizeof *row);
-            task->run->kernels->add(from, row, task->channels);
+        for (int64_t p = 0; p < pieces; p++, row += piece, from += real) {
+            if (!task->step->accumulates[0]) memset(row, 0, (size_t)piece * sizeof *row);
+            task->run->kernels->add(from, row, real);
         }
     }
 }
