@@ -124,20 +124,15 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
         int64_t rows = task->run->batch - row, columns = task->stride - column;
         if (rows > task->tile_rows) rows = task->tile_rows;
         if (columns > task->tile_columns) columns = task->tile_columns;
-        const float *a[SPAR_MAX_TILE_ROWS];
-        float *c[SPAR_MAX_TILE_ROWS];
-        for (int r = 0; r < rows; r++) {
-            a[r] = task->operand + (row + r) * task->stride;
-            c[r] = task->result + (row + r) * task->stride + column;
-        }
-        task->run->kernels->product_tile(&(spar_product_tile){.rows = (int)rows,
-                                                              .columns = (int)columns,
-                                                              .taps = 1,
-                                                              .depth = (int)task->values,
-                                                              .a = a,
-                                                              .b = task->step->parameters[MATRIX]->value + column,
-                                                              .b_stride = task->step->parameters[MATRIX]->spec.stride,
-                                                              .c = c});
+        task->run->kernels->product(&(spar_product){.rows = rows,
+                                                    .depth = task->values,
+                                                    .columns = (int)columns,
+                                                    .a = task->operand + row * task->stride,
+                                                    .a_stride = task->stride,
+                                                    .b = task->step->parameters[MATRIX]->value + column,
+                                                    .b_stride = task->step->parameters[MATRIX]->spec.stride,
+                                                    .c = task->result + row * task->stride + column,
+                                                    .c_stride = task->stride});
     }
 }
 
@@ -167,23 +162,16 @@ static void backward_tiles(void *context, int64_t first, int64_t last, int threa
     (void)thread;
     const whiten_task *task = context;
     const spar_parameter *matrix = task->step->parameters[MATRIX];
-    for (int64_t row = first * task->tile_rows; row < last * task->tile_rows; row += task->tile_rows) {
-        int64_t rows = task->values - row < task->tile_rows ? task->values - row : task->tile_rows;
-        const float *a[SPAR_MAX_TILE_ROWS];
-        float *c[SPAR_MAX_TILE_ROWS];
-        for (int r = 0; r < rows; r++) {
-            a[r] = matrix->value + (row + r) * matrix->spec.stride;
-            c[r] = task->result + (row + r) * task->samples;
-        }
-        task->run->kernels->product_tile(&(spar_product_tile){.rows = (int)rows,
-                                                              .columns = (int)task->samples,
-                                                              .taps = 1,
-                                                              .depth = (int)task->values,
-                                                              .a = a,
-                                                              .b = task->operand,
-                                                              .b_stride = task->samples,
-                                                              .c = c});
-    }
+    int64_t row = first * task->tile_rows, end = last * task->tile_rows;
+    task->run->kernels->product(&(spar_product){.rows = (end < task->values ? end : task->values) - row,
+                                                .depth = task->values,
+                                                .columns = (int)task->samples,
+                                                .a = matrix->value + row * matrix->spec.stride,
+                                                .a_stride = matrix->spec.stride,
+                                                .b = task->operand,
+                                                .b_stride = task->samples,
+                                                .c = task->result + row * task->samples,
+                                                .c_stride = task->samples});
 }
 
 static void add_gradient(void *context, int64_t first, int64_t last, int thread) {
