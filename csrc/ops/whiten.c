@@ -114,34 +114,30 @@ static void store_samples(void *context, int64_t first, int64_t last, int thread
     }
 }
 
-// An index is column tile · row tiles + row tile.
+// An index is a tile of columns of the result.
 static void forward_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    int64_t row_tiles = (task->run->batch + task->tile_rows - 1) / task->tile_rows;
-    for (int64_t index = first; index < last; index++) {
-        int64_t row = index % row_tiles * task->tile_rows, column = index / row_tiles * task->tile_columns;
-        int64_t rows = task->run->batch - row, columns = task->stride - column;
-        if (rows > task->tile_rows) rows = task->tile_rows;
-        if (columns > task->tile_columns) columns = task->tile_columns;
-        task->run->kernels->product(&(spar_product){.rows = rows,
+    const spar_parameter *matrix = task->step->parameters[MATRIX];
+    for (int64_t column = first * task->tile_columns; column < last * task->tile_columns;
+         column += task->tile_columns) {
+        int64_t columns = task->stride - column < task->tile_columns ? task->stride - column : task->tile_columns;
+        task->run->kernels->product(&(spar_product){.rows = task->run->batch,
                                                     .depth = task->values,
                                                     .columns = (int)columns,
-                                                    .a = task->operand + row * task->stride,
+                                                    .a = task->operand,
                                                     .a_stride = task->stride,
-                                                    .b = task->step->parameters[MATRIX]->value + column,
-                                                    .b_stride = task->step->parameters[MATRIX]->spec.stride,
-                                                    .c = task->result + row * task->stride + column,
+                                                    .b = matrix->value + column,
+                                                    .b_stride = matrix->spec.stride,
+                                                    .c = task->result + column,
                                                     .c_stride = task->stride});
     }
 }
 
 static void forward(spar_step *step, const spar_run *run) {
     whiten_task task = task_of(step, run);
-    int64_t row_tiles = (run->batch + task.tile_rows - 1) / task.tile_rows;
-    int64_t column_tiles = (task.stride + task.tile_columns - 1) / task.tile_columns;
     spar_parallel(run->threads, run->batch, center_samples, &task);
-    spar_parallel(run->threads, row_tiles * column_tiles, forward_tiles, &task);
+    spar_parallel(run->threads, (task.stride + task.tile_columns - 1) / task.tile_columns, forward_tiles, &task);
     spar_parallel(run->threads, run->batch, store_samples, &task);
 }
 
