@@ -1,4 +1,3 @@
-import Foundation
 import Sparring
 
 // Four noises on the same initial weights: Table 1 and Figure 3.
@@ -121,12 +120,16 @@ extension Experiment {
             Measurements(
                 try networks.map { network in
                     try context.part("feature-map-contrast", of: [network]) {
-                        contrast(of: try featureMaps(of: try network.network(), for: data.test.prefix(500)))
+                        contrast(
+                            of: try featureMaps(
+                                of: try network.network(threads: context.threads),
+                                on: data.test.prefix(500)))
                     }
                 })
         }
         let grids = try [0, 1, 2].map { image in
-            try featureGrid(of: data, image: image, columns.compactMap(\.first))
+            try featureGrid(
+                of: data, image: image, columns.map { try $0[0].network(threads: context.threads) })
         }
         return try page(
             "anl-f3", in: context,
@@ -169,55 +172,27 @@ extension Experiment {
             + "maps \(blurred) the baseline's (the paper: severely blurred)."
     }
 
-    /// The maps of the first convolution under a sigmoid.
-    private struct FeatureMaps {
-        let shape: ImageShape
-        /// `[count][channel][row][column]`.
-        let values: [Float]
-    }
-
-    private static func featureMaps(
-        of network: Network, for set: ImageSet
-    ) throws(SparringError) -> FeatureMaps {
-        guard let layer = try network.layers.first(where: { $0.kind == "conv2d" }) else {
-            throw SparringError(.shape, "the network has no convolution")
+    /// The mean size of the difference between pixels beside each other in a row, white being 1.
+    private static func contrast(of maps: [[Picture]]) -> Double {
+        var (sum, count) = (0, 0)
+        for map in maps.joined() {
+            for index in map.pixels.indices where index % map.width > 0 {
+                sum += abs(Int(map.pixels[index]) - Int(map.pixels[index - 1]))
+                count += 1
+            }
         }
-        let prefix = try network.prefix(upTo: layer.name)
-        var values: [Float] = []
-        for first in stride(from: 0, to: set.count, by: prefix.batchSize) {
-            try prefix.forward(try set.pixelValues(first..<min(first + prefix.batchSize, set.count)))
-            values += try prefix.output().map { 1 / (1 + exp(-$0)) }
-        }
-        return FeatureMaps(shape: layer.outputShape, values: values)
-    }
-
-    /// The mean size of the difference between pixels beside each other in a row.
-    private static func contrast(of maps: FeatureMaps) -> Double {
-        let width = maps.shape.width
-        var (sum, count) = (0.0, 0)
-        for index in maps.values.indices where index % width > 0 {
-            sum += Double(abs(maps.values[index] - maps.values[index - 1]))
-            count += 1
-        }
-        return sum / Double(count)
+        return Double(sum) / Double(255 * count)
     }
 
     /// A row each network: the image, then its maps.
     private static func featureGrid(
-        of data: ExperimentData, image: Int, _ networks: [TrainedNetwork]
+        of data: ExperimentData, image: Int, _ networks: [Network]
     ) throws -> ImageGrid {
         let set = data.test.prefix(image + 1)
         let pixels = try Picture(try set.pixelValues(image..<image + 1), shape: data.shape, range: 0...1)
         let rows = try zip(ANLNetworks.noises, networks).map { noise, network in
-            let maps = try featureMaps(of: try network.network(), for: set)
-            let area = maps.shape.height * maps.shape.width
-            let shape = ImageShape(channels: 1, height: maps.shape.height, width: maps.shape.width)
-            let pictures = try (0..<maps.shape.channels).map { channel in
-                let first = (image * maps.shape.channels + channel) * area
-                return try Picture(Array(maps.values[first..<first + area]), shape: shape, range: 0...1)
-            }
-            return ImageGrid.Item(
-                noise.name, try Picture(tiling: [pixels] + pictures, columns: pictures.count + 1))
+            let maps = try featureMaps(of: network, on: set)[image]
+            return ImageGrid.Item(noise.name, try Picture(tiling: [pixels] + maps, columns: maps.count + 1))
         }
         let label = data.classNames[Int(data.test.labels[image])]
         return ImageGrid(

@@ -46,12 +46,8 @@ private struct ANLAttacked: ExperimentSetting {
 }
 
 extension Experiment {
-    /// FGSM, and IFGSM of steps of 1.
-    private static let attackNames = ["FGSM", "IFGSM"]
-
-    private static func attack(_ name: String, delta: Float) -> Attack {
-        name == "FGSM" ? .fgsm(delta: delta) : .ifgsm(delta: delta, step: 1, iterations: max(Int(delta), 1))
-    }
+    /// δ = 16/255; IFGSM takes steps of 1/255.
+    private static let anlAttacks = [Attack.fgsm, .ifgsm]
 
     private struct ANLFigure5: ExperimentSetting {
         var attacked = ANLAttacked()
@@ -80,22 +76,22 @@ extension Experiment {
         let networks = try await used.attacked.train(on: data, in: context)
         let set = data.test.prefix(used.attacked.attackedImages)
         var plots: [Report.Block] = []
-        for name in attackNames {
+        for attack in anlAttacks {
+            let name = attack.kind.rawValue
             let curves = try networks.map { networks in
                 try networks.map { network in
-                    try context.part("white-box-\(name.lowercased())", of: [network], used) {
-                        let target = try network.network()
-                        return try used.deltas.map { delta in
-                            try transferAccuracies(
-                                from: target, to: [target], on: set, by: attack(name, delta: delta))[0]
-                        }
+                    try context.part("white-box-\(name)", of: [network], used) {
+                        try accuracy(
+                            of: try network.network(threads: context.threads), on: set, under: attack,
+                            deltas: used.deltas
+                        ).map(\.accuracy)
                     }
                 }
             }
             plots.append(
                 .plot(
                     Plot(
-                        title: "\(name), white box", x: .init("δ in 1/255"),
+                        title: "\(name.uppercased()), white box", x: .init("δ in 1/255"),
                         y: .init("accuracy in %", range: 0...100),
                         series: zip(ANLAttacked.names, curves).map { name, curves in
                             Plot.Series(
@@ -122,12 +118,12 @@ extension Experiment {
     /// Accuracies in percent of Table 3: rows are the networks the images are made on, columns those they are
     /// tested on.
     private static let publishedTransfer = [
-        "FGSM": [
+        Attack.Kind.fgsm: [
             [23.2, 29.1, 64.0, 65.6, 79.6, 62.9], [35.9, 30.2, 55.6, 62.0, 76.4, 60.9],
             [35.7, 36.4, 33.9, 50.3, 60.2, 52.5], [22.9, 23.9, 28.5, 27.1, 48.5, 38.7],
             [48.9, 51.5, 45.0, 53.6, 37.5, 54.3], [25.0, 25.3, 38.1, 45.0, 61.1, 42.4],
         ],
-        "IFGSM": [
+        .ifgsm: [
             [5.40, 44.4, 83.0, 84.1, 86.2, 77.8], [13.2, 5.50, 72.1, 79.2, 84.5, 74.0],
             [13.8, 14.0, 10.4, 36.2, 62.3, 44.6], [8.50, 8.90, 12.2, 8.30, 41.7, 21.8],
             [33.4, 36.7, 34.9, 41.3, 20.5, 45.5], [37.0, 41.4, 54.1, 57.5, 71.5, 16.6],
@@ -148,19 +144,17 @@ extension Experiment {
         let data = try context.load(used.networks.data)
         let networks = try await used.train(on: data, in: context)
         let set = data.test.prefix(used.attackedImages)
-        var sections: [Report.Section] = []
-        for name in attackNames {
-            let matrices = try (0..<used.seeds).map { seed in
-                let networks = networks.map { $0[seed] }
-                return try context.part("transfer-\(name.lowercased())", of: networks, used) {
-                    let targets = try networks.map { try $0.network() }
-                    return try targets.map { source in
-                        try transferAccuracies(
-                            from: source, to: targets, on: set, by: attack(name, delta: 16))
+        var matrices: [[TransferMatrix]] = []
+        for attack in anlAttacks {
+            matrices.append(
+                try (0..<used.seeds).map { seed in
+                    let networks = networks.map { $0[seed] }
+                    return try context.part("transfer-\(attack.kind.rawValue)", of: networks, used) {
+                        try transferMatrix(
+                            of: try networks.map { try $0.network(threads: context.threads) }, on: set,
+                            under: attack)
                     }
-                }
-            }
-            sections.append(transferSection(name, matrices))
+                })
         }
         let clean = networks.map { Measurements($0.map { 100 - $0.testError() }) }
         return try page(
@@ -177,15 +171,19 @@ extension Experiment {
                 """
             ],
             data: [data], networks: networks.flatMap { $0 },
-            results: sections + [cleanSection(clean)])
+            results: zip(anlAttacks, matrices).map { transferSection($0.kind, $1) } + [
+                cleanSection(clean), warningSection(matrices.compactMap(\.first)),
+            ])
     }
 
-    /// - Parameter matrices: one a seed, by source and target.
-    private static func transferSection(_ name: String, _ matrices: [[[Double]]]) -> Report.Section {
-        let names = ANLAttacked.names
-        let published = publishedTransfer[name, default: []]
+    /// - Parameter matrices: one a seed.
+    private static func transferSection(
+        _ attack: Attack.Kind, _ matrices: [TransferMatrix]
+    ) -> Report.Section {
+        let (name, names) = (attack.rawValue.uppercased(), ANLAttacked.names)
+        let published = publishedTransfer[attack, default: []]
         func ours(_ source: Int, _ target: Int) -> Measurements {
-            Measurements(matrices.map { $0[source][target] })
+            Measurements(matrices.map { $0.accuracies[source][target] })
         }
         func map(_ title: String, _ values: [[Double]]) -> Report.Block {
             .heatMap(
@@ -210,6 +208,29 @@ extension Experiment {
                     names.indices.map { source in names.indices.map { ours(source, $0).mean } }),
                 map("Accuracy, published", published), .comparison(comparison),
             ])
+    }
+
+    /// Signs that gradients are masked.
+    ///
+    /// - Parameter matrices: one an attack, of the same networks.
+    private static func warningSection(_ matrices: [TransferMatrix]) -> Report.Section {
+        func results(from source: Int, to target: Int) -> [AttackAccuracy] {
+            matrices.map {
+                AttackAccuracy(
+                    attack: $0.attack.kind, delta: $0.attack.delta, accuracy: $0.accuracies[source][target],
+                    count: $0.count)
+            }
+        }
+        let names = ANLAttacked.names
+        let warnings = names.indices.flatMap { target in
+            robustnessWarnings(
+                whiteBox: results(from: target, to: target),
+                blackBox: names.indices.filter { $0 != target }.flatMap { results(from: $0, to: target) }
+            ).map { Report.Block.notice("\(names[target]): \($0)") }
+        }
+        return Report.Section(
+            "Warnings, seed 1",
+            warnings.isEmpty ? [.paragraph("Nothing suggests that gradients are masked.")] : warnings)
     }
 
     private static func cleanSection(_ clean: [Measurements]) -> Report.Section {
