@@ -73,6 +73,12 @@ import Testing
         expectError(.shape, "2 values") {
             _ = try Picture([1, .nan], shape: ImageShape(channels: 1, height: 1, width: 2))
         }
+        expectError(.shape, "1 bytes") {
+            _ = try Picture(width: .max, height: .max, channels: 1, pixels: [1])
+        }
+        expectError(.shape, "not all are finite") {
+            _ = try Picture([1], shape: ImageShape(channels: 1, height: 1, width: 1), range: -(.infinity)...1)
+        }
         expectError(.shape, "0 pictures") { _ = try Picture(tiling: [], columns: 2) }
     }
 }

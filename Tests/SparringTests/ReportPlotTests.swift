@@ -146,14 +146,23 @@ private final class Drawing: NSObject, XMLParserDelegate {
 
     @Test(arguments: [Plot.Style.line, .dashed, .points, .bars])
     func numbersThatHaveNoPlaceAreLeftOut(style: Plot.Style) throws {
-        let values: [Double] = [1, .nan, 3, .infinity, -1, 5, 1e300]
+        let values: [Double] = [
+            1, .nan, 3, .infinity, -1, 5, 1e300, .greatestFiniteMagnitude, -.greatestFiniteMagnitude,
+            .leastNonzeroMagnitude,
+        ]
         let points = values.enumerated().map { Plot.Point(Double($0), $1, deviation: $0 == 0 ? .nan : 0.5) }
         for scale in [Plot.Scale.linear, .logarithmic] {
-            let drawing = try Drawing(
-                Plot(
-                    title: "Error", x: Plot.Axis("x", scale), y: Plot.Axis("y", scale, range: 0.5...10),
-                    series: [.init("a", points, style: style)]))
-            #expect(!drawing.source.contains("nan") && !drawing.source.contains("inf"))
+            for range in [0.5...10, -1...(.infinity), nil] {
+                let turned = points.map { Plot.Point($0.y, $0.x) }
+                let drawing = try Drawing(
+                    Plot(
+                        title: "Error", x: Plot.Axis("x", scale, range: range),
+                        y: Plot.Axis("y", scale, range: range),
+                        series: [
+                            .init("a", points, style: style, color: .min), .init("b", turned, style: style),
+                        ]))
+                #expect(!drawing.source.contains("nan") && !drawing.source.contains("inf"))
+            }
         }
         let empty = try Drawing(plot([.nan]))
         #expect(empty.texts.contains { $0.string == "no values" })

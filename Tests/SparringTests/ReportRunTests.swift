@@ -64,6 +64,8 @@ import Testing
         expectError(.format, "metrics.csv, line 3", "'x'", "train_loss") { _ = try run.history() }
         try write(header + "1,0.25,2.0\n", to: run.metricsFile)
         expectError(.format, "metrics.csv, line 2", "train_error") { _ = try run.history() }
+        try write(header + "1e99,0.25,2.0,50,1.5,40,1,64\n", to: run.metricsFile)
+        expectError(.format, "'1e99' is no number (epoch)") { _ = try run.history() }
         try write("epoch,loss\n1,2\n", to: run.metricsFile)
         expectError(.format, "metrics.csv has no column 'learning_rate'") { _ = try run.history() }
     }

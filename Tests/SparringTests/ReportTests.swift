@@ -110,6 +110,15 @@ import Testing
         #expect(page.contains("(../../all%20images/a-error.svg)"))
     }
 
+    @Test func heatMapsTakeAnyNumbers() throws {
+        let largest = Double.greatestFiniteMagnitude
+        let map = HeatMap(
+            title: "Map", rows: ["a", "b"], columns: ["a", "b", "c"],
+            values: [[largest, -largest, .nan], [.infinity]], underlinesDiagonal: true)
+        let page = try Report(title: "Page", summary: "", sections: [.init("Part", [.heatMap(map)])]).html()
+        #expect(page.matches(of: /<td/).count == 6 && page.matches(of: />–<\/td>/).count == 4)
+    }
+
     @Test func unwritablePlacesAreNamed() throws {
         let report = Report(title: "Page", summary: "")
         expectError(.file, "/no/such/folder/page.html") {

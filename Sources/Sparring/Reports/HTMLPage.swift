@@ -141,9 +141,9 @@ extension ImageGrid {
             let picture = item.picture
             let caption = item.caption.htmlEscaped
             images += """
-                <figure style="width:\(picture.width * max(scale, 1) + 2)px">\
+                <figure style="width:\(picture.width * pixelSize + 2)px">\
                 <img src="data:image/png;base64,\(try picture.png().base64EncodedString())" alt="\(caption)" \
-                width="\(picture.width * max(scale, 1))" height="\(picture.height * max(scale, 1))">\
+                width="\(picture.width * pixelSize)" height="\(picture.height * pixelSize)">\
                 <figcaption>\(caption)</figcaption></figure>
 
                 """

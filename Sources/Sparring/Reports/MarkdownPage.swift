@@ -117,7 +117,7 @@ private struct MarkdownPage {
             rows.append(items.map(\.caption.markdownEscaped))
             var images: [String] = []
             for item in items {
-                let png = try item.picture.enlarged(by: max(grid.scale, 1)).png()
+                let png = try item.picture.enlarged(by: grid.pixelSize).png()
                 images.append(try image("\(grid.title) \(item.caption)", "png", png))
             }
             rows.append(images)

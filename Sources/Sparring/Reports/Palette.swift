@@ -58,7 +58,7 @@ struct Palette: Sendable {
     /// A heat map's color for a share from 0, light blue, to 1, dark blue, and that of text on it.
     static func heat(_ share: Double) -> (ground: String, text: String) {
         let stops: [[Double]] = [[239, 245, 251], [88, 157, 208], [8, 48, 107]]
-        let position = min(max(share, 0), 1) * Double(stops.count - 1)
+        let position = (share.isFinite ? min(max(share, 0), 1) : 0) * Double(stops.count - 1)
         let first = min(Int(position), stops.count - 2)
         let color = zip(stops[first], stops[first + 1]).map { $0 + ($1 - $0) * (position - Double(first)) }
         let name = color.map { Int($0.rounded()) }.map { "\($0)" }.joined(separator: ",")

@@ -12,7 +12,9 @@ public struct Picture: Hashable, Sendable, Codable {
 
     /// - Throws: when there are neither 1 nor 3 channels, or the pixels are not as many as the sizes say.
     public init(width: Int, height: Int, channels: Int, pixels: [UInt8]) throws(SparringError) {
-        guard channels == 1 || channels == 3, width > 0, height > 0, pixels.count == width * height * channels
+        // Sizes up to the count have a product that is a number.
+        guard channels == 1 || channels == 3, 1...max(pixels.count, 1) ~= width,
+            1...max(pixels.count, 1) ~= height, pixels.count == width * height * channels
         else {
             throw SparringError(
                 .shape,
@@ -34,16 +36,17 @@ public struct Picture: Hashable, Sendable, Codable {
     public init(
         _ values: [Float], shape: ImageShape, range: ClosedRange<Float>? = nil
     ) throws(SparringError) {
-        guard values.count == shape.count, values.allSatisfy(\.isFinite) else {
+        let ends = [range?.lowerBound, range?.upperBound].compactMap { $0 }
+        guard values.count == shape.count, (values + ends).allSatisfy(\.isFinite) else {
             throw SparringError(
                 .shape, "\(values.count) values are no picture of \(shape), or not all are finite")
         }
-        let lowest = range?.lowerBound ?? values.min() ?? 0
-        let highest = range?.upperBound ?? values.max() ?? 1
+        let lowest = Double(range?.lowerBound ?? values.min() ?? 0)
+        let highest = Double(range?.upperBound ?? values.max() ?? 1)
         let area = shape.height * shape.width
         var pixels = [UInt8](repeating: 0, count: values.count)
         for (index, value) in values.enumerated() {
-            let share = highest > lowest ? (value - lowest) / (highest - lowest) : 0
+            let share = highest > lowest ? (Double(value) - lowest) / (highest - lowest) : 0
             pixels[index % area * shape.channels + index / area] = UInt8(
                 (255 * min(max(share, 0), 1)).rounded())
         }
@@ -102,7 +105,7 @@ public struct ImageGrid: Hashable, Sendable, Codable {
     public var title: String
     public var columns: Int
     public var items: [Item]
-    /// Screen pixels a picture's pixel is wide and high.
+    /// Screen pixels a picture's pixel is wide and high, 1…64.
     public var scale: Int
 
     public init(title: String, columns: Int, items: [Item], scale: Int = 4) {

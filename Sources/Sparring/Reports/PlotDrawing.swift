@@ -194,7 +194,7 @@ extension PlotDrawing {
         let barSeries = plot.series.indices.filter { plot.series[$0].style == .bars }
         let share = 0.8 / Double(barSeries.count)
         let offset = share * Double(barSeries.firstIndex(of: index) ?? 0) - 0.4
-        let spacing = PlotBars.spacing(plot)
+        let spacing = plot.barSpacing
         let base = min(layout.y(0) ?? layout.bottom, layout.bottom)
         var svg = ""
         for point in plot.series[index].points {
@@ -240,7 +240,7 @@ extension PlotDrawing {
             [(0, -4), (4, 0), (0, 4), (-4, 0)],
             [(0, -3.8), (3.8, 3), (-3.8, 3)],
         ]
-        let shape = abs(number(index)) % (shapes.count + 1)
+        let shape = Int(number(index).magnitude % UInt(shapes.count + 1))
         guard shape > 0 else {
             return "<circle cx=\"\(coordinate(x))\" cy=\"\(coordinate(y))\" r=\"3\" fill=\"currentColor\"/>\n"
         }

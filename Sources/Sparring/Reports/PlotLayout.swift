@@ -45,9 +45,9 @@ struct PlotLayout {
 
     /// As many ticks as stand apart from each other. Bars at the axis' ends get room.
     private static func xTicks(_ plot: Plot, hasBars: Bool, width: Double) -> AxisTicks {
-        var values = plot.series.flatMap { $0.points.map(\.x) }
+        var values = plot.series.flatMap { $0.points.map(\.x) }.filter(\.isFinite)
         if hasBars, plot.x.scale == .linear, let low = values.min(), let high = values.max() {
-            let margin = PlotBars.spacing(plot) / 2
+            let margin = plot.barSpacing / 2
             values += [low - margin, high + margin]
         }
         let isScatter = plot.series.allSatisfy { $0.style == .points }
@@ -115,11 +115,11 @@ struct PlotLayout {
     }
 }
 
-/// The widths of bars.
-enum PlotBars {
-    /// Between neighbouring values of x that have bars; 1 where there is but one.
-    static func spacing(_ plot: Plot) -> Double {
-        let values = Set(plot.series.filter { $0.style == .bars }.flatMap { $0.points.map(\.x) }).sorted()
-        return zip(values, values.dropFirst()).map { $1 - $0 }.min() ?? 1
+extension Plot {
+    /// The least distance between values of x that have bars; 1 where there is but one.
+    var barSpacing: Double {
+        let values = series.filter { $0.style == .bars }.flatMap { $0.points.map(\.x) }.filter(\.isFinite)
+        let sorted = Set(values).sorted()
+        return zip(sorted, sorted.dropFirst()).map { $1 - $0 }.min() ?? 1
     }
 }

@@ -46,7 +46,7 @@ extension RunFolder {
         for row in metrics.rows.indices {
             rows.append(
                 RunHistory.Row(
-                    epoch: Int(try metrics.number("epoch", row)),
+                    epoch: try metrics.number("epoch", row),
                     learningRate: try metrics.number("learning_rate", row),
                     trainLoss: try metrics.number("train_loss", row),
                     trainError: try metrics.number("train_error", row),
@@ -61,7 +61,7 @@ extension RunFolder {
             for row in points.rows.indices {
                 deviations.append(
                     RunHistory.Deviation(
-                        epoch: Int(try points.number("epoch", row)), point: try points.text("point", row),
+                        epoch: try points.number("epoch", row), point: try points.text("point", row),
                         deviation: try points.number("deviation", row)))
             }
         }
@@ -95,10 +95,11 @@ private struct CSVFile {
         return String(rows[row][index])
     }
 
-    /// A finite number, or one that is not where the run had one.
-    func number(_ column: String, _ row: Int) throws(SparringError) -> Double {
+    func number<Number: LosslessStringConvertible>(
+        _ column: String, _ row: Int
+    ) throws(SparringError) -> Number {
         let text = try text(column, row)
-        guard let number = Double(text) else {
+        guard let number = Number(text) else {
             throw SparringError(.format, "\(path), line \(row + 2): '\(text)' is no number (\(column))")
         }
         return number

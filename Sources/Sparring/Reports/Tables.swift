@@ -11,6 +11,10 @@ extension ReportTable {
     }
 }
 
+extension ImageGrid {
+    var pixelSize: Int { min(max(scale, 1), 64) }
+}
+
 extension HeatMap {
     /// The number in a cell, not a number where there is none.
     subscript(row: Int, column: Int) -> Double {

@@ -10,14 +10,16 @@ struct AxisTicks {
     let ticks: [(value: Double, label: String)]
 
     /// - Parameters:
-    ///   - values: those to show; others than finite ones are left out, on a logarithmic axis those up to 0 too.
+    ///   - values: those to show; those that have no place on an axis are left out.
     ///   - count: about how many ticks there may be.
     ///   - isRounded: whether the axis begins and ends at a tick.
     init(_ axis: Plot.Axis, values: [Double], count: Int, isRounded: Bool) {
         scale = axis.scale
         let isLogarithmic = axis.scale == .logarithmic
-        let shown = values.filter { $0.isFinite && (!isLogarithmic || $0 > 0) }
-        let range = axis.range.flatMap { isLogarithmic && $0.lowerBound <= 0 ? nil : $0 }
+        let shown = values.filter { Self.hasPlace($0, isLogarithmic) }
+        let range = axis.range.flatMap { range in
+            [range.lowerBound, range.upperBound].allSatisfy { Self.hasPlace($0, isLogarithmic) } ? range : nil
+        }
         var ends = Self.widened(range ?? Self.span(of: shown, isLogarithmic), isLogarithmic)
         if isLogarithmic, ends.upperBound / ends.lowerBound > 4 {
             if range == nil, isRounded { ends = Self.wholeDecades(ends) }
@@ -34,9 +36,13 @@ struct AxisTicks {
 
     /// Where a value lies between the axis' ends, 0 and 1; nil where it has no place.
     func position(_ value: Double) -> Double? {
-        guard value.isFinite else { return nil }
-        if scale == .linear { return (value - low) / (high - low) }
-        return value > 0 ? (log10(value) - low) / (high - low) : nil
+        guard Self.hasPlace(value, scale == .logarithmic) else { return nil }
+        return ((scale == .logarithmic ? log10(value) : value) - low) / (high - low)
+    }
+
+    /// Numbers so large or small that a span of them is none are treated as infinities and zeros are.
+    private static func hasPlace(_ value: Double, _ isLogarithmic: Bool) -> Bool {
+        abs(value) < 1e300 && (!isLogarithmic || value > 1e-300)
     }
 
     private static func span(of values: [Double], _ isLogarithmic: Bool) -> ClosedRange<Double> {
