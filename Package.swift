@@ -35,10 +35,11 @@ let package = Package(
         .target(name: "PNGReader", dependencies: ["CPNG"]),
         .target(
             name: "SparringImageFolders", dependencies: ["Sparring", "CTurboJPEG", "PNGReader", "CExif"]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "SparringCLI",
             dependencies: [
-                "Sparring", "SparringExperiments", "SparringImageFolders",
+                "Sparring", "SparringExperiments", "SparringImageFolders", "CCrypto",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),

@@ -5,7 +5,7 @@ struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
         abstract: "Lists, shows and downloads data sets.",
-        subcommands: [DataListCommand.self, DataShowCommand.self],
+        subcommands: [DataListCommand.self, DataShowCommand.self, DataFetchCommand.self],
         defaultSubcommand: DataListCommand.self)
 }
 

@@ -59,11 +59,16 @@ struct DataOptions: ParsableArguments {
 
 extension DataOptions {
     /// The options of the command that began a run; those that go with its data set's name where a program did.
-    init(of run: RunDescription) throws {
-        if run.arguments.isEmpty {
-            self = try DataOptions.parse(["--data", run.data])
-        } else {
-            self = try TrainCommand.parse(Array(run.arguments.dropFirst(2))).data
+    init(of run: RunDescription) throws(SparringError) {
+        do {
+            if run.arguments.isEmpty {
+                self = try DataOptions.parse(["--data", run.data])
+            } else {
+                self = try TrainCommand.parse(Array(run.arguments.dropFirst(2))).data
+            }
+        } catch {
+            throw SparringError(
+                .format, "the run's command line cannot be read: \(TrainCommand.message(for: error))")
         }
         dataDir = run.dataDirectory
     }

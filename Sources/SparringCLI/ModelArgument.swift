@@ -26,7 +26,9 @@ extension DataOptions {
     /// The data set of these options or, where they name none, the one the run was trained on.
     func load(orOf run: RunFolder?) throws(SparringError) -> any Dataset {
         guard data == nil, let run else { return try load() }
-        return try DatasetName(run.description.data).load(
-            directory: dataDir ?? run.description.dataDirectory)
+        var options = try DataOptions(of: run.description)
+        if let dataDir { options.dataDir = dataDir }
+        options.validation = validation
+        return try options.load()
     }
 }

@@ -19,6 +19,10 @@ struct ProgressLine {
         show(progress.text)
     }
 
+    mutating func show(_ progress: DownloadProgress) {
+        show(progress.text)
+    }
+
     private mutating func show(_ line: @autoclosure () -> String) {
         let now = ContinuousClock.now
         guard now - lastShown >= interval else { return }
@@ -69,5 +73,20 @@ extension EvaluationProgress {
     fileprivate var text: String {
         let left = secondsLeft.map { ", \(Duration.seconds($0).short) left" } ?? ""
         return "\(task): \((100 * done).rounded(digits: 0)) %\(left)"
+    }
+}
+
+extension DownloadProgress {
+    fileprivate var text: String {
+        let megabytes = (Double(received) / 1e6).rounded(digits: 1)
+        let rate = "\((bytesPerSecond / 1e6).rounded(digits: 1)) MB/s"
+        guard let total, total > 0 else { return "\(name): \(megabytes) MB, \(rate)" }
+        let done = 30 * received / total
+        let bar = String(repeating: "█", count: done) + String(repeating: "░", count: 30 - done)
+        let left = Duration.seconds(Double(total - received) / bytesPerSecond).short
+        return """
+            \(name) \(bar) \(100 * received / total) % of \((Double(total) / 1e6).rounded(digits: 1)) MB, \(rate), \
+            \(left) left
+            """
     }
 }
