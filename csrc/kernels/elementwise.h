@@ -5,8 +5,9 @@ static void affine(const float *x, float *y, int64_t n, int64_t period, const fl
     for (int64_t first = 0; first < n; first += period) {
         int64_t count = n - first < period ? n - first : period, i = 0;
         for (; i + LANES <= count; i += LANES) {
-            vf_store(y + first + i,
-                     vf_fma(vf_load(x + first + i) - vf_load(center + i), vf_load(scale + i), vf_load(shift + i)));
+            fetch_to_write(y + first + i + SPAR_BLOCK_FLOATS);
+            vf_store(y + first + i, vf_fma(vf_load_first(x + first + i) - vf_load(center + i), vf_load(scale + i),
+                                           vf_load(shift + i)));
         }
         for (; i < count; i++) y[first + i] = (x[first + i] - center[i]) * scale[i] + shift[i];
     }
@@ -17,8 +18,8 @@ static void affine2(const float *d, const float *x, float *dx, int64_t n, int64_
     for (int64_t first = 0; first < n; first += period) {
         int64_t count = n - first < period ? n - first : period, i = 0;
         for (; i + LANES <= count; i += LANES) {
-            vf y = vf_fma(vf_load(d + first + i), vf_load(a + i),
-                          vf_fma(vf_load(x + first + i), vf_load(b + i), vf_load(c + i)));
+            vf y = vf_fma(vf_load_first(d + first + i), vf_load(a + i),
+                          vf_fma(vf_load_first(x + first + i), vf_load(b + i), vf_load(c + i)));
             if (accumulate) y += vf_load(dx + first + i);
             vf_store(dx + first + i, y);
         }
@@ -31,7 +32,7 @@ static void affine2(const float *d, const float *x, float *dx, int64_t n, int64_
 
 static void add(const float *x, float *y, int64_t n) {
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES) vf_store(y + i, vf_load(y + i) + vf_load(x + i));
+    for (; i + LANES <= n; i += LANES) vf_store(y + i, vf_load_first(y + i) + vf_load_first(x + i));
     for (; i < n; i++) y[i] += x[i];
 }
 
@@ -136,7 +137,7 @@ static void activate(spar_activation activation, const float *x, float *y, int64
 INLINE void activate_backward_with(spar_activation activation, const float *y, float *d, int64_t n) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) {
-        vf_store(d + i, vf_activate_backward(activation, vf_load(y + i), vf_load(d + i)));
+        vf_store(d + i, vf_activate_backward(activation, vf_load_first(y + i), vf_load_first(d + i)));
     }
     if (i < n) {
         float tail[2][LANES] = {{0}};

@@ -14,6 +14,7 @@ enum {
     SPAR_MAX_TILE_ROWS = 14,    // rows of the largest register tile of any instruction set
     SPAR_MAX_TILE_COLUMNS = 32, // and its columns
     SPAR_MOST_SQUARE_ROWS = 6,  // of Winograd's squares
+    SPAR_BLOCK_FLOATS = 4096,   // of a sweep, which stay in the first-level cache
 };
 
 // A product of matrices: c[r][0 … columns) (+)= Σ over k of a[r][k] · b[k][…]; rows of every matrix are a stride apart.
@@ -75,7 +76,7 @@ typedef struct spar_winograd_strip {
     ptrdiff_t pixel; // floats from one pixel to the next
     int64_t left, step, width;
     const float *zeros;  // SPAR_MOST_SQUARE_ROWS pixels of zeros
-    ptrdiff_t ahead;     // floats to what the next tiles will read, to be fetched into cache; 0: nothing
+    ptrdiff_t ahead;     // floats to the pixels of the tiles below, to be fetched into cache; 0: nothing
     float *points;       // of the first tile
     ptrdiff_t point, at; // floats from one point to the next, from one tile to the next
     bool accumulate;

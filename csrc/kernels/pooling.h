@@ -1,4 +1,4 @@
-// Pooling of a row of outputs.
+// Pooling of a row of outputs. Meanwhile the rows of the next are fetched.
 
 // The columns of the image in the window of output x.
 INLINE void pool_columns(const spar_pool_row *s, int x, int *begin, int *end) {
@@ -15,7 +15,9 @@ INLINE void pool_with(const spar_pool_row *s, const bool maximum) {
             vf result = vf_set1(maximum ? -INFINITY : 0);
             for (int y = 0; y < s->rows; y++) {
                 for (int i = begin; i < end; i++) {
-                    vf value = vf_load(s->in + y * s->row + i * s->pixel + c);
+                    const float *in = s->in + y * s->row + i * s->pixel + c;
+                    vf value = vf_load(in);
+                    fetch_to_read(in + s->rows * s->row);
                     result = maximum ? vf_max(value, result) : result + value;
                 }
             }
@@ -46,9 +48,11 @@ INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum) {
                 for (int i = begin; i < end; i++) {
                     ptrdiff_t at = y * s->row + i * s->pixel + c;
                     vf share = d;
+                    fetch_to_write(s->in_gradient + at + s->rows * s->row);
                     if (maximum) {
                         vi here = (vf_load(s->in + at) == best) & open;
                         open &= ~here;
+                        fetch_to_read(s->in + at + s->rows * s->row);
                         share = (vf)((vi)d & here);
                     }
                     if (s->accumulate) share += vf_load(s->in_gradient + at);

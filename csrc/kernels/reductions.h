@@ -16,7 +16,8 @@ INLINE void sum_columns(const float *d, const float *x, int64_t rows, int64_t st
     UNROLL for (int v = 0; v < vectors; v++) s[v] = p[v] = vf_set1(0);
     for (int64_t r = 0; r < rows; r++, x += stride) {
         UNROLL for (int v = 0; v < vectors; v++) {
-            vf y = vf_load(x + v * LANES) - vf_load(shift + v * LANES), g = d == NULL ? y : vf_load(d + v * LANES);
+            vf y = vf_load_first(x + v * LANES) - vf_load(shift + v * LANES),
+               g = d == NULL ? y : vf_load(d + v * LANES);
             s[v] += g;
             p[v] = vf_fma(g, y, p[v]);
         }

@@ -109,7 +109,7 @@ INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, c
                 UNROLL for (int y = 0; y < to; y++) half[y * from + x] = column[y];
                 UNROLL for (int y = 0; y < from && s->ahead != 0; y++) {
                     if (x + s->step >= from && y + s->step >= from) {
-                        __builtin_prefetch(rows[y] + x * pixel + c + s->ahead, 0, 2);
+                        fetch_to_read(rows[y] + x * pixel + c + s->ahead);
                     }
                 }
             }
@@ -146,6 +146,7 @@ INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map,
                     vf result = out[x] + bias;
                     if (x >= inside) break;
                     if (accumulate) result += vf_load(row + x * pixel);
+                    fetch_to_write(row + x * pixel + s->ahead);
                     vf_store(row + x * pixel, result);
                 }
             }

@@ -6,7 +6,7 @@
 
 #include "ops/layer.h"
 
-enum { SPAR_BLOCK_FLOATS = 4096, SPAR_MAX_CHUNKS = 64 };
+enum { SPAR_MAX_CHUNKS = 64 };
 
 typedef struct spar_blocks {
     int64_t sample_rows, stride;
