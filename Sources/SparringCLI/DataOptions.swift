@@ -22,12 +22,6 @@ struct DataOptions: ParsableArguments {
             """)
     var resizedSide: Int?
 
-    @Option(
-        help: """
-            Hold so many training images out, some of every class, and test on them instead of on the test images.
-            """)
-    var validation: Int?
-
     mutating func validate() throws {
         if name != .imageFolder, imageSize != nil || resizedSide != nil {
             throw ValidationError("--image-size and --resized-side go with --data image-folder.")
@@ -38,12 +32,6 @@ struct DataOptions: ParsableArguments {
     var name: DataName { data ?? .known(.digits) }
 
     func load() throws(SparringError) -> any Dataset {
-        let data = try loadWhole()
-        guard let validation else { return data }
-        return try data.holdingOutValidation(count: validation)
-    }
-
-    private func loadWhole() throws(SparringError) -> any Dataset {
         switch name {
         case .known(let name): return try name.load(directory: dataDir)
         case .imageFolder:

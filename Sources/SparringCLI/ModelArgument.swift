@@ -28,7 +28,6 @@ extension DataOptions {
         guard data == nil, let run else { return try load() }
         var options = try DataOptions(of: run.description)
         if let dataDir { options.dataDir = dataDir }
-        options.validation = validation
         return try options.load()
     }
 }

@@ -177,7 +177,7 @@ extension TrainCommand {
         guard let errors = trainer.state.summary else {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
-        if !json { printNow("\(errors.line); in \(folder.path)") }
+        if !json { printNow("\(errors.line); the best is \(folder.bestModel)") }
         return TrainResults.Run(folder: folder.path, seed: folder.description.seed, errors: errors)
     }
 

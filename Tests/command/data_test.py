@@ -76,8 +76,9 @@ class DataTest(CommandTest):
         self.assertEqual(json.loads((self.folder / "whole/run.json").read_text())["data"], "image-folder")
         # 36 photographs, 4 held out for testing, 6 for validation.
         result = json.loads(self.succeed("evaluate", "--model-file", "whole/best.safetensors", "--json",
-                                         *self.photo_arguments(folder), "--validation", "6"))
-        self.assertEqual(result[0]["count"], 6)
+                                         *self.photo_arguments(folder)))
+        self.assertEqual(result[0]["count"], 4)
+        self.assertEqual(json.loads((self.folder / "whole/run.json").read_text())["recipe"]["validationImages"], 6)
         # A run that is done finds its images again.
         self.assertIn("best.safetensors", self.succeed("train", "--resume", "whole"))
         for file in folder.glob("red/*.png"):
@@ -91,7 +92,7 @@ class DataTest(CommandTest):
                        "--data", "image-folders")
         self.fail_with(["--data-dir"], "train", "--data", "image-folder", "--out", "run")
         self.fail_with(["--image-size"], *self.train_arguments("run", "--image-size", "8"))
-        self.fail_with(["640 images", "640"], *self.train_arguments("run", "--validation", "640"))
+        self.fail_with(["640", "639"], *self.train_arguments("run", "--validation", "640"))
         self.fail_with(["64 pixels", "32"], "data", "show", "--data", "image-folder", "--data-dir", folder,
                        "--image-size", "64", "--resized-side", "32", "--out", "x.png")
         self.fail_with(["nowhere"], "data", "show", *self.photo_arguments("nowhere"), "--out", "x.png")

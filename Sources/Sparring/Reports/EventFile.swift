@@ -71,6 +71,9 @@ extension RunFolder {
                 ("test/error", row.testError), ("learning_rate", row.learningRate),
                 ("images_per_second", row.imagesPerSecond),
             ]
+            if let loss = row.validationLoss, let error = row.validationError {
+                scalars += [("validation/loss", loss), ("validation/error", error)]
+            }
             scalars += (deviations[row.epoch] ?? []).map { ("deviation/\($0.point)", $0.deviation) }
             events.add(scalars, step: row.epoch, time: start + seconds)
         }

@@ -10,6 +10,9 @@ public struct RunHistory: Hashable, Sendable {
         public let trainError: Double
         public let testLoss: Double
         public let testError: Double
+        /// On held-out images; nil where none are held out.
+        public let validationLoss: Double?
+        public let validationError: Double?
         /// Of training.
         public let seconds: Double
         public let imagesPerSecond: Double
@@ -52,6 +55,8 @@ extension RunFolder {
                     trainError: try metrics.number("train_error", row),
                     testLoss: try metrics.number("test_loss", row),
                     testError: try metrics.number("test_error", row),
+                    validationLoss: try metrics.numberIfAny("validation_loss", row),
+                    validationError: try metrics.numberIfAny("validation_error", row),
                     seconds: try metrics.number("seconds", row),
                     imagesPerSecond: try metrics.number("images_per_second", row)))
         }
@@ -83,6 +88,11 @@ private struct CSVFile {
         }
         columns = lines.first ?? []
         rows = Array(lines.dropFirst())
+    }
+
+    /// Nil where there is no such column.
+    func numberIfAny(_ column: String, _ row: Int) throws(SparringError) -> Double? {
+        columns.contains(column[...]) ? try number(column, row) : nil
     }
 
     func text(_ column: String, _ row: Int) throws(SparringError) -> String {

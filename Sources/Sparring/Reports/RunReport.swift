@@ -50,22 +50,26 @@ extension Report {
     private static func curves(_ records: [RunRecord]) -> [Block] {
         let epoch = Plot.Axis("epoch")
         func series(
-            _ suffix: String?, _ value: (RunHistory.Row) -> Double, style: Plot.Style = .line
+            _ suffix: String?, _ value: (RunHistory.Row) -> Double?, style: Plot.Style = .line
         ) -> [Plot.Series] {
-            records.enumerated().map { color, record in
+            records.enumerated().compactMap { color, record in
                 let name = [record.name, suffix].compactMap { $0 }.joined(separator: ", ")
-                return Plot.Series(
-                    name, record.history.rows.map { .init(Double($0.epoch), value($0)) }, style: style,
-                    color: color)
+                let points = record.history.rows.compactMap { row in
+                    value(row).map { Plot.Point(Double(row.epoch), $0) }
+                }
+                return points.isEmpty && !record.history.rows.isEmpty
+                    ? nil : Plot.Series(name, points, style: style, color: color)
             }
         }
         let plots = [
             Plot(
                 title: "Error", x: epoch, y: Plot.Axis("error, %"),
-                series: series("test", \.testError) + series("training", \.trainError, style: .dashed)),
+                series: series("test", \.testError) + series("validation", \.validationError, style: .points)
+                    + series("training", \.trainError, style: .dashed)),
             Plot(
                 title: "Loss", x: epoch, y: Plot.Axis("loss"),
-                series: series("test", \.testLoss) + series("training", \.trainLoss, style: .dashed)),
+                series: series("test", \.testLoss) + series("validation", \.validationLoss, style: .points)
+                    + series("training", \.trainLoss, style: .dashed)),
             Plot(
                 title: "Learning rate", x: epoch, y: Plot.Axis("learning rate", .logarithmic),
                 series: series(nil, \.learningRate)),
@@ -141,7 +145,10 @@ private struct RunRecord {
             Report.Fact(
                 "data", "\(description.data), \(description.classes) classes of \(description.inputShape)"),
             Report.Fact("method", described(description.method)),
+            Report.Fact("normalization", description.normalization.rawValue),
+            Report.Fact("input point", description.inputPoint.rawValue),
         ]
+        if let setting = description.setting { facts.insert(Report.Fact("setting", setting), at: 0) }
         // Whatever a recipe gains is shown without being named here.
         facts += Mirror(reflecting: description.recipe).children.compactMap { child in
             child.label.map { Report.Fact(words($0), described(child.value)) }
