@@ -74,13 +74,14 @@ class DataTest(CommandTest):
         whole = (self.folder / "whole/last.safetensors").read_bytes()
         self.assertEqual((self.folder / "again/last.safetensors").read_bytes(), whole)
         self.assertEqual(json.loads((self.folder / "whole/run.json").read_text())["data"], "image-folder")
-        # 36 photographs, 4 held out for testing, 6 for validation.
-        result = json.loads(self.succeed("evaluate", "--model-file", "whole/best.safetensors", "--json",
-                                         *self.photo_arguments(folder)))
+        # 4 of 36 photographs are held out for testing, 6 for validation.
+        evaluate = ["evaluate", "--model-file", "whole", "--json"]
+        result = json.loads(self.succeed(*evaluate))
+        self.assertEqual(result, json.loads(self.succeed(*evaluate, *self.photo_arguments(folder))))
         self.assertEqual(result[0]["count"], 4)
         self.assertEqual(json.loads((self.folder / "whole/run.json").read_text())["recipe"]["validationImages"], 6)
         # A run that is done finds its images again.
-        self.assertIn("best.safetensors", self.succeed("train", "--resume", "whole"))
+        self.assertIn("on image-folder", self.succeed("train", "--resume", "whole"))
         for file in folder.glob("red/*.png"):
             file.write_bytes(b"\x89PNG")
         self.fail_with(["/red/", ".png", "damaged PNG"], "evaluate", "--model-file", "whole/best.safetensors",
