@@ -82,7 +82,7 @@ extension Experiment {
                 The figure's values are not printed: the published errors are those of Table 2, at the ε that \
                 the paper finds best for a network's size. The list of ε is ours.
                 """
-            ],
+            ] + used.networks.notes,
             data: [data], networks: trained.values.flatMap { $0 },
             results: [Report.Section("Test error against ε (Figure 4)", blocks + [.comparison(comparison)])])
     }
@@ -197,7 +197,7 @@ extension Experiment {
                 Dropout is 0.3 between the convolutions of wide residual blocks, and 0.5 before the dense layer \
                 of the others. Errors are those of the last epoch.
                 """
-            ],
+            ] + used.networks.notes,
             data: data, networks: networks, results: results)
     }
 }

@@ -53,7 +53,8 @@ extension Experiment {
                 noise of Equation 4, r·g/‖g‖∞, and of Equation 5, which multiplies it by s(h).
                 """,
             setting: setting,
-            notes: ["Errors are those of the last epoch. The curves are those of seed 1."],
+            notes: ["Errors are those of the last epoch. The curves are those of seed 1."]
+                + used.networks.notes,
             data: [data], networks: columns.flatMap { $0 },
             results: [
                 Report.Section(

@@ -6,9 +6,12 @@ struct ANLNetworks: ExperimentSetting {
     var epochs = 200
     /// Epochs with noise; then the points are off, at the least learning rate.
     var noisyEpochs = 100
-    /// Epochs that a learning rate lasts at least, and that may pass without a new best validation loss.
-    var patience = 5
+    /// Epochs that a learning rate lasts at least, and that may pass without a new best validation loss before it
+    /// is halved; nil for the first learning rate while there is noise, then the least, for the baseline too.
+    var patience: Int? = 5
     var leastLearningRate: Float = 1e-3
+    /// Flips and padded crops.
+    var augments = true
     var seeds = 1
 
     /// A network and the noise it is trained with.
@@ -21,9 +24,12 @@ struct ANLNetworks: ExperimentSetting {
     func training(_ variant: Variant, seed: Int, on data: ExperimentData) -> Training {
         var recipe = Recipe.adversarialNoise
         recipe.epochs = epochs
-        recipe.schedule = Schedule(
-            .halvingOnValidationLoss(epochs: patience, minimum: leastLearningRate),
-            learningRate: recipe.schedule.learningRate)
+        if !augments { recipe.augmentation = .none }
+        let first = recipe.schedule.learningRate
+        let rule =
+            patience.map { Schedule.Rule.halvingOnValidationLoss(epochs: $0, minimum: leastLearningRate) }
+            ?? .steps(divisor: first / leastLearningRate, epochs: noisyEpochs)
+        recipe.schedule = Schedule(rule, learningRate: first)
         recipe.plainFinish = Recipe.PlainFinish(afterEpoch: noisyEpochs, learningRate: leastLearningRate)
         var model = variant.model.model(classes: data.classes)
         if variant.noise == .dropout, var dropping = model as? any ModelWithDropout {
@@ -36,12 +42,24 @@ struct ANLNetworks: ExperimentSetting {
             seed: UInt64(seed))
     }
 
-    /// Fewer epochs of fewer images.
+    /// Fewer epochs of fewer images. They are too few for the halving rule to bring the baseline's learning rate
+    /// down to where noise leaves off, which alone would decide the comparison.
     mutating func cutShort(epochs: Int, noisyEpochs: Int, train: Int, test: Int) {
         self.epochs = epochs
         self.noisyEpochs = noisyEpochs
-        patience = 2
+        patience = nil
         data.keep(train: train, test: test)
+    }
+
+    /// What a page must tell of the schedule.
+    var notes: [String] {
+        guard patience == nil else { return [] }
+        return [
+            """
+            With so few epochs the learning rate is not halved by the validation loss: it stays at its first value \
+            for \(noisyEpochs) epochs and is \(leastLearningRate) then, for networks without noise too.
+            """
+        ]
     }
 
     mutating func cutToSmoke() {

@@ -110,7 +110,7 @@ extension Experiment {
             setting: setting,
             notes: [
                 "IFGSM takes δ steps of 1/255. The paper prints numbers for δ = 16 only, in its Table 3 (anl-t3)."
-            ],
+            ] + used.attacked.networks.notes,
             data: [data], networks: networks.flatMap { $0 },
             results: [Report.Section("Accuracy against δ (Figure 5)", plots)])
     }
@@ -169,7 +169,7 @@ extension Experiment {
                 ε of the input (i) counts in standard deviations of the pixels, as s(x) scales the noise. IFGSM \
                 takes 16 steps of 1/255.
                 """
-            ],
+            ] + used.networks.notes,
             data: [data], networks: networks.flatMap { $0 },
             results: zip(anlAttacks, matrices).map { transferSection($0.kind, $1) } + [
                 cleanSection(clean), warningSection(matrices.compactMap(\.first)),
