@@ -25,8 +25,8 @@ import Testing
         (-0.27, [0.3, 0.4, 0.35], .oppositeDirection),
         (-0.27, [0.1], .oppositeDirection),
         (-0.27, [-0.1, 0.2, -0.15], .withinDeviation),
-        (-0.27, [0, 0], .withinDeviation),
-        (-0.27, [0], .withinDeviation),
+        (-0.27, [-1, 1], .noDifference),
+        (-0.27, [0], .noDifference),
         (-0.27, [], .notMeasured),
         (-0.27, [-1, .nan], .notMeasured),
     ])

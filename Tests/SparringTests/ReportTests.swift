@@ -119,6 +119,26 @@ import Testing
         #expect(page.matches(of: /<td/).count == 6 && page.matches(of: />–<\/td>/).count == 4)
     }
 
+    @Test func heatMapsOfOneRangeHaveTheSameColors() throws {
+        func page(_ value: Double, _ range: ClosedRange<Double>?) throws -> String {
+            let map = HeatMap(
+                title: "Map", rows: ["a"], columns: ["a", "b"], values: [[value, 1]], range: range)
+            return try Report(title: "Page", summary: "", sections: [.init("Part", [.heatMap(map)])]).html()
+        }
+        func color(_ page: String) throws -> Substring {
+            try #require(page.firstMatch(of: /background:(rgb\([^)]*\));[^>]*>1\.00</)).output.1
+        }
+        #expect(try color(page(0.5, nil)) != color(page(2, nil)))
+        #expect(try color(page(0.5, 0...4)) == color(page(2, 0...4)))
+    }
+
+    @Test func namesThatBeginWithANumberAreNoNumbers() throws {
+        let comparison = Comparison(
+            title: "Errors", unit: "", rows: [.init("2×400 ReLU", published: nil, ours: Measurements([1]))])
+        let report = Report(title: "Page", summary: "", sections: [.init("Part", [.comparison(comparison)])])
+        #expect(try report.html().contains("<td>2×400 ReLU</td><td class=\"number\">1.00</td>"))
+    }
+
     @Test func unwritablePlacesAreNamed() throws {
         let report = Report(title: "Page", summary: "")
         expectError(.file, "/no/such/folder/page.html") {

@@ -77,6 +77,8 @@ public struct Claim: Hashable, Sendable, Codable {
         case oppositeDirection = "opposite direction"
         /// Our mean difference is no larger than its deviation over the seeds.
         case withinDeviation = "within the seeds' deviation"
+        /// Our mean difference is 0.
+        case noDifference = "no difference"
         /// There is no finite number of ours.
         case notMeasured = "not measured"
     }
@@ -85,6 +87,7 @@ public struct Claim: Hashable, Sendable, Codable {
     public var verdict: Verdict {
         let mean = ours.mean
         guard mean.isFinite else { return .notMeasured }
+        guard mean != 0 else { return .noDifference }
         guard abs(mean) > ours.deviation ?? 0 else { return .withinDeviation }
         return mean * publishedDifference > 0 ? .sameDirection : .oppositeDirection
     }

@@ -111,8 +111,8 @@ extension ReportTable {
 extension HeatMap {
     fileprivate var html: String {
         let finite = values.joined().filter(\.isFinite)
-        let low = finite.min() ?? 0
-        let high = finite.max() ?? 0
+        let low = range?.lowerBound ?? finite.min() ?? 0
+        let high = range?.upperBound ?? finite.max() ?? 0
         func cell(_ row: Int, _ column: Int) -> String {
             let value = self[row, column]
             let diagonal = isUnderlined(row, column) ? " class=\"diagonal\"" : ""

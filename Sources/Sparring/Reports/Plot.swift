@@ -96,12 +96,15 @@ public struct HeatMap: Hashable, Sendable, Codable {
     public var unit: String
     /// Digits after the point.
     public var digits: Int
+    /// What the colors span, so that several maps can be compared; nil for the lowest to the highest value.
+    public var range: ClosedRange<Double>?
     /// Whether the diagonal is underlined: the white box of a transfer matrix.
     public var underlinesDiagonal: Bool
 
     public init(
         title: String, rowTitle: String = "", rows: [String], columnTitle: String = "", columns: [String],
-        values: [[Double]], unit: String = "", digits: Int = 2, underlinesDiagonal: Bool = false
+        values: [[Double]], unit: String = "", digits: Int = 2, range: ClosedRange<Double>? = nil,
+        underlinesDiagonal: Bool = false
     ) {
         self.title = title
         self.rowTitle = rowTitle
@@ -111,6 +114,7 @@ public struct HeatMap: Hashable, Sendable, Codable {
         self.values = values
         self.unit = unit
         self.digits = digits
+        self.range = range
         self.underlinesDiagonal = underlinesDiagonal
     }
 }

@@ -1,10 +1,10 @@
 // What HTML and Markdown make tables of.
 
 extension ReportTable {
-    /// Whether a column's cells are numbers, or dashes where there is none.
+    /// Whether a column's cells are numbers, or dashes where there is none. The first column's are names.
     func isNumeric(_ column: Int) -> Bool {
         let cells = rows.compactMap { column < $0.count ? $0[column] : nil }.filter { !$0.isEmpty }
-        return !cells.isEmpty
+        return column > 0 && !cells.isEmpty
             && cells.allSatisfy { cell in
                 cell == "–" || cell.drop { "+−-±<≈".contains($0) }.first?.isNumber == true
             }
@@ -31,20 +31,21 @@ extension HeatMap {
 }
 
 extension Comparison {
-    /// The numbers; the claims stand below.
+    /// The numbers; the claims stand below. What the paper gives none of has no column for it.
     var table: ReportTable {
         let suffix = unit.isEmpty ? "" : ", \(unit)"
+        let isPublished = rows.contains { $0.published != nil }
         return ReportTable(
             title: title,
-            columns: ["", "published\(suffix)", "ours\(suffix)", "seeds", "ours − published"],
+            columns: [""] + (isPublished ? ["published\(suffix)"] : []) + ["ours\(suffix)", "seeds"]
+                + (isPublished ? ["ours − published"] : []),
             rows: rows.map { row in
+                let published = row.published?.text(digits: digits) ?? "–"
+                let ours = row.ours?.text(digits: digits) ?? "–"
+                let seeds = row.ours.map { "\($0.values.count)" } ?? "–"
                 let difference = row.published.flatMap { published in row.ours.map { $0.mean - published } }
-                return [
-                    row.name, row.published?.text(digits: digits) ?? "–",
-                    row.ours?.text(digits: digits) ?? "–",
-                    row.ours.map { "\($0.values.count)" } ?? "–",
-                    difference?.text(digits: digits, isSigned: true) ?? "–",
-                ]
+                return [row.name] + (isPublished ? [published] : []) + [ours, seeds]
+                    + (isPublished ? [difference?.text(digits: digits, isSigned: true) ?? "–"] : [])
             })
     }
 }
