@@ -210,6 +210,9 @@ import Testing
         }
         let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
         #expect(lines[0].hasSuffix(",validation_loss,validation_error"))
+        let history = try folder.history()
+        #expect(history.best?.epoch == best + 1 && history.rows.compactMap(\.validationError) == errors)
+        #expect(try String(contentsOfFile: folder.reportFile, encoding: .utf8).contains("validation"))
         let last = try #require(epochs[3].validation)
         #expect(lines[4].hasSuffix(",\(last.loss),\(last.error)"))
 

@@ -35,6 +35,12 @@ public struct RunHistory: Hashable, Sendable {
         return deviations.map(\.point).filter { known.insert($0).inserted }
     }
 
+    /// The epoch with the lowest error on held-out images, or on the test images where none are held out; the first of
+    /// equals. Nil before the first epoch.
+    public var best: Row? {
+        rows.min { ($0.validationError ?? $0.testError) < ($1.validationError ?? $1.testError) }
+    }
+
     /// The test errors of the last 10 epochs, or of as many as there are.
     public var lastTestErrors: Measurements { Measurements(rows.suffix(10).map(\.testError)) }
 }

@@ -30,16 +30,15 @@ extension Report {
     private static func results(_ records: [RunRecord]) -> ReportTable {
         ReportTable(
             columns: [
-                "", "epochs", "lowest test error, %", "last test error, %", "mean of the last 10, %",
+                "", "epochs", "test error in the best epoch, %", "last test error, %", "mean of the last 10, %",
                 "last training error, %", "seconds an epoch",
             ],
             rows: records.map { record in
                 let rows = record.history.rows
-                let lowest = rows.min { $0.testError < $1.testError }
                 let seconds = Measurements(rows.map(\.seconds)).mean
                 return [
                     record.name ?? record.run.description.model, "\(rows.count)",
-                    lowest.map { "\($0.testError.text(digits: 2)) (epoch \($0.epoch))" } ?? "–",
+                    record.history.best.map { "\($0.testError.text(digits: 2)) (epoch \($0.epoch))" } ?? "–",
                     rows.last?.testError.text(digits: 2) ?? "–",
                     record.history.lastTestErrors.text(digits: 2),
                     rows.last?.trainError.text(digits: 2) ?? "–", seconds.text(digits: 1),
@@ -105,11 +104,11 @@ private struct RunRecord {
 
     var summary: String {
         let subject = name ?? "This run"
-        guard let lowest = history.rows.min(by: { $0.testError < $1.testError }) else {
+        guard let best = history.best else {
             return "\(subject) has not finished an epoch."
         }
-        return "\(subject) reached a test error of \(lowest.testError.text(digits: 2, unit: "%")) in epoch "
-            + "\(lowest.epoch) of \(run.description.recipe.epochs)."
+        return "\(subject) reached a test error of \(best.testError.text(digits: 2, unit: "%")) in epoch "
+            + "\(best.epoch) of \(run.description.recipe.epochs)."
     }
 
     /// The command that made the run, if one did.
