@@ -5,8 +5,8 @@ import Sparring
 struct NormalizationOptions: ParsableArguments {
     @Option(
         help: """
-            How pixels are normalized: \(list(Normalization.self)) (default: per-channel for color images, none for \
-            grey ones, which stay in [0, 1]).
+            How pixels are normalized (default: per-channel for color images, none for grey ones, which stay in \
+            [0, 1]).
             """)
     var normalize: Normalization?
 

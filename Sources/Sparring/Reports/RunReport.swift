@@ -30,8 +30,8 @@ extension Report {
     private static func results(_ records: [RunRecord]) -> ReportTable {
         ReportTable(
             columns: [
-                "", "epochs", "test error in the best epoch, %", "last test error, %", "mean of the last 10, %",
-                "last training error, %", "seconds an epoch",
+                "", "epochs", "test error in the best epoch, %", "last test error, %",
+                "mean of the last 10, %", "last training error, %", "seconds an epoch",
             ],
             rows: records.map { record in
                 let rows = record.history.rows

@@ -17,6 +17,7 @@ extension Network {
     /// Training goes on with the same bits as if it had not been.
     public func measurePoints(_ images: [Float]) throws(SparringError) -> [PointDeviation] {
         let points = try self.points
+        guard points.contains(where: { !$0.isInput }) else { return [] }
         guard images.count % inputShape.count == 0 else {
             throw SparringError(
                 .shape, "\(images.count) pixels are no whole number of images of \(inputShape)")
