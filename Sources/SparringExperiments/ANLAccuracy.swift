@@ -22,7 +22,7 @@ extension Experiment {
     static let anlFigure4 = Experiment(
         "anl-f4", "Test error against the size of adversarial noise",
         source: "\(ANLNetworks.source), Figure 4",
-        data: [.cifar10], shortMinutes: 50, paperHours: 2000
+        data: [.cifar10], shortMinutes: 25, paperHours: 260
     ) { context in
         let setting = context.scaled(ANLFigure4()) {
             $0.networks.cutShort(epochs: 10, noisyEpochs: 8, train: 10_000, test: 2_000)
@@ -137,8 +137,8 @@ extension Experiment {
 
     static let anlTable2 = Experiment(
         "anl-t2", "Baseline, dropout and adversarial noise in ten networks",
-        source: "\(ANLNetworks.source), Table 2", data: [.cifar10, .cifar100], shortMinutes: 50,
-        paperHours: 20_000
+        source: "\(ANLNetworks.source), Table 2", data: [.cifar10, .cifar100], shortMinutes: 35,
+        paperHours: 1400
     ) { context in
         let setting = context.scaled(ANLTable2()) {
             $0.networks.cutShort(epochs: 10, noisyEpochs: 8, train: 10_000, test: 2_000)

@@ -18,7 +18,7 @@ extension Experiment {
 
     static let anlFigure2 = Experiment(
         "anl-f2", "Noise scaled by the deviation of its layer", source: "\(ANLNetworks.source), Figure 2",
-        data: [.cifar10], shortMinutes: 25, paperHours: 250
+        data: [.cifar10], shortMinutes: 12, paperHours: 25
     ) { context in
         let setting = context.scaled(ANLFigure2()) {
             $0.networks.cutShort(epochs: 10, noisyEpochs: 8, train: 10_000, test: 2_000)

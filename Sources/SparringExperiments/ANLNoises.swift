@@ -44,7 +44,7 @@ extension Experiment {
 
     static let anlTable1 = Experiment(
         "anl-t1", "Adversarial, Gaussian and opposite noise", source: "\(ANLNetworks.source), Table 1",
-        data: [.fashionMNIST, .cifar10], shortMinutes: 12, paperHours: 250
+        data: [.fashionMNIST, .cifar10], shortMinutes: 15, paperHours: 65
     ) { context in
         let setting = context.scaled(ANLTable1()) {
             $0.networks.cutLeNetShort()
@@ -109,7 +109,7 @@ extension Experiment {
 
     static let anlFigure3 = Experiment(
         "anl-f3", "Feature maps under four noises", source: "\(ANLNetworks.source), Figure 3",
-        data: [.fashionMNIST], shortMinutes: 12, paperHours: 60
+        data: [.fashionMNIST], shortMinutes: 15, paperHours: 1
     ) { context in
         let setting = context.scaled(ANLNetworks.fashionMNIST) {
             $0.cutLeNetShort()

@@ -62,7 +62,7 @@ extension Experiment {
 
     static let anlFigure5 = Experiment(
         "anl-f5", "Adversarial noise under white-box attacks", source: "\(ANLNetworks.source), Figure 5",
-        data: [.cifar10], shortMinutes: 40, paperHours: 600
+        data: [.cifar10], shortMinutes: 25, paperHours: 50
     ) { context in
         let setting = context.scaled(ANLFigure5()) {
             $0.attacked.cutShort()
@@ -133,7 +133,7 @@ extension Experiment {
 
     static let anlTable3 = Experiment(
         "anl-t3", "Transfer of attacks between networks", source: "\(ANLNetworks.source), Table 3",
-        data: [.cifar10], shortMinutes: 40, paperHours: 600
+        data: [.cifar10], shortMinutes: 25, paperHours: 50
     ) { context in
         let setting = context.scaled(ANLAttacked()) {
             $0.cutShort()
