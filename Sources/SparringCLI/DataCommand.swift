@@ -22,7 +22,7 @@ struct DataListCommand: ParsableCommand {
 
     func run() throws {
         var listing = Listing()
-        for name in DatasetName.allCases {
+        for name in DataName.all {
             do {
                 let data = try name.load(directory: dataDir)
                 // Another set in a set's files has a name of its own.
@@ -30,7 +30,7 @@ struct DataListCommand: ParsableCommand {
                     listing.found.append(Listing.Entry(data))
                 }
             } catch {
-                listing.missing[name.rawValue] = error.message
+                listing.missing[name.text] = error.message
             }
         }
         if json { try printJSON(listing) } else { print(listing) }

@@ -5,7 +5,8 @@ import SparringImageFolders
 /// The choice of images.
 struct DataOptions: ParsableArguments {
     @Option(
-        help: "The images: \(DataName.list) (default: digits, which the program draws).",
+        help:
+            "The images: \(DataName.all.map(\.text).joined(separator: ", ")) (default: digits, which the program draws).",
         transform: { try DataName($0) })
     var data: DataName?
 
@@ -32,16 +33,7 @@ struct DataOptions: ParsableArguments {
     var name: DataName { data ?? .known(.digits) }
 
     func load() throws(SparringError) -> any Dataset {
-        switch name {
-        case .known(let name): return try name.load(directory: dataDir)
-        case .imageFolder:
-            guard let dataDir else {
-                throw SparringError(
-                    .argument, "--data image-folder needs --data-dir, the folder of the photographs")
-            }
-            return try ImageFolder(
-                directory: dataDir, size: imageSize ?? 224, resizedSide: resizedSide)
-        }
+        try name.load(directory: dataDir, imageSize: imageSize, resizedSide: resizedSide)
     }
 }
 
@@ -67,16 +59,33 @@ enum DataName: Hashable {
     case known(DatasetName)
     case imageFolder
 
-    private static let all = DatasetName.allCases.map(\.rawValue) + [ImageFolder.name]
-    static let list = all.joined(separator: ", ")
+    static let all = DatasetName.allCases.map(DataName.known) + [.imageFolder]
 
-    init(_ name: String) throws(SparringError) {
-        if let known = DatasetName(rawValue: name) {
-            self = .known(known)
-        } else if name == ImageFolder.name {
-            self = .imageFolder
-        } else {
-            throw unknownName(name, of: "data set", among: Self.all)
+    var text: String {
+        switch self {
+        case .known(let name): name.rawValue
+        case .imageFolder: ImageFolder.name
+        }
+    }
+
+    init(_ text: String) throws(SparringError) {
+        guard let name = Self.all.first(where: { $0.text == text }) else {
+            throw unknownName(text, of: "data set", among: Self.all.map(\.text))
+        }
+        self = name
+    }
+
+    func load(
+        directory: String?, imageSize: Int? = nil, resizedSide: Int? = nil
+    ) throws(SparringError) -> any Dataset {
+        switch self {
+        case .known(let name): return try name.load(directory: directory)
+        case .imageFolder:
+            guard let directory else {
+                throw SparringError(
+                    .argument, "--data image-folder needs --data-dir, the folder of the photographs")
+            }
+            return try ImageFolder(directory: directory, size: imageSize ?? 224, resizedSide: resizedSide)
         }
     }
 }
