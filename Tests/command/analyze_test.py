@@ -74,6 +74,24 @@ class AnalyzeTest(CommandTest):
         self.check_plot("plot.svg", "run", "ReLU")
         self.assertIn(f"{result['share']:.2f}", self.analyze("zeros"))
 
+    def test_deviations(self):
+        self.train("other", "--method", "anl", "--epsilon", "0.05", "--epochs", "3")
+        rows = self.json("deviations", "--out", "plot.svg", models=["run", "other"])
+        self.assertEqual([(row["run"], row["point"]) for row in rows],
+                         [(run, point) for run in ["run", "other"] for point in ["dense1", "dense2"]])
+        self.assertEqual([row["epochs"] for row in rows], [[1, 2]] * 2 + [[1, 2, 3]] * 2)
+        recorded = (self.folder / "run/points.csv").read_text().splitlines()[1:]
+        shown = [f"{epoch},{row['point']},{row['deviations'][epoch - 1]}" for epoch in [1, 2] for row in rows[:2]]
+        for line, expected in zip(shown, recorded, strict=True):
+            self.assertEqual(line.split(",")[:2], expected.split(",")[:2])
+            self.assertAlmostEqual(float(line.split(",")[2]), float(expected.split(",")[2]), places=6)
+        self.check_plot("plot.svg", "other", "dense2", "epoch")
+        last = self.json("deviations", "--count", "1", models=["other"])
+        self.assertEqual([row["epochs"] for row in last], [[3], [3]])
+        (self.folder / "run/points.csv").unlink()
+        self.fail_with(["run", "deviations"], "analyze", "deviations", "--model-file", "run")
+        self.fail_with(["nowhere"], "analyze", "deviations", "--model-file", "nowhere")
+
     def test_wrong_arguments(self):
         self.fail_with(["nowhere"], "analyze", "jacobian", "--model-file", "nowhere")
         self.fail_with(["relu3", "relu1"], "analyze", "jacobian", "--model-file", "run", "--layer", "relu3")

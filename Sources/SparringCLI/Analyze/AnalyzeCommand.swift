@@ -49,11 +49,11 @@ struct AnalyzedImages: ParsableArguments {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    /// The first `count` test images of the data set, which is by default the one the first model was trained on.
+    /// The first `count` test images of the data set, which is by default the one the model was trained on.
     func load(
-        _ count: Int, for models: [(name: String, model: ModelArgument)]
+        _ count: Int, for model: ModelArgument
     ) throws(SparringError) -> (dataset: any Dataset, images: ImageSet) {
-        let dataset = try data.load(orOf: models.first?.model.run)
+        let dataset = try data.load(orOf: model.run)
         return (dataset, dataset.test.prefix(count))
     }
 }

@@ -39,7 +39,7 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(.max, for: named).images.subset(Array(image..<image + count))
+        let images = try images.load(.max, for: named[0].model).images.subset(Array(image..<image + count))
         let rows = try await withProgress { _ in
             try named.flatMap { name, model in
                 try featureMaps(of: models.network(model), on: images, layer: layer).enumerated().map {

@@ -38,7 +38,7 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(count, for: named).images
+        let images = try images.load(count, for: named[0].model).images
         let spectra = try await withProgress { onProgress in
             try named.map { name, model in
                 Spectrum(

@@ -73,8 +73,8 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
     }
 
     private func load(_ model: ModelArgument) throws -> (any Dataset, ImageSet) {
-        guard let classes else { return try images.load(count, for: [("", model)]) }
-        let (dataset, all) = try images.load(.max, for: [("", model)])
+        guard let classes else { return try images.load(count, for: model) }
+        let (dataset, all) = try images.load(.max, for: model)
         for number in classes where !(0..<all.classes).contains(number) {
             throw SparringError(.argument, "class \(number) is not among 0 to \(all.classes - 1)")
         }

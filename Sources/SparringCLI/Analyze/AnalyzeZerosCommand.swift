@@ -32,7 +32,7 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(count ?? .max, for: named).images
+        let images = try images.load(count ?? .max, for: named[0].model).images
         let results = try await withProgress { onProgress in
             try named.map { name, model in
                 let zeros = try zeroActivations(
