@@ -121,12 +121,12 @@ struct EvaluateCommand: AsyncParsableCommand {
             whiteBox: whiteBox, blackBox: blackBox,
             imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
             of: images.count)
-        var table = Table("attack", "δ", "accuracy %", "images", source.isEmpty ? "" : "made on")
+        var table = Table(
+            ["attack", "δ", "accuracy %", "images"] + (source.isEmpty ? [] : ["made on"]))
         for row in rows {
             let delta = String(format: "%g", row.delta)
-            table.add([
-                row.attack, delta, row.accuracy.rounded(digits: 2), "\(row.count)", row.source ?? "",
-            ])
+            let made = source.isEmpty ? [] : [row.source ?? ""]
+            table.add([row.attack, delta, row.accuracy.rounded(digits: 2), "\(row.count)"] + made)
         }
         return Output(table: table, json: rows, warnings: warnings)
     }

@@ -27,7 +27,7 @@ extension DataOptions {
     func load(orOf run: RunFolder?) throws(SparringError) -> any Dataset {
         guard data == nil, let run else { return try load() }
         var options = try DataOptions(of: run.description)
-        if let dataDir { options.dataDir = dataDir }
+        options.dataDir = dataDir ?? options.dataDir
         return try options.load()
     }
 }

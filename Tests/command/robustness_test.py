@@ -1,0 +1,142 @@
+"""Tests of attacks by the command: evaluate and transfer."""
+
+import json
+import signal
+import subprocess
+import time
+import unittest
+
+from support import CommandTest
+
+
+class RobustnessTest(CommandTest):
+    def setUp(self):
+        super().setUp()
+        self.train("first", "--epochs", "6")
+        self.train("second", "--epochs", "6", "--seed", "2")
+
+    def evaluate(self, *more):
+        return ["evaluate", "--model-file", "first", *more]
+
+    def results(self, *more):
+        return json.loads(self.succeed(*self.evaluate(*more, "--json")))
+
+    def test_a_run_folder_brings_its_data(self):
+        by_folder = self.results("--attack", "none,fgsm")
+        by_file = json.loads(self.succeed("evaluate", "--model-file", "first/best.safetensors", "--data", "mnist",
+                                          "--data-dir", self.data, "--attack", "none,fgsm", "--json"))
+        self.assertEqual(by_folder, by_file)
+
+    def test_every_attack_in_a_ball(self):
+        attacks = ["fgsm", "ifgsm", "pgd", "square"]
+        results = self.results("--attack", ",".join(["none", *attacks]), "--deltas", "0,24", "--queries", "300")
+        clean, rows = results[0], results[1:]
+        self.assertEqual([(row["attack"], row["delta"]) for row in rows],
+                         [(attack, delta) for attack in attacks for delta in [0, 24]])
+        for row in rows:
+            if row["delta"] == 0:
+                self.assertEqual(row["accuracy"], clean["accuracy"], row)
+            else:
+                self.assertLess(row["accuracy"], clean["accuracy"], row)
+
+    def test_more_effort_never_helps_the_network(self):
+        def accuracy(*more):
+            return self.results("--deltas", "12", *more)[0]["accuracy"]
+
+        once = accuracy("--attack", "pgd", "--iterations", "3")
+        self.assertLessEqual(accuracy("--attack", "pgd", "--iterations", "3", "--restarts", "5"), once)
+        self.assertLessEqual(accuracy("--attack", "square", "--queries", "500"),
+                             accuracy("--attack", "square", "--queries", "1"))
+
+    def test_same_results_on_any_number_of_threads_and_images_a_pass(self):
+        settings = ["--attack", "pgd,square", "--deltas", "16", "--restarts", "2", "--queries", "50"]
+        self.assertEqual(self.results(*settings, "--threads", "1"),
+                         self.results(*settings, "--threads", "2", "--batch-size", "17"))
+
+    def test_units(self):
+        self.assertEqual([row["accuracy"] for row in self.results("--attack", "fgsm,ifgsm,pgd")],
+                         [row["accuracy"] for row in self.results("--attack", "fgsm,ifgsm,pgd", "--unit", "one")])
+
+    def test_black_box(self):
+        rows = self.results("--attack", "fgsm,ifgsm", "--deltas", "8", "--source", "second",
+                            "--source", "first/last.safetensors")
+        self.assertEqual([(row["attack"], row.get("source")) for row in rows],
+                         [(attack, source) for source in [None, "second", "last"] for attack in ["fgsm", "ifgsm"]])
+        own, foreign = rows[0]["accuracy"], rows[2]["accuracy"]
+        self.assertLess(own, foreign)
+
+    def test_warnings(self):
+        """One step of an iterated attack is weaker than fgsm, which the command tells."""
+        result = self.run_command(*self.evaluate("--attack", "fgsm,ifgsm", "--deltas", "32", "--iterations", "1",
+                                                 "--json"))
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("warning: At δ = 32 ifgsm leaves more accuracy", result.stderr)
+        json.loads(result.stdout)
+        sound = self.run_command(*self.evaluate("--attack", "fgsm,ifgsm", "--deltas", "8,32"))
+        self.assertNotIn("warning", sound.stderr)
+
+    def test_smallest_change(self):
+        [row] = self.results("--attack", "lbfgs", "--count", "20")
+        self.assertEqual((row["attack"], row["count"]), ("lbfgs", 20))
+        self.assertGreater(row["found"], 80)
+        self.assertGreater(row["medianNorm"], 0)
+        self.assertIn("‖r‖₂", self.succeed(*self.evaluate("--attack", "lbfgs", "--count", "3")))
+
+    def test_layerwise(self):
+        clean = self.results()[0]["accuracy"]
+        rows = self.results("--attack", "layerwise", "--deltas", "0,0.2,20")
+        self.assertEqual([row["epsilon"] for row in rows], [0, 0.2, 20])
+        self.assertEqual({rows[0][way] for way in ["fgsm", "layerwise", "previousInput"]}, {clean})
+        self.assertLess(rows[2]["layerwise"], clean)
+
+    def test_transfer(self):
+        arguments = ["transfer", "first", "second", "--attack", "fgsm,pgd", "--delta", "20"]
+        result = json.loads(self.succeed(*arguments, "--json"))
+        self.assertEqual((result["models"], result["count"]), (["first", "second"], 100))
+        self.assertEqual([matrix["attack"]["kind"] for matrix in result["matrices"]], ["fgsm", "pgd"])
+        for matrix in result["matrices"]:
+            self.assertEqual(matrix["attack"]["delta"], 20)
+            own = self.results("--attack", matrix["attack"]["kind"], "--deltas", "20", "--source", "second")
+            self.assertEqual([matrix["accuracies"][source][0] for source in [0, 1]],
+                             [row["accuracy"] for row in own])
+        table = self.succeed(*arguments, "--out", "page.html")
+        for source in [0, 1]:
+            self.assertIn(f"{result['matrices'][0]['accuracies'][source][source]:.2f}*", table)
+        page = (self.folder / "page.html").read_text()
+        self.assertIn("fgsm", page)
+        self.assertIn(f"{result['matrices'][1]['accuracies'][0][1]:.2f}", page)
+
+    def test_interrupted(self):
+        settings = ["--attack", "square", "--deltas", "0.01", "--queries", "10000000"]
+        process = subprocess.Popen(self.arguments(*self.evaluate(*settings)), cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(1)
+        self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=20)
+        self.assertEqual((process.returncode, output), (130, ""))
+        self.assertIn("stopped", error)
+
+    def test_wrong_arguments(self):
+        for parts, arguments in [
+            (["fgms", "fgsm"], self.evaluate("--attack", "fgms")),
+            (["--queries", "square"], self.evaluate("--attack", "pgd", "--queries", "5")),
+            (["--restarts", "pgd"], self.evaluate("--attack", "fgsm", "--restarts", "5")),
+            (["--step", "ifgsm or pgd"], self.evaluate("--attack", "fgsm", "--step", "1")),
+            (["--deltas"], self.evaluate("--deltas", "1")),
+            (["lbfgs", "alone"], self.evaluate("--attack", "lbfgs,fgsm")),
+            (["--source", "layerwise"], self.evaluate("--attack", "layerwise", "--source", "second")),
+            (["--count", "0"], self.evaluate("--count", "0")),
+            (["restarts", "-1"], self.evaluate("--attack", "pgd", "--restarts=-1")),
+            (["nowhere"], self.evaluate("--attack", "fgsm", "--source", "nowhere")),
+            (["two models"], ["transfer", "first"]),
+            (["layerwise"], ["transfer", "first", "second", "--attack", "layerwise"]),
+            (["nowhere"], ["transfer", "first", "nowhere"]),
+            (["1×28×28"], ["transfer", "first", "second", "--data", "digits"]),
+        ]:
+            with self.subTest(arguments):
+                self.fail_with(parts, *arguments)
+
+
+if __name__ == "__main__":
+    unittest.main()
