@@ -12,7 +12,8 @@ enum { CLUSTERS = 3, COUNT = 117, DIMENSIONS = 19 };
 static void draw_clusters(float *points) {
     uint64_t state = 5;
     double centers[CLUSTERS][DIMENSIONS];
-    for (int k = 0; k < CLUSTERS * DIMENSIONS; k++) centers[k / DIMENSIONS][k % DIMENSIONS] = 6 * example_uniform(&state);
+    for (int k = 0; k < CLUSTERS * DIMENSIONS; k++)
+        centers[k / DIMENSIONS][k % DIMENSIONS] = 6 * example_uniform(&state);
     for (int i = 0; i < COUNT; i++) {
         for (int d = 0; d < DIMENSIONS; d++) {
             points[i * DIMENSIONS + d] = (float)(centers[i % CLUSTERS][d] + 3.46 * (example_uniform(&state) - 0.5));
