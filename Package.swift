@@ -27,7 +27,6 @@ let package = Package(
         ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Sparring", dependencies: ["CSparring", "CZlib"]),
-        .target(name: "SparringExperiments", dependencies: ["Sparring"]),
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
@@ -35,6 +34,7 @@ let package = Package(
         .target(name: "PNGReader", dependencies: ["CPNG"]),
         .target(
             name: "SparringImageFolders", dependencies: ["Sparring", "CTurboJPEG", "PNGReader", "CExif"]),
+        .target(name: "SparringExperiments", dependencies: ["Sparring", "SparringImageFolders"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "SparringCLI",

@@ -11,7 +11,7 @@ extension ANLNetworks {
 
     /// LeNet-5 on Fashion-MNIST, which Table 1 and Figure 3 share.
     mutating func cutLeNetShort() {
-        cutShort(epochs: 25, noisyEpochs: 20, train: 60_000, test: 10_000)
+        cutShort(epochs: 10, noisyEpochs: 8, train: 20_000, test: 10_000)
         seeds = 3
     }
 }

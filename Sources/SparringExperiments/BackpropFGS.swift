@@ -3,7 +3,8 @@ import Sparring
 extension Experiment {
     private struct FGS: ExperimentSetting {
         var networks = BackpropMNIST()
-        var epsilons: [Float] = [0.25, 0.5]
+        /// The paper's two, and smaller ones.
+        var epsilons: [Float] = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.5]
 
         var seeds: Int {
             get { networks.seeds }
@@ -42,35 +43,47 @@ extension Experiment {
         let measured = try (0..<used.seeds).map { seed in
             let networks = [plain[seed + 1], plain[seed], adversarial[seed]]
             return try context.part("fgs-errors", of: networks, used.epsilons) {
-                let source = try networks[0].network()
-                let targets = try networks.dropFirst().map { try $0.network() }
-                return try used.epsilons.map { epsilon in
-                    let accuracies = try transferAccuracies(
-                        from: source, to: targets, on: data.test, by: unclippedFGS(epsilon))
-                    return Errors(
-                        epsilon: epsilon, plain: 100 - accuracies[0], adversarial: 100 - accuracies[1])
+                let source = try networks[0].network(threads: context.threads)
+                let accuracies = try networks.dropFirst().map { target in
+                    try accuracy(
+                        of: try target.network(threads: context.threads), on: data.test,
+                        under: unclippedFGS(0),
+                        deltas: used.epsilons, from: source)
+                }
+                return zip(accuracies[0], accuracies[1]).map { plain, adversarial in
+                    Errors(
+                        epsilon: plain.delta, plain: 100 - plain.accuracy,
+                        adversarial: 100 - adversarial.accuracy)
                 }
             }
         }
         var comparison = Comparison(
             title: "Error on images made on another 2×400 network", unit: "%", rows: [])
-        for (index, epsilon) in used.epsilons.enumerated() {
-            let paper = published.first { $0.epsilon == epsilon }
-            let plain = Measurements(measured.map { $0[index].plain })
-            let adversarial = Measurements(measured.map { $0[index].adversarial })
-            comparison.rows += [
-                .init("ε = \(epsilon), plain", published: paper?.plain, ours: plain),
-                .init("ε = \(epsilon), adversarial", published: paper?.adversarial, ours: adversarial),
-            ]
-            if let paper {
-                comparison.claims.append(
-                    Claim(
-                        "ε = \(epsilon): adversarial training lowers the error",
-                        publishedDifference: paper.adversarial - paper.plain, ours: adversarial - plain))
-            }
+        func ours(_ index: Int, _ errors: KeyPath<Errors, Double>) -> Measurements {
+            Measurements(measured.map { $0[index][keyPath: errors] })
         }
+        for paper in published {
+            guard let index = used.epsilons.firstIndex(of: paper.epsilon) else { continue }
+            let (plain, adversarial) = (ours(index, \.plain), ours(index, \.adversarial))
+            comparison.rows += [
+                .init("ε = \(paper.epsilon), plain", published: paper.plain, ours: plain),
+                .init("ε = \(paper.epsilon), adversarial", published: paper.adversarial, ours: adversarial),
+            ]
+            comparison.claims.append(
+                Claim(
+                    "ε = \(paper.epsilon): adversarial training lowers the error",
+                    publishedDifference: paper.adversarial - paper.plain, ours: adversarial - plain))
+        }
+        let curves = Plot(
+            title: "Error on images made on another network", x: .init("ε"), y: .init("error in %"),
+            series: [("plain", \Errors.plain), ("adversarial", \.adversarial)].map { name, errors in
+                Plot.Series(
+                    name, used.epsilons.indices.map { .init(Double(used.epsilons[$0]), ours($0, errors)) })
+            })
+        let reached = used.epsilons.indices.first { ours($0, \.plain).mean >= published[0].plain }
         let images = try attackedImages(
-            of: data.test.prefix(8), on: try plain[1].network(), by: used.epsilons.map { unclippedFGS($0) })
+            of: data.test.prefix(8), on: try plain[1].network(),
+            by: published.map { unclippedFGS($0.epsilon) })
         return try page(
             "backprop-fgs", in: context,
             summary: """
@@ -84,10 +97,18 @@ extension Experiment {
                 leave [0, 1], as in the paper's formula. Each seed's two networks see the images of the plain \
                 network of the next seed.
                 """
-            ],
+            ]
+                + (reached.map {
+                    [
+                        """
+                        Here the plain network is wrong on \(Int(published[0].plain)) % of the images, the paper's share \
+                        at ε = \(published[0].epsilon), from about ε = \(used.epsilons[$0]) on.
+                        """
+                    ]
+                } ?? []),
             data: [data], networks: plain + adversarial,
             results: [
-                Report.Section("Error", [.comparison(comparison)]),
+                Report.Section("Error", [.comparison(comparison), .plot(curves)]),
                 Report.Section("Images", [.images(images)]),
             ])
     }

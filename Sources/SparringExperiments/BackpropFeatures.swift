@@ -26,9 +26,8 @@ extension Experiment {
                 })
         }
         let pictures = try zip(ways, networks).map { way, networks in
-            let filters = try firstFilters(of: try networks[0].network())
-            let tiles = try filters.prefix(100).map { try Picture($0, shape: data.shape) }
-            return ImageGrid.Item(way.rawValue, try Picture(tiling: tiles, columns: 10))
+            let tiles = try firstLayerFilters(of: try networks[0].network()).prefix(100)
+            return ImageGrid.Item(way.rawValue, try Picture(tiling: Array(tiles), columns: 10))
         }
         let comparison = Comparison(
             title: "Share of a filter's squared weights in its strongest twentieth of the pixels", unit: "%",
@@ -56,7 +55,7 @@ extension Experiment {
                         .images(
                             ImageGrid(
                                 title:
-                                    "The first 100 filters of seed 1, each from its lowest to its highest weight",
+                                    "The first 100 filters of seed 1; grey is a weight of zero",
                                 columns: 3, items: pictures, scale: 1))
                     ]),
                 Report.Section(
@@ -160,20 +159,16 @@ extension Experiment {
     /// Over all hidden units and all images.
     private static func hiddenActivations(
         of network: Network, on set: ImageSet
-    ) throws(SparringError) -> HiddenActivations {
+    ) throws -> HiddenActivations {
         var (zeros, count) = (0, 0)
         var bins = [Int](repeating: 0, count: 60)
         for layer in try network.layers where layer.kind == "relu" {
-            let prefix = try network.prefix(upTo: layer.name)
-            for first in stride(from: 0, to: set.count, by: prefix.batchSize) {
-                try prefix.forward(try set.pixelValues(first..<min(first + prefix.batchSize, set.count)))
-                for activation in try prefix.output() {
-                    count += 1
-                    if activation == 0 {
-                        zeros += 1
-                    } else {
-                        bins[min(Int(activation * 10), bins.count - 1)] += 1
-                    }
+            for activation in try features(of: network, on: set, layer: layer.name).values {
+                count += 1
+                if activation == 0 {
+                    zeros += 1
+                } else {
+                    bins[min(Int(activation * 10), bins.count - 1)] += 1
                 }
             }
         }

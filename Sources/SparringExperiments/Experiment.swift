@@ -1,3 +1,4 @@
+import Foundation
 import Sparring
 
 /// A table or a figure of a paper that can be run again. Its page shows the paper's numbers beside ours.
@@ -53,6 +54,11 @@ public struct Experiment: Sendable, Identifiable {
         let report = try await run(in: context)
         let folder = "\(context.folder)/\(id)"
         try makeFolder(folder)
+        // An earlier page may have had other images.
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        for file in files where file.hasPrefix("\(id)-") {
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(file)")
+        }
         try report.write(markdown: "\(folder)/\(id).md", assets: folder)
         try report.write(html: "\(folder)/report.html")
         return "\(folder)/report.html"

@@ -1,5 +1,6 @@
 import Foundation
 import Sparring
+import SparringImageFolders
 
 /// Where an experiment's images come from: files, called as ``DatasetName`` has them, or the package's drawing.
 public enum ImageSource: String, CaseIterable, Hashable, Sendable, Codable {
@@ -8,6 +9,8 @@ public enum ImageSource: String, CaseIterable, Hashable, Sendable, Codable {
     case cifar10 = "cifar-10"
     case cifar10Gray = "cifar-10-gray"
     case cifar100 = "cifar-100"
+    /// ImageNet's photographs in `imagenet/train` and `imagenet/val`, a folder a class.
+    case imageNet = "imagenet"
     /// ``SyntheticDigits``.
     case digits
     /// ``ColorDigits``.
@@ -20,6 +23,8 @@ public struct DataSetting: Hashable, Sendable, Codable {
     public var classes: Int
     public var trainImages: Int
     public var testImages: Int
+    /// Each pixel becomes so many in both directions; nil for images as they are.
+    public var enlargement: Int?
 
     init(_ source: ImageSource, classes: Int = 10, train: Int, test: Int) {
         self.source = source
@@ -32,6 +37,7 @@ public struct DataSetting: Hashable, Sendable, Codable {
     public static let fashionMNIST = DataSetting(.fashionMNIST, train: 60_000, test: 10_000)
     public static let cifar10 = DataSetting(.cifar10, train: 50_000, test: 10_000)
     public static let cifar100 = DataSetting(.cifar100, classes: 100, train: 50_000, test: 10_000)
+    public static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
     public static let cifar10Gray = DataSetting(.cifar10Gray, train: 50_000, test: 10_000)
 
     /// As many of the first images.
@@ -44,7 +50,7 @@ public struct DataSetting: Hashable, Sendable, Codable {
     public mutating func draw(train: Int, test: Int) {
         switch source {
         case .mnist, .fashionMNIST, .cifar10Gray, .digits: source = .digits
-        case .cifar10, .cifar100, .colorDigits: source = .colorDigits
+        case .cifar10, .cifar100, .imageNet, .colorDigits: source = .colorDigits
         }
         keep(train: train, test: test)
     }
@@ -61,11 +67,13 @@ public struct ExperimentData: Dataset {
     /// What sets these files apart from those of the papers, a sentence each.
     public let caveats: [String]
 
-    fileprivate init(_ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []) {
+    fileprivate init(
+        _ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []
+    ) throws(SparringError) {
         self.setting = setting
         name = data.name
-        train = data.train.prefix(setting.trainImages)
-        test = data.test.prefix(setting.testImages)
+        train = try data.train.prefix(setting.trainImages).enlarged(setting.enlargement ?? 1)
+        test = try data.test.prefix(setting.testImages).enlarged(setting.enlargement ?? 1)
         classNames = data.classNames
         self.caveats = caveats
     }
@@ -79,11 +87,11 @@ extension ExperimentContext {
         let (train, test) = (setting.trainImages, setting.testImages)
         switch setting.source {
         case .digits:
-            return ExperimentData(try SyntheticDigits(trainCount: train, testCount: test), cutTo: setting)
+            return try ExperimentData(try SyntheticDigits(trainCount: train, testCount: test), cutTo: setting)
         case .colorDigits:
-            return ExperimentData(
+            return try ExperimentData(
                 try ColorDigits(classes: setting.classes, train: train, test: test), cutTo: setting)
-        case .mnist, .fashionMNIST, .cifar10, .cifar10Gray, .cifar100:
+        case .mnist, .fashionMNIST, .cifar10, .cifar10Gray, .cifar100, .imageNet:
             guard let dataDirectory else {
                 throw SparringError(
                     .argument,
@@ -96,6 +104,9 @@ extension ExperimentContext {
 
     private func read(_ setting: DataSetting, from directory: String) throws(SparringError) -> ExperimentData
     {
+        if setting.source == .imageNet {
+            return try ExperimentData(try ImageFolder(directory: "\(directory)/imagenet"), cutTo: setting)
+        }
         let data = try DatasetName(setting.source.rawValue).load(directory: directory)
         let caveats =
             switch setting.source {
@@ -104,7 +115,7 @@ extension ExperimentContext {
             case .cifar100: caveatsOfCIFAR100(data)
             default: [String]()
             }
-        return ExperimentData(data, cutTo: setting, caveats: caveats)
+        return try ExperimentData(data, cutTo: setting, caveats: caveats)
     }
 }
 
@@ -128,4 +139,22 @@ private func caveatsOfCIFAR100(_ data: any Dataset) -> [String] {
         …). Accuracies compare with each other, not with the paper's.
         """
     ]
+}
+
+extension ImageSet {
+    /// The same images with each pixel so many times in both directions.
+    fileprivate func enlarged(_ times: Int) throws(SparringError) -> ImageSet {
+        guard times > 1 else { return self }
+        let small = shape
+        let pixels = try loaded().pixels
+        let large = ImageShape(
+            channels: small.channels, height: times * small.height, width: times * small.width)
+        var enlarged: [UInt8] = []
+        enlarged.reserveCapacity(count * large.count)
+        for row in 0..<count * small.channels * large.height {
+            let first = row / times * small.width
+            for column in 0..<large.width { enlarged.append(pixels[first + column / times]) }
+        }
+        return try ImageSet(shape: large, classes: classes, labels: labels, pixels: enlarged)
+    }
 }

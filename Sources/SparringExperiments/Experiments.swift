@@ -7,6 +7,7 @@ extension Experiment {
         backpropFGS,
         backpropFigure2,
         backpropFigure3,
+        backpropTable3,
         anlTable1,
         anlFigure2,
         anlFigure3,
@@ -14,5 +15,15 @@ extension Experiment {
         anlTable2,
         anlFigure5,
         anlTable3,
+        layerwiseTable1,
+        layerwiseFigure1,
+        layerwiseFigure2,
+        layerwiseTable2,
+        layerwiseTable3,
+        layerwiseTable4,
+        layerwiseTable5,
+        layerwiseTable6,
+        layerwiseTable7,
+        layerwiseImageNet,
     ]
 }

@@ -6,7 +6,7 @@ import Sparring
 func leaves(of value: some Encodable) throws(SparringError) -> [String: String] {
     let object: Any
     do {
-        object = try JSONSerialization.jsonObject(with: try canonicalJSON(value))
+        object = try JSONSerialization.jsonObject(with: try canonicalJSON(value), options: .fragmentsAllowed)
     } catch {
         throw SparringError(.argument, "a setting cannot be told part by part: \(error)")
     }

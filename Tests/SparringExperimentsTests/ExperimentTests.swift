@@ -29,6 +29,20 @@ import Testing
         }
     }
 
+    /// The tables and figures of the papers.
+    @Test func everyTableAndFigureIsThere() {
+        #expect(
+            Experiment.all.map(\.id) == [
+                "backprop-t2", "backprop-fgs", "backprop-f2", "backprop-f3", "backprop-t3", "anl-t1",
+                "anl-f2",
+                "anl-f3", "anl-f4", "anl-t2", "anl-f5", "anl-t3", "layerwise-t1", "layerwise-f1",
+                "layerwise-f2",
+                "layerwise-t2", "layerwise-t3", "layerwise-t4", "layerwise-t5", "layerwise-t6",
+                "layerwise-t7",
+                "layerwise-imagenet",
+            ])
+    }
+
     @Test(arguments: Experiment.all.map(\.id))
     func everyExperimentWritesItsPage(id: String) async throws {
         let folder = Folder()

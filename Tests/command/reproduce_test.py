@@ -1,0 +1,60 @@
+"""Tests of `sparring reproduce`: the list, a page, wrong arguments, and an interrupt."""
+
+import json
+import signal
+import subprocess
+import unittest
+
+from support import CommandTest
+
+
+class ReproduceTest(CommandTest):
+    def test_list(self):
+        rows = json.loads(self.succeed("reproduce", "--list", "--json"))
+        text = self.succeed("reproduce", "--list")
+        for row in rows:
+            self.assertEqual(set(row), {"id", "title", "source", "data", "shortMinutes", "paperHours"})
+            self.assertIn(f"{row['id']}: {row['title']}\n", text)
+        ids = [row["id"] for row in rows]
+        self.assertEqual(len(ids), len(set(ids)))
+        self.assertTrue({"backprop-t2", "anl-t1", "layerwise-t4"} < set(ids))
+
+    def test_page(self):
+        page = self.succeed("reproduce", "backprop-fgs", "--scale", "smoke", "--out", "results",
+                            "--threads", "1", "--quiet").strip()
+        self.assertEqual(page, "results/backprop-fgs/report.html")
+        html = (self.folder / page).read_text()
+        self.assertIn("sparring reproduce backprop-fgs --scale smoke --out RESULTS", html)
+        markdown = (self.folder / "results/backprop-fgs/backprop-fgs.md").read_text()
+        images = list((self.folder / "results/backprop-fgs").glob("*.svg"))
+        self.assertTrue(images)
+        for image in images:
+            self.assertIn(image.name, markdown)
+
+    def test_wrong_arguments(self):
+        self.fail_with(["backprop-t9", "did you mean 'backprop-t2'"], "reproduce", "backprop-t9")
+        self.fail_with(["mnist", "--data-dir"], "reproduce", "backprop-t2", "--scale", "short")
+        self.fail_with(["--seeds", "0"], "reproduce", "backprop-t2", "--seeds", "0")
+        self.fail_with(["--list"], "reproduce")
+
+    def test_interrupted_and_gone_on_with(self):
+        arguments = ["reproduce", "backprop-t2", "--scale", "smoke", "--out", "results", "--seeds", "2", "--threads", "1"]
+        process = subprocess.Popen(self.arguments(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        output, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn("goes on", error)
+        self.assertFalse((self.folder / "results/backprop-t2").exists())
+        done = {run.name: (run / "last.safetensors").stat().st_mtime_ns
+                for run in (self.folder / "results/runs").iterdir()
+                if len((run / "metrics.csv").read_text().splitlines()) == 3}
+        self.assertEqual(len(done), len((first + output).splitlines()))
+        self.succeed(*arguments)
+        self.assertTrue((self.folder / "results/backprop-t2/report.html").is_file())
+        for run, written in done.items():
+            self.assertEqual((self.folder / "results/runs" / run / "last.safetensors").stat().st_mtime_ns, written)
+
+
+if __name__ == "__main__":
+    unittest.main()
