@@ -47,14 +47,15 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
 
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep) {
     spar_batch_norm_state *state = &sweep->batch_norm;
-    size_t stride = (size_t)step->output->stride, floats = 9 * stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
+    size_t stride = (size_t)step->output->stride, floats = 10 * stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
     state->sums = spar_allocate(doubles * sizeof(double) + floats * sizeof(float));
     if (state->sums == NULL) return SPAR_ERROR_MEMORY;
     step->state_bytes += doubles * sizeof(double) + floats * sizeof(float);
     state->products = state->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
-    float **const arrays[] = {&state->shift, &state->mean, &state->inverse_deviation, &state->scale,        &state->a,
-                              &state->b,     &state->c,    &state->next_mean,         &state->next_variance};
+    float **const arrays[] = {
+        &state->shift, &state->mean, &state->inverse_deviation, &state->scale,         &state->a,
+        &state->b,     &state->c,    &state->next_mean,         &state->next_variance, &state->zero};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
@@ -152,9 +153,17 @@ void spar_batch_norm_commit(spar_step *step) {
     sweep->batch_norm.pending = false;
 }
 
-void spar_batch_norm_sum(spar_step *step, const spar_run *run, const spar_block *block, const float *d) {
+bool spar_batch_norm_sums(const spar_run *run) {
+    return run->flags & SPAR_FORWARD_TRAIN || run->backward_flags & SPAR_BACKWARD_WEIGHTS;
+}
+
+void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_block *block, float *d) {
     const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
     int64_t stride = step->output->stride;
+    if (!spar_batch_norm_sums(run)) {
+        run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
+        return;
+    }
     run->kernels->column_products(d, step->inputs[0]->data + block->offset, block->rows, stride, state->mean,
                                   state->sums + block->chunk * stride, state->products + block->chunk * stride);
 }

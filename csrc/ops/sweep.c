@@ -129,7 +129,7 @@ static void stage_backward(sweep_task *task, const spar_stage *stage, const spar
     const spar_sweep *sweep = task->step->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        spar_batch_norm_sum(task->step, run, block, d);
+        spar_batch_norm_backward(task->step, run, block, d);
     } else if (layer == &spar_layer_normalize) {
         run->kernels->affine(d, d, block->floats, sweep->period, sweep->zero, sweep->scale, sweep->zero);
     } else if (layer == &spar_layer_perturb) {
@@ -152,13 +152,19 @@ static void stage_backward(sweep_task *task, const spar_stage *stage, const spar
     }
 }
 
+// Does the first stage need sums over whole columns, so that the input's gradient takes another sweep?
+static bool sums_columns(const spar_step *step, const spar_run *run) {
+    const spar_sweep *sweep = step->state;
+    return sweep->stages[0].node->layer == &spar_layer_batch_norm && spar_batch_norm_sums(run);
+}
+
 // The output's gradient is read by this sweep alone, so the stages work on it in place.
 static void backward_chunks(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     sweep_task *task = context;
     spar_step *step = task->step;
     const spar_sweep *sweep = step->state;
-    bool emits = task->wanted[0] && sweep->stages[0].node->layer != &spar_layer_batch_norm;
+    bool emits = task->wanted[0] && !sums_columns(step, task->run);
     for (int64_t chunk = first; chunk < last; chunk++) {
         int64_t end = spar_chunk_start(&task->blocks, chunk + 1);
         for (int64_t b = spar_chunk_start(&task->blocks, chunk); b < end; b++) {
@@ -193,8 +199,8 @@ static void batch_norm_chunks(void *context, int64_t first, int64_t last, int th
 static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
     const spar_sweep *sweep = step->state;
     sweep_task task = {step, run, spar_cut_blocks(step->output->extent, step->output->stride, run->batch), wanted};
-    bool normalizes = sweep->stages[0].node->layer == &spar_layer_batch_norm;
-    if (normalizes) {
+    bool sums_first = sums_columns(step, run);
+    if (sums_first) {
         size_t sums = (size_t)(SPAR_MAX_CHUNKS * task.blocks.stride) * sizeof(double);
         memset(sweep->batch_norm.sums, 0, sums);
         memset(sweep->batch_norm.products, 0, sums);
@@ -206,7 +212,7 @@ static void backward(spar_step *step, const spar_run *run, const bool wanted[2])
             stage->point->recorded = run->batch;
         }
     }
-    if (!normalizes) return;
+    if (!sums_first) return;
     spar_batch_norm_after_sums(step, run, &task.blocks);
     if (wanted[0]) spar_parallel(run->threads, task.blocks.chunks, batch_norm_chunks, &task);
 }

@@ -16,10 +16,11 @@ typedef struct spar_stage {
 
 // Per-column numbers of a batch norm stage.
 typedef struct spar_batch_norm_state {
-    float *shift;                     // near the mean, for sums that do not cancel
-    float *mean, *inverse_deviation;  // normalization in force
-    float *scale, *beta;              // forward: y = (x − mean)·scale + beta
-    float *a, *b, *c;                 // backward: dx = a·d + b·x + c
+    float *shift;                    // near the mean, for sums that do not cancel
+    float *mean, *inverse_deviation; // normalization in force
+    float *scale, *beta;             // forward: y = (x − mean)·scale + beta
+    float *a, *b, *c;                // backward: dx = a·d + b·x + c
+    float *zero;
     float *next_mean, *next_variance; // running statistics, to be committed
     double *sums, *products;          // [chunks][stride]
     bool pending;
@@ -50,7 +51,10 @@ void spar_batch_norm_commit(spar_step *step);
 // batch_norm.c
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep);
 void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const spar_blocks *blocks);
-void spar_batch_norm_sum(spar_step *step, const spar_run *run, const spar_block *block, const float *d);
+// Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
+bool spar_batch_norm_sums(const spar_run *run);
+// Sums a block of the output's gradient; without sums makes it the input's gradient.
+void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_block *block, float *d);
 void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar_blocks *blocks);
 void spar_batch_norm_discard(spar_sweep *sweep);
 
