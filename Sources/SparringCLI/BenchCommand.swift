@@ -47,6 +47,9 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
     var exactConvolutions = false
 
+    @Flag(help: "Time FGSM on the batch too.")
+    var fgsm = false
+
     @Flag(help: "Tell what each step of the plan costs.")
     var explain = false
 
@@ -94,9 +97,13 @@ struct BenchCommand: ParsableCommand {
         }
         samples.sort { $0.seconds < $1.seconds }
         let middle = samples[(steps - 1) / 2]
+        let fgsmSeconds = try (0..<(fgsm ? steps : 0)).map { _ in
+            try ContinuousClock().measure { _ = try network.attacked(images, labels, by: .fgsm) }.seconds
+        }.sorted()
         return try BenchResult(
             network, model: model.name.rawValue, method: self.method.name,
             secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
+            fgsmSeconds: fgsm ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
             steps: explain
                 ? StepCosts(middle.planSteps, seconds: middle.seconds, images: batchSize) : nil)
     }
@@ -110,6 +117,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let isa: String
     let openblasCore: String
     let secondsPerStep: Double
+    /// Of the batch; only when it was asked for.
+    let fgsmSeconds: Double?
     let imagesPerSecond: Double
     let multiplyAdds: Int
     let effectiveGFLOPS: Double
@@ -119,7 +128,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let steps: StepCosts?
 
     init(
-        _ network: Network, model: String, method: String, secondsPerStep: Double, steps: StepCosts?
+        _ network: Network, model: String, method: String, secondsPerStep: Double, fgsmSeconds: Double?,
+        steps: StepCosts?
     ) throws {
         let (info, system) = (try network.info, try SystemInfo.current())
         self.model = model
@@ -129,6 +139,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         isa = system.isa
         openblasCore = system.openblasCore
         self.secondsPerStep = secondsPerStep
+        self.fgsmSeconds = fgsmSeconds
         imagesPerSecond = Double(batchSize) / secondsPerStep
         multiplyAdds = info.multiplyAdds
         effectiveGFLOPS = SparringCLI.effectiveGFLOPS(
@@ -145,7 +156,10 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         \((Double(multiplyAdds) / 1e6).rounded(digits: 2)) million multiply–adds an image, \
         \(effectiveGFLOPS.rounded(digits: 1)) effective GFLOP/s
         \((Double(peakMemoryBytes) / 1e6).rounded(digits: 0)) MB at most
-        """ + (steps.map { "\n\n\($0)" } ?? "")
+        """
+            + (fgsmSeconds.map {
+                "\nFGSM \((1000 * $0).rounded(digits: 2)) ms a batch, \(($0 / secondsPerStep).rounded(digits: 2)) of a step"
+            } ?? "") + (steps.map { "\n\n\($0)" } ?? "")
     }
 }
 

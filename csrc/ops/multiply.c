@@ -2,7 +2,7 @@
 
 #include "runtime/parallel.h"
 
-enum { OUTER_ROWS = 112 }; // of x and d that stay in the first-level cache while a panel of c is summed
+enum { OUTER_ROWS = 128 }; // of x and d that stay in the first-level cache while a panel of c is summed
 
 static int panel_width(int64_t columns, int64_t panel, int tile_columns) {
     return columns - panel < tile_columns ? (int)(columns - panel) : tile_columns;
