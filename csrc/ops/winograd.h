@@ -4,8 +4,6 @@
 
 #include "ops/layer.h"
 
-enum { SPAR_MOST_POINTS = 36 };
-
 typedef struct spar_winograd {
     int tile; // m of F(m×m, 3×3); transformed tiles have points = (m + 2)²
     int points;
