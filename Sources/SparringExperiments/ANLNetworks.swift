@@ -9,6 +9,7 @@ struct ANLNetworks: ExperimentSetting {
     /// Epochs that a learning rate lasts at least, and that may pass without a new best validation loss before it
     /// is halved; nil for the first learning rate while there is noise, then the least, for the baseline too.
     var patience: Int? = 5
+    var learningRate: Float = 0.1
     var leastLearningRate: Float = 1e-3
     /// Flips and padded crops.
     var augments = true
@@ -25,11 +26,10 @@ struct ANLNetworks: ExperimentSetting {
         var recipe = Recipe.adversarialNoise
         recipe.epochs = epochs
         if !augments { recipe.augmentation = .none }
-        let first = recipe.schedule.learningRate
         let rule =
             patience.map { Schedule.Rule.halvingOnValidationLoss(epochs: $0, minimum: leastLearningRate) }
-            ?? .steps(divisor: first / leastLearningRate, epochs: noisyEpochs)
-        recipe.schedule = Schedule(rule, learningRate: first)
+            ?? .steps(divisor: learningRate / leastLearningRate, epochs: noisyEpochs)
+        recipe.schedule = Schedule(rule, learningRate: learningRate)
         recipe.plainFinish = Recipe.PlainFinish(afterEpoch: noisyEpochs, learningRate: leastLearningRate)
         var model = variant.model.model(classes: data.classes)
         if variant.noise == .dropout, var dropping = model as? any ModelWithDropout {

@@ -39,7 +39,8 @@ extension Experiment {
                                 Report.Fact("Seeds", "\(setting.used.seeds)"),
                                 Report.Fact(
                                     "Trained",
-                                    "\(networks.count) networks in \(minutes(seconds)) of training"),
+                                    "\(networks.count) network\(networks.count == 1 ? "" : "s") in \(minutes(seconds)) of training"
+                                ),
                                 Report.Fact(
                                     "By", "Sparring \(system.version), \(system.isa), \(system.cpuName)"),
                             ])

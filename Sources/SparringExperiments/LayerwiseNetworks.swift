@@ -6,9 +6,9 @@ struct LayerwiseNetworks: ExperimentSetting {
     var networks = [Architecture.vggBN]
     var epochs = 300
     var learningRate: Float = 0.1
-    /// Epochs after which the learning rate is divided by 5, and after which on CIFAR-100.
+    /// Epochs after which the learning rate is divided by 5; the long step is CIFAR-100's.
     var epochsPerStep = 50
-    var epochsPerStepOfCIFAR100 = 60
+    var epochsPerLongStep = 60
     var flips = true
     /// Images are cut out of themselves padded by this many pixels.
     var cropPadding = 0
@@ -93,7 +93,7 @@ struct LayerwiseNetworks: ExperimentSetting {
         var recipe = Recipe.layerwise
         recipe.epochs = epochs
         recipe.augmentation = Augmentation(flips: flips, cropPadding: cropPadding)
-        let step = data.setting.source == .cifar100 ? epochsPerStepOfCIFAR100 : epochsPerStep
+        let step = data.setting.source == .cifar100 ? epochsPerLongStep : epochsPerStep
         recipe.schedule = Schedule(.steps(divisor: 5, epochs: step), learningRate: learningRate)
         return recipe
     }
@@ -114,7 +114,7 @@ struct LayerwiseNetworks: ExperimentSetting {
         networks = [.thinConv3Dense1]
         epochs = 9
         learningRate = 0.05
-        (epochsPerStep, epochsPerStepOfCIFAR100) = (4, 4)
+        (epochsPerStep, epochsPerLongStep) = (4, 4)
         seeds = 1
         for index in data.indices { data[index].keep(train: 10_000, test: 2_000) }
     }
