@@ -112,11 +112,11 @@ struct LayerwiseNetworks: ExperimentSetting {
     /// The same cut for all experiments, so that they share networks.
     mutating func cutShort() {
         networks = [.thinConv3Dense1]
-        epochs = 9
+        epochs = 12
         learningRate = 0.05
-        (epochsPerStep, epochsPerLongStep) = (4, 4)
+        (epochsPerStep, epochsPerLongStep) = (5, 5)
         seeds = 1
-        for index in data.indices { data[index].keep(train: 10_000, test: 2_000) }
+        for index in data.indices { data[index].keep(train: 25_000, test: 5_000) }
     }
 
     mutating func cutToSmoke() {
