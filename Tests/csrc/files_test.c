@@ -165,6 +165,28 @@ static void saving_leaves_one_whole_file_and_nothing_beside_it(void) {
     spar_network_destroy(loaded);
 }
 
+static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "sound.safetensors");
+    spar_network *network = model_create(example_plain, SEED), *sound = NULL;
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    spar_parameter_info info = {0};
+    int32_t first = -1;
+    while (!info.trainable) CHECK_OK(spar_network_parameter(network, ++first, &info));
+    float *gradient = calloc((size_t)info.count, sizeof *gradient);
+    for (int64_t i = 0; i < info.count; i++) gradient[i] = 1e30f;
+    CHECK_OK(spar_network_write_parameter(network, first, SPAR_PART_GRADIENT, gradient, info.count));
+    spar_sgd sgd = spar_sgd_defaults();
+    sgd.learning_rate = 1e30f;
+    CHECK_OK(spar_update(network, &sgd));
+    CHECK_FAILS(spar_network_save(network, path, true, NULL, 0), SPAR_ERROR_NON_FINITE, info.name);
+    CHECK_OK(model_load(path, &sound));
+    free(gradient);
+    spar_network_destroy(network);
+    spar_network_destroy(sound);
+}
+
 TEST_MAIN(TEST(saved_networks_come_back), TEST(metadata_comes_back_and_reserved_keys_are_refused),
           TEST(weights_travel_from_files_without_our_metadata), TEST(weights_keep_their_order_in_the_file),
-          TEST(missing_files_and_bad_paths_are_named), TEST(saving_leaves_one_whole_file_and_nothing_beside_it))
+          TEST(missing_files_and_bad_paths_are_named), TEST(saving_leaves_one_whole_file_and_nothing_beside_it),
+          TEST(a_diverged_network_leaves_the_file_of_the_sound_one))

@@ -622,7 +622,8 @@ typedef struct spar_metadata {
 
 // Saves the parameters to `path`, written beside it and renamed. `metadata` entries (UTF-8) come back from
 // spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
-// momentum, the step and what the points hold, so that training goes on with the same bits.
+// momentum, the step and what the points hold, so that training goes on with the same bits. Fails on parameters that
+// are not finite (a diverged network); a file that was at `path` stays.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 

@@ -3,6 +3,7 @@
 #include "io/graph_json.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays) {
@@ -35,6 +36,18 @@ typedef struct writer {
     size_t count;
 } writer;
 
+// A diverged network may go unnoticed in its outputs, as max(NaN, 0) is 0; no reader would take its file.
+static spar_status check_finite(const spar_parameter *parameter, spar_parameter_part part, const float *values,
+                                int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        if (isfinite(values[i])) continue;
+        return spar_fail(
+            SPAR_ERROR_NON_FINITE, "save: the network has diverged, %s of \"%.100s\" has %g at element %lld",
+            part == SPAR_PART_VALUE ? "the value" : "the momentum", parameter->name, (double)values[i], (long long)i);
+    }
+    return SPAR_OK;
+}
+
 static spar_status add_parameters(writer *writer, spar_parameter_part part) {
     for (int p = 0; p < writer->network->parameter_count; p++) {
         const spar_parameter *parameter = &writer->network->parameters[p];
@@ -49,6 +62,7 @@ static spar_status add_parameters(writer *writer, spar_parameter_part part) {
             tensor->name = writer->names[writer->count];
         }
         SPAR_TRY(spar_network_read_parameter(writer->network, p, part, writer->values, count));
+        SPAR_TRY(check_finite(parameter, part, writer->values, count));
         writer->values += count;
         writer->count++;
     }
