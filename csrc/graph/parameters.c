@@ -2,8 +2,8 @@
 #include "graph/network.h"
 
 #include "ops/initializer.h"
+#include "runtime/finite.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -197,10 +197,9 @@ spar_status spar_network_write_parameter(spar_network *network, int32_t index, s
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
     SPAR_TRY(choose_part(parameter, part, count, &inside));
-    for (int64_t i = 0; i < count; i++) {
-        if (!isfinite(values[i])) {
-            return spar_fail(SPAR_ERROR_NON_FINITE, "%s: value %lld is %g", parameter->name, (long long)i, values[i]);
-        }
+    int64_t i = spar_first_non_finite(values, count);
+    if (i < count) {
+        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: value %lld is %g", parameter->name, (long long)i, values[i]);
     }
     write_inside(&parameter->spec, values, inside);
     network->run.weights_version++;

@@ -3,6 +3,7 @@
 
 #include "ops/loss.h"
 #include "ops/sweep.h"
+#include "runtime/finite.h"
 #include "runtime/parallel.h"
 
 #include <math.h>
@@ -30,12 +31,10 @@ static void load_images(void *context, int64_t first, int64_t last, int thread) 
             target[i * tensor->stride] = source[i];
             check += source[i] * 0;
         }
-        for (int64_t i = 0; i < pixels && check != 0; i++) {
-            if (isfinite(source[i])) continue;
-            long long index = plane * pixels + i, known = atomic_load(&task->first_bad);
-            while ((known < 0 || index < known) && !atomic_compare_exchange_weak(&task->first_bad, &known, index)) {
-            }
-            break;
+        if (check == 0) continue;
+        long long index = plane * pixels + spar_first_non_finite(source, pixels);
+        long long known = atomic_load(&task->first_bad);
+        while ((known < 0 || index < known) && !atomic_compare_exchange_weak(&task->first_bad, &known, index)) {
         }
     }
 }
@@ -231,12 +230,10 @@ spar_status spar_backward(spar_network *network, const int32_t *labels, float sc
 
 static spar_status check_output_gradient(const spar_network *network, const float *gradient) {
     int classes = network->tensors[network->output].extent.channels;
-    for (int64_t i = 0; i < (int64_t)network->run.batch * classes; i++) {
-        if (isfinite(gradient[i])) continue;
-        return spar_fail(SPAR_ERROR_NON_FINITE, "backward: the gradient of output %lld of image %lld is %g",
-                         (long long)(i % classes), (long long)(i / classes), (double)gradient[i]);
-    }
-    return SPAR_OK;
+    int64_t count = (int64_t)network->run.batch * classes, i = spar_first_non_finite(gradient, count);
+    if (i == count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "backward: the gradient of output %lld of image %lld is %g",
+                     (long long)(i % classes), (long long)(i / classes), (double)gradient[i]);
 }
 
 spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale, uint32_t flags) {

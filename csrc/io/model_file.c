@@ -1,9 +1,9 @@
 #include "io/model_file.h"
 
 #include "io/graph_json.h"
+#include "runtime/finite.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays) {
@@ -39,13 +39,11 @@ typedef struct writer {
 // A diverged network may go unnoticed in its outputs, as max(NaN, 0) is 0; no reader would take its file.
 static spar_status check_finite(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                                 int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        if (isfinite(values[i])) continue;
-        return spar_fail(
-            SPAR_ERROR_NON_FINITE, "save: the network has diverged, %s of \"%.100s\" has %g at element %lld",
-            part == SPAR_PART_VALUE ? "the value" : "the momentum", parameter->name, (double)values[i], (long long)i);
-    }
-    return SPAR_OK;
+    int64_t i = spar_first_non_finite(values, count);
+    if (i == count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "save: the network has diverged, %s of \"%.100s\" has %g at element %lld",
+                     part == SPAR_PART_VALUE ? "the value" : "the momentum", parameter->name, (double)values[i],
+                     (long long)i);
 }
 
 static spar_status add_parameters(writer *writer, spar_parameter_part part) {

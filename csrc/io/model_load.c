@@ -1,9 +1,9 @@
 // Loading: everything is read and checked before anything of a network changes.
 #include "io/graph_json.h"
 #include "io/model_file.h"
+#include "runtime/finite.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -67,12 +67,10 @@ static spar_status read_state(const spar_tensor_file *file, training_state *stat
 }
 
 static spar_status check_finite(const spar_tensor_file *file, const char *name, const float *values, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        if (isfinite(values[i])) continue;
-        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %g at element %lld", file->path, name,
-                         (double)values[i], (long long)i);
-    }
-    return SPAR_OK;
+    int64_t i = spar_first_non_finite(values, count);
+    if (i == count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %g at element %lld", file->path, name,
+                     (double)values[i], (long long)i);
 }
 
 // Variances are at least 0; deviations, which divide, are above it.

@@ -1,9 +1,9 @@
 // Whitening: a fixed linear map of the whole image, y = (x − mean)·Wᵀ, both counted channel, row, column.
 #include "ops/layer.h"
 
+#include "runtime/finite.h"
 #include "runtime/parallel.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { MEAN, MATRIX };
@@ -39,16 +39,14 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
 static spar_status check_constants(const spar_node *node) {
     float *const *constants = node->settings.constants.values;
     int64_t values = values_of(node->extent);
-    for (int64_t i = 0; i < values; i++) {
-        if (isfinite(constants[MEAN][i])) continue;
+    int64_t i = spar_first_non_finite(constants[MEAN], values);
+    if (i < values) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: mean %lld is %g", node->name, (long long)i, constants[MEAN][i]);
     }
-    for (int64_t i = 0; i < values * values; i++) {
-        if (isfinite(constants[MATRIX][i])) continue;
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the matrix has %g in row %lld, column %lld", node->name,
-                         constants[MATRIX][i], (long long)(i / values), (long long)(i % values));
-    }
-    return SPAR_OK;
+    i = spar_first_non_finite(constants[MATRIX], values * values);
+    if (i == values * values) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the matrix has %g in row %lld, column %lld", node->name,
+                     constants[MATRIX][i], (long long)(i / values), (long long)(i % values));
 }
 
 static int64_t multiply_adds(const spar_node *node, spar_extent input) {

@@ -1,6 +1,7 @@
 // ZCA whitening: covariance by blocks, its eigenvectors by LAPACK.
 #include "ops/layer.h"
 #include "runtime/blas.h"
+#include "runtime/finite.h"
 
 #include <cblas.h>
 #include <float.h>
@@ -66,12 +67,10 @@ static void flush_block(spar_zca *zca) {
 }
 
 static spar_status check_images(const float *images, int64_t count, int size) {
-    for (int64_t i = 0; i < count * size; i++) {
-        if (isfinite(images[i])) continue;
-        return spar_fail(SPAR_ERROR_NON_FINITE, "zca: value %lld of image %lld is %g", (long long)(i % size),
-                         (long long)(i / size), images[i]);
-    }
-    return SPAR_OK;
+    int64_t i = spar_first_non_finite(images, count * size);
+    if (i == count * size) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "zca: value %lld of image %lld is %g", (long long)(i % size),
+                     (long long)(i / size), images[i]);
 }
 
 spar_status spar_zca_add(spar_zca *zca, const float *images, int64_t count) {
