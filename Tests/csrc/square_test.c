@@ -130,46 +130,14 @@ static void it_lowers_the_margin_inside_the_ball_and_the_range(void) {
 }
 
 static void results_do_not_depend_on_threads_or_batches(void) {
-    float *expected = NULL;
-    for (int threads = 1; threads <= 3; threads++) {
-        attacked a = attacked_create(example_residual, threads, SEED);
-        attacked_label_by_network(&a);
-        spar_attack attack = square();
-        CHECK_OK(attacked_run(&a, &attack));
-        if (expected == NULL) {
-            expected = check_allocate(a.pixels * sizeof *expected);
-            memcpy(expected, a.images, a.pixels * sizeof *expected);
-        }
-        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
-        for (int n = 0; n < EXAMPLE_BATCH; n++) {
-            size_t first = (size_t)n * a.image_pixels;
-            attack.first_image = (uint64_t)n;
-            CHECK_OK(spar_attack_images(a.network, &attack, a.batch.images + first, a.batch.labels + n, 1,
-                                        a.images + first));
-        }
-        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
-        attacked_destroy(&a);
-    }
-    free(expected);
-}
-
-static bool stop_at_half(void *context, double done) {
-    *(double *)context = done;
-    return done < 0.5;
+    spar_attack attack = square();
+    attacked_check_independence(&attack, SEED);
 }
 
 static void the_caller_may_stop_it(void) {
-    attacked a = attacked_create(example_plain, 2, SEED);
-    attacked_label_by_network(&a);
-    double done = 0;
     spar_attack attack = square();
     attack.delta = 0.01f;
-    attack.proceed = stop_at_half;
-    attack.context = &done;
-    CHECK_FAILS(attacked_run(&a, &attack), SPAR_ERROR_CANCELLED, "50 %");
-    CHECK_NEAR(done, 0.5, 1e-9);
-    CHECK(memcmp(a.images, a.batch.images, a.pixels * sizeof *a.images) == 0);
-    attacked_destroy(&a);
+    attacked_check_cancelling(&attack, SEED);
 }
 
 static void bad_settings_are_refused(void) {

@@ -95,3 +95,45 @@ double *attacked_climb(attacked *a, const double *start, double delta, double st
     }
     return x;
 }
+
+void attacked_check_independence(const spar_attack *attack, uint64_t seed) {
+    float *expected = NULL;
+    for (int threads = 1; threads <= 3; threads++) {
+        attacked a = attacked_create(example_residual, threads, seed);
+        attacked_label_by_network(&a);
+        CHECK_OK(attacked_run(&a, attack));
+        if (expected == NULL) {
+            expected = check_allocate(a.pixels * sizeof *expected);
+            memcpy(expected, a.images, a.pixels * sizeof *expected);
+        }
+        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
+        spar_attack single = *attack;
+        for (int n = 0; n < EXAMPLE_BATCH; n++) {
+            size_t first = (size_t)n * a.image_pixels;
+            single.first_image = (uint64_t)n;
+            CHECK_OK(spar_attack_images(a.network, &single, a.batch.images + first, a.batch.labels + n, 1,
+                                        a.images + first));
+        }
+        CHECK(memcmp(a.images, expected, a.pixels * sizeof *expected) == 0);
+        attacked_destroy(&a);
+    }
+    free(expected);
+}
+
+static bool stop_at_half(void *context, double done) {
+    *(double *)context = done;
+    return done < 0.5;
+}
+
+void attacked_check_cancelling(const spar_attack *attack, uint64_t seed) {
+    attacked a = attacked_create(example_plain, 2, seed);
+    attacked_label_by_network(&a);
+    double done = 0;
+    spar_attack stopped = *attack;
+    stopped.proceed = stop_at_half;
+    stopped.context = &done;
+    CHECK_FAILS(attacked_run(&a, &stopped), SPAR_ERROR_CANCELLED, "50 %");
+    CHECK_NEAR(done, 0.5, 1e-9);
+    CHECK(memcmp(a.images, a.batch.images, a.pixels * sizeof *a.images) == 0);
+    attacked_destroy(&a);
+}

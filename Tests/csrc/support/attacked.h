@@ -28,6 +28,12 @@ void attacked_check(const attacked *a, const char *label, const double *expected
 // The images of the last attack are in the ball x₀ ± delta and in [0, 1].
 void attacked_check_inside(const attacked *a, const char *label, double delta);
 
+// The attack gives the same images on 1 to 3 threads, and image by image; every image stands at first.
+void attacked_check_independence(const spar_attack *attack, uint64_t seed);
+
+// An attack that its caller stops at half of its work says so, and writes nothing.
+void attacked_check_cancelling(const spar_attack *attack, uint64_t seed);
+
 // Outputs of the oracle for any images, [EXAMPLE_BATCH][EXAMPLE_CLASSES].
 const double *attacked_outputs(const attacked *a, const double *images);
 const double *attacked_outputs_of_floats(const attacked *a, const float *images);
