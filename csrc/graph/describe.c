@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct text {
     char *data;
@@ -38,9 +39,9 @@ static spar_step_info info_of(const spar_network *network, const spar_step *step
         .multiply_adds = step->layer->multiply_adds == NULL ? 0 : step->layer->multiply_adds(step->node, in->extent),
         .bytes =
             (int64_t)sizeof(float) * network->options.batch_size * (spar_sample_floats(in) + spar_sample_floats(out)),
-        .forward_seconds = step->forward_seconds,
-        .backward_data_seconds = step->backward_data_seconds,
-        .backward_weights_seconds = step->backward_weights_seconds};
+        .forward_seconds = step->seconds[SPAR_PASS_FORWARD],
+        .backward_data_seconds = step->seconds[SPAR_PASS_DATA],
+        .backward_weights_seconds = step->seconds[SPAR_PASS_WEIGHTS]};
 }
 
 static void append_step(text *text, const spar_network *network, const spar_step *step) {
@@ -98,7 +99,7 @@ spar_status spar_network_profile(spar_network *network, bool on) {
     network->profiled = on;
     for (int s = 0; s < network->step_count && on; s++) {
         spar_step *step = &network->steps[s];
-        step->forward_seconds = step->backward_data_seconds = step->backward_weights_seconds = 0;
+        memset(step->seconds, 0, sizeof step->seconds);
     }
     return SPAR_OK;
 }

@@ -24,10 +24,25 @@ static int storage_of(const buffer *buffers, int b) {
     return b;
 }
 
-static void use(buffer *buffers, int b, int time) {
+typedef struct span {
+    int first, last;
+} span;
+
+// The steps of a chain run at the same time.
+static span span_of(const spar_network *network, int s) {
+    span span = {s, s};
+    int chain = network->steps[s].chain;
+    while (chain >= 0 && span.first > 0 && network->steps[span.first - 1].chain == chain) span.first--;
+    while (chain >= 0 && span.last + 1 < network->step_count && network->steps[span.last + 1].chain == chain) {
+        span.last++;
+    }
+    return span;
+}
+
+static void use(buffer *buffers, int b, span time) {
     buffer *target = &buffers[storage_of(buffers, b)];
-    if (time < target->first) target->first = time;
-    if (time > target->last) target->last = time;
+    if (time.first < target->first) target->first = time.first;
+    if (time.last > target->last) target->last = time.last;
 }
 
 static void share(buffer *buffers, int b, int with) {
@@ -66,24 +81,30 @@ static void find_lifetimes(const spar_network *network, const int *consumers, co
             share(buffers, gradient_of(in), gradient_of(out));
         }
     }
-    use(buffers, activation_of(0), 0);
+    use(buffers, activation_of(0), (span){0, 0});
     for (int s = 0; s < network->step_count; s++) {
         const spar_step *step = &network->steps[s];
-        int out = network->root[step->output - network->tensors], back = end - 1 - s;
-        use(buffers, activation_of(out), s);
+        int out = network->root[step->output - network->tensors];
+        span there = span_of(network, s), back = {end - 1 - there.last, end - 1 - there.first};
+        use(buffers, activation_of(out), there);
         use(buffers, gradient_of(out), back);
         if (reads_output(step)) use(buffers, activation_of(out), back);
+        if (step->earlier_chain >= 0 && spar_normalizes_batch(step)) {
+            span earlier = span_of(network, s - 1), later = {end - 1 - earlier.last, end - 1 - earlier.first};
+            use(buffers, gradient_of(out), later);
+            use(buffers, activation_of(network->root[step->inputs[0] - network->tensors]), later);
+        }
         for (int i = 0; i < step->input_count; i++) {
             int in = network->root[step->inputs[i] - network->tensors];
-            use(buffers, activation_of(in), s);
+            use(buffers, activation_of(in), there);
             use(buffers, gradient_of(in), back);
             if (i == 0 && reads_input(step)) use(buffers, activation_of(in), back);
         }
     }
     int out = network->root[network->output];
-    use(buffers, activation_of(out), end);
-    use(buffers, gradient_of(out), network->step_count);
-    use(buffers, gradient_of(0), end);
+    use(buffers, activation_of(out), (span){end, end});
+    use(buffers, gradient_of(out), (span){network->step_count, network->step_count});
+    use(buffers, gradient_of(0), (span){end, end});
 }
 
 // Largest first, each at the lowest place where it meets no buffer alive at the same time.

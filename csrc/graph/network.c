@@ -21,14 +21,12 @@ static spar_status check_options(const spar_network_options *options) {
 
 static spar_status fill(spar_network *network, const spar_graph *graph) {
     SPAR_TRY(spar_graph_copy(graph, &network->graph));
-    SPAR_TRY(spar_plan(network));
-    SPAR_TRY(spar_method_preset("backprop", 0, &network->method));
     network->run = (spar_run){.kernels = spar_kernels_for_cpu(),
                               .threads = network->options.threads,
                               .seed = network->options.seed,
-                              .weights_version = 1,
-                              .workspace = network->workspace};
-    return SPAR_OK;
+                              .weights_version = 1};
+    SPAR_TRY(spar_plan(network));
+    return spar_method_preset("backprop", 0, &network->method);
 }
 
 spar_status spar_network_create(const spar_graph *graph, spar_value output, const spar_network_options *options,
@@ -64,13 +62,11 @@ void spar_network_destroy(spar_network *network) {
     }
     for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
     for (int p = 0; p < network->parameter_count; p++) spar_release(network->parameters[p].name);
-    void *const memory[] = {network->tensors,   network->root,
-                            network->live,      network->wanted,
-                            network->steps,     network->parameters,
-                            network->points,    network->values,
-                            network->gradients, network->arena,
-                            network->workspace, network->first_parameter,
-                            network->flattened, (void *)network->method.last_point};
+    void *const memory[] = {network->tensors,   network->root,      network->live,
+                            network->wanted,    network->steps,     network->parameters,
+                            network->points,    network->values,    network->gradients,
+                            network->arena,     network->workspace, network->first_parameter,
+                            network->flattened, network->works,     (void *)network->method.last_point};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     spar_graph_destroy(network->graph);
     spar_release(network);

@@ -5,6 +5,8 @@
 #include "graph/graph.h"
 #include "ops/point.h"
 
+typedef struct spar_work spar_work;
+
 struct spar_network {
     spar_graph *graph;
     spar_value output;
@@ -21,6 +23,8 @@ struct spar_network {
 
     spar_step *steps;
     int step_count;
+    spar_work *works; // passes that wait to be run together (chain.h)
+    int work_count;
     bool *wanted; // by root: the backward pass under way needs its gradient
 
     spar_parameter *parameters;

@@ -1,5 +1,5 @@
 // Forward and backward passes.
-#include "graph/network.h"
+#include "graph/chain.h"
 
 #include "ops/loss.h"
 #include "ops/sweep.h"
@@ -75,11 +75,6 @@ static spar_status check_output_values(const spar_network *network) {
     return SPAR_OK;
 }
 
-// Only a profiled network reads the clock.
-static double clock_of(const spar_network *network) {
-    return network->profiled ? spar_seconds() : 0;
-}
-
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
@@ -95,11 +90,8 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     network->run.batch = count;
     network->run.flags = flags;
     network->run.step = network->step;
-    for (int s = 0; s < network->step_count; s++) {
-        double start = clock_of(network);
-        network->steps[s].layer->forward(&network->steps[s], &network->run);
-        network->steps[s].forward_seconds += clock_of(network) - start;
-    }
+    for (int s = 0; s < network->step_count; s++) spar_add_passes(network, &network->steps[s], SPAR_PASS_FORWARD);
+    spar_run_passes(network);
     SPAR_TRY(check_output_values(network));
     network->ran_forward = true;
     return SPAR_OK;
@@ -175,17 +167,6 @@ static void find_wanted(spar_network *network, uint32_t flags) {
     }
 }
 
-static void backward_step(const spar_network *network, spar_step *step, const bool wanted[2]) {
-    double start = clock_of(network);
-    if (step->layer->backward_weights != NULL && network->run.backward_flags & SPAR_BACKWARD_WEIGHTS) {
-        step->layer->backward_weights(step, &network->run);
-    }
-    double middle = clock_of(network);
-    step->layer->backward(step, &network->run, wanted);
-    step->backward_weights_seconds += middle - start;
-    step->backward_data_seconds += clock_of(network) - middle;
-}
-
 static spar_status check_backward(const spar_network *network, const char *call, float scale, uint32_t flags) {
     SPAR_TRY(require_forward(network, call));
     if (network->ran_backward) {
@@ -208,12 +189,13 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
     for (int s = network->step_count - 1; s >= 0; s--) {
         spar_step *step = &network->steps[s];
         if (!network->wanted[network->root[step->output - network->tensors]]) continue;
-        bool wanted[2] = {false, false};
         for (int i = 0; i < step->input_count; i++) {
-            wanted[i] = network->wanted[network->root[step->inputs[i] - network->tensors]];
+            step->wanted[i] = network->wanted[network->root[step->inputs[i] - network->tensors]];
         }
-        backward_step(network, step, wanted);
+        if (flags & SPAR_BACKWARD_WEIGHTS) spar_add_passes(network, step, SPAR_PASS_WEIGHTS);
+        spar_add_passes(network, step, SPAR_PASS_DATA);
     }
+    spar_run_passes(network);
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
 }
 

@@ -1,6 +1,7 @@
 // From a description to steps over memory: prunes what the output does not need, fuses sweeps, makes views, and lays
 // activations and gradients out in one arena by lifetime.
 #include "graph/plan.h"
+#include "graph/chain.h"
 
 #include "ops/sweep.h"
 
@@ -205,7 +206,7 @@ static spar_status make_points(spar_network *network) {
     for (int v = 0, p = 0; v < graph->count; v++) {
         if (!network->live[v] || graph->nodes[v].layer != &spar_layer_perturb) continue;
         const spar_tensor *tensor = &network->tensors[v];
-        spar_blocks blocks = spar_cut_blocks(tensor->extent, tensor->stride, network->options.batch_size);
+        spar_blocks blocks = spar_cut_blocks(tensor->extent, tensor->stride, 0, network->options.batch_size);
         network->points[p] = (spar_point){.node = &graph->nodes[v],
                                           .index = p,
                                           .input = spar_is_input_point(graph, v),
@@ -220,14 +221,27 @@ static spar_status make_points(spar_network *network) {
     return SPAR_OK;
 }
 
+// Steps of a chain have parts of the workspace of their own.
 static spar_status prepare_steps(spar_network *network) {
+    spar_run *run = &network->run;
+    int64_t offset = 0, floats = 0;
     for (int s = 0; s < network->step_count; s++) {
         spar_step *step = &network->steps[s];
         SPAR_TRY(step->layer->prepare(step));
-        if (network->workspace_floats < step->workspace_floats) network->workspace_floats = step->workspace_floats;
+        if (s == 0 || step->chain < 0 || step->chain != step[-1].chain) offset = 0;
+        step->workspace_offset = offset;
+        offset += spar_round_up16(step->workspace_floats);
+        if (offset > floats) floats = offset;
+        if (step->scratch_floats > run->scratch_floats) run->scratch_floats = spar_round_up16(step->scratch_floats);
     }
+    network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
     network->workspace = spar_allocate(network->workspace_floats * sizeof(float));
-    return network->workspace == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+    if (network->workspace == NULL) return SPAR_ERROR_MEMORY;
+    run->workspace = network->workspace;
+    run->scratch = network->workspace + floats;
+    size_t most = 2 * SPAR_MOST_PASSES * (size_t)network->step_count;
+    network->works = spar_allocate(most * sizeof *network->works);
+    return network->works == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
 static spar_status check_output(const spar_network *network) {
@@ -264,6 +278,7 @@ spar_status spar_plan(spar_network *network) {
         if (status == SPAR_OK) status = make_steps(network, consumers, step_of);
         if (status == SPAR_OK) {
             find_accumulations(network, flags + count);
+            spar_find_chains(network);
             status = spar_plan_memory(network, consumers);
         }
         if (status == SPAR_OK) status = prepare_steps(network);

@@ -1,8 +1,6 @@
 // Batch normalization (Ioffe & Szegedy 2015), always the first stage of a sweep.
 #include "ops/sweep.h"
 
-#include "runtime/parallel.h"
-
 #include <math.h>
 #include <string.h>
 
@@ -47,15 +45,16 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
 
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep) {
     spar_batch_norm_state *state = &sweep->batch_norm;
-    size_t stride = (size_t)step->output->stride, floats = 10 * stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
+    size_t stride = (size_t)step->output->stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
+    size_t floats = (9 + SPAR_MAX_CHUNKS) * stride;
     state->sums = spar_allocate(doubles * sizeof(double) + floats * sizeof(float));
     if (state->sums == NULL) return SPAR_ERROR_MEMORY;
     step->state_bytes += doubles * sizeof(double) + floats * sizeof(float);
     state->products = state->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
     float **const arrays[] = {
-        &state->shift, &state->mean, &state->inverse_deviation, &state->scale,         &state->a,
-        &state->b,     &state->c,    &state->next_mean,         &state->next_variance, &state->zero};
+        &state->mean, &state->inverse_deviation, &state->scale,         &state->a,    &state->b,
+        &state->c,    &state->next_mean,         &state->next_variance, &state->zero, &state->shifts};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
@@ -64,55 +63,51 @@ void spar_batch_norm_discard(spar_sweep *sweep) {
     spar_release(sweep->batch_norm.sums);
 }
 
-typedef struct moments_task {
-    const spar_step *step;
-    const spar_run *run;
-    const spar_blocks *blocks;
-} moments_task;
-
-static void moments_chunks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    moments_task *task = context;
-    const spar_batch_norm_state *state = &((const spar_sweep *)task->step->state)->batch_norm;
-    int64_t stride = task->blocks->stride;
-    for (int64_t chunk = first; chunk < last; chunk++) {
-        double *sums = state->sums + chunk * stride, *products = state->products + chunk * stride;
-        memset(sums, 0, (size_t)stride * sizeof *sums);
-        memset(products, 0, (size_t)stride * sizeof *products);
-        int64_t end = spar_chunk_start(task->blocks, chunk + 1);
-        for (int64_t b = spar_chunk_start(task->blocks, chunk); b < end; b++) {
-            spar_block block = spar_block_at(task->blocks, b, chunk);
-            task->run->kernels->column_moments(task->step->inputs[0]->data + block.offset, block.rows, stride,
-                                               state->shift, sums, products);
-        }
-    }
+static void clear_sums(const spar_batch_norm_state *state, int64_t chunk, int64_t stride) {
+    memset(state->sums + chunk * stride, 0, (size_t)stride * sizeof *state->sums);
+    memset(state->products + chunk * stride, 0, (size_t)stride * sizeof *state->products);
 }
 
-static void add_up(const spar_batch_norm_state *state, const spar_blocks *blocks, int64_t column, double *sum,
-                   double *product) {
-    *sum = *product = 0;
-    for (int64_t chunk = 0; chunk < blocks->chunks; chunk++) {
-        *sum += state->sums[chunk * blocks->stride + column];
-        *product += state->products[chunk * blocks->stride + column];
+static void sum_moments(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
+    const spar_tensor *in = step->inputs[0];
+    const float *x = in->data + share->first * spar_sample_floats(in);
+    float *shift = state->shifts + share->chunk * in->stride;
+    if (share->opens) {
+        clear_sums(state, share->chunk, in->stride);
+        memcpy(shift, x, (size_t)in->stride * sizeof *shift);
     }
+    run->kernels->column_moments(x, (share->last - share->first) * spar_pixels(in->extent), in->stride, shift,
+                                 state->sums + share->chunk * in->stride, state->products + share->chunk * in->stride);
 }
 
-static void use_batch_statistics(spar_step *step, const spar_run *run, const spar_blocks *blocks) {
+// Mean and variance of a column from those of the chunks (Chan, Golub & LeVeque 1983).
+static double combine_moments(const spar_step *step, int64_t batch, int column, double *variance) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
+    int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(step->inputs[0]->extent);
+    double count = 0, mean = 0, squares = 0;
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        int64_t at = chunk * step->inputs[0]->stride + column;
+        double rows = (double)((spar_chunk_start(batch, chunk + 1) - spar_chunk_start(batch, chunk)) * pixels);
+        double own = state->sums[at] / rows, difference = state->shifts[at] + own - mean;
+        squares +=
+            state->products[at] - own * state->sums[at] + difference * difference * rows * count / (count + rows);
+        mean += difference * rows / (count + rows);
+        count += rows;
+    }
+    *variance = squares > 0 ? squares / count : 0;
+    return mean;
+}
+
+static void take_statistics(spar_step *step, const spar_run *run) {
     spar_sweep *sweep = step->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    memcpy(state->shift, step->inputs[0]->data, (size_t)blocks->stride * sizeof(float));
-    moments_task task = {step, run, blocks};
-    spar_parallel(run->threads, blocks->chunks, moments_chunks, &task);
-    double count = (double)blocks->batch * (double)blocks->sample_rows;
+    double count = (double)run->batch * (double)spar_pixels(step->inputs[0]->extent);
     double unbias = count > 1 ? count / (count - 1) : 1;
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        double sum, square;
-        add_up(state, blocks, c, &sum, &square);
-        double variance = square / count - sum / count * (sum / count);
-        if (variance < 0) variance = 0;
-        double mean = state->shift[c] + sum / count;
+        double variance, mean = combine_moments(step, run->batch, c, &variance);
         state->mean[c] = (float)mean;
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
         if (!(run->flags & SPAR_FORWARD_UPDATE_STATISTICS)) continue;
@@ -124,18 +119,17 @@ static void use_batch_statistics(spar_step *step, const spar_run *run, const spa
     }
 }
 
-void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const spar_blocks *blocks) {
+const spar_pass spar_batch_norm_moments = {
+    .samples = sum_moments, .end = take_statistics, .sums = true, .earlier = true, .closes = true};
+
+void spar_batch_norm_before_forward(spar_step *step, const spar_run *run) {
     spar_sweep *sweep = step->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
-    if (run->flags & SPAR_FORWARD_TRAIN) {
-        use_batch_statistics(step, run, blocks);
-    } else {
-        for (int c = 0; c < stage->node->extent.channels; c++) {
-            double variance = stage->parameters[RUNNING_VARIANCE]->value[c];
-            state->mean[c] = stage->parameters[RUNNING_MEAN]->value[c];
-            state->inverse_deviation[c] = (float)(1 / sqrt(variance + stage->node->settings.batch_norm.epsilon));
-        }
+    for (int c = 0; c < stage->node->extent.channels && !(run->flags & SPAR_FORWARD_TRAIN); c++) {
+        double variance = stage->parameters[RUNNING_VARIANCE]->value[c];
+        state->mean[c] = stage->parameters[RUNNING_MEAN]->value[c];
+        state->inverse_deviation[c] = (float)(1 / sqrt(variance + stage->node->settings.batch_norm.epsilon));
     }
     const float *gamma = stage->parameters[GAMMA]->value;
     state->beta = stage->parameters[BETA]->value;
@@ -157,29 +151,34 @@ bool spar_batch_norm_sums(const spar_run *run) {
     return run->flags & SPAR_FORWARD_TRAIN || run->backward_flags & SPAR_BACKWARD_WEIGHTS;
 }
 
-void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_block *block, float *d) {
+void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_block *block,
+                              float *d) {
     const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
     int64_t stride = step->output->stride;
     if (!spar_batch_norm_sums(run)) {
         run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
         return;
     }
+    if (share->opens && block->sample == share->first && block->piece == 0) clear_sums(state, share->chunk, stride);
     run->kernels->column_products(d, step->inputs[0]->data + block->offset, block->rows, stride, state->mean,
-                                  state->sums + block->chunk * stride, state->products + block->chunk * stride);
+                                  state->sums + share->chunk * stride, state->products + share->chunk * stride);
 }
 
 // With batch statistics, dx = γ/σ · (d − mean(d) − x̂ · mean(d·x̂)); with running ones, dx = γ/σ · d.
-void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar_blocks *blocks) {
+void spar_batch_norm_after_sums(spar_step *step, const spar_run *run) {
     spar_sweep *sweep = step->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
-    double count = (double)blocks->batch * (double)blocks->sample_rows;
+    double count = (double)run->batch * (double)spar_pixels(step->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        double sum, product, inverse = state->inverse_deviation[c], a = gamma->value[c] * inverse;
-        add_up(state, blocks, c, &sum, &product);
+        double sum = 0, product = 0, inverse = state->inverse_deviation[c], a = gamma->value[c] * inverse;
+        for (int64_t chunk = 0; chunk < spar_chunk_count(run->batch); chunk++) {
+            sum += state->sums[chunk * step->output->stride + c];
+            product += state->products[chunk * step->output->stride + c];
+        }
         if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
             gamma->gradient[c] = (float)(product * inverse) + (add ? gamma->gradient[c] : 0);
             beta->gradient[c] = (float)sum + (add ? beta->gradient[c] : 0);
@@ -190,3 +189,13 @@ void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar
         state->c[c] = batch_statistics ? (float)(-a * sum / count - b * state->mean[c]) : 0;
     }
 }
+
+static void make_input_gradient(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
+    int64_t sample = spar_sample_floats(step->output), offset = share->first * sample;
+    run->kernels->affine2(step->output->gradient + offset, step->inputs[0]->data + offset,
+                          step->inputs[0]->gradient + offset, (share->last - share->first) * sample,
+                          step->output->stride, state->a, state->b, state->c, step->accumulates[0]);
+}
+
+const spar_pass spar_batch_norm_input_gradient = {.samples = make_input_gradient, .earlier = true};

@@ -1,49 +1,44 @@
-// Gradient of a bias: column sums of the output's gradient.
+// Gradient of a bias: column sums of the output's gradient, by chunk.
 #include "ops/bias.h"
-
-#include "ops/blocks.h"
-#include "runtime/parallel.h"
 
 #include <string.h>
 
-size_t spar_bias_workspace(const spar_tensor *output) {
-    return (size_t)output->stride * (SPAR_MAX_CHUNKS * 2 * sizeof(double) / sizeof(float) + 1);
+void spar_bias_prepare(spar_step *step) {
+    int64_t chunks = spar_chunk_count(step->batch_size), stride = step->output->stride;
+    step->bias_offset = spar_round_up16(step->workspace_floats);
+    step->workspace_floats = step->bias_offset + spar_round_up16(chunks * 2 * stride * 2 + stride);
 }
 
-typedef struct bias_task {
-    const spar_tensor *output;
-    const spar_run *run;
-    spar_blocks blocks;
-    double *sums; // [chunks][2][stride]
-} bias_task;
-
-static void sum_chunks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    bias_task *task = context;
-    int64_t stride = task->blocks.stride;
-    const float *zero = (const float *)(task->sums + task->blocks.chunks * 2 * stride);
-    for (int64_t chunk = first; chunk < last; chunk++) {
-        double *sum = task->sums + chunk * 2 * stride;
-        memset(sum, 0, 2 * (size_t)stride * sizeof *sum);
-        int64_t end = spar_chunk_start(&task->blocks, chunk + 1);
-        for (int64_t b = spar_chunk_start(&task->blocks, chunk); b < end; b++) {
-            spar_block block = spar_block_at(&task->blocks, b, chunk);
-            task->run->kernels->column_moments(task->output->gradient + block.offset, block.rows, stride, zero, sum,
-                                               sum + stride);
-        }
-    }
+// [chunks][2][stride] doubles, of which the second ones are not asked for, and a row of zeros.
+static double *sums_of(const spar_step *step, const spar_run *run) {
+    return (double *)(run->workspace + step->bias_offset);
 }
 
-void spar_bias_gradient(const spar_tensor *output, const spar_run *run, spar_parameter *bias) {
-    bias_task task = {output, run, spar_cut_blocks(output->extent, output->stride, run->batch),
-                      (double *)run->workspace};
-    int64_t stride = output->stride;
-    memset(task.sums + task.blocks.chunks * 2 * stride, 0, (size_t)stride * sizeof(float));
-    spar_parallel(run->threads, task.blocks.chunks, sum_chunks, &task);
+static void begin(spar_step *step, const spar_run *run) {
+    int64_t doubles = spar_chunk_count(run->batch) * 2 * step->output->stride;
+    memset(sums_of(step, run), 0, (size_t)(doubles * 2 + step->output->stride) * sizeof(float));
+}
+
+static void sum_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_tensor *output = step->output;
+    int64_t stride = output->stride, rows = (share->last - share->first) * spar_pixels(output->extent);
+    double *sums = sums_of(step, run), *sum = sums + share->chunk * 2 * stride;
+    const float *zero = (const float *)(sums + spar_chunk_count(run->batch) * 2 * stride);
+    run->kernels->column_moments(output->gradient + share->first * spar_sample_floats(output), rows, stride, zero, sum,
+                                 sum + stride);
+}
+
+static void end(spar_step *step, const spar_run *run) {
+    const double *sums = sums_of(step, run);
+    float *gradient = step->parameters[SPAR_BIAS]->gradient;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
-    for (int c = 0; c < output->extent.channels; c++) {
+    for (int c = 0; c < step->output->extent.channels; c++) {
         double sum = 0;
-        for (int64_t chunk = 0; chunk < task.blocks.chunks; chunk++) sum += task.sums[chunk * 2 * stride + c];
-        bias->gradient[c] = (float)sum + (add ? bias->gradient[c] : 0);
+        for (int64_t chunk = 0; chunk < spar_chunk_count(run->batch); chunk++) {
+            sum += sums[chunk * 2 * step->output->stride + c];
+        }
+        gradient[c] = (float)sum + (add ? gradient[c] : 0);
     }
 }
+
+const spar_pass spar_bias_gradient = {.begin = begin, .samples = sum_samples, .end = end, .sums = true};

@@ -4,7 +4,11 @@
 
 #include "ops/layer.h"
 
-size_t spar_bias_workspace(const spar_tensor *output); // in floats
-void spar_bias_gradient(const spar_tensor *output, const spar_run *run, spar_parameter *bias);
+enum { SPAR_WEIGHT, SPAR_BIAS }; // parameters of such a layer
+
+// Asks for workspace behind what the step has asked for before.
+void spar_bias_prepare(spar_step *step);
+
+extern const spar_pass spar_bias_gradient;
 
 #endif

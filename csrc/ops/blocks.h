@@ -1,30 +1,27 @@
-// A sweep cuts a tensor into blocks that stay in the first-level cache: either pieces of one sample or several whole
-// samples, so that what a sample owns is only ever written by one block. Blocks are dealt out in at most
-// SPAR_MAX_CHUNKS chunks; sums are kept by chunk and added in chunk order. Nothing depends on the number of threads.
+// A sweep cuts samples of a tensor into blocks that stay in the first-level cache: either pieces of one sample or
+// several whole samples, so that what a sample owns is only ever written by one block.
 #ifndef SPAR_OPS_BLOCKS_H
 #define SPAR_OPS_BLOCKS_H
 
 #include "ops/layer.h"
-
-enum { SPAR_MAX_CHUNKS = 64 };
 
 typedef struct spar_blocks {
     int64_t sample_rows, stride;
     int64_t pieces; // of a sample; 1 when a block holds whole samples
     int64_t rows_per_piece;
     int64_t samples_per_block;
-    int64_t batch, count, chunks;
+    int64_t first, last; // samples
+    int64_t count;
 } spar_blocks;
 
 // Rows first … first + rows of samples that follow each other; `offset` floats into the tensor, `floats` long.
 typedef struct spar_block {
     int64_t sample, samples, piece;
     int64_t offset, floats, rows;
-    int64_t chunk;
 } spar_block;
 
-static inline spar_blocks spar_cut_blocks(spar_extent extent, int64_t stride, int64_t batch) {
-    spar_blocks blocks = {.sample_rows = spar_pixels(extent), .stride = stride, .batch = batch};
+static inline spar_blocks spar_cut_blocks(spar_extent extent, int64_t stride, int64_t first, int64_t last) {
+    spar_blocks blocks = {.sample_rows = spar_pixels(extent), .stride = stride, .first = first, .last = last};
     int64_t floats = blocks.sample_rows * stride;
     int64_t rows = SPAR_BLOCK_FLOATS / stride > 0 ? SPAR_BLOCK_FLOATS / stride : 1;
     // Sign masks hold 16 elements a word, so a piece ends at a multiple of 16.
@@ -32,19 +29,14 @@ static inline spar_blocks spar_cut_blocks(spar_extent extent, int64_t stride, in
     blocks.rows_per_piece = rows < blocks.sample_rows ? rows : blocks.sample_rows;
     blocks.pieces = (blocks.sample_rows + blocks.rows_per_piece - 1) / blocks.rows_per_piece;
     blocks.samples_per_block = blocks.pieces > 1 || floats >= SPAR_BLOCK_FLOATS ? 1 : SPAR_BLOCK_FLOATS / floats;
-    blocks.count = (batch + blocks.samples_per_block - 1) / blocks.samples_per_block * blocks.pieces;
-    blocks.chunks = blocks.count < SPAR_MAX_CHUNKS ? blocks.count : SPAR_MAX_CHUNKS;
+    blocks.count = (last - first + blocks.samples_per_block - 1) / blocks.samples_per_block * blocks.pieces;
     return blocks;
 }
 
-static inline int64_t spar_chunk_start(const spar_blocks *blocks, int64_t chunk) {
-    return blocks->count * chunk / blocks->chunks;
-}
-
-static inline spar_block spar_block_at(const spar_blocks *blocks, int64_t index, int64_t chunk) {
-    spar_block block = {
-        .sample = index / blocks->pieces * blocks->samples_per_block, .piece = index % blocks->pieces, .chunk = chunk};
-    int64_t left = blocks->batch - block.sample, first = block.piece * blocks->rows_per_piece;
+static inline spar_block spar_block_at(const spar_blocks *blocks, int64_t index) {
+    spar_block block = {.sample = blocks->first + index / blocks->pieces * blocks->samples_per_block,
+                        .piece = index % blocks->pieces};
+    int64_t left = blocks->last - block.sample, first = block.piece * blocks->rows_per_piece;
     block.samples = left < blocks->samples_per_block ? left : blocks->samples_per_block;
     int64_t rows = blocks->sample_rows - first;
     if (rows > blocks->rows_per_piece) rows = blocks->rows_per_piece;

@@ -41,13 +41,11 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
     return spar_check_initializer(node->name, s->initializer, s->initializer_deviation);
 }
 
-enum { WEIGHT, BIAS };
-
 static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {
     (void)flattened;
     const spar_conv2d_params *s = &node->settings.convolution;
     int inputs = input.channels / s->groups;
-    specs[WEIGHT] = (spar_parameter_spec){
+    specs[SPAR_WEIGHT] = (spar_parameter_spec){
         .suffix = ".weight",
         .order = SPAR_ORDER_CONVOLUTION,
         .trainable = true,
@@ -60,7 +58,7 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
         .flattened = {inputs, 1, 1},
     };
     if (!s->bias) return 1;
-    specs[BIAS] = spar_vector_spec(".bias", s->channels, true, 0);
+    specs[SPAR_BIAS] = spar_vector_spec(".bias", s->channels, true, 0);
     return 2;
 }
 
@@ -95,25 +93,41 @@ static spar_status prepare_packing(spar_step *step) {
     return SPAR_OK;
 }
 
-static spar_status prepare(spar_step *step) {
+static const spar_convolution_algorithm *algorithm_for(const spar_step *step) {
     static const spar_convolution_algorithm *const algorithms[] = {
         &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_unfolded};
+    const spar_convolution_algorithm *const *algorithm = algorithms;
+    while (!(*algorithm)->fits(step)) algorithm++;
+    return *algorithm;
+}
+
+static bool chains(const spar_step *step) {
+    const spar_convolution_algorithm *algorithm = algorithm_for(step);
+    return algorithm->chains != NULL && algorithm->chains(step);
+}
+
+static spar_status prepare(spar_step *step) {
     spar_convolution *convolution = spar_allocate(sizeof *convolution);
     if (convolution == NULL) return SPAR_ERROR_MEMORY;
     step->state = convolution;
-    const spar_convolution_algorithm *const *algorithm = algorithms;
-    while (!(*algorithm)->fits(step)) algorithm++;
-    convolution->algorithm = *algorithm;
+    convolution->algorithm = algorithm_for(step);
     step->kernel = convolution->algorithm->name;
     int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
     convolution->zeros = spar_allocate((size_t)(SPAR_MOST_SQUARE_ROWS * widest) * sizeof(float));
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
-    spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
     SPAR_TRY(convolution->algorithm->prepare(step));
-    return convolution->algorithm->pack == NULL ? SPAR_OK : prepare_packing(step);
+    if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(step));
+    if (step->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(step);
+    return SPAR_OK;
 }
 
-static void product(const spar_step *step, const spar_run *run, bool backward) {
+// Whether products are made by samples, not of the whole batch.
+static bool by_samples(const spar_step *step) {
+    return step->chain >= 0 || spar_convolution_of(step)->algorithm->product == NULL;
+}
+
+// Weights of one direction are packed, and the product made where that takes the whole batch.
+static void begin_product(spar_step *step, const spar_run *run, bool backward) {
     spar_convolution *convolution = step->state;
     spar_run own = *run;
     if (convolution->packs_each_time) {
@@ -125,20 +139,29 @@ static void product(const spar_step *step, const spar_run *run, bool backward) {
         convolution->algorithm->pack(step, &own, backward);
         convolution->packed_version[backward] = run->weights_version;
     }
-    convolution->algorithm->product(step, &own, backward);
+    if (!by_samples(step)) convolution->algorithm->product(step, &own, backward);
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    product(step, run, false);
+static void begin_forward(spar_step *step, const spar_run *run) {
+    begin_product(step, run, false);
 }
 
-static void backward_weights(spar_step *step, const spar_run *run) {
-    spar_convolution_of(step)->algorithm->gradient(step, run);
-    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
+static void begin_backward(spar_step *step, const spar_run *run) {
+    begin_product(step, run, true);
 }
 
-static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    if (wanted[0]) product(step, run, true);
+static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    const spar_convolution_algorithm *algorithm = spar_convolution_of(step)->algorithm;
+    if (kind == SPAR_PASS_WEIGHTS) {
+        passes[0] = step->chain >= 0 ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
+        passes[1] = spar_bias_gradient;
+        return step->parameters[SPAR_BIAS] == NULL ? 1 : 2;
+    }
+    bool backward = kind == SPAR_PASS_DATA;
+    passes[0] = (spar_pass){.begin = backward ? begin_backward : begin_forward,
+                            .samples = by_samples(step) ? algorithm->product_samples[backward] : NULL};
+    return !backward || step->wanted[0];
 }
 
 static void discard(spar_step *step) {
@@ -173,7 +196,6 @@ const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .parameters = parameters,
                                            .multiply_adds = multiply_adds,
                                            .prepare = prepare,
-                                           .forward = forward,
-                                           .backward_weights = backward_weights,
-                                           .backward = backward,
-                                           .discard = discard};
+                                           .discard = discard,
+                                           .chains = chains,
+                                           .passes = passes};

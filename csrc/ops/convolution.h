@@ -10,14 +10,19 @@
 typedef struct spar_convolution_algorithm {
     const char *name;
     bool (*fits)(const spar_step *step);
+    // May passes of the step be chained? NULL: no.
+    bool (*chains)(const spar_step *step);
     // Fills what the algorithm keeps in step->state, and asks for workspace.
     spar_status (*prepare)(spar_step *step);
     // Floats of packed weights, for forward or backward data; NULL: the weights are used as they are.
     int64_t (*packed_floats)(const spar_step *step, bool backward);
     void (*pack)(const spar_step *step, const spar_run *run, bool backward);
-    // Forward, or with `backward` the gradient of the input.
+    // Forward, or with `backward` the gradient of the input, of the whole batch; NULL: it is always made by samples.
     void (*product)(const spar_step *step, const spar_run *run, bool backward);
-    void (*gradient)(const spar_step *step, const spar_run *run);
+    void (*gradient)(spar_step *step, const spar_run *run); // of the weights
+    // The same by samples, for steps that chain.
+    spar_samples product_samples[2];
+    spar_pass gradient_pass;
 } spar_convolution_algorithm;
 
 extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_winograd,
@@ -33,7 +38,7 @@ typedef struct spar_convolution {
     float *zeros;               // a row outside the image
     spar_gather gather[2];      // forward and backward data
     spar_winograd winograd;
-    int64_t splits; // of the pixels, for the gradient of the weights
+    int64_t splits; // of the pixels, for the gradient of depthwise weights
 } spar_convolution;
 
 static inline spar_convolution *spar_convolution_of(const spar_step *step) {

@@ -1,8 +1,6 @@
 // Layers that only move numbers: the input, flatten, and the zero-padded channel shortcut.
 #include "ops/layer.h"
 
-#include "runtime/parallel.h"
-
 #include <string.h>
 
 static spar_status infer_input(spar_node *node, const spar_extent *inputs) {
@@ -38,18 +36,12 @@ static spar_status prepare(spar_step *step) {
     return SPAR_OK;
 }
 
-typedef struct copy_task {
-    spar_step *step;
-    const spar_run *run;
-} copy_task;
-
 // Flatten as a copy leaves the padding out; without padding the plan makes it a view instead.
-static void flatten_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
+static void flatten_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    (void)run;
+    const spar_tensor *in = step->inputs[0], *out = step->output;
     int64_t pixels = spar_pixels(in->extent), channels = in->extent.channels;
-    for (int64_t sample = first; sample < last; sample++) {
+    for (int64_t sample = share->first; sample < share->last; sample++) {
         for (int64_t pixel = 0; pixel < pixels; pixel++) {
             memcpy(out->data + sample * out->stride + pixel * channels,
                    in->data + (sample * pixels + pixel) * in->stride, (size_t)channels * sizeof(float));
@@ -57,42 +49,34 @@ static void flatten_samples(void *context, int64_t first, int64_t last, int thre
     }
 }
 
-static void unflatten_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
+static void unflatten_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = step->inputs[0], *out = step->output;
     int64_t pixels = spar_pixels(in->extent), channels = in->extent.channels;
-    for (int64_t row = first * pixels; row < last * pixels; row++) {
+    for (int64_t row = share->first * pixels; row < share->last * pixels; row++) {
         const float *d = out->gradient + row / pixels * out->stride + row % pixels * channels;
         float *dx = in->gradient + row * in->stride;
-        if (!task->step->accumulates[0]) memset(dx, 0, (size_t)in->stride * sizeof *dx);
-        task->run->kernels->add(d, dx, channels);
+        if (!step->accumulates[0]) memset(dx, 0, (size_t)in->stride * sizeof *dx);
+        run->kernels->add(d, dx, channels);
     }
 }
 
-static void flatten_forward(spar_step *step, const spar_run *run) {
-    copy_task task = {step, run};
-    spar_parallel(run->threads, run->batch, flatten_samples, &task);
-}
-
-static void flatten_backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    copy_task task = {step, run};
-    if (wanted[0]) spar_parallel(run->threads, run->batch, unflatten_samples, &task);
+static int flatten_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    return spar_list_passes(step, kind, flatten_samples, unflatten_samples, passes);
 }
 
 const spar_layer spar_layer_flatten = {.kind = "flatten",
                                        .input_count = 1,
                                        .infer = infer_flatten,
                                        .prepare = prepare,
-                                       .forward = flatten_forward,
-                                       .backward = flatten_backward};
+                                       .chains = spar_chains_always,
+                                       .passes = flatten_passes};
 
-static void reorder_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
+static void reorder_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    (void)run;
+    const spar_tensor *in = step->inputs[0], *out = step->output;
     int64_t pixels = spar_pixels(in->extent);
-    for (int64_t sample = first; sample < last; sample++) {
+    for (int64_t sample = share->first; sample < share->last; sample++) {
         for (int64_t i = 0; i < pixels * in->extent.channels; i++) {
             int64_t row = sample * pixels + i % pixels;
             out->data[sample * out->stride + i] = in->data[row * in->stride + i / pixels];
@@ -100,13 +84,12 @@ static void reorder_samples(void *context, int64_t first, int64_t last, int thre
     }
 }
 
-static void restore_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
+static void restore_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    (void)run;
+    const spar_tensor *in = step->inputs[0], *out = step->output;
     int64_t pixels = spar_pixels(in->extent), floats = spar_sample_floats(in);
-    for (int64_t sample = first; sample < last; sample++) {
-        if (!task->step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
+    for (int64_t sample = share->first; sample < share->last; sample++) {
+        if (!step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
         for (int64_t i = 0; i < pixels * in->extent.channels; i++) {
             int64_t row = sample * pixels + i % pixels;
             in->gradient[row * in->stride + i / pixels] += out->gradient[sample * out->stride + i];
@@ -114,18 +97,13 @@ static void restore_samples(void *context, int64_t first, int64_t last, int thre
     }
 }
 
-static void reorder_forward(spar_step *step, const spar_run *run) {
-    copy_task task = {step, run};
-    spar_parallel(run->threads, run->batch, reorder_samples, &task);
-}
-
-static void reorder_backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    copy_task task = {step, run};
-    if (wanted[0]) spar_parallel(run->threads, run->batch, restore_samples, &task);
+static int reorder_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    return spar_list_passes(step, kind, reorder_samples, restore_samples, passes);
 }
 
 const spar_layer spar_layer_reorder = {
-    .kind = "flatten", .input_count = 1, .prepare = prepare, .forward = reorder_forward, .backward = reorder_backward};
+    .kind = "flatten", .input_count = 1, .prepare = prepare, .chains = spar_chains_always, .passes = reorder_passes};
 
 static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
     int channels = node->extent.channels, stride = node->settings.shortcut.stride;
@@ -139,14 +117,13 @@ static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static void shortcut_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
-    int stride = task->step->node->settings.shortcut.stride;
+static void shortcut_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    (void)run;
+    const spar_tensor *in = step->inputs[0], *out = step->output;
+    int stride = step->node->settings.shortcut.stride;
     size_t channels = (size_t)in->extent.channels;
-    float *y = out->data + first * spar_sample_floats(out);
-    for (int64_t sample = first; sample < last; sample++) {
+    float *y = out->data + share->first * spar_sample_floats(out);
+    for (int64_t sample = share->first; sample < share->last; sample++) {
         for (int64_t pixel = 0; pixel < spar_pixels(out->extent); pixel++, y += out->stride) {
             int64_t row = (sample * in->extent.height + pixel / out->extent.width * stride) * in->extent.width +
                           pixel % out->extent.width * stride;
@@ -156,31 +133,24 @@ static void shortcut_samples(void *context, int64_t first, int64_t last, int thr
     }
 }
 
-static void shortcut_backward_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    copy_task *task = context;
-    const spar_tensor *in = task->step->inputs[0], *out = task->step->output;
-    int stride = task->step->node->settings.shortcut.stride;
-    const float *d = out->gradient + first * spar_sample_floats(out);
-    for (int64_t sample = first; sample < last; sample++) {
+static void shortcut_backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = step->inputs[0], *out = step->output;
+    int stride = step->node->settings.shortcut.stride;
+    const float *d = out->gradient + share->first * spar_sample_floats(out);
+    for (int64_t sample = share->first; sample < share->last; sample++) {
         int64_t floats = spar_sample_floats(in);
-        if (!task->step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
+        if (!step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
         for (int64_t pixel = 0; pixel < spar_pixels(out->extent); pixel++, d += out->stride) {
             int64_t row = (sample * in->extent.height + pixel / out->extent.width * stride) * in->extent.width +
                           pixel % out->extent.width * stride;
-            task->run->kernels->add(d, in->gradient + row * in->stride, in->extent.channels);
+            run->kernels->add(d, in->gradient + row * in->stride, in->extent.channels);
         }
     }
 }
 
-static void shortcut_forward(spar_step *step, const spar_run *run) {
-    copy_task task = {step, run};
-    spar_parallel(run->threads, run->batch, shortcut_samples, &task);
-}
-
-static void shortcut_backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    copy_task task = {step, run};
-    if (wanted[0]) spar_parallel(run->threads, run->batch, shortcut_backward_samples, &task);
+static int shortcut_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    return spar_list_passes(step, kind, shortcut_samples, shortcut_backward_samples, passes);
 }
 
 static const spar_field shortcut_fields[] = {
@@ -194,5 +164,5 @@ const spar_layer spar_layer_channel_shortcut = {.kind = "channel_shortcut",
                                                 .fields = shortcut_fields,
                                                 .infer = infer_shortcut,
                                                 .prepare = prepare,
-                                                .forward = shortcut_forward,
-                                                .backward = shortcut_backward};
+                                                .chains = spar_chains_always,
+                                                .passes = shortcut_passes};

@@ -20,11 +20,9 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
     return spar_check_initializer(node->name, s->initializer, s->initializer_deviation);
 }
 
-enum { WEIGHT, BIAS };
-
 static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {
     const spar_dense_params *s = &node->settings.dense;
-    specs[WEIGHT] = (spar_parameter_spec){
+    specs[SPAR_WEIGHT] = (spar_parameter_spec){
         .suffix = ".weight",
         .order = SPAR_ORDER_DENSE,
         .trainable = true,
@@ -37,7 +35,7 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
         .flattened = flattened,
     };
     if (!s->bias) return 1;
-    specs[BIAS] = spar_vector_spec(".bias", s->units, true, 0);
+    specs[SPAR_BIAS] = spar_vector_spec(".bias", s->units, true, 0);
     return 2;
 }
 
@@ -58,9 +56,9 @@ static spar_status prepare(spar_step *step) {
     if (state == NULL) return SPAR_ERROR_MEMORY;
     step->state = state;
     step->kernel = "dense";
-    spar_want_workspace(step, (int64_t)spar_bias_workspace(step->output));
     spar_want_workspace(step, step->output->stride * SMALL_BATCH);
-    const spar_parameter_spec *spec = &step->parameters[WEIGHT]->spec;
+    if (step->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(step);
+    const spar_parameter_spec *spec = &step->parameters[SPAR_WEIGHT]->spec;
     size_t bytes =
         step->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) * sizeof(float) : 0;
     state->transposed = spar_allocate(bytes);
@@ -100,7 +98,7 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
     (void)thread;
     const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter *weight = task->step->parameters[WEIGHT], *bias = task->step->parameters[BIAS];
+    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT], *bias = task->step->parameters[SPAR_BIAS];
     for (int64_t index = first; index < last; index++) {
         int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
         task->run->kernels->product(&(spar_product){.rows = part_of(task->run->batch, row, task->tile_rows),
@@ -127,7 +125,7 @@ static void weight_tiles(void *context, int64_t first, int64_t last, int thread)
     (void)thread;
     const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter *weight = task->step->parameters[WEIGHT];
+    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
     bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     int64_t row = first * task->tile_rows, end = last * task->tile_rows;
     int64_t rows = (end < weight->spec.rows ? end : weight->spec.rows) - row;
@@ -138,8 +136,8 @@ static void weight_tiles(void *context, int64_t first, int64_t last, int thread)
 
 static void backward_weights(spar_step *step, const spar_run *run) {
     dense_task task = task_of(step, run);
-    spar_parallel(run->threads, tiles_of(step->parameters[WEIGHT]->spec.rows, task.tile_rows), weight_tiles, &task);
-    if (step->parameters[BIAS] != NULL) spar_bias_gradient(step->output, run, step->parameters[BIAS]);
+    spar_parallel(run->threads, tiles_of(step->parameters[SPAR_WEIGHT]->spec.rows, task.tile_rows), weight_tiles,
+                  &task);
 }
 
 static void put(float *target, float value, bool accumulate) {
@@ -151,7 +149,7 @@ static void small_data_tiles(void *context, int64_t first, int64_t last, int thr
     (void)thread;
     const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0];
-    const spar_parameter *weight = task->step->parameters[WEIGHT];
+    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
     int samples = (int)spar_round_up16(task->run->batch);
     for (int64_t index = first; index < last; index++) {
         int64_t row = index * task->tile_rows;
@@ -187,7 +185,7 @@ static void data_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
     const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter_spec *spec = &task->step->parameters[WEIGHT]->spec;
+    const spar_parameter_spec *spec = &task->step->parameters[SPAR_WEIGHT]->spec;
     const float *transposed = ((const dense_state *)task->step->state)->transposed;
     bool accumulate = task->step->accumulates[0];
     for (int64_t index = first; index < last; index++) {
@@ -221,11 +219,10 @@ static void clear_padding(const spar_tensor *x, int batch) {
     }
 }
 
-static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    if (!wanted[0]) return;
+static void backward(spar_step *step, const spar_run *run) {
     dense_task task = task_of(step, run);
     dense_state *state = step->state;
-    const spar_parameter_spec *spec = &step->parameters[WEIGHT]->spec;
+    const spar_parameter_spec *spec = &step->parameters[SPAR_WEIGHT]->spec;
     if (run->batch <= SMALL_BATCH) {
         transpose_gradient(step->output, run);
         spar_parallel(run->threads, tiles_of(spec->rows, task.tile_rows), small_data_tiles, &task);
@@ -233,12 +230,27 @@ static void backward(spar_step *step, const spar_run *run, const bool wanted[2])
         return;
     }
     if (state->transposed_version != run->weights_version) {
-        const float *weights = step->parameters[WEIGHT]->value;
+        const float *weights = step->parameters[SPAR_WEIGHT]->value;
         spar_pack_transposed(run, (spar_matrix){weights, spec->stride}, spec->columns, spec->rows, state->transposed);
         state->transposed_version = run->weights_version;
     }
     int64_t columns = tiles_of(spar_round_up16(spec->rows), task.tile_columns);
     spar_parallel(run->threads, task.row_tiles * columns, data_tiles, &task);
+}
+
+static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    if (kind == SPAR_PASS_FORWARD) {
+        passes[0] = (spar_pass){.begin = forward};
+    } else if (kind == SPAR_PASS_WEIGHTS) {
+        passes[0] = (spar_pass){.begin = backward_weights};
+        passes[1] = spar_bias_gradient;
+        return step->parameters[SPAR_BIAS] == NULL ? 1 : 2;
+    } else {
+        passes[0] = (spar_pass){.begin = backward};
+        return step->wanted[0];
+    }
+    return 1;
 }
 
 static const spar_field fields[] = {
@@ -257,7 +269,5 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .parameters = parameters,
                                      .multiply_adds = multiply_adds,
                                      .prepare = prepare,
-                                     .forward = forward,
-                                     .backward_weights = backward_weights,
-                                     .backward = backward,
-                                     .discard = discard};
+                                     .discard = discard,
+                                     .passes = passes};

@@ -176,7 +176,7 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-static void gradient(const spar_step *step, const spar_run *run) {
+static void gradient(spar_step *step, const spar_run *run) {
     const spar_convolution *convolution = step->state;
     depthwise_gradient_task task = {step, run, &convolution->gather[0].phases[0], convolution->splits,
                                     step->output->stride};

@@ -109,30 +109,79 @@ typedef struct spar_run {
     uint64_t seed, step;
     uint64_t weights_version; // changes when parameters do
     float *workspace;
+    float *scratch; // scratch_floats a thread
+    int64_t scratch_floats;
 } spar_run;
 
+enum { SPAR_MAX_CHUNKS = 64 };
+
+// Consecutive samples that one thread works on. A batch is cut into at most SPAR_MAX_CHUNKS chunks, by its size alone:
+// sums are kept by chunk and added in chunk order, so nothing depends on the number of threads.
+typedef struct spar_share {
+    int64_t first, last; // samples first ≤ n < last
+    int64_t chunk;
+    bool opens; // they are the first of their chunk
+    float *scratch;
+} spar_share;
+
+static inline int64_t spar_chunk_count(int64_t batch) {
+    return batch < SPAR_MAX_CHUNKS ? batch : SPAR_MAX_CHUNKS;
+}
+
+// The first sample of a chunk.
+static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
+    return batch * chunk / spar_chunk_count(batch);
+}
+
+typedef struct spar_step spar_step;
+
+// A pass of a step over the batch. What it does to every sample by itself is done in shares, so that consecutive passes
+// can be chained: a few samples go through all of them while they are in cache.
+typedef struct spar_pass {
+    void (*begin)(spar_step *step, const spar_run *run); // before the first sample; may use all threads
+    void (*samples)(spar_step *step, const spar_run *run, const spar_share *share); // NULL: `begin` does everything
+    void (*end)(spar_step *step, const spar_run *run);                              // after the last sample
+    bool sums;                                                                      // its shares are parts of chunks
+    bool earlier; // it may be one of the chain before the step's own, not of that
+    bool closes;  // nothing that follows may be chained to it
+} spar_pass;
+
+typedef enum spar_pass_kind { SPAR_PASS_FORWARD, SPAR_PASS_WEIGHTS, SPAR_PASS_DATA, SPAR_PASS_KINDS } spar_pass_kind;
+
+enum { SPAR_MOST_PASSES = 2 }; // of a step and kind
+
+typedef void (*spar_samples)(spar_step *step, const spar_run *run, const spar_share *share);
+
 // One executable step of a plan.
-typedef struct spar_step {
+struct spar_step {
     const spar_layer *layer;
     const spar_node *node;
     const char *kernel; // what the plan prints
     int input_count;
     spar_tensor *inputs[2];
     bool accumulates[2]; // the gradient of this input is added to what is there
+    bool wanted[2];      // the backward pass under way makes the gradient of this input
     spar_tensor *output;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
     const spar_kernels *kernels;
-    size_t workspace_floats;
+    int chain, earlier_chain;                 // of this step, and of the step before; −1: none
+    int64_t workspace_floats, scratch_floats; // scratch: of one thread
+    int64_t workspace_offset, bias_offset;    // of the step in the workspace, and of its bias' sums in there
     size_t state_bytes;
-    double forward_seconds, backward_data_seconds, backward_weights_seconds; // while the network is profiled
-} spar_step;
+    double seconds[SPAR_PASS_KINDS]; // while the network is profiled
+};
 
 // Passes need at least this much workspace.
 static inline void spar_want_workspace(spar_step *step, int64_t floats) {
-    if (step->workspace_floats < (size_t)floats) step->workspace_floats = (size_t)floats;
+    if (step->workspace_floats < floats) step->workspace_floats = floats;
+}
+
+// And every thread this much scratch.
+static inline void spar_want_scratch(spar_step *step, int64_t floats) {
+    if (step->scratch_floats < floats) step->scratch_floats = floats;
 }
 
 struct spar_layer {
@@ -152,12 +201,12 @@ struct spar_layer {
 
     // Steps of their own. `prepare` makes step->state and says how much workspace the passes need.
     spar_status (*prepare)(spar_step *step);
-    void (*forward)(spar_step *step, const spar_run *run);
-    // The gradients of the parameters, from the output's. NULL: there are none, or a sweep's backward has them.
-    void (*backward_weights)(spar_step *step, const spar_run *run);
-    // Writes or adds (step->accumulates) the gradients of the wanted inputs.
-    void (*backward)(spar_step *step, const spar_run *run, const bool wanted[2]);
     void (*discard)(spar_step *step);
+    // Do all passes of the step work on samples by themselves, and gain from finding them in cache? NULL: no.
+    bool (*chains)(const spar_step *step);
+    // Lists the passes of one kind, which are: forward; the gradients of the parameters, from the output's, unless a
+    // sweep's next kind has them; and the gradients of the wanted inputs, written or added (step->accumulates).
+    int (*passes)(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes);
 };
 
 extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
@@ -185,5 +234,15 @@ static inline spar_parameter_spec spar_vector_spec(const char *suffix, int chann
         .flattened = {channels, 1, 1},
     };
 }
+
+// The passes of a step without parameters whose every sample is made of its own input.
+static inline int spar_list_passes(const spar_step *step, spar_pass_kind kind, spar_samples forward,
+                                   spar_samples backward, spar_pass *passes) {
+    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !step->wanted[0])) return 0;
+    passes[0] = (spar_pass){.samples = kind == SPAR_PASS_FORWARD ? forward : backward};
+    return 1;
+}
+
+bool spar_chains_always(const spar_step *step);
 
 #endif

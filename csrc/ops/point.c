@@ -117,11 +117,11 @@ static void shape_rows(const spar_point *point, const spar_block *block, int64_t
     *channels = flat ? block->floats : point->extent.channels;
 }
 
-void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, const float *h) {
+void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, int64_t chunk,
+                        const float *h) {
     int64_t rows, stride, channels;
     shape_rows(point, block, &rows, &stride, &channels);
-    run->kernels->moments(h, rows, stride, channels, &point->partial_sums[block->chunk],
-                          &point->partial_squares[block->chunk]);
+    run->kernels->moments(h, rows, stride, channels, &point->partial_sums[chunk], &point->partial_squares[chunk]);
 }
 
 void spar_point_end_measure(spar_point *point, int64_t batch) {

@@ -39,7 +39,8 @@ size_t spar_point_bytes(const spar_point *point);
 void spar_point_arm(spar_point *point, const spar_run *run);
 
 void spar_point_begin_measure(spar_point *point);
-void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, const float *h);
+// Adds a block to the sums of a chunk.
+void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, int64_t chunk, const float *h);
 void spar_point_end_measure(spar_point *point, int64_t batch);
 
 void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h);

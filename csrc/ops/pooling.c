@@ -2,8 +2,6 @@
 // what zeros that count amount to for averages.
 #include "ops/layer.h"
 
-#include "runtime/parallel.h"
-
 #include <string.h>
 
 static spar_status infer_pool(spar_node *node, const spar_extent *inputs) {
@@ -41,12 +39,6 @@ static spar_status prepare(spar_step *step) {
     return SPAR_OK;
 }
 
-typedef struct pool_task {
-    spar_step *step;
-    const spar_run *run;
-    bool maximum;
-} pool_task;
-
 // Row y of a sample's outputs.
 static spar_pool_row row_of(const spar_step *step, int64_t sample, int y) {
     const spar_pool_params *s = &step->node->settings.pool;
@@ -72,14 +64,15 @@ static spar_pool_row row_of(const spar_step *step, int64_t sample, int y) {
                            .scale = 1 / (float)(s->kernel_height * s->kernel_width)};
 }
 
-static void forward_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const pool_task *task = context;
-    const spar_kernels *kernels = task->run->kernels;
-    for (int64_t sample = first; sample < last; sample++) {
-        for (int y = 0; y < task->step->output->extent.height; y++) {
-            spar_pool_row row = row_of(task->step, sample, y);
-            (task->maximum ? kernels->max_pool : kernels->average_pool)(&row);
+static bool is_maximum(const spar_step *step) {
+    return step->layer == &spar_layer_max_pool;
+}
+
+static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    for (int64_t sample = share->first; sample < share->last; sample++) {
+        for (int y = 0; y < step->output->extent.height; y++) {
+            spar_pool_row row = row_of(step, sample, y);
+            (is_maximum(step) ? run->kernels->max_pool : run->kernels->average_pool)(&row);
         }
     }
 }
@@ -93,32 +86,23 @@ static bool windows_tile(const spar_step *step) {
            out->width * s->stride_width == in->width;
 }
 
-// Windows may overlap, so a thread owns whole samples.
-static void backward_samples(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const pool_task *task = context;
-    const spar_kernels *kernels = task->run->kernels;
-    const spar_tensor *in = task->step->inputs[0];
-    bool accumulates = task->step->accumulates[0], tile = windows_tile(task->step);
-    for (int64_t sample = first; sample < last; sample++) {
+static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = step->inputs[0];
+    bool accumulates = step->accumulates[0], tile = windows_tile(step);
+    for (int64_t sample = share->first; sample < share->last; sample++) {
         int64_t floats = spar_sample_floats(in);
         if (!accumulates && !tile) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
-        for (int y = 0; y < task->step->output->extent.height; y++) {
-            spar_pool_row row = row_of(task->step, sample, y);
+        for (int y = 0; y < step->output->extent.height; y++) {
+            spar_pool_row row = row_of(step, sample, y);
             row.accumulate = accumulates || !tile;
-            (task->maximum ? kernels->max_pool_backward : kernels->average_pool_backward)(&row);
+            (is_maximum(step) ? run->kernels->max_pool_backward : run->kernels->average_pool_backward)(&row);
         }
     }
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    pool_task task = {step, run, step->layer == &spar_layer_max_pool};
-    spar_parallel(run->threads, run->batch, forward_samples, &task);
-}
-
-static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    pool_task task = {step, run, step->layer == &spar_layer_max_pool};
-    if (wanted[0]) spar_parallel(run->threads, run->batch, backward_samples, &task);
+static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    return spar_list_passes(step, kind, forward_samples, backward_samples, passes);
 }
 
 static const spar_field fields[] = {
@@ -139,8 +123,8 @@ static const spar_field fields[] = {
                                           .fields = FIELDS,                                                            \
                                           .infer = INFER,                                                              \
                                           .prepare = prepare,                                                          \
-                                          .forward = forward,                                                          \
-                                          .backward = backward}
+                                          .chains = spar_chains_always,                                                \
+                                          .passes = passes}
 
 POOL(max_pool, "max_pool2d", infer_pool, true, fields);
 POOL(average_pool, "average_pool2d", infer_pool, false, fields);

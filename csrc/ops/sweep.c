@@ -1,17 +1,9 @@
 #include "ops/sweep.h"
 
-#include "runtime/parallel.h"
 #include "runtime/random.h"
 
 #include <math.h>
 #include <string.h>
-
-typedef struct sweep_task {
-    spar_step *step;
-    const spar_run *run;
-    spar_blocks blocks;
-    const bool *wanted;
-} sweep_task;
 
 static void prepare_normalize(spar_sweep *sweep, const spar_stage *stage, int64_t stride) {
     const float *mean = stage->parameters[0]->value, *deviation = stage->parameters[1]->value;
@@ -38,13 +30,12 @@ static void drop(const spar_stage *stage, const spar_run *run, const spar_block 
 }
 
 // Returns whether it wrote y.
-static bool stage_forward(sweep_task *task, const spar_stage *stage, const spar_block *block, const float *x,
-                          float *y) {
-    const spar_run *run = task->run;
-    const spar_sweep *sweep = task->step->state;
+static bool stage_forward(spar_step *step, const spar_run *run, const spar_stage *stage, const spar_block *block,
+                          int64_t chunk, const float *x, float *y) {
+    const spar_sweep *sweep = step->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        run->kernels->affine(x, y, block->floats, task->blocks.stride, sweep->batch_norm.mean, sweep->batch_norm.scale,
+        run->kernels->affine(x, y, block->floats, step->output->stride, sweep->batch_norm.mean, sweep->batch_norm.scale,
                              sweep->batch_norm.beta);
         return true;
     }
@@ -53,7 +44,7 @@ static bool stage_forward(sweep_task *task, const spar_stage *stage, const spar_
         return true;
     }
     if (layer == &spar_layer_perturb) {
-        if (run->flags & SPAR_FORWARD_MEASURE) spar_point_measure(stage->point, run, block, x);
+        if (run->flags & SPAR_FORWARD_MEASURE) spar_point_measure(stage->point, run, block, chunk, x);
         if (!(run->flags & SPAR_FORWARD_PERTURB) || stage->point->perturbed <= block->sample) return false;
         if (x != y) memcpy(y, x, (size_t)block->floats * sizeof *y);
         spar_point_add(stage->point, run, block, y);
@@ -61,7 +52,7 @@ static bool stage_forward(sweep_task *task, const spar_stage *stage, const spar_
     }
     if (layer == &spar_layer_add) {
         if (x != y) memcpy(y, x, (size_t)block->floats * sizeof *y);
-        run->kernels->add(task->step->inputs[1]->data + block->offset, y, block->floats);
+        run->kernels->add(step->inputs[1]->data + block->offset, y, block->floats);
         return true;
     }
     if (layer == &spar_layer_dropout) {
@@ -71,24 +62,6 @@ static bool stage_forward(sweep_task *task, const spar_stage *stage, const spar_
     }
     run->kernels->activate(spar_activation_of(layer), x, y, block->floats);
     return true;
-}
-
-static void forward_chunks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    sweep_task *task = context;
-    const spar_sweep *sweep = task->step->state;
-    for (int64_t chunk = first; chunk < last; chunk++) {
-        int64_t end = spar_chunk_start(&task->blocks, chunk + 1);
-        for (int64_t b = spar_chunk_start(&task->blocks, chunk); b < end; b++) {
-            spar_block block = spar_block_at(&task->blocks, b, chunk);
-            const float *x = task->step->inputs[0]->data + block.offset;
-            float *y = task->step->output->data + block.offset;
-            for (int s = 0; s < sweep->count; s++) {
-                if (stage_forward(task, &sweep->stages[s], &block, x, y)) x = y;
-            }
-            if (x != y) memcpy(y, x, (size_t)block.floats * sizeof *y);
-        }
-    }
 }
 
 // A sweep in place whose stages all rest does nothing.
@@ -106,30 +79,46 @@ static bool rests(const spar_step *step, const spar_run *run) {
     return true;
 }
 
-static void forward(spar_step *step, const spar_run *run) {
+static void begin_forward(spar_step *step, const spar_run *run) {
     spar_sweep *sweep = step->state;
-    sweep_task task = {step, run, spar_cut_blocks(step->output->extent, step->output->stride, run->batch), NULL};
     for (int s = 0; s < sweep->count; s++) {
         spar_stage *stage = &sweep->stages[s];
-        if (stage->node->layer == &spar_layer_batch_norm) spar_batch_norm_before_forward(step, run, &task.blocks);
+        if (stage->node->layer == &spar_layer_batch_norm) spar_batch_norm_before_forward(step, run);
         if (stage->node->layer == &spar_layer_normalize) prepare_normalize(sweep, stage, step->output->stride);
         if (stage->node->layer != &spar_layer_perturb) continue;
         if (run->flags & SPAR_FORWARD_PERTURB) spar_point_arm(stage->point, run);
         if (run->flags & SPAR_FORWARD_MEASURE) spar_point_begin_measure(stage->point);
     }
+}
+
+static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
     if (rests(step, run)) return;
-    spar_parallel(run->threads, task.blocks.chunks, forward_chunks, &task);
+    const spar_sweep *sweep = step->state;
+    spar_blocks blocks = spar_cut_blocks(step->output->extent, step->output->stride, share->first, share->last);
+    for (int64_t b = 0; b < blocks.count; b++) {
+        spar_block block = spar_block_at(&blocks, b);
+        const float *x = step->inputs[0]->data + block.offset;
+        float *y = step->output->data + block.offset;
+        for (int s = 0; s < sweep->count; s++) {
+            if (stage_forward(step, run, &sweep->stages[s], &block, share->chunk, x, y)) x = y;
+        }
+        if (x != y) memcpy(y, x, (size_t)block.floats * sizeof *y);
+    }
+}
+
+static void end_forward(spar_step *step, const spar_run *run) {
+    const spar_sweep *sweep = step->state;
     for (int s = 0; s < sweep->count && run->flags & SPAR_FORWARD_MEASURE; s++) {
         if (sweep->stages[s].point != NULL) spar_point_end_measure(sweep->stages[s].point, run->batch);
     }
 }
 
-static void stage_backward(sweep_task *task, const spar_stage *stage, const spar_block *block, float *d) {
-    const spar_run *run = task->run;
-    const spar_sweep *sweep = task->step->state;
+static void stage_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_stage *stage,
+                           const spar_block *block, float *d) {
+    const spar_sweep *sweep = step->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        spar_batch_norm_backward(task->step, run, block, d);
+        spar_batch_norm_backward(step, run, share, block, d);
     } else if (layer == &spar_layer_normalize) {
         run->kernels->affine(d, d, block->floats, sweep->period, sweep->zero, sweep->scale, sweep->zero);
     } else if (layer == &spar_layer_perturb) {
@@ -137,9 +126,9 @@ static void stage_backward(sweep_task *task, const spar_stage *stage, const spar
             spar_point_record(stage->point, run, block, d);
         }
     } else if (layer == &spar_layer_add) {
-        if (!task->wanted[1]) return;
-        float *other = task->step->inputs[1]->gradient + block->offset;
-        if (task->step->accumulates[1]) {
+        if (!step->wanted[1]) return;
+        float *other = step->inputs[1]->gradient + block->offset;
+        if (step->accumulates[1]) {
             run->kernels->add(d, other, block->floats);
         } else {
             memcpy(other, d, (size_t)block->floats * sizeof *d);
@@ -147,74 +136,66 @@ static void stage_backward(sweep_task *task, const spar_stage *stage, const spar
     } else if (layer == &spar_layer_dropout) {
         if (run->flags & SPAR_FORWARD_TRAIN) drop(stage, run, block, d, d);
     } else {
-        run->kernels->activate_backward(spar_activation_of(layer), task->step->output->data + block->offset, d,
+        run->kernels->activate_backward(spar_activation_of(layer), step->output->data + block->offset, d,
                                         block->floats);
     }
 }
 
+bool spar_normalizes_batch(const spar_step *step) {
+    return step->layer == &spar_layer_sweep &&
+           ((const spar_sweep *)step->state)->stages[0].node->layer == &spar_layer_batch_norm;
+}
+
 // Does the first stage need sums over whole columns, so that the input's gradient takes another sweep?
 static bool sums_columns(const spar_step *step, const spar_run *run) {
-    const spar_sweep *sweep = step->state;
-    return sweep->stages[0].node->layer == &spar_layer_batch_norm && spar_batch_norm_sums(run);
+    return spar_normalizes_batch(step) && spar_batch_norm_sums(run);
 }
 
 // The output's gradient is read by this sweep alone, so the stages work on it in place.
-static void backward_chunks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    sweep_task *task = context;
-    spar_step *step = task->step;
+static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
     const spar_sweep *sweep = step->state;
-    bool emits = task->wanted[0] && !sums_columns(step, task->run);
-    for (int64_t chunk = first; chunk < last; chunk++) {
-        int64_t end = spar_chunk_start(&task->blocks, chunk + 1);
-        for (int64_t b = spar_chunk_start(&task->blocks, chunk); b < end; b++) {
-            spar_block block = spar_block_at(&task->blocks, b, chunk);
-            float *d = step->output->gradient + block.offset;
-            for (int s = sweep->count - 1; s >= 0; s--) stage_backward(task, &sweep->stages[s], &block, d);
-            if (!emits) continue;
-            float *dx = step->inputs[0]->gradient + block.offset;
-            if (step->accumulates[0]) {
-                task->run->kernels->add(d, dx, block.floats);
-            } else if (dx != d) {
-                memcpy(dx, d, (size_t)block.floats * sizeof *d);
-            }
+    bool emits = step->wanted[0] && !sums_columns(step, run);
+    spar_blocks blocks = spar_cut_blocks(step->output->extent, step->output->stride, share->first, share->last);
+    for (int64_t b = 0; b < blocks.count; b++) {
+        spar_block block = spar_block_at(&blocks, b);
+        float *d = step->output->gradient + block.offset;
+        for (int s = sweep->count - 1; s >= 0; s--) stage_backward(step, run, share, &sweep->stages[s], &block, d);
+        if (!emits) continue;
+        float *dx = step->inputs[0]->gradient + block.offset;
+        if (step->accumulates[0]) {
+            run->kernels->add(d, dx, block.floats);
+        } else if (dx != d) {
+            memcpy(dx, d, (size_t)block.floats * sizeof *d);
         }
     }
 }
 
-static void batch_norm_chunks(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    sweep_task *task = context;
-    spar_step *step = task->step;
-    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
-    int64_t start = spar_chunk_start(&task->blocks, first), end = spar_chunk_start(&task->blocks, last);
-    for (int64_t b = start; b < end; b++) {
-        spar_block block = spar_block_at(&task->blocks, b, 0);
-        task->run->kernels->affine2(step->output->gradient + block.offset, step->inputs[0]->data + block.offset,
-                                    step->inputs[0]->gradient + block.offset, block.floats, task->blocks.stride,
-                                    state->a, state->b, state->c, step->accumulates[0]);
-    }
-}
-
-static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
+static void end_backward(spar_step *step, const spar_run *run) {
     const spar_sweep *sweep = step->state;
-    sweep_task task = {step, run, spar_cut_blocks(step->output->extent, step->output->stride, run->batch), wanted};
-    bool sums_first = sums_columns(step, run);
-    if (sums_first) {
-        size_t sums = (size_t)(SPAR_MAX_CHUNKS * task.blocks.stride) * sizeof(double);
-        memset(sweep->batch_norm.sums, 0, sums);
-        memset(sweep->batch_norm.products, 0, sums);
-    }
-    spar_parallel(run->threads, task.blocks.chunks, backward_chunks, &task);
-    for (int s = 0; s < sweep->count; s++) {
+    for (int s = 0; s < sweep->count && run->backward_flags & SPAR_BACKWARD_RECORD; s++) {
         const spar_stage *stage = &sweep->stages[s];
-        if (stage->point != NULL && stage->point->active && run->backward_flags & SPAR_BACKWARD_RECORD) {
-            stage->point->recorded = run->batch;
-        }
+        if (stage->point != NULL && stage->point->active) stage->point->recorded = run->batch;
     }
-    if (!sums_first) return;
-    spar_batch_norm_after_sums(step, run, &task.blocks);
-    if (wanted[0]) spar_parallel(run->threads, task.blocks.chunks, batch_norm_chunks, &task);
+    if (sums_columns(step, run)) spar_batch_norm_after_sums(step, run);
+}
+
+static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    const spar_sweep *sweep = step->state;
+    int count = 0;
+    if (kind == SPAR_PASS_FORWARD) {
+        bool own_statistics = sweep->stages[0].node->layer == &spar_layer_batch_norm && run->flags & SPAR_FORWARD_TRAIN;
+        if (own_statistics) passes[count++] = spar_batch_norm_moments;
+        passes[count++] = (spar_pass){.begin = begin_forward,
+                                      .samples = forward_samples,
+                                      .end = end_forward,
+                                      .sums = (run->flags & SPAR_FORWARD_MEASURE) != 0};
+    }
+    if (kind == SPAR_PASS_DATA) {
+        bool sums = sums_columns(step, run);
+        passes[count++] = (spar_pass){.samples = backward_samples, .end = end_backward, .sums = sums, .closes = sums};
+        if (sums && step->wanted[0]) passes[count++] = spar_batch_norm_input_gradient;
+    }
+    return count;
 }
 
 static spar_status prepare(spar_step *step) {
@@ -243,4 +224,4 @@ static void discard(spar_step *step) {
 }
 
 const spar_layer spar_layer_sweep = {
-    .kind = "sweep", .prepare = prepare, .forward = forward, .backward = backward, .discard = discard};
+    .kind = "sweep", .prepare = prepare, .discard = discard, .chains = spar_chains_always, .passes = passes};

@@ -16,12 +16,12 @@ typedef struct spar_stage {
 
 // Per-column numbers of a batch norm stage.
 typedef struct spar_batch_norm_state {
-    float *shift;                    // near the mean, for sums that do not cancel
     float *mean, *inverse_deviation; // normalization in force
     float *scale, *beta;             // forward: y = (x − mean)·scale + beta
     float *a, *b, *c;                // backward: dx = a·d + b·x + c
     float *zero;
     float *next_mean, *next_variance; // running statistics, to be committed
+    float *shifts;                    // [chunks][stride], near the mean, for sums that do not cancel
     double *sums, *products;          // [chunks][stride]
     bool pending;
 } spar_batch_norm_state;
@@ -35,6 +35,10 @@ typedef struct spar_sweep {
 } spar_sweep;
 
 extern const spar_layer spar_layer_sweep;
+
+// Is the step a sweep that begins with batch norm? With the batch's own statistics, that needs all samples before it
+// gives any, and in the backward pass again.
+bool spar_normalizes_batch(const spar_step *step);
 
 // A layer's place in a sweep.
 static inline bool spar_only_first_stage(const spar_layer *layer) {
@@ -50,12 +54,17 @@ void spar_batch_norm_commit(spar_step *step);
 
 // batch_norm.c
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep);
-void spar_batch_norm_before_forward(spar_step *step, const spar_run *run, const spar_blocks *blocks);
+// The pass before that of the sweep, when the batch's own statistics are used.
+extern const spar_pass spar_batch_norm_moments;
+void spar_batch_norm_before_forward(spar_step *step, const spar_run *run);
 // Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
 bool spar_batch_norm_sums(const spar_run *run);
 // Sums a block of the output's gradient; without sums makes it the input's gradient.
-void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_block *block, float *d);
-void spar_batch_norm_after_sums(spar_step *step, const spar_run *run, const spar_blocks *blocks);
+void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_block *block,
+                              float *d);
+void spar_batch_norm_after_sums(spar_step *step, const spar_run *run);
+// The pass behind that of the sweep, when it summed.
+extern const spar_pass spar_batch_norm_input_gradient;
 void spar_batch_norm_discard(spar_sweep *sweep);
 
 // activation.c

@@ -1,6 +1,7 @@
 // Convolutions as matrix products. A sample is copied with its padding and without that of its rows, so that what a row
 // of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix. The gradient of the input
 // goes the same way back: product, then runs added to a padded sample. A 1×1 convolution's rows are the input's.
+#include "ops/bias.h"
 #include "ops/convolution.h"
 
 #include "runtime/parallel.h"
@@ -13,6 +14,8 @@ enum {
     MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
     MOST_SPLITS = 16,
     MOST_SUM_FLOATS = 1 << 22,
+    MOST_CHAINED_FLOATS = 1 << 14, // of weights, which every chunk sums anew
+    LEAST_CHAINED_PIXELS = 64,     // which a sample should have to be worth reading them
 };
 
 // Of one convolution, and of the pass under way.
@@ -27,11 +30,14 @@ typedef struct unfolded_task {
     int64_t block_pixels;
     int64_t pixels; // of a sample of outputs
     int64_t padded_width, padded_floats;
-    bool joined; // the input's rows are the joined runs
-    float *partials;
-    int64_t splits, parts;
-    int64_t thread_floats;
+    bool joined;           // the input's rows are the joined runs
+    int64_t splits, parts; // of the sums of the weights' gradient, which are in the workspace
+    int64_t scratch_floats;
 } unfolded_task;
+
+static int64_t sum_floats(const unfolded_task *task) {
+    return task->row * spar_round_up16(task->columns);
+}
 
 static unfolded_task task_of(const spar_step *step, const spar_run *run) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
@@ -55,21 +61,18 @@ static unfolded_task task_of(const spar_step *step, const spar_run *run) {
                   s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
                   step->inputs[0]->stride % 16 == 0;
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.columns) : 0;
-    task.thread_floats = task.padded_floats + task.block_pixels * task.block_row + 16 + narrow;
-    int64_t sums = s->groups * task.rows * spar_round_up16(task.columns);
-    task.splits = MOST_SUM_FLOATS / sums;
+    task.scratch_floats = task.padded_floats + task.block_pixels * task.block_row + 16 + narrow;
+    task.splits = MOST_SUM_FLOATS / sum_floats(&task);
     if (task.splits > MOST_SPLITS) task.splits = MOST_SPLITS;
     if (task.splits > step->batch_size) task.splits = step->batch_size;
     if (task.splits < 1) task.splits = 1;
+    if (step->chain >= 0) task.splits = spar_chunk_count(run == NULL ? step->batch_size : run->batch);
     return task;
 }
 
-static float *padded_of(const unfolded_task *task, int thread) {
-    return task->run->workspace + thread * task->thread_floats;
-}
-
-static float *block_of(const unfolded_task *task, int thread) {
-    return padded_of(task, thread) + task->padded_floats;
+// A thread's scratch is a padded sample, and behind it a block of joined runs.
+static float *block_in(const unfolded_task *task, float *scratch) {
+    return scratch + task->padded_floats;
 }
 
 // Where row y of a sample stands inside its padding.
@@ -145,10 +148,10 @@ static int64_t pixels_of_row(const unfolded_task *task, int64_t pixel, int64_t c
 
 // The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
 // padded when its first pixel comes.
-static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t count, int thread) {
+static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t count, float *scratch) {
     const spar_tensor *in = task->step->inputs[0];
     if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
-    float *padded = padded_of(task, thread), *block = block_of(task, thread);
+    float *padded = scratch, *block = block_in(task, scratch);
     for (int64_t p = 0, part; p < count; p += part) {
         int64_t pixel = (first + p) % task->pixels;
         if (pixel == 0) pad_sample(task, (first + p) / task->pixels, padded);
@@ -171,17 +174,17 @@ static void copy_columns(const unfolded_task *task, const float *narrow, int64_t
     }
 }
 
-static void forward_samples(void *context, int64_t first, int64_t last, int thread) {
-    const unfolded_task *task = context;
-    const spar_kernels *kernels = task->run->kernels;
-    const spar_tensor *output = task->step->output;
-    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
-    float *narrow = block_of(task, thread) + task->block_pixels * task->block_row + 16;
-    int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
-    memset(padded_of(task, thread), 0, (size_t)task->padded_floats * sizeof(float));
-    for (int64_t start = first * task->pixels; start < end; start += task->block_pixels) {
+static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const unfolded_task own = task_of(step, run), *task = &own;
+    const spar_kernels *kernels = run->kernels;
+    const spar_tensor *output = step->output;
+    const float *packed = spar_convolution_of(step)->packed[0], *bias = spar_product_bias(step, false);
+    float *narrow = block_in(task, share->scratch) + task->block_pixels * task->block_row + 16;
+    int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
+    memset(share->scratch, 0, (size_t)task->padded_floats * sizeof(float));
+    for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix runs = unfold(task, start, count, thread);
+        spar_matrix runs = unfold(task, start, count, share->scratch);
         if (task->settings->groups == 1) {
             spar_multiply(kernels, runs, count, task->rows, packed, columns, bias,
                           (spar_rows){output->data + start * output->stride, output->stride}, false);
@@ -195,19 +198,19 @@ static void forward_samples(void *context, int64_t first, int64_t last, int thre
     }
 }
 
-static void backward_samples(void *context, int64_t first, int64_t last, int thread) {
-    const unfolded_task *task = context;
-    const spar_kernels *kernels = task->run->kernels;
-    const spar_tensor *output = task->step->output, *in = task->step->inputs[0];
-    const float *packed = spar_convolution_of(task->step)->packed[1];
-    float *padded = padded_of(task, thread), *block = block_of(task, thread);
-    int64_t columns = spar_round_up16(task->rows), end = last * task->pixels;
-    for (int64_t start = first * task->pixels; start < end; start += task->block_pixels) {
+static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    const unfolded_task own = task_of(step, run), *task = &own;
+    const spar_kernels *kernels = run->kernels;
+    const spar_tensor *output = step->output, *in = step->inputs[0];
+    const float *packed = spar_convolution_of(step)->packed[1];
+    float *padded = share->scratch, *block = block_in(task, share->scratch);
+    int64_t columns = spar_round_up16(task->rows), end = share->last * task->pixels;
+    for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
         spar_matrix d = {output->gradient + start * output->stride, output->stride};
         if (task->joined) {
             spar_multiply(kernels, d, count, task->columns, packed, columns, NULL,
-                          (spar_rows){in->gradient + start * in->stride, in->stride}, task->step->accumulates[0]);
+                          (spar_rows){in->gradient + start * in->stride, in->stride}, step->accumulates[0]);
             continue;
         }
         // A group's last vector reaches into the next group's columns, which are written after it.
@@ -225,65 +228,81 @@ static void backward_samples(void *context, int64_t first, int64_t last, int thr
     }
 }
 
-static void product(const spar_step *step, const spar_run *run, bool backward) {
-    unfolded_task task = task_of(step, run);
-    spar_parallel(run->threads, run->batch, backward ? backward_samples : forward_samples, &task);
-}
-
-// The weights' gradient is summed over splits of the samples, whose sums are added in order. An index is a split and a
-// part of its panels of columns, of which there are enough for all threads.
-static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
-    const unfolded_task *task = context;
+// Adds the outer products of samples first … last to the sums of a split, for some of its columns.
+static void sum_samples(const unfolded_task *task, int64_t first, int64_t last, int64_t from, int64_t to, float *sums,
+                        bool fresh, float *scratch) {
     const spar_tensor *output = task->step->output;
-    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
-    int64_t panels = (columns + tile - 1) / tile;
-    memset(padded_of(task, thread), 0, (size_t)task->padded_floats * sizeof(float));
-    for (int64_t index = first; index < last; index++) {
-        int64_t split = index / task->parts, part = index % task->parts;
-        int64_t from = panels * part / task->parts * tile, to = panels * (part + 1) / task->parts * tile;
-        if (to > columns) to = columns;
-        int64_t begin = task->run->batch * split / task->splits * task->pixels;
-        int64_t end = task->run->batch * (split + 1) / task->splits * task->pixels;
-        float *sums = task->partials + split * task->row * columns + from;
-        for (int64_t r = 0; r < task->row && begin == end; r++) {
-            memset(sums + r * columns, 0, (size_t)(to - from) * sizeof *sums);
-        }
-        for (int64_t start = begin; start < end; start += task->block_pixels) {
-            int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-            spar_matrix runs = unfold(task, start, count, thread);
-            spar_matrix d = {output->gradient + start * output->stride + from, output->stride};
-            for (int group = 0; group < task->settings->groups; group++) {
-                spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to - from,
-                                        (spar_rows){sums + group * task->rows * columns, columns}, start > begin);
-                runs.data += task->rows, d.data += task->columns;
-            }
+    int64_t columns = spar_round_up16(task->columns), begin = first * task->pixels, end = last * task->pixels;
+    memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
+    for (int64_t start = begin; start < end; start += task->block_pixels) {
+        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
+        spar_matrix runs = unfold(task, start, count, scratch);
+        spar_matrix d = {output->gradient + start * output->stride + from, output->stride};
+        for (int group = 0; group < task->settings->groups; group++) {
+            spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to - from,
+                                    (spar_rows){sums + group * task->rows * columns + from, columns},
+                                    !fresh || start > begin);
+            runs.data += task->rows, d.data += task->columns;
         }
     }
 }
 
-static void add_splits(void *context, int64_t first, int64_t last, int thread) {
+// Every chunk of samples is a split.
+static void sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
+    unfolded_task task = task_of(step, run);
+    sum_samples(&task, share->first, share->last, 0, spar_round_up16(task.columns),
+                run->workspace + share->chunk * sum_floats(&task), share->opens, share->scratch);
+}
+
+// An index is a split and a part of its panels of columns, of which there are enough for all threads.
+static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
+    const unfolded_task *task = context;
+    const spar_run *run = task->run;
+    int64_t columns = spar_round_up16(task->columns), tile = run->kernels->tile_columns;
+    int64_t panels = (columns + tile - 1) / tile;
+    for (int64_t index = first; index < last; index++) {
+        int64_t split = index / task->parts, part = index % task->parts;
+        int64_t from = panels * part / task->parts * tile, to = panels * (part + 1) / task->parts * tile;
+        if (to > columns) to = columns;
+        int64_t begin = run->batch * split / task->splits, end = run->batch * (split + 1) / task->splits;
+        float *sums = run->workspace + split * sum_floats(task);
+        for (int64_t r = 0; r < task->row && begin == end; r++) {
+            memset(sums + r * columns + from, 0, (size_t)(to - from) * sizeof *sums);
+        }
+        sum_samples(task, begin, end, from, to, sums, true, run->scratch + thread * run->scratch_floats);
+    }
+}
+
+static void add_rows(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const unfolded_task *task = context;
-    const spar_parameter *weight = task->step->parameters[0];
+    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
     int64_t columns = spar_round_up16(task->columns);
     bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int64_t row = first; row < last; row++) {
         float *gradient = weight->gradient + row % task->rows * weight->spec.stride + row / task->rows * task->columns;
         if (!add) memset(gradient, 0, (size_t)task->columns * sizeof *gradient);
         for (int64_t split = 0; split < task->splits; split++) {
-            task->run->kernels->add(task->partials + (split * task->row + row) * columns, gradient, task->columns);
+            task->run->kernels->add(task->run->workspace + split * sum_floats(task) + row * columns, gradient,
+                                    task->columns);
         }
     }
 }
 
-static void gradient(const spar_step *step, const spar_run *run) {
+// Splits' sums are added in order.
+static void add_splits(spar_step *step, const spar_run *run) {
+    unfolded_task task = task_of(step, run);
+    int threads = task.splits * sum_floats(&task) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
+    spar_parallel(threads, task.row, add_rows, &task);
+}
+
+static void gradient(spar_step *step, const spar_run *run) {
     unfolded_task task = task_of(step, run);
     int64_t panels = (spar_round_up16(task.columns) + run->kernels->tile_columns - 1) / run->kernels->tile_columns;
-    task.partials = run->workspace + step->threads * task.thread_floats;
     task.parts = (run->threads + task.splits - 1) / task.splits;
     if (task.parts > panels) task.parts = panels;
     spar_parallel(run->threads, task.splits * task.parts, sum_splits, &task);
-    spar_parallel(run->threads, task.row, add_splits, &task);
+    add_splits(step, run);
 }
 
 static bool fits(const spar_step *step) {
@@ -291,10 +310,15 @@ static bool fits(const spar_step *step) {
     return true;
 }
 
+static bool chains(const spar_step *step) {
+    unfolded_task task = task_of(step, NULL);
+    return sum_floats(&task) <= MOST_CHAINED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
+}
+
 static spar_status prepare(spar_step *step) {
     unfolded_task task = task_of(step, NULL);
-    spar_want_workspace(step,
-                        step->threads * task.thread_floats + task.splits * task.row * spar_round_up16(task.columns));
+    spar_want_scratch(step, task.scratch_floats);
+    spar_want_workspace(step, task.splits * sum_floats(&task));
     return SPAR_OK;
 }
 
@@ -306,7 +330,7 @@ static int64_t packed_floats(const spar_step *step, bool backward) {
 
 static void pack(const spar_step *step, const spar_run *run, bool backward) {
     unfolded_task task = task_of(step, run);
-    const spar_parameter *weight = step->parameters[0];
+    const spar_parameter *weight = step->parameters[SPAR_WEIGHT];
     float *packed = spar_convolution_of(step)->packed[backward];
     for (int group = 0; group < task.settings->groups; group++) {
         spar_matrix weights = {weight->value + group * task.columns, weight->spec.stride};
@@ -320,10 +344,13 @@ static void pack(const spar_step *step, const spar_run *run, bool backward) {
     }
 }
 
-const spar_convolution_algorithm spar_convolution_unfolded = {.name = "unfolded",
-                                                              .fits = fits,
-                                                              .prepare = prepare,
-                                                              .packed_floats = packed_floats,
-                                                              .pack = pack,
-                                                              .product = product,
-                                                              .gradient = gradient};
+const spar_convolution_algorithm spar_convolution_unfolded = {
+    .name = "unfolded",
+    .fits = fits,
+    .chains = chains,
+    .prepare = prepare,
+    .packed_floats = packed_floats,
+    .pack = pack,
+    .product_samples = {forward_samples, backward_samples},
+    .gradient = gradient,
+    .gradient_pass = {.samples = sum_share, .end = add_splits, .sums = true}};

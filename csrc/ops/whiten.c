@@ -181,12 +181,18 @@ static void add_gradient(void *context, int64_t first, int64_t last, int thread)
     }
 }
 
-static void backward(spar_step *step, const spar_run *run, const bool wanted[2]) {
-    if (!wanted[0]) return;
+static void backward(spar_step *step, const spar_run *run) {
     whiten_task task = task_of(step, run);
     spar_parallel(run->threads, task.values, transpose_gradient, &task);
     spar_parallel(run->threads, (task.values + task.tile_rows - 1) / task.tile_rows, backward_tiles, &task);
     spar_parallel(run->threads, run->batch, add_gradient, &task);
+}
+
+static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+    (void)run;
+    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !step->wanted[0])) return 0;
+    passes[0] = (spar_pass){.begin = kind == SPAR_PASS_FORWARD ? forward : backward};
+    return 1;
 }
 
 const spar_layer spar_layer_whiten = {.kind = "whiten",
@@ -196,5 +202,4 @@ const spar_layer spar_layer_whiten = {.kind = "whiten",
                                       .check_constants = check_constants,
                                       .multiply_adds = multiply_adds,
                                       .prepare = prepare,
-                                      .forward = forward,
-                                      .backward = backward};
+                                      .passes = passes};

@@ -5,7 +5,13 @@
 
 #include <string.h>
 
-enum { BLOCK_FLOATS = 160 * 1024, LEAST_TILES = 28, MOST_CACHED_FLOATS = 1 << 22 };
+enum {
+    BLOCK_FLOATS = 40 * 1024,
+    LEAST_TILES = 28,
+    MOST_CACHED_FLOATS = 1 << 22,
+    MOST_CHAINED_FLOATS = 1 << 14, // of weights
+    LEAST_CHAINED_TILES = 14,      // of a sample
+};
 
 static bool fits(const spar_step *step) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
@@ -30,8 +36,8 @@ typedef struct product_task {
     spar_rows in, out;
     bool accumulate;
     int64_t block;
-    float *workspace;
-    int64_t workspace_floats;
+    float *workspace; // of all threads, where they share the points
+    const spar_run *run;
 } product_task;
 
 // [tile][depth] · [depth][columns] for points first … last.
@@ -59,16 +65,19 @@ static void transform_outputs(const product_task *task, int64_t first, int64_t l
                                   (spar_winograd_strip){.accumulate = task->accumulate, .bias = task->bias});
 }
 
-static void product_tiles(void *context, int64_t first, int64_t last, int thread) {
-    product_task *task = context;
-    float *left = task->workspace + thread * task->workspace_floats;
-    float *right = left + task->d.winograd->points * task->block * task->d.from_stride;
+static void product_block(const product_task *task, int64_t first, int64_t last, float *scratch) {
+    float *left = scratch, *right = left + task->d.winograd->points * task->block * task->d.from_stride;
     for (int64_t start = first; start < last; start += task->block) {
         int64_t end = start + task->block < last ? start + task->block : last;
         transform_inputs(task, start, end, left);
         multiply_points(&task->d, task->packed, 0, task->d.winograd->points, end - start, task->block, left, right);
         transform_outputs(task, start, end, right);
     }
+}
+
+static void product_tiles(void *context, int64_t first, int64_t last, int thread) {
+    const product_task *task = context;
+    product_block(task, first, last, task->run->scratch + thread * task->run->scratch_floats);
 }
 
 // Weights beyond the caches are better read once: all tiles are transformed, then threads share out the points.
@@ -98,19 +107,24 @@ static void transform_all_outputs(void *context, int64_t first, int64_t last, in
     transform_outputs(task, first, last, all_products(task) + first * task->d.to_stride);
 }
 
-static void product(const spar_step *step, const spar_run *run, bool backward) {
+static product_task task_of(const spar_step *step, const spar_run *run, bool backward) {
     const spar_convolution *convolution = step->state;
     const spar_winograd *w = &convolution->winograd;
-    product_task task = {.d = spar_winograd_direction_of(w, run->kernels, backward),
-                         .packed = convolution->packed[backward],
-                         .zeros = convolution->zeros,
-                         .bias = spar_product_bias(step, backward),
-                         .in = spar_product_input(step, backward),
-                         .out = spar_product_output(step, backward),
-                         .accumulate = spar_product_accumulates(step, backward),
-                         .block = block_tiles(w),
-                         .workspace = run->workspace};
-    task.workspace_floats = w->points * task.block * (task.d.from_stride + task.d.to_stride);
+    return (product_task){.d = spar_winograd_direction_of(w, run->kernels, backward),
+                          .packed = convolution->packed[backward],
+                          .zeros = convolution->zeros,
+                          .bias = spar_product_bias(step, backward),
+                          .in = spar_product_input(step, backward),
+                          .out = spar_product_output(step, backward),
+                          .accumulate = spar_product_accumulates(step, backward),
+                          .block = block_tiles(w),
+                          .workspace = run->workspace,
+                          .run = run};
+}
+
+static void product(const spar_step *step, const spar_run *run, bool backward) {
+    const spar_winograd *w = &spar_convolution_of(step)->winograd;
+    product_task task = task_of(step, run, backward);
     int64_t tiles = run->batch * task.d.tiles_per_sample;
     if (!shares_points(w)) {
         spar_parallel(run->threads, tiles, product_tiles, &task);
@@ -120,6 +134,19 @@ static void product(const spar_step *step, const spar_run *run, bool backward) {
     spar_parallel(run->threads, tiles, transform_all_inputs, &task);
     spar_parallel(run->threads, w->points, multiply_all_tiles, &task);
     spar_parallel(run->threads, tiles, transform_all_outputs, &task);
+}
+
+static void product_share(const spar_step *step, const spar_run *run, const spar_share *share, bool backward) {
+    product_task task = task_of(step, run, backward);
+    product_block(&task, share->first * task.d.tiles_per_sample, share->last * task.d.tiles_per_sample, share->scratch);
+}
+
+static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    product_share(step, run, share, false);
+}
+
+static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    product_share(step, run, share, true);
 }
 
 static int64_t packed_floats(const spar_step *step, bool backward) {
@@ -203,41 +230,59 @@ static void pack(const spar_step *step, const spar_run *run, bool backward) {
     spar_parallel(run->threads, (task.d.from.channels + PACK_ROWS - 1) / PACK_ROWS, pack_blocks, &task);
 }
 
-static int64_t product_workspace(const spar_winograd *w, int64_t batch, int threads) {
-    int64_t forward = spar_winograd_tiles(w, w->out, batch), backward = spar_winograd_tiles(w, w->in, batch);
-    int64_t tiles = shares_points(w) ? (forward > backward ? forward : backward) : threads * block_tiles(w);
-    return tiles * w->points * (w->in_stride + w->out_stride);
-}
-
-static spar_status prepare(spar_step *step) {
+static spar_winograd winograd_of(const spar_step *step) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
     spar_extent out = step->output->extent;
     // On maps below 4×4, tiles of 4×4 would mostly compute what lies outside.
     int tile = out.height >= 4 && out.width >= 4 ? 4 : 2;
+    return (spar_winograd){.tile = tile,
+                           .points = (tile + 2) * (tile + 2),
+                           .in = step->inputs[0]->extent,
+                           .out = out,
+                           .padding_height = s->padding_height,
+                           .padding_width = s->padding_width,
+                           .in_stride = step->inputs[0]->stride,
+                           .out_stride = step->output->stride};
+}
+
+// The sums of the weights' gradient, which every chunk makes anew, should be few, and a sample's tiles many.
+static bool chains(const spar_step *step) {
+    spar_winograd w = winograd_of(step);
+    return w.points * w.in_stride * w.out_stride <= MOST_CHAINED_FLOATS &&
+           spar_winograd_tiles(&w, w.out, 1) >= LEAST_CHAINED_TILES;
+}
+
+static void want_room(spar_step *step, const spar_winograd *w) {
+    int64_t tile = w->points * (w->in_stride + w->out_stride);
+    int64_t forward = spar_winograd_tiles(w, w->out, step->batch_size);
+    int64_t backward = spar_winograd_tiles(w, w->in, step->batch_size);
+    if (shares_points(w)) {
+        spar_want_workspace(step, (forward > backward ? forward : backward) * tile);
+    } else {
+        spar_want_scratch(step, block_tiles(w) * tile);
+    }
+}
+
+static spar_status prepare(spar_step *step) {
     spar_convolution *convolution = step->state;
-    convolution->winograd = (spar_winograd){.tile = tile,
-                                            .points = (tile + 2) * (tile + 2),
-                                            .in = step->inputs[0]->extent,
-                                            .out = out,
-                                            .padding_height = s->padding_height,
-                                            .padding_width = s->padding_width,
-                                            .in_stride = step->inputs[0]->stride,
-                                            .out_stride = step->output->stride};
+    convolution->winograd = winograd_of(step);
     const spar_winograd *w = &convolution->winograd;
-    step->kernel = tile == 4 ? "winograd4" : "winograd2";
-    convolution->splits = spar_winograd_gradient_splits(w, step->batch_size);
+    step->kernel = w->tile == 4 ? "winograd4" : "winograd2";
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
     spar_want_workspace(step, step->threads * 9 * PACK_ROWS * widest);
-    spar_want_workspace(step, product_workspace(w, step->batch_size, step->threads));
-    spar_want_workspace(step,
-                        spar_winograd_gradient_workspace(w, convolution->splits, step->batch_size, step->threads));
+    want_room(step, w);
+    spar_winograd_gradient_prepare(step);
     return SPAR_OK;
 }
 
-const spar_convolution_algorithm spar_convolution_winograd = {.name = "winograd",
-                                                              .fits = fits,
-                                                              .prepare = prepare,
-                                                              .packed_floats = packed_floats,
-                                                              .pack = pack,
-                                                              .product = product,
-                                                              .gradient = spar_winograd_gradient};
+const spar_convolution_algorithm spar_convolution_winograd = {
+    .name = "winograd",
+    .fits = fits,
+    .chains = chains,
+    .prepare = prepare,
+    .packed_floats = packed_floats,
+    .pack = pack,
+    .product = product,
+    .product_samples = {forward_samples, backward_samples},
+    .gradient = spar_winograd_gradient,
+    .gradient_pass = {.samples = spar_winograd_sum_share, .end = spar_winograd_finish, .sums = true}};

@@ -7,23 +7,37 @@
 
 #include <string.h>
 
-enum { MOST_SPLITS = 16, MOST_SUM_FLOATS = 1 << 22, GRADIENT_TILES = 112 };
+enum { MOST_SPLITS = 16, MOST_SUM_FLOATS = 1 << 22, GRADIENT_TILES = 28 };
 
 static int64_t sum_floats(const spar_winograd *w) {
     return w->points * (int64_t)w->in.channels * w->out_stride;
 }
 
-int64_t spar_winograd_gradient_splits(const spar_winograd *w, int64_t batch) {
-    int64_t tiles = spar_winograd_tiles(w, w->out, batch), blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES;
-    int64_t splits = MOST_SUM_FLOATS / sum_floats(w);
+// Splits of the tiles; where the step chains, every chunk of samples is one.
+static int64_t splits_of(const spar_step *step, int64_t batch) {
+    const spar_winograd *w = &spar_convolution_of(step)->winograd;
+    if (step->chain >= 0) return spar_chunk_count(batch);
+    int64_t tiles = spar_winograd_tiles(w, w->out, step->batch_size);
+    int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = MOST_SUM_FLOATS / sum_floats(w);
     if (splits > MOST_SPLITS) splits = MOST_SPLITS;
     if (splits > blocks) splits = blocks;
     return splits < 2 ? 1 : splits;
 }
 
-int64_t spar_winograd_gradient_workspace(const spar_winograd *w, int64_t splits, int64_t batch, int threads) {
-    int64_t room = splits == 1 ? spar_winograd_tiles(w, w->out, batch) : threads * GRADIENT_TILES;
-    return splits * sum_floats(w) + room * w->points * (w->in_stride + w->out_stride);
+// One split is one of many channels.
+static bool shares_points(const spar_step *step) {
+    return step->chain < 0 && splits_of(step, step->batch_size) == 1;
+}
+
+void spar_winograd_gradient_prepare(spar_step *step) {
+    const spar_winograd *w = &spar_convolution_of(step)->winograd;
+    int64_t sums = splits_of(step, step->batch_size) * sum_floats(w), tile = w->points * (w->in_stride + w->out_stride);
+    if (shares_points(step)) {
+        spar_want_workspace(step, sums + spar_winograd_tiles(w, w->out, step->batch_size) * tile);
+    } else {
+        spar_want_workspace(step, sums);
+        spar_want_scratch(step, GRADIENT_TILES * tile);
+    }
 }
 
 typedef struct gradient_task {
@@ -33,10 +47,27 @@ typedef struct gradient_task {
     int64_t tiles, splits;
     int64_t block; // tiles the transformed arrays have room for
     float *sums;   // [split][point][in][out]
-    float *left, *right;
-    int64_t workspace_floats; // between the arrays of threads
     spar_parameter *weight;
 } gradient_task;
+
+static gradient_task task_of(const spar_step *step, const spar_run *run) {
+    const spar_convolution *convolution = step->state;
+    const spar_winograd *w = &convolution->winograd;
+    spar_winograd_direction d = spar_winograd_direction_of(w, run->kernels, false);
+    return (gradient_task){.d = d,
+                           .run = run,
+                           .in = spar_winograd_inputs(&d, step->inputs[0]->data, convolution->zeros),
+                           .gradient = {.data = step->output->gradient,
+                                        .extent = d.to,
+                                        .stride = d.to_stride,
+                                        .size = w->tile,
+                                        .zeros = convolution->zeros},
+                           .tiles = spar_winograd_tiles(w, w->out, run->batch),
+                           .splits = splits_of(step, run->batch),
+                           .block = GRADIENT_TILES,
+                           .sums = run->workspace,
+                           .weight = step->parameters[0]};
+}
 
 static void transform_both(const gradient_task *task, int64_t first, int64_t last, float *left, float *right) {
     const spar_winograd_direction *d = &task->d;
@@ -55,35 +86,56 @@ static void add_point(const gradient_task *task, int point, int64_t tiles, const
                             (spar_rows){sums + point * channels * columns, columns}, !fresh);
 }
 
+// Adds the products of tiles first … last to the sums of a split.
+static void sum_tiles(const gradient_task *task, int64_t first, int64_t last, float *sums, bool fresh, float *scratch) {
+    float *left = scratch, *right = left + task->d.winograd->points * task->block * task->d.from_stride;
+    for (int64_t start = first; start < last; start += task->block) {
+        int64_t stop = start + task->block < last ? start + task->block : last;
+        transform_both(task, start, stop, left, right);
+        for (int p = 0; p < task->d.winograd->points; p++) {
+            add_point(task, p, stop - start, left, right, sums, fresh && start == first);
+        }
+    }
+}
+
 static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
-    gradient_task *task = context;
-    float *left = task->left + thread * task->workspace_floats, *right = task->right + thread * task->workspace_floats;
+    const gradient_task *task = context;
     int64_t floats = sum_floats(task->d.winograd);
     for (int64_t split = first; split < last; split++) {
         float *sums = task->sums + split * floats;
         int64_t begin = task->tiles * split / task->splits, end = task->tiles * (split + 1) / task->splits;
         if (begin == end) memset(sums, 0, (size_t)floats * sizeof *sums);
-        for (int64_t start = begin; start < end; start += GRADIENT_TILES) {
-            int64_t stop = start + GRADIENT_TILES < end ? start + GRADIENT_TILES : end;
-            transform_both(task, start, stop, left, right);
-            for (int p = 0; p < task->d.winograd->points; p++)
-                add_point(task, p, stop - start, left, right, sums, start == begin);
-        }
+        sum_tiles(task, begin, end, sums, true, task->run->scratch + thread * task->run->scratch_floats);
     }
+}
+
+void spar_winograd_sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
+    gradient_task task = task_of(step, run);
+    sum_tiles(&task, share->first * task.d.tiles_per_sample, share->last * task.d.tiles_per_sample,
+              task.sums + share->chunk * sum_floats(task.d.winograd), share->opens, share->scratch);
+}
+
+// Many channels: behind the sums in the workspace are all transformed tiles.
+static float *all_left(const gradient_task *task) {
+    return task->sums + task->splits * sum_floats(task->d.winograd);
+}
+
+static float *all_right(const gradient_task *task) {
+    return all_left(task) + task->d.winograd->points * task->block * task->d.from_stride;
 }
 
 static void transform_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
-    transform_both(task, first, last, task->left + first * task->d.from_stride,
-                   task->right + first * task->d.to_stride);
+    transform_both(task, first, last, all_left(task) + first * task->d.from_stride,
+                   all_right(task) + first * task->d.to_stride);
 }
 
 static void sum_points(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
     for (int64_t p = first; p < last; p++)
-        add_point(task, (int)p, task->tiles, task->left, task->right, task->sums, true);
+        add_point(task, (int)p, task->tiles, all_left(task), all_right(task), task->sums, true);
 }
 
 // One row of inputs: adds the splits and transforms back.
@@ -113,31 +165,19 @@ static void finish_rows(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
-void spar_winograd_gradient(const spar_step *step, const spar_run *run) {
-    const spar_convolution *convolution = step->state;
-    const spar_winograd *w = &convolution->winograd;
-    spar_winograd_direction d = spar_winograd_direction_of(w, run->kernels, false);
-    gradient_task task = {.d = d,
-                          .run = run,
-                          .in = spar_winograd_inputs(&d, step->inputs[0]->data, convolution->zeros),
-                          .gradient = {.data = step->output->gradient,
-                                       .extent = d.to,
-                                       .stride = d.to_stride,
-                                       .size = w->tile,
-                                       .zeros = convolution->zeros},
-                          .tiles = spar_winograd_tiles(w, w->out, run->batch),
-                          .splits = convolution->splits,
-                          .sums = run->workspace,
-                          .weight = step->parameters[0]};
-    task.left = task.sums + task.splits * sum_floats(w);
-    task.block = task.splits == 1 ? task.tiles : GRADIENT_TILES;
-    task.right = task.left + w->points * task.block * w->in_stride;
-    task.workspace_floats = w->points * task.block * (w->in_stride + w->out_stride);
-    if (task.splits == 1) {
+void spar_winograd_finish(spar_step *step, const spar_run *run) {
+    gradient_task task = task_of(step, run);
+    spar_parallel(run->threads, task.d.from.channels, finish_rows, &task);
+}
+
+void spar_winograd_gradient(spar_step *step, const spar_run *run) {
+    gradient_task task = task_of(step, run);
+    if (shares_points(step)) {
+        task.block = task.tiles;
         spar_parallel(run->threads, task.tiles, transform_tiles, &task);
-        spar_parallel(run->threads, w->points, sum_points, &task);
+        spar_parallel(run->threads, task.d.winograd->points, sum_points, &task);
     } else {
         spar_parallel(run->threads, task.splits, sum_splits, &task);
     }
-    spar_parallel(run->threads, task.d.from.channels, finish_rows, &task);
+    spar_winograd_finish(step, run);
 }
