@@ -23,6 +23,8 @@ typedef struct spar_product {
     int columns; // a multiple of 16
     const float *a;
     ptrdiff_t a_stride;
+    int64_t run; // floats of a row of a that follow each other; 0: all
+    ptrdiff_t run_stride;
     const float *b;
     ptrdiff_t b_stride;
     float *c;
@@ -31,17 +33,18 @@ typedef struct spar_product {
     const float *bias; // added to every row; may be NULL
 } spar_product;
 
-// A sum of outer products: c[r][0 … columns) (+)= Σ over p of x[p][r] · d[p][…].
+// A sum of outer products: c[r][0 … columns) (+)= Σ over p of x[p][r] · d[p][…], over `lines` times `count` rows p.
 typedef struct spar_outer_product {
-    int64_t rows, count;
+    int64_t rows, count, lines;
     int columns; // a multiple of 16
     const float *x;
-    ptrdiff_t x_stride;
+    ptrdiff_t x_stride, x_line;
     const float *d;
-    ptrdiff_t d_stride;
+    ptrdiff_t d_stride, d_line;
     float *c;
     ptrdiff_t c_stride;
     bool accumulate; // add to c
+    bool pairs;      // of products are summed apart, for a few rows r, whose sums alone would wait for each other
 } spar_outer_product;
 
 // Depthwise convolution of one row of outputs: out[c] (+)= Σ over taps t of in[t][c] · weights[t][c].

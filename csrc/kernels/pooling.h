@@ -7,17 +7,24 @@ INLINE void pool_columns(const spar_pool_row *s, int x, int *begin, int *end) {
     *end = right > s->width ? s->width : right;
 }
 
-INLINE void pool_with(const spar_pool_row *s, const bool maximum) {
+// Windows of side × side pixels beside each other, which are most, have constants for bounds; side = 0: any other.
+INLINE bool windows_tile(const spar_pool_row *s, int side) {
+    return s->kernel_width == side && s->rows == side && s->stride == side && s->padding == 0;
+}
+
+INLINE void pool_with(const spar_pool_row *s, const bool maximum, const int side) {
     for (int x = 0; x < s->out_width; x++) {
         int begin, end;
         pool_columns(s, x, &begin, &end);
+        const int rows = side > 0 ? side : s->rows, columns = side > 0 ? side : end - begin;
+        const float *window = s->in + (side > 0 ? x * side : begin) * s->pixel;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
             vf result = vf_set1(maximum ? -INFINITY : 0);
-            for (int y = 0; y < s->rows; y++) {
-                for (int i = begin; i < end; i++) {
-                    const float *in = s->in + y * s->row + i * s->pixel + c;
+            for (int y = 0; y < rows; y++) {
+                for (int i = 0; i < columns; i++) {
+                    const float *in = window + y * s->row + i * s->pixel + c;
                     vf value = vf_load(in);
-                    fetch_to_read(in + s->rows * s->row);
+                    fetch_to_read(in + rows * s->row);
                     result = maximum ? vf_max(value, result) : result + value;
                 }
             }
@@ -27,35 +34,41 @@ INLINE void pool_with(const spar_pool_row *s, const bool maximum) {
 }
 
 static void max_pool(const spar_pool_row *s) {
-    pool_with(s, true);
+    if (windows_tile(s, 2)) {
+        pool_with(s, true, 2);
+    } else {
+        pool_with(s, true, 0);
+    }
 }
 
 static void average_pool(const spar_pool_row *s) {
-    pool_with(s, false);
+    pool_with(s, false, 0);
 }
 
 // Of equal inputs the first has the gradient.
-INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum) {
+INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum, const int side, const bool accumulate) {
     for (int x = 0; x < s->out_width; x++) {
         int begin, end;
         pool_columns(s, x, &begin, &end);
+        const int rows = side > 0 ? side : s->rows, columns = side > 0 ? side : end - begin;
+        const ptrdiff_t window = (side > 0 ? x * side : begin) * s->pixel;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
             ptrdiff_t out = (ptrdiff_t)x * s->channels + c;
             vf best = maximum ? vf_load(s->out + out) : vf_set1(0), d = vf_load(s->d + out);
             vi open = vi_set1(-1);
             if (!maximum) d *= s->scale;
-            for (int y = 0; y < s->rows; y++) {
-                for (int i = begin; i < end; i++) {
-                    ptrdiff_t at = y * s->row + i * s->pixel + c;
+            for (int y = 0; y < rows; y++) {
+                for (int i = 0; i < columns; i++) {
+                    ptrdiff_t at = window + y * s->row + i * s->pixel + c;
                     vf share = d;
-                    fetch_to_write(s->in_gradient + at + s->rows * s->row);
+                    fetch_to_write(s->in_gradient + at + rows * s->row);
                     if (maximum) {
                         vi here = (vf_load(s->in + at) == best) & open;
                         open &= ~here;
-                        fetch_to_read(s->in + at + s->rows * s->row);
+                        fetch_to_read(s->in + at + rows * s->row);
                         share = (vf)((vi)d & here);
                     }
-                    if (s->accumulate) share += vf_load(s->in_gradient + at);
+                    if (accumulate) share += vf_load(s->in_gradient + at);
                     vf_store(s->in_gradient + at, share);
                 }
             }
@@ -64,9 +77,13 @@ INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum) {
 }
 
 static void max_pool_backward(const spar_pool_row *s) {
-    pool_backward_with(s, true);
+    if (windows_tile(s, 2) && !s->accumulate) {
+        pool_backward_with(s, true, 2, false);
+    } else {
+        pool_backward_with(s, true, 0, s->accumulate);
+    }
 }
 
 static void average_pool_backward(const spar_pool_row *s) {
-    pool_backward_with(s, false);
+    pool_backward_with(s, false, 0, s->accumulate);
 }

@@ -84,6 +84,7 @@ void spar_add_outer_products(const spar_kernels *kernels, spar_matrix x, spar_ma
             kernels->outer_product(
                 &(spar_outer_product){.rows = rows,
                                       .count = count - start < OUTER_ROWS ? count - start : OUTER_ROWS,
+                                      .lines = 1,
                                       .columns = panel_width(columns, panel, kernels->tile_columns),
                                       .x = x.data + start * x.stride,
                                       .x_stride = x.stride,

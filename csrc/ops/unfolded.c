@@ -14,8 +14,11 @@ enum {
     MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
     MOST_SPLITS = 16,
     MOST_SUM_FLOATS = 1 << 22,
-    MOST_CHAINED_FLOATS = 1 << 14, // of weights, which every chunk sums anew
-    LEAST_CHAINED_PIXELS = 64,     // which a sample should have to be worth reading them
+    MOST_CACHED_FLOATS = 1 << 14, // of weights that are read for every sample, or every row of one
+    LEAST_CHAINED_PIXELS = 64,    // of a sample, to be worth that
+    LEAST_DIRECT_WIDTH = 8,       // and of a row
+    LINE_PIXELS = 256,
+    FEW_ROWS = 7, // sums of one vector each that keep the multipliers idle
 };
 
 // Of one convolution, and of the pass under way.
@@ -31,6 +34,7 @@ typedef struct unfolded_task {
     int64_t pixels; // of a sample of outputs
     int64_t padded_width, padded_floats;
     bool joined;           // the input's rows are the joined runs
+    bool direct;           // runs are read where the padded sample has them
     int64_t splits, parts; // of the sums of the weights' gradient, which are in the workspace
     int64_t scratch_floats;
 } unfolded_task;
@@ -55,6 +59,8 @@ static unfolded_task task_of(const spar_step *step, const spar_run *run) {
     task.block_pixels = BLOCK_FLOATS / task.block_row / SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_ROWS;
     if (task.block_pixels < LEAST_PIXELS) task.block_pixels = LEAST_PIXELS;
     if (task.block_pixels > MOST_PIXELS) task.block_pixels = MOST_PIXELS;
+    task.direct =
+        s->groups == 1 && !task.joined && out.width >= LEAST_DIRECT_WIDTH && sum_floats(&task) <= MOST_CACHED_FLOATS;
     task.padded_width = in.width + 2 * s->padding_width;
     task.padded_floats = spar_round_up16((in.height + 2 * s->padding_height) * task.padded_width * in.channels + 16);
     task.joined = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
@@ -81,35 +87,47 @@ static int64_t padded_row(const unfolded_task *task, int y) {
     return ((y + s->padding_height) * task->padded_width + s->padding_width) * task->channels;
 }
 
+// The pixels of a row of the input, and the same without the padding between them.
+static spar_runs pixels_of(const unfolded_task *task, float *row, float *dense) {
+    const spar_tensor *in = task->step->inputs[0];
+    return (spar_runs){.pixels = in->extent.width,
+                       .runs = 1,
+                       .run = task->channels,
+                       .first = row,
+                       .step = in->stride,
+                       .joined = dense,
+                       .joined_step = task->channels};
+}
+
+// Vectors reach beyond a row's end, into its padding and the rows behind, which are written later.
 static void pad_sample(const unfolded_task *task, int64_t sample, float *padded) {
     const spar_tensor *in = task->step->inputs[0];
-    const float *row = in->data + sample * spar_sample_floats(in);
-    for (int y = 0; y < in->extent.height; y++) {
+    float *row = in->data + sample * spar_sample_floats(in);
+    for (int y = 0; y < in->extent.height; y++, row += in->extent.width * in->stride) {
         float *to = padded + padded_row(task, y);
         if (in->stride == task->channels) {
             memcpy(to, row, (size_t)(in->extent.width * in->stride) * sizeof *to);
-            row += in->extent.width * in->stride;
             continue;
         }
-        for (int x = 0; x < in->extent.width; x++, row += in->stride) {
-            for (int d = 0; d < task->channels; d++) *to++ = row[d];
-        }
+        spar_runs pixels = pixels_of(task, row, to);
+        task->run->kernels->join_runs(&pixels);
+        memset(to + in->extent.width * task->channels, 0, 15 * sizeof *to);
     }
 }
 
-static void unpad_gradient(const unfolded_task *task, int64_t sample, const float *padded) {
+static void unpad_gradient(const unfolded_task *task, int64_t sample, float *padded) {
     const spar_tensor *in = task->step->inputs[0];
     float *row = in->gradient + sample * spar_sample_floats(in);
-    // Without padding of its own a row of the image is one piece.
-    bool whole = in->stride == task->channels;
-    int64_t pieces = whole ? 1 : in->extent.width, piece = whole ? in->extent.width * in->stride : in->stride;
-    int64_t real = whole ? piece : task->channels;
-    for (int y = 0; y < in->extent.height; y++) {
-        const float *from = padded + padded_row(task, y);
-        for (int64_t p = 0; p < pieces; p++, row += piece, from += real) {
-            if (!task->step->accumulates[0]) memset(row, 0, (size_t)piece * sizeof *row);
-            task->run->kernels->add(from, row, real);
+    int64_t floats = in->extent.width * in->stride;
+    for (int y = 0; y < in->extent.height; y++, row += floats) {
+        float *from = padded + padded_row(task, y);
+        if (!task->step->accumulates[0]) memset(row, 0, (size_t)floats * sizeof *row);
+        if (in->stride == task->channels) {
+            task->run->kernels->add(from, row, floats);
+            continue;
         }
+        spar_runs pixels = pixels_of(task, row, from);
+        task->run->kernels->add_runs(&pixels);
     }
 }
 
@@ -174,6 +192,35 @@ static void copy_columns(const unfolded_task *task, const float *narrow, int64_t
     }
 }
 
+static void multiply_rows(const unfolded_task *task, const spar_share *share) {
+    const spar_tensor *output = task->step->output;
+    const spar_conv2d_params *s = task->settings;
+    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
+    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
+    int64_t width = output->extent.width, line = task->padded_width * task->channels;
+    float *row = output->data + share->first * spar_sample_floats(output);
+    for (int64_t sample = share->first; sample < share->last; sample++) {
+        pad_sample(task, sample, share->scratch);
+        for (int y = 0; y < output->extent.height; y++, row += width * output->stride) {
+            for (int64_t panel = 0; panel < columns; panel += tile) {
+                int64_t panel_columns = columns - panel < tile ? columns - panel : tile;
+                task->run->kernels->product(&(spar_product){.rows = width,
+                                                            .depth = task->rows,
+                                                            .columns = (int)panel_columns,
+                                                            .a = share->scratch + y * s->stride_height * line,
+                                                            .a_stride = s->stride_width * task->channels,
+                                                            .run = s->kernel_width * task->channels,
+                                                            .run_stride = line,
+                                                            .b = packed + panel * task->rows,
+                                                            .b_stride = panel_columns,
+                                                            .c = row + panel,
+                                                            .c_stride = output->stride,
+                                                            .bias = bias == NULL ? NULL : bias + panel});
+            }
+        }
+    }
+}
+
 static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
     const unfolded_task own = task_of(step, run), *task = &own;
     const spar_kernels *kernels = run->kernels;
@@ -182,6 +229,10 @@ static void forward_samples(spar_step *step, const spar_run *run, const spar_sha
     float *narrow = block_in(task, share->scratch) + task->block_pixels * task->block_row + 16;
     int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
     memset(share->scratch, 0, (size_t)task->padded_floats * sizeof(float));
+    if (task->direct) {
+        multiply_rows(task, share);
+        return;
+    }
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
         spar_matrix runs = unfold(task, start, count, share->scratch);
@@ -228,12 +279,53 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
     }
 }
 
+// Rows of outputs are taken several at once, as many as stay in the first-level cache with what they read.
+static void sum_rows(const unfolded_task *task, int64_t first, int64_t last, int64_t from, int64_t to, float *sums,
+                     bool fresh, float *padded) {
+    const spar_tensor *output = task->step->output;
+    const spar_conv2d_params *s = task->settings;
+    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
+    int64_t width = output->extent.width, height = output->extent.height;
+    int64_t line = task->padded_width * task->channels, run = s->kernel_width * task->channels;
+    int64_t most = LINE_PIXELS / width > 0 ? LINE_PIXELS / width : 1;
+    for (int64_t sample = first; sample < last; sample++) {
+        pad_sample(task, sample, padded);
+        for (int64_t y = 0, lines; y < height; y += lines, fresh = false) {
+            lines = height - y < most ? height - y : most;
+            const float *d = output->gradient + (sample * height + y) * width * output->stride;
+            for (int ky = 0; ky < s->kernel_height; ky++) {
+                for (int64_t panel = from; panel < to; panel += tile) {
+                    task->run->kernels->outer_product(
+                        &(spar_outer_product){.rows = run,
+                                              .count = width,
+                                              .lines = lines,
+                                              .columns = (int)(to - panel < tile ? to - panel : tile),
+                                              .x = padded + (y * s->stride_height + ky) * line,
+                                              .x_stride = s->stride_width * task->channels,
+                                              .x_line = s->stride_height * line,
+                                              .d = d + panel,
+                                              .d_stride = output->stride,
+                                              .d_line = width * output->stride,
+                                              .c = sums + ky * run * columns + panel,
+                                              .c_stride = columns,
+                                              .accumulate = !fresh,
+                                              .pairs = run <= FEW_ROWS});
+                }
+            }
+        }
+    }
+}
+
 // Adds the outer products of samples first … last to the sums of a split, for some of its columns.
 static void sum_samples(const unfolded_task *task, int64_t first, int64_t last, int64_t from, int64_t to, float *sums,
                         bool fresh, float *scratch) {
     const spar_tensor *output = task->step->output;
     int64_t columns = spar_round_up16(task->columns), begin = first * task->pixels, end = last * task->pixels;
     memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
+    if (task->direct) {
+        sum_rows(task, first, last, from, to, sums, fresh, scratch);
+        return;
+    }
     for (int64_t start = begin; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
         spar_matrix runs = unfold(task, start, count, scratch);
@@ -312,7 +404,7 @@ static bool fits(const spar_step *step) {
 
 static bool chains(const spar_step *step) {
     unfolded_task task = task_of(step, NULL);
-    return sum_floats(&task) <= MOST_CHAINED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
+    return sum_floats(&task) <= MOST_CACHED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
 }
 
 static spar_status prepare(spar_step *step) {
