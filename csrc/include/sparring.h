@@ -263,7 +263,8 @@ SPAR_API spar_status spar_network_prefix(const spar_network *network, const char
 // its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
 SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);
 
-// One step of the plan, and the seconds its passes took since profiling was turned on.
+// One step of the plan, and the seconds its passes took since profiling was turned on. Passes that share the batch out
+// by samples are timed on the first thread, without its wait for the others.
 typedef struct spar_step_info {
     const char *kernel; // valid as long as the network
     int32_t input_shape[3], output_shape[3];

@@ -2,6 +2,7 @@
 //
 // A layer is executed in one of two ways. A sweep layer is elementwise but for what it needs to know of whole
 // columns: consecutive ones run as the stages of one sweep over memory (sweep.h). All others are steps of their own.
+// The passes of steps that follow each other are chained where they work on samples by themselves (graph/chain.h).
 #ifndef SPAR_OPS_LAYER_H
 #define SPAR_OPS_LAYER_H
 

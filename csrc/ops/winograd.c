@@ -8,7 +8,7 @@
 enum {
     BLOCK_FLOATS = 40 * 1024,
     LEAST_TILES = 28,
-    MOST_CACHED_FLOATS = 1 << 22,
+    MOST_CACHED_FLOATS = 1 << 20,
     MOST_CHAINED_FLOATS = 1 << 14, // of weights
     LEAST_CHAINED_TILES = 14,      // of a sample
 };

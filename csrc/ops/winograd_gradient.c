@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { MOST_SPLITS = 16, MOST_SUM_FLOATS = 1 << 22, GRADIENT_TILES = 28 };
+enum { MOST_SPLITS = 16, MOST_SUM_FLOATS = 1 << 22, GRADIENT_TILES = 56 };
 
 static int64_t sum_floats(const spar_winograd *w) {
     return w->points * (int64_t)w->in.channels * w->out_stride;
