@@ -7,6 +7,7 @@
 #define SPAR_OPS_LAYER_H
 
 #include "kernels/kernels.h"
+#include "ops/pass.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
 
@@ -100,7 +101,7 @@ static inline int64_t spar_sample_floats(const spar_tensor *tensor) {
 }
 
 // What a pass tells its steps.
-typedef struct spar_run {
+struct spar_run {
     const spar_kernels *kernels;
     int threads;
     int batch;
@@ -112,46 +113,7 @@ typedef struct spar_run {
     float *workspace;
     float *scratch; // scratch_floats a thread
     int64_t scratch_floats;
-} spar_run;
-
-enum { SPAR_MAX_CHUNKS = 64 };
-
-// Consecutive samples that one thread works on. A batch is cut into at most SPAR_MAX_CHUNKS chunks, by its size alone:
-// sums are kept by chunk and added in chunk order, so nothing depends on the number of threads.
-typedef struct spar_share {
-    int64_t first, last; // samples first ≤ n < last
-    int64_t chunk;
-    bool opens; // they are the first of their chunk
-    float *scratch;
-} spar_share;
-
-static inline int64_t spar_chunk_count(int64_t batch) {
-    return batch < SPAR_MAX_CHUNKS ? batch : SPAR_MAX_CHUNKS;
-}
-
-// The first sample of a chunk.
-static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
-    return batch * chunk / spar_chunk_count(batch);
-}
-
-typedef struct spar_step spar_step;
-
-// A pass of a step over the batch. What it does to every sample by itself is done in shares, so that consecutive passes
-// can be chained: a few samples go through all of them while they are in cache.
-typedef struct spar_pass {
-    void (*begin)(spar_step *step, const spar_run *run); // before the first sample; may use all threads
-    void (*samples)(spar_step *step, const spar_run *run, const spar_share *share); // NULL: `begin` does everything
-    void (*end)(spar_step *step, const spar_run *run);                              // after the last sample
-    bool sums;                                                                      // its shares are parts of chunks
-    bool earlier; // it may be one of the chain before the step's own, not of that
-    bool closes;  // nothing that follows may be chained to it
-} spar_pass;
-
-typedef enum spar_pass_kind { SPAR_PASS_FORWARD, SPAR_PASS_WEIGHTS, SPAR_PASS_DATA, SPAR_PASS_KINDS } spar_pass_kind;
-
-enum { SPAR_MOST_PASSES = 2 }; // of a step and kind
-
-typedef void (*spar_samples)(spar_step *step, const spar_run *run, const spar_share *share);
+};
 
 // One executable step of a plan.
 struct spar_step {
@@ -205,8 +167,7 @@ struct spar_layer {
     void (*discard)(spar_step *step);
     // Do all passes of the step work on samples by themselves, and gain from finding them in cache? NULL: no.
     bool (*chains)(const spar_step *step);
-    // Lists the passes of one kind, which are: forward; the gradients of the parameters, from the output's, unless a
-    // sweep's next kind has them; and the gradients of the wanted inputs, written or added (step->accumulates).
+    // Lists the passes of one kind; returns how many. A sweep makes the gradients of its parameters with its data.
     int (*passes)(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes);
 };
 
