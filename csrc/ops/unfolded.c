@@ -1,10 +1,8 @@
 // Convolutions as matrix products. A sample is copied with its padding and without that of its rows, so that what a row
-// of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix. The gradient of the input
-// goes the same way back: product, then runs added to a padded sample. A 1×1 convolution's rows are the input's.
-#include "ops/bias.h"
-#include "ops/convolution.h"
-
-#include "runtime/parallel.h"
+// of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix. Where the weights are few,
+// the runs are read where they are. The gradient of the input goes the way back: product, then runs added to a padded
+// sample. A 1×1 convolution's rows are the input's.
+#include "ops/unfolded.h"
 
 #include <string.h>
 
@@ -12,41 +10,15 @@ enum {
     BLOCK_FLOATS = 1 << 17, // of joined runs, which should stay in the second-level cache
     LEAST_PIXELS = 4 * SPAR_MAX_TILE_ROWS,
     MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
-    MOST_SPLITS = 16,
-    MOST_SUM_FLOATS = 1 << 22,
     MOST_CACHED_FLOATS = 1 << 14, // of weights that are read for every sample, or every row of one
     LEAST_CHAINED_PIXELS = 64,    // of a sample, to be worth that
     LEAST_DIRECT_WIDTH = 8,       // and of a row
-    LINE_PIXELS = 256,
-    FEW_ROWS = 7, // sums of one vector each that keep the multipliers idle
 };
 
-// Of one convolution, and of the pass under way.
-typedef struct unfolded_task {
-    const spar_step *step;
-    const spar_run *run;
-    const spar_conv2d_params *settings;
-    int channels, depth, columns; // of the input; input and output channels of a group
-    int64_t rows;                 // of a group's weights
-    int64_t row;                  // floats of a pixel's joined runs, group by group
-    int64_t block_row;            // and from one pixel to the next where they are products
-    int64_t block_pixels;
-    int64_t pixels; // of a sample of outputs
-    int64_t padded_width, padded_floats;
-    bool joined;           // the input's rows are the joined runs
-    bool direct;           // runs are read where the padded sample has them
-    int64_t splits, parts; // of the sums of the weights' gradient, which are in the workspace
-    int64_t scratch_floats;
-} unfolded_task;
-
-static int64_t sum_floats(const unfolded_task *task) {
-    return task->row * spar_round_up16(task->columns);
-}
-
-static unfolded_task task_of(const spar_step *step, const spar_run *run) {
+spar_unfolded spar_unfolded_of(const spar_step *step, const spar_run *run) {
     const spar_conv2d_params *s = &step->node->settings.convolution;
     spar_extent in = step->inputs[0]->extent, out = step->output->extent;
-    unfolded_task task = {.step = step,
+    spar_unfolded task = {.step = step,
                           .run = run,
                           .settings = s,
                           .channels = in.channels,
@@ -59,36 +31,31 @@ static unfolded_task task_of(const spar_step *step, const spar_run *run) {
     task.block_pixels = BLOCK_FLOATS / task.block_row / SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_ROWS;
     if (task.block_pixels < LEAST_PIXELS) task.block_pixels = LEAST_PIXELS;
     if (task.block_pixels > MOST_PIXELS) task.block_pixels = MOST_PIXELS;
-    task.direct =
-        s->groups == 1 && !task.joined && out.width >= LEAST_DIRECT_WIDTH && sum_floats(&task) <= MOST_CACHED_FLOATS;
     task.padded_width = in.width + 2 * s->padding_width;
     task.padded_floats = spar_round_up16((in.height + 2 * s->padding_height) * task.padded_width * in.channels + 16);
     task.joined = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
                   s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
                   step->inputs[0]->stride % 16 == 0;
+    task.direct = s->groups == 1 && !task.joined && out.width >= LEAST_DIRECT_WIDTH &&
+                  spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS;
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.columns) : 0;
     task.scratch_floats = task.padded_floats + task.block_pixels * task.block_row + 16 + narrow;
-    task.splits = MOST_SUM_FLOATS / sum_floats(&task);
-    if (task.splits > MOST_SPLITS) task.splits = MOST_SPLITS;
-    if (task.splits > step->batch_size) task.splits = step->batch_size;
-    if (task.splits < 1) task.splits = 1;
-    if (step->chain >= 0) task.splits = spar_chunk_count(run == NULL ? step->batch_size : run->batch);
     return task;
 }
 
 // A thread's scratch is a padded sample, and behind it a block of joined runs.
-static float *block_in(const unfolded_task *task, float *scratch) {
+static float *block_in(const spar_unfolded *task, float *scratch) {
     return scratch + task->padded_floats;
 }
 
 // Where row y of a sample stands inside its padding.
-static int64_t padded_row(const unfolded_task *task, int y) {
+static int64_t padded_row(const spar_unfolded *task, int y) {
     const spar_conv2d_params *s = task->settings;
     return ((y + s->padding_height) * task->padded_width + s->padding_width) * task->channels;
 }
 
 // The pixels of a row of the input, and the same without the padding between them.
-static spar_runs pixels_of(const unfolded_task *task, float *row, float *dense) {
+static spar_runs pixels_of(const spar_unfolded *task, float *row, float *dense) {
     const spar_tensor *in = task->step->inputs[0];
     return (spar_runs){.pixels = in->extent.width,
                        .runs = 1,
@@ -100,7 +67,7 @@ static spar_runs pixels_of(const unfolded_task *task, float *row, float *dense) 
 }
 
 // Vectors reach beyond a row's end, into its padding and the rows behind, which are written later.
-static void pad_sample(const unfolded_task *task, int64_t sample, float *padded) {
+void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded) {
     const spar_tensor *in = task->step->inputs[0];
     float *row = in->data + sample * spar_sample_floats(in);
     for (int y = 0; y < in->extent.height; y++, row += in->extent.width * in->stride) {
@@ -115,7 +82,7 @@ static void pad_sample(const unfolded_task *task, int64_t sample, float *padded)
     }
 }
 
-static void unpad_gradient(const unfolded_task *task, int64_t sample, float *padded) {
+static void unpad_gradient(const spar_unfolded *task, int64_t sample, float *padded) {
     const spar_tensor *in = task->step->inputs[0];
     float *row = in->gradient + sample * spar_sample_floats(in);
     int64_t floats = in->extent.width * in->stride;
@@ -132,7 +99,7 @@ static void unpad_gradient(const unfolded_task *task, int64_t sample, float *pad
 }
 
 // Joins the runs of `count` pixels of a row of outputs, or adds them back to the padded sample.
-static void move_runs(const unfolded_task *task, float *padded, int64_t pixel, int64_t count, spar_rows joined,
+static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, int64_t count, spar_rows joined,
                       bool back) {
     const spar_conv2d_params *s = task->settings;
     const spar_kernels *kernels = task->run->kernels;
@@ -158,21 +125,19 @@ static void move_runs(const unfolded_task *task, float *padded, int64_t pixel, i
 
 // Pixels of a sample's output row from `pixel` on, at most `count`, whose runs can be moved at once: the vectors of one
 // run reach into the next, so with groups pixels come one by one.
-static int64_t pixels_of_row(const unfolded_task *task, int64_t pixel, int64_t count) {
+static int64_t pixels_of_row(const spar_unfolded *task, int64_t pixel, int64_t count) {
     if (task->settings->groups > 1) return 1;
     int64_t width = task->step->output->extent.width, left = width - pixel % width;
     return left < count ? left : count;
 }
 
-// The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
-// padded when its first pixel comes.
-static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t count, float *scratch) {
+spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch) {
     const spar_tensor *in = task->step->inputs[0];
     if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
     float *padded = scratch, *block = block_in(task, scratch);
     for (int64_t p = 0, part; p < count; p += part) {
         int64_t pixel = (first + p) % task->pixels;
-        if (pixel == 0) pad_sample(task, (first + p) / task->pixels, padded);
+        if (pixel == 0) spar_unfolded_pad(task, (first + p) / task->pixels, padded);
         part = pixels_of_row(task, pixel, count - p);
         move_runs(task, padded, pixel, part, (spar_rows){block + p * task->row, task->row}, false);
     }
@@ -180,7 +145,7 @@ static spar_matrix unfold(const unfolded_task *task, int64_t first, int64_t coun
 }
 
 // Columns of a group of `count` pixels, which begin and end inside vectors.
-static void copy_columns(const unfolded_task *task, const float *narrow, int64_t first, int64_t count, int group) {
+static void copy_columns(const spar_unfolded *task, const float *narrow, int64_t first, int64_t count, int group) {
     const spar_tensor *output = task->step->output;
     const float *bias = spar_product_bias(task->step, false);
     for (int64_t p = 0; p < count; p++, narrow += spar_round_up16(task->columns)) {
@@ -192,7 +157,7 @@ static void copy_columns(const unfolded_task *task, const float *narrow, int64_t
     }
 }
 
-static void multiply_rows(const unfolded_task *task, const spar_share *share) {
+static void multiply_rows(const spar_unfolded *task, const spar_share *share) {
     const spar_tensor *output = task->step->output;
     const spar_conv2d_params *s = task->settings;
     const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
@@ -200,7 +165,7 @@ static void multiply_rows(const unfolded_task *task, const spar_share *share) {
     int64_t width = output->extent.width, line = task->padded_width * task->channels;
     float *row = output->data + share->first * spar_sample_floats(output);
     for (int64_t sample = share->first; sample < share->last; sample++) {
-        pad_sample(task, sample, share->scratch);
+        spar_unfolded_pad(task, sample, share->scratch);
         for (int y = 0; y < output->extent.height; y++, row += width * output->stride) {
             for (int64_t panel = 0; panel < columns; panel += tile) {
                 int64_t panel_columns = columns - panel < tile ? columns - panel : tile;
@@ -222,7 +187,7 @@ static void multiply_rows(const unfolded_task *task, const spar_share *share) {
 }
 
 static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const unfolded_task own = task_of(step, run), *task = &own;
+    const spar_unfolded own = spar_unfolded_of(step, run), *task = &own;
     const spar_kernels *kernels = run->kernels;
     const spar_tensor *output = step->output;
     const float *packed = spar_convolution_of(step)->packed[0], *bias = spar_product_bias(step, false);
@@ -235,7 +200,7 @@ static void forward_samples(spar_step *step, const spar_run *run, const spar_sha
     }
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix runs = unfold(task, start, count, share->scratch);
+        spar_matrix runs = spar_unfold(task, start, count, share->scratch);
         if (task->settings->groups == 1) {
             spar_multiply(kernels, runs, count, task->rows, packed, columns, bias,
                           (spar_rows){output->data + start * output->stride, output->stride}, false);
@@ -250,7 +215,7 @@ static void forward_samples(spar_step *step, const spar_run *run, const spar_sha
 }
 
 static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const unfolded_task own = task_of(step, run), *task = &own;
+    const spar_unfolded own = spar_unfolded_of(step, run), *task = &own;
     const spar_kernels *kernels = run->kernels;
     const spar_tensor *output = step->output, *in = step->inputs[0];
     const float *packed = spar_convolution_of(step)->packed[1];
@@ -279,149 +244,31 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
     }
 }
 
-// Rows of outputs are taken several at once, as many as stay in the first-level cache with what they read.
-static void sum_rows(const unfolded_task *task, int64_t first, int64_t last, int64_t from, int64_t to, float *sums,
-                     bool fresh, float *padded) {
-    const spar_tensor *output = task->step->output;
-    const spar_conv2d_params *s = task->settings;
-    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
-    int64_t width = output->extent.width, height = output->extent.height;
-    int64_t line = task->padded_width * task->channels, run = s->kernel_width * task->channels;
-    int64_t most = LINE_PIXELS / width > 0 ? LINE_PIXELS / width : 1;
-    for (int64_t sample = first; sample < last; sample++) {
-        pad_sample(task, sample, padded);
-        for (int64_t y = 0, lines; y < height; y += lines, fresh = false) {
-            lines = height - y < most ? height - y : most;
-            const float *d = output->gradient + (sample * height + y) * width * output->stride;
-            for (int ky = 0; ky < s->kernel_height; ky++) {
-                for (int64_t panel = from; panel < to; panel += tile) {
-                    task->run->kernels->outer_product(
-                        &(spar_outer_product){.rows = run,
-                                              .count = width,
-                                              .lines = lines,
-                                              .columns = (int)(to - panel < tile ? to - panel : tile),
-                                              .x = padded + (y * s->stride_height + ky) * line,
-                                              .x_stride = s->stride_width * task->channels,
-                                              .x_line = s->stride_height * line,
-                                              .d = d + panel,
-                                              .d_stride = output->stride,
-                                              .d_line = width * output->stride,
-                                              .c = sums + ky * run * columns + panel,
-                                              .c_stride = columns,
-                                              .accumulate = !fresh,
-                                              .pairs = run <= FEW_ROWS});
-                }
-            }
-        }
-    }
-}
-
-// Adds the outer products of samples first … last to the sums of a split, for some of its columns.
-static void sum_samples(const unfolded_task *task, int64_t first, int64_t last, int64_t from, int64_t to, float *sums,
-                        bool fresh, float *scratch) {
-    const spar_tensor *output = task->step->output;
-    int64_t columns = spar_round_up16(task->columns), begin = first * task->pixels, end = last * task->pixels;
-    memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
-    if (task->direct) {
-        sum_rows(task, first, last, from, to, sums, fresh, scratch);
-        return;
-    }
-    for (int64_t start = begin; start < end; start += task->block_pixels) {
-        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix runs = unfold(task, start, count, scratch);
-        spar_matrix d = {output->gradient + start * output->stride + from, output->stride};
-        for (int group = 0; group < task->settings->groups; group++) {
-            spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to - from,
-                                    (spar_rows){sums + group * task->rows * columns + from, columns},
-                                    !fresh || start > begin);
-            runs.data += task->rows, d.data += task->columns;
-        }
-    }
-}
-
-// Every chunk of samples is a split.
-static void sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
-    unfolded_task task = task_of(step, run);
-    sum_samples(&task, share->first, share->last, 0, spar_round_up16(task.columns),
-                run->workspace + share->chunk * sum_floats(&task), share->opens, share->scratch);
-}
-
-// An index is a split and a part of its panels of columns, of which there are enough for all threads.
-static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
-    const unfolded_task *task = context;
-    const spar_run *run = task->run;
-    int64_t columns = spar_round_up16(task->columns), tile = run->kernels->tile_columns;
-    int64_t panels = (columns + tile - 1) / tile;
-    for (int64_t index = first; index < last; index++) {
-        int64_t split = index / task->parts, part = index % task->parts;
-        int64_t from = panels * part / task->parts * tile, to = panels * (part + 1) / task->parts * tile;
-        if (to > columns) to = columns;
-        int64_t begin = run->batch * split / task->splits, end = run->batch * (split + 1) / task->splits;
-        float *sums = run->workspace + split * sum_floats(task);
-        for (int64_t r = 0; r < task->row && begin == end; r++) {
-            memset(sums + r * columns + from, 0, (size_t)(to - from) * sizeof *sums);
-        }
-        sum_samples(task, begin, end, from, to, sums, true, run->scratch + thread * run->scratch_floats);
-    }
-}
-
-static void add_rows(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const unfolded_task *task = context;
-    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
-    int64_t columns = spar_round_up16(task->columns);
-    bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
-    for (int64_t row = first; row < last; row++) {
-        float *gradient = weight->gradient + row % task->rows * weight->spec.stride + row / task->rows * task->columns;
-        if (!add) memset(gradient, 0, (size_t)task->columns * sizeof *gradient);
-        for (int64_t split = 0; split < task->splits; split++) {
-            task->run->kernels->add(task->run->workspace + split * sum_floats(task) + row * columns, gradient,
-                                    task->columns);
-        }
-    }
-}
-
-// Splits' sums are added in order.
-static void add_splits(spar_step *step, const spar_run *run) {
-    unfolded_task task = task_of(step, run);
-    int threads = task.splits * sum_floats(&task) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
-    spar_parallel(threads, task.row, add_rows, &task);
-}
-
-static void gradient(spar_step *step, const spar_run *run) {
-    unfolded_task task = task_of(step, run);
-    int64_t panels = (spar_round_up16(task.columns) + run->kernels->tile_columns - 1) / run->kernels->tile_columns;
-    task.parts = (run->threads + task.splits - 1) / task.splits;
-    if (task.parts > panels) task.parts = panels;
-    spar_parallel(run->threads, task.splits * task.parts, sum_splits, &task);
-    add_splits(step, run);
-}
-
 static bool fits(const spar_step *step) {
     (void)step;
     return true;
 }
 
 static bool chains(const spar_step *step) {
-    unfolded_task task = task_of(step, NULL);
-    return sum_floats(&task) <= MOST_CACHED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
+    spar_unfolded task = spar_unfolded_of(step, NULL);
+    return spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
 }
 
 static spar_status prepare(spar_step *step) {
-    unfolded_task task = task_of(step, NULL);
+    spar_unfolded task = spar_unfolded_of(step, NULL);
     spar_want_scratch(step, task.scratch_floats);
-    spar_want_workspace(step, task.splits * sum_floats(&task));
+    spar_want_workspace(step, spar_unfolded_splits(step, step->batch_size) * spar_unfolded_sums(&task));
     return SPAR_OK;
 }
 
 static int64_t packed_floats(const spar_step *step, bool backward) {
-    unfolded_task task = task_of(step, NULL);
+    spar_unfolded task = spar_unfolded_of(step, NULL);
     return task.settings->groups *
            (backward ? task.columns * spar_round_up16(task.rows) : task.rows * spar_round_up16(task.columns));
 }
 
 static void pack(const spar_step *step, const spar_run *run, bool backward) {
-    unfolded_task task = task_of(step, run);
+    spar_unfolded task = spar_unfolded_of(step, run);
     const spar_parameter *weight = step->parameters[SPAR_WEIGHT];
     float *packed = spar_convolution_of(step)->packed[backward];
     for (int group = 0; group < task.settings->groups; group++) {
@@ -444,5 +291,5 @@ const spar_convolution_algorithm spar_convolution_unfolded = {
     .packed_floats = packed_floats,
     .pack = pack,
     .product_samples = {forward_samples, backward_samples},
-    .gradient = gradient,
-    .gradient_pass = {.samples = sum_share, .end = add_splits, .sums = true}};
+    .gradient = spar_unfolded_gradient,
+    .gradient_pass = {.samples = spar_unfolded_sum_share, .end = spar_unfolded_add_sums, .sums = true}};

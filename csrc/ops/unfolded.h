@@ -1,0 +1,45 @@
+// Unfolded convolutions: what their passes share.
+#ifndef SPAR_OPS_UNFOLDED_H
+#define SPAR_OPS_UNFOLDED_H
+
+#include "ops/bias.h"
+#include "ops/convolution.h"
+
+// Of one convolution, and of the pass under way.
+typedef struct spar_unfolded {
+    const spar_step *step;
+    const spar_run *run;
+    const spar_conv2d_params *settings;
+    int channels, depth, columns; // of the input; input and output channels of a group
+    int64_t rows;                 // of a group's weights
+    int64_t row;                  // floats of a pixel's joined runs, group by group
+    int64_t block_row;            // and from one pixel to the next where they are products
+    int64_t block_pixels;
+    int64_t pixels; // of a sample of outputs
+    int64_t padded_width, padded_floats;
+    bool joined; // the input's rows are the joined runs
+    bool direct; // runs are read where the padded sample has them
+    int64_t scratch_floats;
+} spar_unfolded;
+
+spar_unfolded spar_unfolded_of(const spar_step *step, const spar_run *run);
+
+// Copies a sample into its padding, which is there.
+void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded);
+
+// The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
+// padded when its first pixel comes. The scratch has zeros where padding will be.
+spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch);
+
+// unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace.
+static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
+    return task->row * spar_round_up16(task->columns);
+}
+
+int64_t spar_unfolded_splits(const spar_step *step, int64_t batch);
+void spar_unfolded_gradient(spar_step *step, const spar_run *run);
+// The same as a pass over samples.
+void spar_unfolded_sum_share(spar_step *step, const spar_run *run, const spar_share *share);
+void spar_unfolded_add_sums(spar_step *step, const spar_run *run);
+
+#endif

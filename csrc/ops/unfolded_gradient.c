@@ -1,0 +1,162 @@
+// Gradient of the weights of an unfolded convolution: outer products of pixels' runs and the output's gradient, summed
+// over splits of the samples.
+#include "ops/unfolded.h"
+
+#include "runtime/parallel.h"
+
+#include <string.h>
+
+enum {
+    MOST_SPLITS = 16,
+    MOST_SUM_FLOATS = 1 << 22,
+    LINE_PIXELS = 256, // whose gradients stay in the first-level cache
+    FEW_ROWS = 7,      // of sums, too few for the multipliers not to wait for them
+};
+
+// Where the step chains, every chunk of samples is a split.
+int64_t spar_unfolded_splits(const spar_step *step, int64_t batch) {
+    if (step->chain >= 0) return spar_chunk_count(batch);
+    spar_unfolded task = spar_unfolded_of(step, NULL);
+    int64_t splits = MOST_SUM_FLOATS / spar_unfolded_sums(&task);
+    if (splits > MOST_SPLITS) splits = MOST_SPLITS;
+    if (splits > step->batch_size) splits = step->batch_size;
+    return splits < 1 ? 1 : splits;
+}
+
+// The sums of a split, and the columns of them that are made.
+typedef struct split_sums {
+    float *sums;
+    int64_t from, to;
+    bool fresh; // there are none yet
+} split_sums;
+
+// Rows of outputs are taken several at once, as many as stay in the first-level cache with what they read.
+static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *padded) {
+    const spar_tensor *output = task->step->output;
+    const spar_conv2d_params *s = task->settings;
+    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
+    int64_t width = output->extent.width, height = output->extent.height;
+    int64_t line = task->padded_width * task->channels, run = s->kernel_width * task->channels;
+    int64_t most = LINE_PIXELS / width > 0 ? LINE_PIXELS / width : 1;
+    for (int64_t sample = first; sample < last; sample++) {
+        spar_unfolded_pad(task, sample, padded);
+        for (int64_t y = 0, lines; y < height; y += lines, to.fresh = false) {
+            lines = height - y < most ? height - y : most;
+            const float *d = output->gradient + (sample * height + y) * width * output->stride;
+            for (int ky = 0; ky < s->kernel_height; ky++) {
+                for (int64_t panel = to.from; panel < to.to; panel += tile) {
+                    task->run->kernels->outer_product(
+                        &(spar_outer_product){.rows = run,
+                                              .count = width,
+                                              .lines = lines,
+                                              .columns = (int)(to.to - panel < tile ? to.to - panel : tile),
+                                              .x = padded + (y * s->stride_height + ky) * line,
+                                              .x_stride = s->stride_width * task->channels,
+                                              .x_line = s->stride_height * line,
+                                              .d = d + panel,
+                                              .d_stride = output->stride,
+                                              .d_line = width * output->stride,
+                                              .c = to.sums + ky * run * columns + panel,
+                                              .c_stride = columns,
+                                              .accumulate = !to.fresh,
+                                              .pairs = run <= FEW_ROWS});
+                }
+            }
+        }
+    }
+}
+
+static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
+    const spar_tensor *output = task->step->output;
+    int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
+    for (int64_t start = first * task->pixels; start < end; start += task->block_pixels, to.fresh = false) {
+        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
+        spar_matrix runs = spar_unfold(task, start, count, scratch);
+        spar_matrix d = {output->gradient + start * output->stride + to.from, output->stride};
+        for (int group = 0; group < task->settings->groups; group++) {
+            spar_rows sums = {to.sums + group * task->rows * columns + to.from, columns};
+            spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to.to - to.from, sums, !to.fresh);
+            runs.data += task->rows, d.data += task->columns;
+        }
+    }
+}
+
+static void sum_samples(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
+    memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
+    (task->direct ? sum_rows : sum_blocks)(task, first, last, to, scratch);
+}
+
+void spar_unfolded_sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
+    spar_unfolded task = spar_unfolded_of(step, run);
+    split_sums to = {.sums = run->workspace + share->chunk * spar_unfolded_sums(&task),
+                     .to = spar_round_up16(task.columns),
+                     .fresh = share->opens};
+    sum_samples(&task, share->first, share->last, to, share->scratch);
+}
+
+typedef struct gradient_task {
+    spar_unfolded unfolded;
+    int64_t splits, parts; // parts of a split's panels of columns
+} gradient_task;
+
+static int64_t panels_of(const spar_unfolded *task) {
+    int64_t tile = task->run->kernels->tile_columns;
+    return (spar_round_up16(task->columns) + tile - 1) / tile;
+}
+
+// An index is a part of a split.
+static void sum_parts(void *context, int64_t first, int64_t last, int thread) {
+    const gradient_task *task = context;
+    const spar_unfolded *unfolded = &task->unfolded;
+    const spar_run *run = unfolded->run;
+    int64_t columns = spar_round_up16(unfolded->columns), tile = run->kernels->tile_columns;
+    for (int64_t index = first; index < last; index++) {
+        int64_t split = index / task->parts, part = index % task->parts, panels = panels_of(unfolded);
+        split_sums to = {.sums = run->workspace + split * spar_unfolded_sums(unfolded),
+                         .from = panels * part / task->parts * tile,
+                         .to = panels * (part + 1) / task->parts * tile,
+                         .fresh = true};
+        if (to.to > columns) to.to = columns;
+        int64_t begin = run->batch * split / task->splits, end = run->batch * (split + 1) / task->splits;
+        for (int64_t r = 0; r < unfolded->row && begin == end; r++) {
+            memset(to.sums + r * columns + to.from, 0, (size_t)(to.to - to.from) * sizeof *to.sums);
+        }
+        sum_samples(unfolded, begin, end, to, run->scratch + thread * run->scratch_floats);
+    }
+}
+
+// Splits' sums are added in order.
+static void add_rows(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const gradient_task *task = context;
+    const spar_unfolded *unfolded = &task->unfolded;
+    const spar_run *run = unfolded->run;
+    const spar_parameter *weight = unfolded->step->parameters[SPAR_WEIGHT];
+    int64_t columns = spar_round_up16(unfolded->columns), sums = spar_unfolded_sums(unfolded);
+    for (int64_t row = first; row < last; row++) {
+        int64_t group = row / unfolded->rows;
+        float *gradient = weight->gradient + row % unfolded->rows * weight->spec.stride + group * unfolded->columns;
+        if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
+            memset(gradient, 0, (size_t)unfolded->columns * sizeof *gradient);
+        }
+        for (int64_t split = 0; split < task->splits; split++) {
+            run->kernels->add(run->workspace + split * sums + row * columns, gradient, unfolded->columns);
+        }
+    }
+}
+
+void spar_unfolded_add_sums(spar_step *step, const spar_run *run) {
+    gradient_task task = {.unfolded = spar_unfolded_of(step, run), .splits = spar_unfolded_splits(step, run->batch)};
+    int threads = task.splits * spar_unfolded_sums(&task.unfolded) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
+    spar_parallel(threads, task.unfolded.row, add_rows, &task);
+}
+
+// There are enough parts for all threads.
+void spar_unfolded_gradient(spar_step *step, const spar_run *run) {
+    gradient_task task = {.unfolded = spar_unfolded_of(step, run), .splits = spar_unfolded_splits(step, run->batch)};
+    int64_t panels = panels_of(&task.unfolded);
+    task.parts = (run->threads + task.splits - 1) / task.splits;
+    if (task.parts > panels) task.parts = panels;
+    spar_parallel(run->threads, task.splits * task.parts, sum_parts, &task);
+    spar_unfolded_add_sums(step, run);
+}
