@@ -36,12 +36,8 @@ func fingerprint(_ value: some Encodable) throws(SparringError) -> String {
 }
 
 /// "recipe.batchSize" as "recipe: batch size".
-func words(_ path: String) -> String {
-    path.split(separator: ".").map { part in
-        part.reduce(into: "") { words, letter in
-            words += letter.isUppercase ? " \(letter.lowercased())" : "\(letter)"
-        }
-    }.joined(separator: ": ")
+func words(ofPath path: String) -> String {
+    path.split(separator: ".").map { words(String($0)) }.joined(separator: ": ")
 }
 
 private func collect(_ object: Any, at path: String, into leaves: inout [String: String]) {

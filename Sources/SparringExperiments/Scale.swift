@@ -27,7 +27,7 @@ public struct ScaledSetting<Setting: ExperimentSetting>: Sendable {
         let paper = try leaves(of: paper)
         let used = try leaves(of: used)
         return Set(paper.keys).union(used.keys).sorted().compactMap { name in
-            paper[name] == used[name] ? nil : [words(name), paper[name] ?? "–", used[name] ?? "–"]
+            paper[name] == used[name] ? nil : [words(ofPath: name), paper[name] ?? "–", used[name] ?? "–"]
         }
     }
 }

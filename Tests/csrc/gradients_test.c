@@ -46,6 +46,8 @@ static void convolutions_of_every_geometry(void) {
         {{6, 7, 5}, 12, {3, 3}, {1, 1}, {1, 1}, 6, true},    {{6, 7, 5}, 9, {3, 3}, {2, 1}, {1, 1}, 3, true},
         {{32, 7, 5}, 32, {3, 3}, {1, 1}, {1, 1}, 2, false},  {{6, 7, 5}, 4, {1, 1}, {1, 1}, {0, 0}, 2, true},
         {{3, 5, 5}, 4, {3, 3}, {3, 3}, {0, 0}, 1, false},    {{2, 3, 4}, 3, {3, 3}, {1, 1}, {1, 1}, 1, false},
+        {{3, 9, 17}, 17, {3, 3}, {2, 2}, {1, 1}, 1, true},   {{2, 7, 11}, 40, {3, 3}, {1, 1}, {1, 1}, 1, true},
+        {{5, 6, 20}, 19, {3, 5}, {1, 2}, {0, 2}, 1, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         spar_conv2d_params params = example_conv2d("conv", cases[i].channels, 3, 1, cases[i].bias);

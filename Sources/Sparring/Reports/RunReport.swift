@@ -189,7 +189,7 @@ private func described(_ value: Any) -> String {
 }
 
 /// A Swift name as words: "batchSize" as "batch size".
-private func words(_ name: String) -> String {
+package func words(_ name: String) -> String {
     let name =
         name.hasPrefix("is") && name.dropFirst(2).first?.isUppercase == true ? name.dropFirst(2) : name[...]
     var words = ""
