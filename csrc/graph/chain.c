@@ -15,7 +15,6 @@ void spar_find_chains(spar_network *network) {
         bool chains = step->layer->chains != NULL && step->layer->chains(step);
         if (!chains || spar_normalizes_batch(step)) chain++;
         step->chain = chains ? chain : -1;
-        step->earlier_chain = s > 0 ? step[-1].chain : -1;
     }
 }
 
@@ -100,11 +99,16 @@ static bool may_chain(const spar_work *last, const spar_work *work) {
     return last->step == work->step || (last->chain >= 0 && last->chain == work->chain);
 }
 
+static int chain_of(const spar_network *network, const spar_step *step, const spar_pass *pass) {
+    if (!pass->earlier) return step->chain;
+    return step == network->steps ? -1 : step[-1].chain;
+}
+
 void spar_add_passes(spar_network *network, spar_step *step, spar_pass_kind kind) {
     spar_pass passes[SPAR_MOST_PASSES];
     int count = step->layer->passes(step, &network->run, kind, passes);
     for (int p = 0; p < count; p++) {
-        spar_work work = {step, passes[p], network->run, kind, passes[p].earlier ? step->earlier_chain : step->chain};
+        spar_work work = {step, passes[p], network->run, kind, chain_of(network, step, &passes[p])};
         work.run.workspace += step->workspace_offset;
         int last = network->work_count - 1;
         if (last >= 0 && !may_chain(&network->works[last], &work)) spar_run_passes(network);

@@ -89,7 +89,7 @@ static void find_lifetimes(const spar_network *network, const int *consumers, co
         use(buffers, activation_of(out), there);
         use(buffers, gradient_of(out), back);
         if (reads_output(step)) use(buffers, activation_of(out), back);
-        if (step->earlier_chain >= 0 && spar_normalizes_batch(step)) {
+        if (s > 0 && step[-1].chain >= 0 && spar_normalizes_batch(step)) {
             span earlier = span_of(network, s - 1), later = {end - 1 - earlier.last, end - 1 - earlier.first};
             use(buffers, gradient_of(out), later);
             use(buffers, activation_of(network->root[step->inputs[0] - network->tensors]), later);

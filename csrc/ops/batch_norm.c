@@ -137,10 +137,10 @@ void spar_batch_norm_before_forward(spar_step *step, const spar_run *run) {
 }
 
 void spar_batch_norm_commit(spar_step *step) {
-    if (step->layer != &spar_layer_sweep) return;
+    if (!spar_normalizes_batch(step)) return;
     spar_sweep *sweep = step->state;
     spar_stage *stage = &sweep->stages[0];
-    if (stage->node->layer != &spar_layer_batch_norm || !sweep->batch_norm.pending) return;
+    if (!sweep->batch_norm.pending) return;
     size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
     memcpy(stage->parameters[RUNNING_MEAN]->value, sweep->batch_norm.next_mean, bytes);
     memcpy(stage->parameters[RUNNING_VARIANCE]->value, sweep->batch_norm.next_variance, bytes);

@@ -62,7 +62,8 @@ static void unflatten_samples(spar_step *step, const spar_run *run, const spar_s
 
 static int flatten_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, flatten_samples, unflatten_samples, passes);
+    return spar_list_passes(step, kind, (spar_pass){.samples = flatten_samples},
+                            (spar_pass){.samples = unflatten_samples}, passes);
 }
 
 const spar_layer spar_layer_flatten = {.kind = "flatten",
@@ -99,7 +100,8 @@ static void restore_samples(spar_step *step, const spar_run *run, const spar_sha
 
 static int reorder_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, reorder_samples, restore_samples, passes);
+    return spar_list_passes(step, kind, (spar_pass){.samples = reorder_samples},
+                            (spar_pass){.samples = restore_samples}, passes);
 }
 
 const spar_layer spar_layer_reorder = {
@@ -150,7 +152,8 @@ static void shortcut_backward_samples(spar_step *step, const spar_run *run, cons
 
 static int shortcut_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, shortcut_samples, shortcut_backward_samples, passes);
+    return spar_list_passes(step, kind, (spar_pass){.samples = shortcut_samples},
+                            (spar_pass){.samples = shortcut_backward_samples}, passes);
 }
 
 static const spar_field shortcut_fields[] = {

@@ -130,7 +130,7 @@ struct spar_step {
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
     const spar_kernels *kernels;
-    int chain, earlier_chain;                 // of this step, and of the step before; −1: none
+    int chain;                                // steps of one chain follow each other; −1: of none
     int64_t workspace_floats, scratch_floats; // scratch: of one thread
     int64_t workspace_offset, bias_offset;    // of the step in the workspace, and of its bias' sums in there
     size_t state_bytes;
@@ -197,11 +197,11 @@ static inline spar_parameter_spec spar_vector_spec(const char *suffix, int chann
     };
 }
 
-// The passes of a step without parameters whose every sample is made of its own input.
-static inline int spar_list_passes(const spar_step *step, spar_pass_kind kind, spar_samples forward,
-                                   spar_samples backward, spar_pass *passes) {
+// The passes of a step without gradients of parameters: one forward, and one backward where it is wanted.
+static inline int spar_list_passes(const spar_step *step, spar_pass_kind kind, spar_pass forward, spar_pass backward,
+                                   spar_pass *passes) {
     if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !step->wanted[0])) return 0;
-    passes[0] = (spar_pass){.samples = kind == SPAR_PASS_FORWARD ? forward : backward};
+    passes[0] = kind == SPAR_PASS_FORWARD ? forward : backward;
     return 1;
 }
 

@@ -102,7 +102,8 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
 
 static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, forward_samples, backward_samples, passes);
+    return spar_list_passes(step, kind, (spar_pass){.samples = forward_samples},
+                            (spar_pass){.samples = backward_samples}, passes);
 }
 
 static const spar_field fields[] = {

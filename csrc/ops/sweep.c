@@ -180,10 +180,9 @@ static void end_backward(spar_step *step, const spar_run *run) {
 }
 
 static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
-    const spar_sweep *sweep = step->state;
     int count = 0;
     if (kind == SPAR_PASS_FORWARD) {
-        bool own_statistics = sweep->stages[0].node->layer == &spar_layer_batch_norm && run->flags & SPAR_FORWARD_TRAIN;
+        bool own_statistics = spar_normalizes_batch(step) && run->flags & SPAR_FORWARD_TRAIN;
         if (own_statistics) passes[count++] = spar_batch_norm_moments;
         passes[count++] = (spar_pass){.begin = begin_forward,
                                       .samples = forward_samples,
@@ -211,8 +210,7 @@ static spar_status prepare(spar_step *step) {
         sweep->zero = sweep->center + sweep->period;
         step->state_bytes += 3 * (size_t)sweep->period * sizeof(float);
     }
-    if (sweep->stages[0].node->layer == &spar_layer_batch_norm) return spar_batch_norm_prepare(step, sweep);
-    return SPAR_OK;
+    return spar_normalizes_batch(step) ? spar_batch_norm_prepare(step, sweep) : SPAR_OK;
 }
 
 static void discard(spar_step *step) {

@@ -186,18 +186,12 @@ static void multiply_rows(const spar_unfolded *task, const spar_share *share) {
     }
 }
 
-static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_unfolded own = spar_unfolded_of(step, run), *task = &own;
-    const spar_kernels *kernels = run->kernels;
-    const spar_tensor *output = step->output;
-    const float *packed = spar_convolution_of(step)->packed[0], *bias = spar_product_bias(step, false);
+static void multiply_blocks(const spar_unfolded *task, const spar_share *share) {
+    const spar_kernels *kernels = task->run->kernels;
+    const spar_tensor *output = task->step->output;
+    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
     float *narrow = block_in(task, share->scratch) + task->block_pixels * task->block_row + 16;
     int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
-    memset(share->scratch, 0, (size_t)task->padded_floats * sizeof(float));
-    if (task->direct) {
-        multiply_rows(task, share);
-        return;
-    }
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
         spar_matrix runs = spar_unfold(task, start, count, share->scratch);
@@ -212,6 +206,12 @@ static void forward_samples(spar_step *step, const spar_run *run, const spar_sha
             copy_columns(task, narrow, start, count, group);
         }
     }
+}
+
+static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+    spar_unfolded task = spar_unfolded_of(step, run);
+    memset(share->scratch, 0, (size_t)task.padded_floats * sizeof(float));
+    (task.direct ? multiply_rows : multiply_blocks)(&task, share);
 }
 
 static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {

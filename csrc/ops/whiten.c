@@ -190,9 +190,7 @@ static void backward(spar_step *step, const spar_run *run) {
 
 static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !step->wanted[0])) return 0;
-    passes[0] = (spar_pass){.begin = kind == SPAR_PASS_FORWARD ? forward : backward};
-    return 1;
+    return spar_list_passes(step, kind, (spar_pass){.begin = forward}, (spar_pass){.begin = backward}, passes);
 }
 
 const spar_layer spar_layer_whiten = {.kind = "whiten",

@@ -36,7 +36,6 @@ typedef struct product_task {
     spar_rows in, out;
     bool accumulate;
     int64_t block;
-    float *workspace; // of all threads, where they share the points
     const spar_run *run;
 } product_task;
 
@@ -88,17 +87,18 @@ static bool shares_points(const spar_winograd *w) {
 static void transform_all_inputs(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     product_task *task = context;
-    transform_inputs(task, first, last, task->workspace + first * task->d.from_stride);
+    transform_inputs(task, first, last, task->run->workspace + first * task->d.from_stride);
 }
 
 static float *all_products(const product_task *task) {
-    return task->workspace + task->d.winograd->points * task->block * task->d.from_stride;
+    return task->run->workspace + task->d.winograd->points * task->block * task->d.from_stride;
 }
 
 static void multiply_all_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     product_task *task = context;
-    multiply_points(&task->d, task->packed, first, last, task->block, task->block, task->workspace, all_products(task));
+    multiply_points(&task->d, task->packed, first, last, task->block, task->block, task->run->workspace,
+                    all_products(task));
 }
 
 static void transform_all_outputs(void *context, int64_t first, int64_t last, int thread) {
@@ -118,7 +118,6 @@ static product_task task_of(const spar_step *step, const spar_run *run, bool bac
                           .out = spar_product_output(step, backward),
                           .accumulate = spar_product_accumulates(step, backward),
                           .block = block_tiles(w),
-                          .workspace = run->workspace,
                           .run = run};
 }
 
