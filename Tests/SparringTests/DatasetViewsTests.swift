@@ -89,6 +89,31 @@ import Testing
         expectError(.argument, "0 images") { _ = try data.holdingOutValidation(count: 0) }
     }
 
+    @Test(arguments: [false, true])
+    func aSampleHasEveryClasssShare(decoded: Bool) throws {
+        let (all, set) = (try images(60), try images(60, decoded: decoded))
+        let sample = try set.stratifiedSample(13, seed: 3)
+        #expect((0..<3).map { label in sample.labels.count { $0 == label } } == [7, 4, 2])
+        let bytes = try sample.loaded().pixels
+        let chosen = (0..<60).filter { index in
+            (0..<13).contains { Array(bytes[$0 * 18..<($0 + 1) * 18]) == image(all, index) }
+        }
+        #expect(try all.subset(chosen).pixels == bytes && chosen != Array(0..<13))
+        #expect(try set.stratifiedSample(13, seed: 3).loaded().pixels == bytes)
+        #expect(try set.stratifiedSample(13, seed: 4).loaded().pixels != bytes)
+        #expect(try set.stratifiedSample(60).labels == set.labels)
+        #expect(try set.stratifiedSample(.max).count == 60)
+        expectError(.argument, "sample of 0") { _ = try set.stratifiedSample(0) }
+    }
+
+    @Test func aSampleOfASetSortedByClassHasAllClasses() throws {
+        let labels = (0..<300).map { Int32($0 / 100) }
+        let set = try ImageSet(
+            shape: ImageShape(channels: 1, height: 1, width: 1), classes: 3, labels: labels,
+            pixels: patternBytes(300))
+        #expect(try set.stratifiedSample(6).labels == [0, 0, 1, 1, 2, 2])
+    }
+
     @Test func partsMustFitEachOther() throws {
         expectError(.shape, "photos", "3×2×3 in 3", "2 classes have names") {
             _ = try ImageDataset(

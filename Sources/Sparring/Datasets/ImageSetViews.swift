@@ -73,6 +73,24 @@ extension ImageSet {
         }
     }
 
+    /// A random sample that has of each class its share, to within one image: what stands for the whole set where all of
+    /// it would take too long. The first images would not do: photographs in folders are sorted by class.
+    ///
+    /// - Parameters:
+    ///   - maxCount: Images of the sample. The set itself is returned when it has no more.
+    ///   - seed: Which images are drawn; the same seed draws the same ones on every machine.
+    /// - Returns: The sample in the set's order.
+    /// - Throws: `.argument` when `maxCount` is below 1.
+    public func stratifiedSample(_ maxCount: Int, seed: UInt64 = 1) throws(SparringError) -> ImageSet {
+        guard maxCount > 0 else {
+            throw SparringError(
+                .argument, "a sample of \(maxCount) images is asked for; it must have 1 at least")
+        }
+        guard maxCount < count else { return self }
+        let isDrawn = try draw(maxCount, for: .sample, seed: seed)
+        return select(isDrawn.indices.filter { isDrawn[$0] }, classes: classes) { $0 }
+    }
+
     /// Two parts: `count` images drawn at random, of each class its share, and the others. Both keep the set's order.
     ///
     /// - Throws: `.argument` when one of the parts would be empty.
@@ -81,28 +99,36 @@ extension ImageSet {
             throw SparringError(
                 .argument, "\(held) images are to be held out of \(count); 1 to \(max(count - 1, 0)) can be")
         }
-        var left = shares(of: held)
-        var isHeld = [Bool](repeating: false, count: count)
-        for index in try RandomStream(seed: seed, purpose: .validation).order(count: count) {
-            let label = Int(labels[index])
-            guard left[label] > 0 else { continue }
-            left[label] -= 1
-            isHeld[index] = true
-        }
+        let isHeld = try draw(held, for: .validation, seed: seed)
         return (
             select(isHeld.indices.filter { isHeld[$0] }, classes: classes) { $0 },
             select(isHeld.indices.filter { !isHeld[$0] }, classes: classes) { $0 }
         )
     }
 
-    /// So many images shared out to the classes by their sizes; those with the largest remainders, and among equals the
-    /// first, get one more.
+    /// Which images are among `total` drawn at random, of each class its share.
+    private func draw(_ total: Int, for purpose: RandomPurpose, seed: UInt64) throws(SparringError) -> [Bool]
+    {
+        var left = shares(of: total)
+        var isDrawn = [Bool](repeating: false, count: count)
+        for index in try RandomStream(seed: seed, purpose: purpose).order(count: count) {
+            let label = Int(labels[index])
+            guard left[label] > 0 else { continue }
+            left[label] -= 1
+            isDrawn[index] = true
+        }
+        return isDrawn
+    }
+
+    /// So many images, at most all, shared out to the classes by their sizes; those with the largest remainders, and among
+    /// equals the first, get one more.
     private func shares(of total: Int) -> [Int] {
         var sizes = [Int](repeating: 0, count: classes)
         for label in labels { sizes[Int(label)] += 1 }
-        var shares = sizes.map { total * $0 / count }
-        let byRemainder = sizes.indices.sorted {
-            let (first, second) = (total * sizes[$0] % count, total * sizes[$1] % count)
+        let parts = sizes.map { count.dividingFullWidth(total.multipliedFullWidth(by: $0)) }
+        var shares = parts.map(\.quotient)
+        let byRemainder = parts.indices.sorted {
+            let (first, second) = (parts[$0].remainder, parts[$1].remainder)
             return first == second ? $0 < $1 : first > second
         }
         for label in byRemainder.prefix(total - shares.reduce(0, +)) { shares[label] += 1 }

@@ -8,6 +8,7 @@ enum RandomPurpose: UInt32 {
     case paperGrain = 0x1003
     case resizedCrop = 0x1004
     case validation = 0x1005
+    case sample = 0x1006
 }
 
 /// Random numbers of the engine's counter-based generator: the same on every machine.
