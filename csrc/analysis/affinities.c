@@ -76,7 +76,7 @@ static void make_symmetric(const spar_tsne *tsne) {
 spar_status spar_tsne_find_probabilities(spar_tsne *tsne, const float *points, int dimensions) {
     int threads = tsne->options.threads;
     affinity_task task = {tsne, points, dimensions, NULL};
-    task.scratch = spar_allocate((size_t)threads * 2 * (size_t)tsne->count * sizeof *task.scratch);
+    task.scratch = spar_allocate((size_t)threads * 2 * (size_t)tsne->count, sizeof *task.scratch);
     if (task.scratch == NULL) return SPAR_ERROR_MEMORY;
     spar_parallel(threads, tsne->count, find_rows, &task);
     spar_release(task.scratch);

@@ -56,14 +56,14 @@ static spar_status allocate(spectra *s) {
     s->work_size = (int)best_size;
     size_t images = (size_t)s->images, outputs = (size_t)s->outputs, pixels = (size_t)s->pixels, rank = (size_t)s->rank,
            batch = (size_t)s->batch;
-    s->jacobians = spar_allocate(images * outputs * pixels * sizeof(double));
-    s->values = spar_allocate(images * rank * sizeof(double));
-    s->work = spar_allocate(images * (size_t)s->work_size * sizeof(double));
-    s->integers = spar_allocate(images * 8 * rank * sizeof(int));
-    s->statuses = spar_allocate(images * sizeof(int));
-    s->copies = spar_allocate(batch * pixels * sizeof(float));
-    s->one_hot = spar_allocate(batch * outputs * sizeof(float));
-    s->gradient = spar_allocate(batch * pixels * sizeof(float));
+    s->jacobians = spar_allocate(images * outputs * pixels, sizeof(double));
+    s->values = spar_allocate(images * rank, sizeof(double));
+    s->work = spar_allocate(images * (size_t)s->work_size, sizeof(double));
+    s->integers = spar_allocate(images * 8 * rank, sizeof(int));
+    s->statuses = spar_allocate(images, sizeof(int));
+    s->copies = spar_allocate(batch * pixels, sizeof(float));
+    s->one_hot = spar_allocate(batch * outputs, sizeof(float));
+    s->gradient = spar_allocate(batch * pixels, sizeof(float));
     bool whole = s->jacobians != NULL && s->values != NULL && s->work != NULL && s->integers != NULL &&
                  s->statuses != NULL && s->copies != NULL && s->one_hot != NULL && s->gradient != NULL;
     return whole ? SPAR_OK : SPAR_ERROR_MEMORY;
@@ -109,7 +109,7 @@ static spar_status add_spectra(spectra *s, spar_network *network, const float *i
 
 static spar_status average(spectra *s, spar_network *network, const float *images, int count, double *values) {
     SPAR_TRY(allocate(s));
-    double *sums = spar_allocate((size_t)s->rank * sizeof *sums);
+    double *sums = spar_allocate((size_t)s->rank, sizeof *sums);
     spar_status status = sums == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
     for (int first = 0; first < count && status == SPAR_OK; first += s->images) {
         int images_left = count - first < s->images ? count - first : s->images;

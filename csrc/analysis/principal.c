@@ -16,7 +16,7 @@ void dsyevr_(const char *job, const char *range, const char *triangle, const int
 
 // X, the points as doubles with their mean taken off.
 static double *centered(const float *points, int count, int dimensions) {
-    double *x = spar_allocate((size_t)count * (size_t)dimensions * sizeof *x);
+    double *x = spar_allocate((size_t)count * (size_t)dimensions, sizeof *x);
     for (int64_t d = 0; x != NULL && d < dimensions; d++) {
         double sum = 0;
         for (int64_t i = 0; i < count; i++) sum += points[i * dimensions + d];
@@ -28,8 +28,8 @@ static double *centered(const float *points, int count, int dimensions) {
 // The eigenvectors of the two largest eigenvalues, in ascending order, of a symmetric matrix, which is overwritten.
 static spar_status find_eigenvectors(double *matrix, int size, double eigenvalues[2], double *eigenvectors) {
     int first = size - 1, found, status = 0, support[4], work_size = 26 * size, integers_size = 10 * size;
-    double unused = 0, *values = spar_allocate((size_t)(size + work_size) * sizeof *values);
-    int *integers = spar_allocate((size_t)integers_size * sizeof *integers);
+    double unused = 0, *values = spar_allocate((size_t)(size + work_size), sizeof *values);
+    int *integers = spar_allocate((size_t)integers_size, sizeof *integers);
     bool whole = values != NULL && integers != NULL;
     if (whole) {
         dsyevr_("V", "I", "U", &size, matrix, &size, &unused, &unused, &first, &size, &unused, &found, values,
@@ -77,8 +77,8 @@ spar_status spar_principal_components(const float *points, int count, int dimens
     *found = false;
     if (count < 2 || dimensions < 2) return SPAR_OK;
     size_t size = (size_t)(count < dimensions ? count : dimensions);
-    double *x = centered(points, count, dimensions), *matrix = spar_allocate(size * size * sizeof *matrix),
-           *eigenvectors = spar_allocate(2 * size * sizeof *eigenvectors);
+    double *x = centered(points, count, dimensions), *matrix = spar_allocate(size * size, sizeof *matrix),
+           *eigenvectors = spar_allocate(2 * size, sizeof *eigenvectors);
     spar_status status = SPAR_ERROR_MEMORY;
     if (x != NULL && matrix != NULL && eigenvectors != NULL) {
         spar_blas_begin();

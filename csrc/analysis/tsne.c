@@ -65,11 +65,11 @@ static spar_status start(spar_tsne *tsne, const float *points, int dimensions) {
 
 static spar_status allocate(spar_tsne *tsne) {
     size_t count = (size_t)tsne->count;
-    tsne->probabilities = spar_allocate(count * (size_t)tsne->stride * sizeof(float));
-    tsne->positions = spar_allocate(6 * count * sizeof(double));
-    tsne->rounded = spar_allocate(2 * count * sizeof(float));
-    tsne->sums = spar_allocate(count * sizeof *tsne->sums);
-    tsne->divergences = spar_allocate(count * sizeof(double));
+    tsne->probabilities = spar_allocate(count * (size_t)tsne->stride, sizeof(float));
+    tsne->positions = spar_allocate(6 * count, sizeof(double));
+    tsne->rounded = spar_allocate(2 * count, sizeof(float));
+    tsne->sums = spar_allocate(count, sizeof *tsne->sums);
+    tsne->divergences = spar_allocate(count, sizeof(double));
     if (tsne->probabilities == NULL || tsne->positions == NULL || tsne->rounded == NULL || tsne->sums == NULL ||
         tsne->divergences == NULL) {
         return SPAR_ERROR_MEMORY;
@@ -92,7 +92,7 @@ spar_status spar_tsne_create(const float *points, int32_t count, int32_t dimensi
     SPAR_TRY(check_points(points, count, dimensions));
     if (chosen.threads == 0) chosen.threads = spar_available_threads();
     if (chosen.learning_rate == 0) chosen.learning_rate = fmax(50, count / (4 * chosen.exaggeration));
-    spar_tsne *made = spar_allocate(sizeof *made);
+    spar_tsne *made = spar_allocate(1, sizeof *made);
     if (made == NULL) return SPAR_ERROR_MEMORY;
     made->options = chosen;
     made->kernels = spar_kernels_for_cpu();

@@ -134,9 +134,9 @@ static spar_status choose_targets(work *w, const float *images, const int32_t *l
 
 static spar_status create(work *w, const float *images) {
     size_t n = (size_t)w->count, floats = spar_lbfgs_floats(w->pixels) + w->pixels;
-    w->searches = spar_allocate(n * sizeof *w->searches);
-    w->memory = spar_allocate((n * (floats + 2 * w->pixels) + n * (size_t)w->classes) * sizeof *w->memory);
-    w->active = spar_allocate(2 * n * sizeof *w->active);
+    w->searches = spar_allocate(n, sizeof *w->searches);
+    w->memory = spar_allocate(n * (floats + 2 * w->pixels + (size_t)w->classes), sizeof *w->memory);
+    w->active = spar_allocate(2 * n, sizeof *w->active);
     if (w->searches == NULL || w->memory == NULL || w->active == NULL) return SPAR_ERROR_MEMORY;
     w->targets = w->active + n;
     w->images = w->memory + n * floats;

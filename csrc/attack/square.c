@@ -134,7 +134,7 @@ static spar_status search(spar_standing *standing, float *lowest_margin, bool *s
 
 spar_status spar_attack_square(spar_standing *standing) {
     size_t count = (size_t)standing->count;
-    float *lowest_margin = spar_allocate(count * (sizeof *lowest_margin + sizeof(bool)));
+    float *lowest_margin = spar_allocate(count, sizeof *lowest_margin + sizeof(bool));
     if (lowest_margin == NULL) return SPAR_ERROR_MEMORY;
     for (size_t n = 0; n < count; n++) lowest_margin[n] = INFINITY;
     spar_status status = search(standing, lowest_margin, (bool *)(lowest_margin + count));

@@ -18,9 +18,9 @@ spar_status spar_standing_create(spar_standing *standing, spar_network *network,
                                 .pixels = pixels,
                                 .classes = classes,
                                 .count = count};
-    standing->results = spar_allocate((4 * n * pixels + n * (size_t)classes) * sizeof(float));
-    standing->numbers = spar_allocate(n * sizeof *standing->numbers);
-    standing->labels = spar_allocate(n * sizeof *standing->labels);
+    standing->results = spar_allocate(n * (4 * pixels + (size_t)classes), sizeof(float));
+    standing->numbers = spar_allocate(n, sizeof *standing->numbers);
+    standing->labels = spar_allocate(n, sizeof *standing->labels);
     if (standing->results == NULL || standing->numbers == NULL || standing->labels == NULL) {
         spar_standing_destroy(standing);
         return SPAR_ERROR_MEMORY;

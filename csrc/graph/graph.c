@@ -27,7 +27,7 @@ spar_pool_params spar_pool_defaults(void) {
 
 spar_status spar_graph_create(spar_graph **graph) {
     SPAR_REQUIRE_POINTER(graph);
-    *graph = spar_allocate(sizeof **graph);
+    *graph = spar_allocate(1, sizeof **graph);
     return *graph == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
@@ -58,7 +58,7 @@ static spar_value remember_failure(spar_graph *graph, spar_status status) {
 static spar_status grow(spar_graph *graph) {
     if (graph->count < graph->capacity) return SPAR_OK;
     int capacity = graph->capacity == 0 ? 32 : 2 * graph->capacity;
-    spar_node *nodes = spar_allocate((size_t)capacity * sizeof *nodes);
+    spar_node *nodes = spar_allocate((size_t)capacity, sizeof *nodes);
     if (nodes == NULL) return SPAR_ERROR_MEMORY;
     if (graph->count > 0) memcpy(nodes, graph->nodes, (size_t)graph->count * sizeof *nodes);
     spar_release(graph->nodes);
@@ -97,10 +97,10 @@ static spar_status copy_constants(spar_node *node, const spar_node *wanted, spar
         if (values == NULL) {
             return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %s is NULL", node->name, specs[i].suffix + 1);
         }
-        size_t bytes = (size_t)(specs[i].rows * specs[i].columns) * sizeof *values;
-        float *copy = node->settings.constants.values[i] = spar_allocate(bytes);
+        size_t count = (size_t)(specs[i].rows * specs[i].columns);
+        float *copy = node->settings.constants.values[i] = spar_allocate(count, sizeof *copy);
         if (copy == NULL) return SPAR_ERROR_MEMORY;
-        memcpy(copy, values, bytes);
+        memcpy(copy, values, count * sizeof *copy);
     }
     return node->layer->check_constants(node);
 }

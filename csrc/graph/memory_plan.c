@@ -154,16 +154,16 @@ static void lay_out(spar_network *network, const int *consumers, const int *prod
 
 spar_status spar_plan_memory(spar_network *network, const int *consumers) {
     size_t values = (size_t)network->graph->count;
-    buffer *buffers = spar_allocate(2 * values * sizeof *buffers);
-    int *order = spar_allocate(3 * values * sizeof *order), *producer = order + 2 * values;
-    spar_status status = buffers == NULL || order == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+    buffer *buffers = spar_allocate(2 * values, sizeof *buffers);
+    int *order = spar_allocate(2 * values, sizeof *order), *producer = spar_allocate(values, sizeof *producer);
+    spar_status status = buffers == NULL || order == NULL || producer == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
     if (status == SPAR_OK) {
         for (size_t v = 0; v < values; v++) producer[v] = -1;
         for (int s = 0; s < network->step_count; s++) {
             producer[network->root[network->steps[s].output - network->tensors]] = s;
         }
         lay_out(network, consumers, producer, buffers, order);
-        network->arena = spar_allocate(network->arena_floats * sizeof(float));
+        network->arena = spar_allocate(network->arena_floats, sizeof(float));
         if (network->arena == NULL) status = SPAR_ERROR_MEMORY;
     }
     for (int v = 0; status == SPAR_OK && v < network->graph->count; v++) {
@@ -174,5 +174,6 @@ spar_status spar_plan_memory(spar_network *network, const int *consumers) {
     }
     spar_release(buffers);
     spar_release(order);
+    spar_release(producer);
     return status;
 }

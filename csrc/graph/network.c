@@ -42,7 +42,7 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: value %d is not of this graph, which has %d", output,
                          graph->count);
     }
-    spar_network *made = spar_allocate(sizeof *made);
+    spar_network *made = spar_allocate(1, sizeof *made);
     if (made == NULL) return SPAR_ERROR_MEMORY;
     made->output = output;
     made->options = chosen;

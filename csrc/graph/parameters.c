@@ -48,9 +48,9 @@ static int64_t floats_of(const spar_parameter_spec *spec) {
 }
 
 static spar_status name_parameters(spar_network *network) {
-    network->first_parameter = spar_allocate(((size_t)network->graph->count + 1) * sizeof(int));
+    network->first_parameter = spar_allocate((size_t)network->graph->count + 1, sizeof(int));
     network->parameters =
-        spar_allocate((size_t)network->graph->count * SPAR_MAX_PARAMETERS * sizeof *network->parameters);
+        spar_allocate((size_t)network->graph->count * SPAR_MAX_PARAMETERS, sizeof *network->parameters);
     if (network->first_parameter == NULL || network->parameters == NULL) return SPAR_ERROR_MEMORY;
     for (int v = 0; v < network->graph->count; v++) {
         spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
@@ -110,8 +110,8 @@ static void initialize_node(spar_network *network, int v) {
 }
 
 static spar_status place_parameters(spar_network *network) {
-    network->values = spar_allocate((size_t)network->parameter_floats * sizeof(float));
-    network->gradients = spar_allocate(2 * (size_t)network->trainable_floats * sizeof(float));
+    network->values = spar_allocate((size_t)network->parameter_floats, sizeof(float));
+    network->gradients = spar_allocate(2 * (size_t)network->trainable_floats, sizeof(float));
     if (network->values == NULL || network->gradients == NULL) return SPAR_ERROR_MEMORY;
     network->momentum = network->gradients + network->trainable_floats;
     int64_t trainable = 0, buffer = network->trainable_floats;

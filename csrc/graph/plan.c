@@ -55,7 +55,7 @@ static void shape_tensors(spar_network *network, const bool *section) {
 }
 
 static int *count_consumers(const spar_network *network) {
-    int *consumers = spar_allocate((size_t)network->graph->count * sizeof *consumers);
+    int *consumers = spar_allocate((size_t)network->graph->count, sizeof *consumers);
     for (int v = 0; consumers != NULL && v < network->graph->count; v++) {
         const spar_node *node = &network->graph->nodes[v];
         if (!network->live[v] || network->root[v] != v) continue;
@@ -145,7 +145,7 @@ static spar_status add_to_sweep(fusion *fusion, int v, uint32_t dropout) {
     if (operand < 0) {
         step = new_step(fusion, v);
         step->layer = &spar_layer_sweep;
-        step->state = spar_allocate(sizeof(spar_sweep));
+        step->state = spar_allocate(1, sizeof(spar_sweep));
         if (step->state == NULL) return SPAR_ERROR_MEMORY;
     } else {
         step = move_to_end(fusion, fusion->step_of[node->inputs[operand]]);
@@ -201,7 +201,7 @@ static spar_status make_points(spar_network *network) {
     for (int v = 0; v < graph->count; v++) {
         network->point_count += network->live[v] && graph->nodes[v].layer == &spar_layer_perturb;
     }
-    network->points = spar_allocate((size_t)network->point_count * sizeof *network->points);
+    network->points = spar_allocate((size_t)network->point_count, sizeof *network->points);
     if (network->points == NULL) return SPAR_ERROR_MEMORY;
     for (int v = 0, p = 0; v < graph->count; v++) {
         if (!network->live[v] || graph->nodes[v].layer != &spar_layer_perturb) continue;
@@ -235,12 +235,12 @@ static spar_status prepare_steps(spar_network *network) {
         if (step->scratch_floats > run->scratch_floats) run->scratch_floats = spar_round_up16(step->scratch_floats);
     }
     network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
-    network->workspace = spar_allocate(network->workspace_floats * sizeof(float));
+    network->workspace = spar_allocate(network->workspace_floats, sizeof(float));
     if (network->workspace == NULL) return SPAR_ERROR_MEMORY;
     run->workspace = network->workspace;
     run->scratch = network->workspace + floats;
     size_t most = 2 * SPAR_MOST_PASSES * (size_t)network->step_count;
-    network->works = spar_allocate(most * sizeof *network->works);
+    network->works = spar_allocate(most, sizeof *network->works);
     return network->works == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
@@ -256,14 +256,14 @@ static spar_status check_output(const spar_network *network) {
 spar_status spar_plan(spar_network *network) {
     SPAR_TRY(check_output(network));
     size_t count = (size_t)network->graph->count;
-    network->tensors = spar_allocate(count * sizeof *network->tensors);
-    network->root = spar_allocate(count * sizeof *network->root);
-    network->live = spar_allocate(count * sizeof *network->live);
-    network->wanted = spar_allocate(count * sizeof *network->wanted);
-    network->steps = spar_allocate(count * sizeof *network->steps);
-    network->flattened = spar_allocate(count * sizeof *network->flattened);
-    bool *flags = spar_allocate(2 * count * sizeof *flags);
-    int *step_of = spar_allocate(count * sizeof *step_of);
+    network->tensors = spar_allocate(count, sizeof *network->tensors);
+    network->root = spar_allocate(count, sizeof *network->root);
+    network->live = spar_allocate(count, sizeof *network->live);
+    network->wanted = spar_allocate(count, sizeof *network->wanted);
+    network->steps = spar_allocate(count, sizeof *network->steps);
+    network->flattened = spar_allocate(count, sizeof *network->flattened);
+    bool *flags = spar_allocate(2 * count, sizeof *flags);
+    int *step_of = spar_allocate(count, sizeof *step_of);
     int *consumers = NULL;
     spar_status status = SPAR_ERROR_MEMORY;
     if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&

@@ -48,7 +48,7 @@ static spar_status copy_needed(const spar_graph *graph, spar_value output, spar_
 
 static spar_status make_prefix(const spar_network *network, spar_value output, const spar_network_options *options,
                                spar_graph *graph, spar_network **prefix) {
-    spar_value *copies = spar_allocate((size_t)network->graph->count * sizeof *copies);
+    spar_value *copies = spar_allocate((size_t)network->graph->count, sizeof *copies);
     if (copies == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = copy_needed(network->graph, output, copies, graph);
     spar_value end = copies[output];
@@ -61,7 +61,7 @@ static spar_status make_prefix(const spar_network *network, spar_value output, c
 // The names of parameters tell which is which, as in files.
 static spar_status copy_parameters(const spar_network *from, spar_network *to) {
     size_t floats = (size_t)to->parameter_floats;
-    float *values = spar_allocate(floats * sizeof *values);
+    float *values = spar_allocate(floats, sizeof *values);
     spar_status status = values == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
     for (int p = 0, q = 0; p < to->parameter_count && status == SPAR_OK; p++, q++) {
         const spar_parameter_spec *spec = &to->parameters[p].spec;

@@ -1,9 +1,8 @@
 // Resampling of 8-bit images by a triangle filter: one pass over rows, one over columns, both rounded to bytes from the
 // same fixed-point weights as Pillow's.
-#include "runtime/status.h"
+#include "runtime/memory.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum { PRECISION = 22 }; // bits after the point; 255 · 2²² and the sum of the weights stay below 2³¹
 
@@ -15,9 +14,9 @@ typedef struct filter {
 } filter;
 
 static void free_filter(filter *f) {
-    free(f->first);
-    free(f->count);
-    free(f->weights);
+    spar_release(f->first);
+    spar_release(f->count);
+    spar_release(f->weights);
 }
 
 static double triangle(double x) {
@@ -37,9 +36,9 @@ static void weigh(double center, double scale, int32_t first, int32_t count, int
 static bool make_filter(int32_t size, int32_t target_size, filter *f) {
     double ratio = (double)size / target_size, scale = ratio < 1 ? 1 : ratio;
     f->taps = (int64_t)ceil(scale) * 2 + 1;
-    f->first = malloc(sizeof *f->first * (size_t)target_size);
-    f->count = malloc(sizeof *f->count * (size_t)target_size);
-    f->weights = malloc(sizeof *f->weights * (size_t)(target_size * f->taps));
+    f->first = spar_allocate((size_t)target_size, sizeof *f->first);
+    f->count = spar_allocate((size_t)target_size, sizeof *f->count);
+    f->weights = spar_allocate((size_t)(target_size * f->taps), sizeof *f->weights);
     if (!f->first || !f->count || !f->weights) return false;
     for (int32_t i = 0; i < target_size; i++) {
         double center = (i + 0.5) * ratio;
@@ -99,8 +98,8 @@ spar_status spar_resize_image(const uint8_t *source, size_t row_bytes, int32_t c
     }
     filter across = {0}, down = {0};
     int64_t plane = (int64_t)height * target_width;
-    uint8_t *planes = malloc((size_t)(channels * plane));
-    int32_t *sums = malloc(sizeof *sums * (size_t)target_width);
+    uint8_t *planes = spar_allocate((size_t)(channels * plane), sizeof *planes);
+    int32_t *sums = spar_allocate((size_t)target_width, sizeof *sums);
     bool ready =
         planes && sums && make_filter(width, target_width, &across) && make_filter(height, target_height, &down);
     for (int32_t y = 0; ready && y < height; y++) {
@@ -111,11 +110,9 @@ spar_status spar_resize_image(const uint8_t *source, size_t row_bytes, int32_t c
         filter_rows(&down, (int32_t)(row % target_height), planes + row / target_height * plane, target_width, sums,
                     target + row * target_width);
     }
-    free(planes);
-    free(sums);
+    spar_release(planes);
+    spar_release(sums);
     free_filter(&across);
     free_filter(&down);
-    return ready ? SPAR_OK
-                 : spar_fail(SPAR_ERROR_MEMORY, "resize: no memory for %dx%d to %dx%d pixels", height, width,
-                             target_height, target_width);
+    return ready ? SPAR_OK : SPAR_ERROR_MEMORY;
 }

@@ -188,7 +188,7 @@ spar_status spar_json_parse(const char *text, size_t length, const char *what, s
     // Every value but the root stands behind a comma or an opening bracket.
     reader.capacity = 2;
     for (size_t i = 0; i < length; i++) reader.capacity += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    reader.values = spar_allocate(reader.capacity * sizeof *reader.values + length + 1);
+    reader.values = spar_allocate(reader.capacity * sizeof *reader.values + length + 1, 1);
     if (reader.values == NULL) return SPAR_ERROR_MEMORY;
     reader.strings = (char *)(reader.values + reader.capacity);
     spar_json *root = new_value(&reader);
@@ -226,7 +226,7 @@ static bool make_room(spar_buffer *buffer, size_t bytes) {
     if (buffer->failed) return false;
     if (buffer->length + bytes < buffer->capacity) return true;
     size_t capacity = 2 * (buffer->length + bytes) + 256;
-    char *data = spar_allocate(capacity);
+    char *data = spar_allocate(capacity, 1);
     if (data == NULL) {
         buffer->failed = true;
         return false;

@@ -108,9 +108,9 @@ static void write_state(const spar_network *network, spar_buffer *text) {
 static bool allocate(writer *writer, const spar_network *network, bool training_state) {
     size_t tensors = 2 * (size_t)network->parameter_count + SPAR_MOST_POINT_ARRAYS * (size_t)network->point_count;
     size_t floats = (size_t)(network->parameter_floats + (training_state ? network->trainable_floats : 0));
-    writer->tensors = spar_allocate(tensors * sizeof *writer->tensors);
-    writer->names = spar_allocate(tensors * sizeof *writer->names);
-    writer->values = spar_allocate(floats * sizeof *writer->values);
+    writer->tensors = spar_allocate(tensors, sizeof *writer->tensors);
+    writer->names = spar_allocate(tensors, sizeof *writer->names);
+    writer->values = spar_allocate(floats, sizeof *writer->values);
     return writer->tensors != NULL && writer->names != NULL && writer->values != NULL;
 }
 
@@ -140,7 +140,7 @@ static spar_status write_file(writer *writer, const char *path, bool training_st
     snprintf(numbers[2], sizeof numbers[2], "%" PRIu64, network->options.seed);
     spar_graph_write(network->graph, &graph);
     write_state(network, &state);
-    spar_metadata *entries = spar_allocate((metadata_count + OWN_ENTRIES) * sizeof *entries);
+    spar_metadata *entries = spar_allocate(metadata_count + OWN_ENTRIES, sizeof *entries);
     spar_status status = entries == NULL || graph.failed || state.failed ? SPAR_ERROR_MEMORY : SPAR_OK;
     if (status == SPAR_OK) {
         size_t count = 0;

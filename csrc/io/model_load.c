@@ -195,7 +195,7 @@ static spar_status try_points(spar_network *network, const spar_tensor_file *fil
         int64_t floats = network->points[p].sample_floats + 2 * network->points[p].pieces;
         most = floats > most ? floats : most;
     }
-    float *trial = spar_allocate((size_t)(most * network->options.batch_size) * sizeof *trial);
+    float *trial = spar_allocate((size_t)(most * network->options.batch_size), sizeof *trial);
     spar_status status = trial == NULL ? SPAR_ERROR_MEMORY : read_points(network, file, state, trial);
     spar_release(trial);
     return status;
@@ -227,7 +227,7 @@ static spar_status load_into(spar_network *network, const spar_tensor_file *file
     training_state state;
     SPAR_TRY(read_state(file, &state));
     size_t floats = (size_t)(network->parameter_floats + network->trainable_floats);
-    float *values = spar_allocate(floats * sizeof *values);
+    float *values = spar_allocate(floats, sizeof *values);
     spar_status status = values == NULL ? SPAR_ERROR_MEMORY : load_values(network, file, &state, values);
     spar_release(values);
     spar_json_free(state.document);

@@ -95,7 +95,7 @@ static spar_status read_header(spar_tensor_file *file) {
                          "%s: not a model file, or truncated: a header of %llu bytes in a file of %ld", file->path,
                          (unsigned long long)length, size);
     }
-    char *text = spar_allocate(length + 1);
+    char *text = spar_allocate(length + 1, 1);
     if (text == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = SPAR_OK;
     if (fread(text, 1, length, file->file) != length) {

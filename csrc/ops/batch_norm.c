@@ -45,11 +45,11 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
 
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep) {
     spar_batch_norm_state *state = &sweep->batch_norm;
-    size_t stride = (size_t)step->output->stride, doubles = 2 * SPAR_MAX_CHUNKS * stride;
-    size_t floats = (9 + SPAR_MAX_CHUNKS) * stride;
-    state->sums = spar_allocate(doubles * sizeof(double) + floats * sizeof(float));
+    size_t stride = (size_t)step->output->stride;
+    size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (9 + SPAR_MAX_CHUNKS) * sizeof(float);
+    state->sums = spar_allocate(stride, column);
     if (state->sums == NULL) return SPAR_ERROR_MEMORY;
-    step->state_bytes += doubles * sizeof(double) + floats * sizeof(float);
+    step->state_bytes += stride * column;
     state->products = state->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
     float **const arrays[] = {

@@ -85,7 +85,7 @@ static spar_status prepare_packing(spar_step *step) {
         step->workspace_floats += (size_t)most;
         return SPAR_OK;
     }
-    convolution->kept = spar_allocate((size_t)both * sizeof(float));
+    convolution->kept = spar_allocate((size_t)both, sizeof(float));
     if (convolution->kept == NULL) return SPAR_ERROR_MEMORY;
     convolution->packed[0] = convolution->kept;
     convolution->packed[1] = convolution->kept + convolution->packed_floats[0];
@@ -107,13 +107,13 @@ static bool chains(const spar_step *step) {
 }
 
 static spar_status prepare(spar_step *step) {
-    spar_convolution *convolution = spar_allocate(sizeof *convolution);
+    spar_convolution *convolution = spar_allocate(1, sizeof *convolution);
     if (convolution == NULL) return SPAR_ERROR_MEMORY;
     step->state = convolution;
     convolution->algorithm = algorithm_for(step);
     step->kernel = convolution->algorithm->name;
     int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
-    convolution->zeros = spar_allocate((size_t)(SPAR_MOST_SQUARE_ROWS * widest) * sizeof(float));
+    convolution->zeros = spar_allocate((size_t)(SPAR_MOST_SQUARE_ROWS * widest), sizeof(float));
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
     SPAR_TRY(convolution->algorithm->prepare(step));
     if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(step));

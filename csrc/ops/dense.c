@@ -52,17 +52,16 @@ typedef struct dense_state {
 } dense_state;
 
 static spar_status prepare(spar_step *step) {
-    dense_state *state = spar_allocate(sizeof *state);
+    dense_state *state = spar_allocate(1, sizeof *state);
     if (state == NULL) return SPAR_ERROR_MEMORY;
     step->state = state;
     step->kernel = "dense";
     spar_want_workspace(step, step->output->stride * SMALL_BATCH);
     if (step->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(step);
     const spar_parameter_spec *spec = &step->parameters[SPAR_WEIGHT]->spec;
-    size_t bytes =
-        step->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) * sizeof(float) : 0;
-    state->transposed = spar_allocate(bytes);
-    step->state_bytes += bytes;
+    size_t floats = step->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
+    state->transposed = spar_allocate(floats, sizeof(float));
+    step->state_bytes += floats * sizeof(float);
     return state->transposed == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 

@@ -4,7 +4,7 @@ static spar_status allocate_phase(spar_phase *phase, int pixels, int taps) {
     phase->pixels = pixels;
     phase->taps = taps;
     size_t count = (size_t)pixels + (size_t)pixels * (size_t)taps + (size_t)taps;
-    phase->target = spar_allocate(count * sizeof(int32_t));
+    phase->target = spar_allocate(count, sizeof(int32_t));
     if (phase->target == NULL) return SPAR_ERROR_MEMORY;
     phase->source = phase->target + pixels;
     phase->tap = phase->source + (size_t)pixels * (size_t)taps;
@@ -15,7 +15,7 @@ spar_status spar_gather_forward(spar_gather *gather, const spar_window *w, spar_
     gather->in_pixels = (int)spar_pixels(in);
     gather->out_pixels = (int)spar_pixels(out);
     gather->phase_count = 1;
-    gather->phases = spar_allocate(sizeof *gather->phases);
+    gather->phases = spar_allocate(1, sizeof *gather->phases);
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     spar_phase *phase = &gather->phases[0];
     int taps = w->kernel_height * w->kernel_width;
@@ -72,10 +72,10 @@ spar_status spar_gather_backward(spar_gather *gather, const spar_window *w, spar
     gather->in_pixels = (int)spar_pixels(out);
     gather->out_pixels = (int)spar_pixels(in);
     int count = w->stride_height * w->stride_width;
-    gather->phases = spar_allocate((size_t)count * sizeof *gather->phases);
+    gather->phases = spar_allocate((size_t)count, sizeof *gather->phases);
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     gather->phase_count = count;
-    int *taps = spar_allocate((size_t)(w->kernel_height + w->kernel_width) * sizeof *taps);
+    int *taps = spar_allocate((size_t)(w->kernel_height + w->kernel_width), sizeof *taps);
     if (taps == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = SPAR_OK;
     for (int p = 0; p < count && status == SPAR_OK; p++) {

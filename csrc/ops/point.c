@@ -26,21 +26,22 @@ size_t spar_point_bytes(const spar_point *point) {
 
 static bool allocate_storage(spar_point *point) {
     size_t batch = (size_t)point->batch_size;
-    point->magnitudes = spar_allocate(batch * sizeof(float));
+    point->magnitudes = spar_allocate(batch, sizeof(float));
     if (point->magnitudes == NULL) return false;
     if (point->shape == SPAR_SHAPE_GAUSSIAN) return true;
     size_t slots = batch * (size_t)point->pieces;
-    point->lowest = spar_allocate(2 * slots * sizeof(float));
+    point->lowest = spar_allocate(2 * slots, sizeof(float));
     if (point->lowest == NULL) return false;
     point->highest = point->lowest + slots;
     if (point->shape == SPAR_SHAPE_GRADIENT) {
-        point->gradient = spar_allocate(batch * (size_t)point->sample_floats * sizeof(float));
+        point->gradient = spar_allocate(batch * (size_t)point->sample_floats, sizeof(float));
         return point->gradient != NULL;
     }
     size_t words = batch * (size_t)point->words_per_sample;
-    point->positive = spar_allocate(2 * words * sizeof(uint16_t));
+    point->positive = spar_allocate(2 * words, sizeof(uint16_t));
+    if (point->positive == NULL) return false;
     point->negative = point->positive + words;
-    return point->positive != NULL;
+    return true;
 }
 
 spar_status spar_point_configure(spar_point *point, const spar_method *method, bool active) {

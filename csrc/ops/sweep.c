@@ -204,7 +204,7 @@ static spar_status prepare(spar_step *step) {
     for (int s = 0; s < sweep->count; s++) {
         if (sweep->stages[s].node->layer != &spar_layer_normalize) continue;
         sweep->period = stride % 16 == 0 ? stride : stride * 16;
-        sweep->scale = spar_allocate(3 * (size_t)sweep->period * sizeof(float));
+        sweep->scale = spar_allocate(3 * (size_t)sweep->period, sizeof(float));
         if (sweep->scale == NULL) return SPAR_ERROR_MEMORY;
         sweep->center = sweep->scale + sweep->period;
         sweep->zero = sweep->center + sweep->period;

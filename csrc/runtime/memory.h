@@ -9,8 +9,9 @@ static inline int64_t spar_round_up16(int64_t count) {
     return (count + 15) / 16 * 16;
 }
 
-// NULL, with the error recorded, when there is no memory. `bytes` may be 0.
-void *spar_allocate(size_t bytes);
+// Memory for `count` elements of `size` bytes; either may be 0. NULL, with the error recorded, when it cannot be had,
+// or when all that is held would be more than the machine's memory, which systems promise and then kill for.
+void *spar_allocate(size_t count, size_t size);
 void spar_release(void *memory);
 char *spar_copy_string(const char *text);
 

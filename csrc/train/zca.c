@@ -31,13 +31,13 @@ spar_status spar_zca_create(int32_t size, spar_zca **zca) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "zca: images of %d values; there must be 1 to %d", size,
                          SPAR_MOST_WHITENED_VALUES);
     }
-    spar_zca *made = spar_allocate(sizeof *made);
+    spar_zca *made = spar_allocate(1, sizeof *made);
     if (made == NULL) return SPAR_ERROR_MEMORY;
-    size_t row = (size_t)size * sizeof(double);
+    size_t row = (size_t)size;
     made->size = size;
-    made->block = spar_allocate(BLOCK * row);
-    made->sums = spar_allocate(row);
-    made->products = spar_allocate((size_t)size * row);
+    made->block = spar_allocate(BLOCK * row, sizeof(double));
+    made->sums = spar_allocate(row, sizeof(double));
+    made->products = spar_allocate(row * row, sizeof(double));
     if (made->block == NULL || made->sums == NULL || made->products == NULL) {
         spar_zca_destroy(made);
         return SPAR_ERROR_MEMORY;
@@ -106,7 +106,7 @@ static void fill_covariance(const spar_zca *zca, double *covariance) {
 static spar_status find_eigenvectors(double *covariance, int size, double *eigenvalues, double *work) {
     int status = 0;
     int work_size = 1 + 6 * size + 2 * size * size, integers_size = 3 + 5 * size;
-    int *integers = spar_allocate((size_t)integers_size * sizeof *integers);
+    int *integers = spar_allocate((size_t)integers_size, sizeof *integers);
     if (integers == NULL) return SPAR_ERROR_MEMORY;
     spar_blas_begin();
     dsyevd_("V", "L", &size, covariance, &size, eigenvalues, work, &work_size, integers, &integers_size, &status, 1, 1);
@@ -159,9 +159,9 @@ spar_status spar_zca_finish(spar_zca *zca, float epsilon, float *mean, float *ma
         return spar_fail(SPAR_ERROR_STATE, "zca: %lld images have no covariance", (long long)zca->count);
     }
     flush_block(zca);
-    size_t row = (size_t)zca->size * sizeof(double), square = (size_t)zca->size * row;
-    double *covariance = spar_allocate(square), *eigenvalues = spar_allocate(row);
-    double *work = spar_allocate(2 * square + 6 * row + sizeof *work);
+    size_t row = (size_t)zca->size, square = row * row;
+    double *covariance = spar_allocate(square, sizeof(double)), *eigenvalues = spar_allocate(row, sizeof(double));
+    double *work = spar_allocate(2 * square + 6 * row + 1, sizeof(double));
     bool whole = covariance != NULL && eigenvalues != NULL && work != NULL;
     spar_status status = whole ? fill_matrix(zca, epsilon, covariance, eigenvalues, work, matrix) : SPAR_ERROR_MEMORY;
     for (int i = 0; i < zca->size && status == SPAR_OK; i++) mean[i] = (float)(zca->sums[i] / (double)zca->count);
