@@ -92,7 +92,8 @@ extension TrainCommand {
             network, method: try method ?? resolvedMethod(parameters: parameters), recipe: plan.recipe)
         let description = try RunDescription(
             of: trainer, model: plan.modelName.rawValue, data: plan.data.name,
-            dataDirectory: data.dataDir.map { URL(fileURLWithPath: $0).path }, setting: setting?.name,
+            dataDirectory: data.dataDir.map { URL(fileURLWithPath: $0).path },
+            classNames: plan.data.classNames, resizedSide: data.resizedSide, setting: setting?.name,
             normalization: plan.normalization, inputPoint: plan.inputPoint,
             arguments: CommandLine.arguments)
         return (trainer, description)

@@ -132,7 +132,8 @@ extension ExperimentContext {
         let description = try RunDescription(
             of: trainer, model: String(describing: training.model),
             data: "\(training.data.name), \(data.trainImages) and \(data.testImages) images",
-            dataDirectory: dataDirectory, normalization: training.normalization,
+            dataDirectory: dataDirectory, classNames: training.data.classNames,
+            normalization: training.normalization,
             inputPoint: training.inputPoint)
         return (try RunFolder(creating: path, for: trainer, description: description), trainer)
     }

@@ -8,6 +8,10 @@ public struct RunDescription: Hashable, Sendable, Codable {
     public var data: String
     /// Where the data set's files are; nil for an embedded one.
     public var dataDirectory: String?
+    /// One name a class; nil where a program gave none.
+    public var classNames: [String]?
+    /// Of photographs, the shorter side before the square in the middle is cut out; nil for other images.
+    public var resizedSide: Int?
     /// The command line that started the run; empty when a program did.
     public var arguments: [String]
     public var seed: UInt64
@@ -30,13 +34,16 @@ public struct RunDescription: Hashable, Sendable, Codable {
     /// Describes what `trainer` is about to do, now and on this machine.
     public init(
         of trainer: Trainer, model: String, data: String, dataDirectory: String? = nil,
-        setting: String? = nil, normalization: Normalization = .none, inputPoint: InputPoint = .pixels,
+        classNames: [String]? = nil, resizedSide: Int? = nil, setting: String? = nil,
+        normalization: Normalization = .none, inputPoint: InputPoint = .pixels,
         arguments: [String] = []
     ) throws(SparringError) {
         let info = try trainer.network.info
         self.model = model
         self.data = data
         self.dataDirectory = dataDirectory
+        self.classNames = classNames
+        self.resizedSide = resizedSide
         self.arguments = arguments
         seed = info.seed
         threads = info.threads
@@ -51,6 +58,14 @@ public struct RunDescription: Hashable, Sendable, Codable {
         self.inputPoint = inputPoint
         started = Date.now.formatted(.iso8601)
         system = try SystemInfo.current()
+    }
+
+    /// What the run's model files say.
+    func modelDescription(after epoch: Epoch) -> ModelDescription {
+        ModelDescription(
+            model: model, data: data, classNames: classNames ?? (0..<classes).map { "\($0)" },
+            imageShape: inputShape, resizedSide: resizedSide, normalization: normalization,
+            epoch: epoch.number, testError: epoch.test.error)
     }
 
     /// Whether the other is of the same training: everything but when, where, by whom and on how many threads.
@@ -116,10 +131,7 @@ public struct RunFolder: Hashable, Sendable {
     /// Records an epoch just trained. The checkpoint comes last and commits it: a run stopped before that
     /// trains the epoch again and writes the same files.
     func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
-        let metadata = [
-            "model": description.model, "data": description.data, "epoch": "\(epoch.number)",
-            "test_error": "\(epoch.test.error)",
-        ]
+        let metadata = description.modelDescription(after: epoch).metadata
         try trainer.network.save(to: lastModel, metadata: metadata)
         if epoch.isBest { try trainer.network.save(to: bestModel, metadata: metadata) }
         try metrics.replaceRows(from: epoch.number, by: [Self.row(epoch)])
