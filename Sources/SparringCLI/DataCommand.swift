@@ -27,9 +27,9 @@ struct DataListCommand: ParsableCommand {
                 let data = try name.load(directory: dataDir)
                 // Another set in a set's files has a name of its own.
                 if !listing.found.contains(where: { $0.name == data.name }) {
-                    listing.found.append(Listing.Entry(data))
+                    listing.found.append(try Listing.Entry(data))
                 }
-            } catch {
+            } catch let error as SparringError {
                 listing.missing[name.text] = error.message
             }
         }
@@ -47,13 +47,13 @@ private struct Listing: Encodable, CustomStringConvertible {
         let testCount: Int
         let statistics: PixelStatistics
 
-        init(_ data: any Dataset) {
+        init(_ data: any Dataset) throws {
             name = data.name
             shape = data.shape
             classes = data.classes
             trainCount = data.train.count
             testCount = data.test.count
-            statistics = data.pixelStatistics
+            statistics = try data.pixelStatistics
         }
     }
 

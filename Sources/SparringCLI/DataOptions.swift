@@ -32,7 +32,7 @@ struct DataOptions: ParsableArguments {
     /// The name of the chosen data set.
     var name: DataName { data ?? .known(.digits) }
 
-    func load() throws(SparringError) -> any Dataset {
+    func load() throws -> any Dataset {
         try name.load(directory: dataDir, imageSize: imageSize, resizedSide: resizedSide)
     }
 }
@@ -77,7 +77,7 @@ enum DataName: Hashable {
 
     func load(
         directory: String?, imageSize: Int? = nil, resizedSide: Int? = nil
-    ) throws(SparringError) -> any Dataset {
+    ) throws -> any Dataset {
         switch self {
         case .known(let name): return try name.load(directory: directory)
         case .imageFolder:

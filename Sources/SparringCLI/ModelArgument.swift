@@ -24,7 +24,7 @@ struct ModelArgument {
 
 extension DataOptions {
     /// The data set of these options or, where they name none, the one the run was trained on.
-    func load(orOf run: RunFolder?) throws(SparringError) -> any Dataset {
+    func load(orOf run: RunFolder?) throws -> any Dataset {
         guard data == nil, let run else { return try load() }
         var options = try DataOptions(of: run.description)
         options.dataDir = dataDir ?? options.dataDir

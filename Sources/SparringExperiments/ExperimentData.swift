@@ -69,7 +69,7 @@ public struct ExperimentData: Dataset {
 
     fileprivate init(
         _ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []
-    ) throws(SparringError) {
+    ) throws {
         self.setting = setting
         name = data.name
         train = try data.train.prefix(setting.trainImages).enlarged(setting.enlargement ?? 1)
@@ -83,7 +83,7 @@ extension ExperimentContext {
     /// Reads or draws the images of a setting.
     ///
     /// - Throws: when files are needed and there is no data directory, or they are not in it.
-    public func load(_ setting: DataSetting) throws(SparringError) -> ExperimentData {
+    public func load(_ setting: DataSetting) throws -> ExperimentData {
         let (train, test) = (setting.trainImages, setting.testImages)
         switch setting.source {
         case .digits:
@@ -102,8 +102,7 @@ extension ExperimentContext {
         }
     }
 
-    private func read(_ setting: DataSetting, from directory: String) throws(SparringError) -> ExperimentData
-    {
+    private func read(_ setting: DataSetting, from directory: String) throws -> ExperimentData {
         if setting.source == .imageNet {
             return try ExperimentData(try ImageFolder(directory: "\(directory)/imagenet"), cutTo: setting)
         }
@@ -143,7 +142,7 @@ private func caveatsOfCIFAR100(_ data: any Dataset) -> [String] {
 
 extension ImageSet {
     /// The same images with each pixel so many times in both directions.
-    fileprivate func enlarged(_ times: Int) throws(SparringError) -> ImageSet {
+    fileprivate func enlarged(_ times: Int) throws -> ImageSet {
         guard times > 1 else { return self }
         let small = shape
         let pixels = try loaded().pixels

@@ -44,7 +44,7 @@ import Testing
             let digits = try ColorDigits(classes: classes, train: 200, test: 100)
             #expect(Set(digits.train.labels).count == classes)
             #expect(digits.shape == ImageShape(channels: 3, height: 32, width: 32))
-            #expect(digits.train.pixelStatistics.deviation.allSatisfy { $0 > 0.1 })
+            #expect(try digits.train.pixelStatistics.deviation.allSatisfy { $0 > 0.1 })
         }
         #expect(throws: SparringError.self) { try ColorDigits(classes: 15, train: 10, test: 10) }
     }

@@ -124,17 +124,40 @@ import Testing
         #expect(try await pixels(batchSize: 16, epoch: 1) != once)
     }
 
-    @Test func endsWhenItsTaskIsCancelled() async throws {
-        let loader = try BatchLoader(images(100, small), batchSize: 1, shuffled: false, seed: 1, epoch: 0)
-        let batches = Task {
+    /// How many batches come when the task is cancelled after `cancelled` of them.
+    private func count(of loader: BatchLoader, cancelledAfter cancelled: Int) async -> (Int, any Error)? {
+        let counting = Task {
             var count = 0
-            for try await _ in loader {
-                count += 1
-                if count == 3 { withUnsafeCurrentTask { $0?.cancel() } }
+            do {
+                for try await _ in loader {
+                    count += 1
+                    if count == cancelled { withUnsafeCurrentTask { $0?.cancel() } }
+                }
+            } catch {
+                return (count, error) as (Int, any Error)?
             }
-            return count
+            return nil
         }
-        #expect(try await batches.value == 3)
+        return await counting.value
+    }
+
+    @Test func throwsWhenItsTaskIsCancelled() async throws {
+        let loader = try BatchLoader(images(100, small), batchSize: 1, shuffled: false, seed: 1, epoch: 0)
+        let stopped = await count(of: loader, cancelledAfter: 3)
+        #expect(stopped?.0 == 3 && stopped?.1 is CancellationError)
+        // An epoch that is over was not cut short.
+        #expect(await count(of: loader, cancelledAfter: 100) == nil)
+    }
+
+    @Test func aBatchHasAtMostAllImages() async throws {
+        let loader = try BatchLoader(images(5, small), batchSize: .max, shuffled: false, seed: 1, epoch: 0)
+        #expect(loader.batchCount == 1)
+        for try await batch in loader { #expect(batch.count == 5) }
+        let large = ImageShape(channels: 1, height: 1 << 15, width: 1 << 15)
+        let set = try ImageSet(shape: large, classes: 1, labels: [0, 0, 0, 0, 0]) { _, _, _ in }
+        expectError(.argument, "batch of 5", "1×32768×32768") {
+            _ = try BatchLoader(set, batchSize: 5, shuffled: false, seed: 1, epoch: 0)
+        }
     }
 
     @Test func iteratorsAreIndependent() async throws {

@@ -1,4 +1,6 @@
+import Foundation
 import Sparring
+import Synchronization
 import Testing
 
 /// Sets that decode their images when they are asked for.
@@ -30,7 +32,7 @@ import Testing
     @Test func givesWhatASetInMemoryGives() throws {
         let (memory, decoded) = (try memory(20), try decoded(20))
         #expect(try values(decoded, [7, 0, 7, 19]) == values(memory, [7, 0, 7, 19]))
-        #expect(decoded.pixels.isEmpty && decoded.pixelStatistics == memory.pixelStatistics)
+        #expect(try decoded.pixels.isEmpty && decoded.pixelStatistics == memory.pixelStatistics)
         #expect(try decoded.loaded().pixels == memory.pixels)
         let (part, same) = (decoded.dropFirst(3).prefix(9).dropFirst(2), memory.dropFirst(5).prefix(7))
         #expect(part.labels == same.labels)
@@ -64,7 +66,61 @@ import Testing
         #expect(try await batches.next() == nil)
     }
 
-    @Test func statisticsLeaveOutWhatCannotBeDecoded() throws {
-        #expect(try decoded(20, damaged: 19).pixelStatistics == memory(19).pixelStatistics)
+    @Test func statisticsAreOfAllImagesOrNone() throws {
+        expectError(.format, "photo 19") { _ = try decoded(20, damaged: 19).pixelStatistics }
+    }
+
+    /// Images that take 20 ms each, and how many have been decoded.
+    private func slow(_ count: Int) throws -> (set: ImageSet, decoded: Counter) {
+        let decoded = Counter()
+        let set = try ImageSet(shape: shape, classes: 1, labels: [Int32](repeating: 0, count: count)) {
+            _, _, target in
+            Thread.sleep(forTimeInterval: 0.02)
+            target.update(repeating: 1)
+            decoded.add(1)
+        }
+        return (set, decoded)
+    }
+
+    @Test func decodingStopsWhenItsTaskIsCancelled() async throws {
+        let count = 10_000
+        let (set, decoded) = try slow(count)
+        let ways: [@Sendable () async throws -> Void] = [
+            { _ = try set.loaded() },
+            { [self] in _ = try values(set, Array(0..<count)) },
+            { _ = try set.pixelStatistics },
+            {
+                let loader = try BatchLoader(set, batchSize: count / 2, shuffled: true, seed: 1, epoch: 0)
+                for try await _ in loader {}
+            },
+        ]
+        // All would take 100 s on two cores; other tests may hold the threads that this one waits for.
+        for way in ways {
+            #expect(await timeToCancel(after: 0.05, way) < .seconds(5))
+        }
+        #expect(decoded.value < count)
+    }
+
+    @Test func batchesAheadStopWithTheirIterator() async throws {
+        let (set, decoded) = try slow(10_000)
+        do {
+            var batches = try BatchLoader(set, batchSize: 2, shuffled: false, seed: 1, epoch: 0)
+                .makeAsyncIterator()
+            #expect(try await batches.next()?.count == 2)
+        }
+        try await Task.sleep(for: .milliseconds(300))
+        let done = decoded.value
+        try await Task.sleep(for: .milliseconds(100))
+        #expect(decoded.value == done)
+    }
+}
+
+private final class Counter: Sendable {
+    private let count = Atomic(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    func add(_ more: Int) {
+        count.add(more, ordering: .relaxed)
     }
 }

@@ -1,6 +1,7 @@
 import CZlib
 import Foundation
 import Sparring
+import Synchronization
 import Testing
 
 /// A temporary folder of data set files, gone with the object.
@@ -104,5 +105,38 @@ func expectError(
     let message = error?.message ?? ""
     for part in parts {
         #expect(message.contains(part), "\(message)", sourceLocation: sourceLocation)
+    }
+}
+
+/// How long `work` goes on after its task is cancelled, so many seconds after its start; without end when it ends otherwise
+/// than by a `CancellationError`.
+func timeToCancel(
+    after seconds: Double, _ work: sending @escaping @isolated(any) () async throws -> Void
+) async -> Duration {
+    let task = Task.detached { () -> ContinuousClock.Instant? in
+        do {
+            try await work()
+        } catch is CancellationError {
+            return .now
+        } catch {}
+        return nil
+    }
+    // On a thread of its own: the work may hold all that tasks run on.
+    let watch = CancellingThread(task, after: seconds)
+    guard let end = await task.value, let start = watch.cancelled.withLock({ $0 }) else {
+        return .seconds(Int.max)
+    }
+    return start.duration(to: end)
+}
+
+private final class CancellingThread: Sendable {
+    let cancelled = Mutex<ContinuousClock.Instant?>(nil)
+
+    init(_ task: Task<ContinuousClock.Instant?, Never>, after seconds: Double) {
+        Thread.detachNewThread { [self] in
+            Thread.sleep(forTimeInterval: seconds)
+            cancelled.withLock { $0 = .now }
+            task.cancel()
+        }
     }
 }

@@ -78,8 +78,8 @@ import Testing
         expectError(.format, "train-images-idx3-ubyte", "\(largest)") {
             try read("train-images-idx3-ubyte", idxFile([largest, largest, largest], []))
         }
-        expectError(.format, "train-images-idx3-ubyte", "2 of the 1024000000") {
-            try read("train-images-idx3-ubyte", idxFile([1_000_000, 32, 32], [1, 2]))
+        expectError(.format, "train-images-idx3-ubyte", "2 of the 805306368") {
+            try read("train-images-idx3-ubyte", idxFile([6, 8192, 16384], [1, 2]))
         }
     }
 

@@ -43,7 +43,7 @@ import Testing
         let images = try ImageSet(
             shape: ImageShape(channels: 2, height: 1, width: 2), classes: 1, labels: [0, 0],
             pixels: [0, 255, 51, 51, 255, 0, 51, 51])
-        let statistics = images.pixelStatistics
+        let statistics = try images.pixelStatistics
         #expect(statistics.mean == [0.5, 0.2])
         #expect(statistics.deviation == [0.5, 0])
     }
@@ -52,6 +52,12 @@ import Testing
         expectError(.shape, "5 labels", "2×1×3", "30", "29") {
             _ = try ImageSet(
                 shape: shape, classes: 4, labels: [0, 1, 2, 3, 0], pixels: [UInt8](repeating: 0, count: 29))
+        }
+        for (side, classes) in [(Int.max, 4), (1 << 15, 4), (2, Int.max), (2, 1 << 32)] {
+            let huge = ImageShape(channels: 3, height: side, width: side)
+            expectError(.shape, "3×\(side)×\(side) in \(classes) classes") {
+                _ = try ImageSet(shape: huge, classes: classes, labels: [0], pixels: [])
+            }
         }
         expectError(.shape, "0×2×2") {
             _ = try ImageSet(

@@ -107,9 +107,17 @@ import Testing
         }
         expectError(.argument, "0.0...1.0", "above 0") { try load(ResizedCrop(scale: 0...1)) }
         expectError(.argument, "0.5...1.5", "at most 1") { try load(ResizedCrop(scale: 0.5...1.5)) }
-        expectError(.argument, "-1.0...2.0", "heights") { try load(ResizedCrop(ratio: -1...2)) }
+        for ratio in [-1...2, 1e-300...2, 1...1e300, 1...Double.infinity] {
+            expectError(.argument, "\(ratio) heights") { try load(ResizedCrop(ratio: ratio)) }
+        }
         let bytes: [UInt8] = [1, 2, 3, 4]
         var room = [UInt8](repeating: 0, count: 5)
+        expectError(.argument, "\(Int.max)", "5") {
+            try bytes.withUnsafeBufferPointer { bytes in
+                let view = PixelView(try #require(bytes.baseAddress), channels: 1, height: 2, width: 2)
+                try room.withUnsafeMutableBufferPointer { try view.resize(height: 2, width: .max, into: $0) }
+            }
+        }
         expectError(.argument, "1×2×3", "5") {
             try bytes.withUnsafeBufferPointer { bytes in
                 let view = PixelView(try #require(bytes.baseAddress), channels: 1, height: 2, width: 2)

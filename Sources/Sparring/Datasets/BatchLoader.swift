@@ -19,16 +19,16 @@ public struct Batch: Sendable {
 ///     for try await batch in try BatchLoader(data.train, batchSize: 128, shuffled: true, seed: 1, epoch: 0) { … }
 ///
 /// While one batch is consumed the next ones are prepared by tasks on other threads, at most
-/// ``batchesAhead`` of them; these end by themselves when the iterator is dropped. The order of the images and
+/// ``batchesAhead`` of them; these stop when the iterator is dropped. The order of the images and
 /// the augmentation are functions of the seed and the epoch alone. Every image comes once; the last batch may be
-/// smaller. Iteration ends early when the consuming task is cancelled, and throws when an image of the next batch cannot
-/// be decoded.
+/// smaller. Iteration throws `CancellationError` when the consuming task is cancelled before the epoch's end, and what the
+/// set's decoder throws when an image of the next batch cannot be decoded.
 public struct BatchLoader: Sendable, AsyncSequence {
     /// How many batches are prepared or under way while one is consumed.
     public static let batchesAhead = 2
 
     /// The number of batches of the epoch.
-    public var batchCount: Int { (plan.order.count + batchSize - 1) / batchSize }
+    public var batchCount: Int { (plan.order.count - 1) / batchSize + 1 }
 
     private let batchSize: Int
     private let plan: EpochPlan
@@ -37,13 +37,13 @@ public struct BatchLoader: Sendable, AsyncSequence {
     ///
     /// - Parameters:
     ///   - set: The images.
-    ///   - batchSize: Images a batch.
+    ///   - batchSize: Images a batch, those of the set at most.
     ///   - shuffled: In random order; otherwise in the set's.
     ///   - augmentation: Random changes of the images.
     ///   - seed: The seed of all random draws.
     ///   - epoch: The number of the epoch: another epoch has other draws.
-    /// - Throws: `.argument` when the batch size or the epoch is out of range, the set is empty, the crop
-    ///   padding is negative or as large as the image, or random parts have no area.
+    /// - Throws: `.argument` when the batch size or the epoch is out of range, a batch would have more than 2³² values, the
+    ///   set is empty, the crop padding is negative or as large as the image, or random parts have no area.
     public init(
         _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none, seed: UInt64,
         epoch: Int
@@ -56,7 +56,11 @@ public struct BatchLoader: Sendable, AsyncSequence {
         }
         guard set.count > 0 else { throw SparringError(.argument, "the image set is empty") }
         try augmentation.check(set.shape)
-        self.batchSize = batchSize
+        self.batchSize = Swift.min(batchSize, set.count)
+        guard self.batchSize.clampedProduct(set.shape.count) <= 1 << 32 else {
+            throw SparringError(
+                .argument, "a batch of \(self.batchSize) images of \(set.shape) has more than 2³² values")
+        }
         plan = try EpochPlan(
             set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
     }
@@ -68,7 +72,7 @@ public struct BatchLoader: Sendable, AsyncSequence {
     /// Hands out the batches of one epoch in order.
     public struct Iterator: AsyncIteratorProtocol {
         private let loader: BatchLoader
-        private var underWay: [Task<Result<Batch, SparringError>, Never>] = []
+        private let underWay = TasksUnderWay()
         private var started = 0
 
         init(loader: BatchLoader) {
@@ -76,30 +80,50 @@ public struct BatchLoader: Sendable, AsyncSequence {
             prepareAhead()
         }
 
-        /// The next batch; `nil` after the last one, after an error or when the task is cancelled.
+        /// The next batch; `nil` after the last one or an error.
+        ///
+        /// - Throws: `CancellationError` when the task is cancelled, else what the set's decoder throws.
         public mutating func next(
             isolation actor: isolated (any Actor)? = #isolation
-        ) async throws(SparringError) -> Batch? {
-            guard !underWay.isEmpty, !Task.isCancelled else { return nil }
-            let first = underWay.removeFirst()
-            prepareAhead()
-            let result = await first.value
-            if case .failure = result { underWay = [] }
-            return try result.get()
+        ) async throws -> Batch? {
+            guard let first = underWay.tasks.first else { return nil }
+            do {
+                try Task.checkCancellation()
+                underWay.tasks.removeFirst()
+                prepareAhead()
+                return try await withTaskCancellationHandler {
+                    try await first.value
+                } onCancel: {
+                    first.cancel()
+                }
+            } catch {
+                underWay.stop()
+                started = loader.batchCount
+                throw error
+            }
         }
 
         private mutating func prepareAhead() {
-            while underWay.count < BatchLoader.batchesAhead, started < loader.batchCount {
+            while underWay.tasks.count < BatchLoader.batchesAhead, started < loader.batchCount {
                 let lower = started * loader.batchSize
-                let upper = Swift.min(lower + loader.batchSize, loader.plan.order.count)
-                underWay.append(
-                    Task.detached { [plan = loader.plan] in
-                        Result { () throws(SparringError) in try plan.batch(lower..<upper) }
-                    })
+                let upper = lower + Swift.min(loader.batchSize, loader.plan.order.count - lower)
+                underWay.tasks.append(Task.detached { [plan = loader.plan] in try plan.batch(lower..<upper) })
                 started += 1
             }
         }
     }
+}
+
+/// The preparation of batches that nobody may come to ask for.
+private final class TasksUnderWay {
+    var tasks: [Task<Batch, any Error>] = []
+
+    func stop() {
+        for task in tasks { task.cancel() }
+        tasks = []
+    }
+
+    deinit { stop() }
 }
 
 /// The order of an epoch's images and what happens to each.
@@ -139,11 +163,11 @@ private struct EpochPlan: Sendable {
     }
 
     /// The images at these positions of the order.
-    func batch(_ positions: Range<Int>) throws(SparringError) -> Batch {
+    func batch(_ positions: Range<Int>) throws -> Batch {
         var pixels = [Float](repeating: 0, count: positions.count * set.shape.count)
         let indices = Array(order[positions])
         let draws = try positions.map { (position) throws(SparringError) in try draw(position) }
-        try pixels.withUnsafeMutableBufferPointer { (pixels) throws(SparringError) in
+        try pixels.withUnsafeMutableBufferPointer { pixels in
             try set.copyImages(indices, drawn: draws, into: pixels)
         }
         return Batch(pixels: pixels, labels: indices.map { set.labels[$0] })

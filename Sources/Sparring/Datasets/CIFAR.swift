@@ -1,6 +1,8 @@
 /// The binary layout of CIFAR: records of one or two label bytes and 3,072 pixel bytes.
 struct CIFARFiles {
     static let shape = ImageShape(channels: 3, height: 32, width: 32)
+    /// The most bytes of a class's name, on average.
+    private static let nameLimit = 1000
 
     /// What errors call the place the files come from.
     private let location: String
@@ -10,14 +12,18 @@ struct CIFARFiles {
     /// archive that `path` is: the first of these that has them.
     init(
         path: String, folder: String, archive: String, required: [String], optional: [String]
-    ) throws(SparringError) {
+    ) throws {
         let archivePath = isFile(path) ? path : "\(path)/\(archive)"
         let folders = ["\(path)/\(folder)", path]
         if let place = folders.first(where: { place in required.contains { isFile("\(place)/\($0)") } }) {
             location = place
             contents = [:]
+            var room = InputFile.byteLimit
             for name in required + optional where isFile("\(place)/\(name)") {
-                contents[name] = try InputFile(path: "\(place)/\(name)").readToEnd()
+                var file = try InputFile(path: "\(place)/\(name)", limit: room)
+                let bytes = try file.readToEnd()
+                room -= bytes.count
+                contents[name] = bytes
             }
         } else if isFile(archivePath) {
             location = archivePath
@@ -39,12 +45,13 @@ struct CIFARFiles {
     ///   - label: Which of them counts.
     mutating func imageSet(
         _ names: [String], labelBytes: Int, label: Int, classes: Int
-    ) throws(SparringError) -> ImageSet {
+    ) throws -> ImageSet {
         let size = CIFARFiles.shape.count
         let recordSize = labelBytes + size
         var labels: [Int32] = []
         var pixels: [UInt8] = []
         for name in names {
+            try Task.checkCancellation()
             let bytes = contents.removeValue(forKey: name) ?? []
             let source = "\(location)/\(name)"
             guard !bytes.isEmpty, bytes.count % recordSize == 0 else {
@@ -68,6 +75,11 @@ struct CIFARFiles {
     /// The lines of a file of class names; `nil` when there is no such file.
     mutating func classNames(_ name: String, classes: Int) throws(SparringError) -> [String]? {
         guard let bytes = contents.removeValue(forKey: name) else { return nil }
+        guard bytes.count <= CIFARFiles.nameLimit * classes else {
+            throw SparringError(
+                .format,
+                "\(location)/\(name): \(bytes.count) bytes are too many for the names of \(classes) classes")
+        }
         let names = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace).map(
             String.init)
         guard names.count == classes else {
@@ -90,9 +102,10 @@ public struct CIFAR10: Dataset {
     ///
     /// - Parameter directory: The folder that has them in `cifar-10-batches-bin`, itself, or in
     ///   `cifar-10-binary.tar.gz`; or the path of such an archive.
-    /// - Throws: `.file` when a file is missing or cannot be read; `.format` when one is truncated, damaged or
-    ///   has a label that is no class.
-    public init(directory: String) throws(SparringError) {
+    /// - Throws: `.file` when a file is missing, no regular file or cannot be read; `.format` when one is truncated,
+    ///   damaged or has a label that is no class, or all have more than 2³⁰ bytes; `CancellationError` when the task is
+    ///   cancelled.
+    public init(directory: String) throws {
         let batches = (1...5).map { "data_batch_\($0).bin" }
         let names = "batches.meta.txt"
         var files = try CIFARFiles(
@@ -131,7 +144,7 @@ public struct CIFAR100: Dataset {
     ///     `cifar-100-binary.tar.gz`; or the path of such an archive.
     ///   - labels: Which labels to take.
     /// - Throws: As ``CIFAR10/init(directory:)``.
-    public init(directory: String, labels: Labels = .fine) throws(SparringError) {
+    public init(directory: String, labels: Labels = .fine) throws {
         let nameFiles = Labels.allCases.map { "\($0.rawValue)_label_names.txt" }
         var files = try CIFARFiles(
             path: directory, folder: "cifar-100-binary", archive: "cifar-100-binary.tar.gz",

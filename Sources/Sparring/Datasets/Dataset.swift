@@ -18,5 +18,7 @@ extension Dataset {
 
     /// Mean and deviation of the training images' channels, in [0, 1]: what a model's normalization takes.
     /// One sweep over the pixels: keep the result.
-    public var pixelStatistics: PixelStatistics { train.pixelStatistics }
+    ///
+    /// - Throws: As ``ImageSet/pixelStatistics``.
+    public var pixelStatistics: PixelStatistics { get throws { try train.pixelStatistics } }
 }

@@ -33,7 +33,7 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
     /// - Parameter directory: Where its files are; `digits` has none and ignores it.
     /// - Throws: `.argument` when files are needed and `directory` is `nil`; what the set's own
     ///   initializer throws.
-    public func load(directory: String? = nil) throws(SparringError) -> any Dataset {
+    public func load(directory: String? = nil) throws -> any Dataset {
         switch self {
         case .digits: try SyntheticDigits()
         case .mnist: try MNIST(directory: needed(directory))
@@ -46,7 +46,7 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
         }
     }
 
-    private func tinyImageNet100(_ directory: String) throws(SparringError) -> any Dataset {
+    private func tinyImageNet100(_ directory: String) throws -> any Dataset {
         let data = try CIFAR100(directory: directory)
         guard data.name == rawValue else {
             throw SparringError(.file, "\(directory): the files in CIFAR-100's layout are not \(rawValue)'s")

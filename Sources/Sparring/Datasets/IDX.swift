@@ -3,7 +3,7 @@ enum IDX {
     /// Reads the four files of a set from `directory/subfolder` or else from `directory`.
     static func read(
         directory: String, subfolder: String, classes: Int
-    ) throws(SparringError) -> (train: ImageSet, test: ImageSet) {
+    ) throws -> (train: ImageSet, test: ImageSet) {
         guard isFolder(directory) else {
             throw SparringError(
                 .file, "there is no folder \(directory) (it should hold \(subfolder)'s IDX files)")
@@ -20,21 +20,27 @@ enum IDX {
         return (train, test)
     }
 
-    private static func readSet(
-        _ part: String, folders: [String], classes: Int
-    ) throws(SparringError) -> ImageSet {
+    private static func readSet(_ part: String, folders: [String], classes: Int) throws -> ImageSet {
         let imagesPath = try find("\(part)-images-idx3-ubyte", in: folders)
         let labelsPath = try find("\(part)-labels-idx1-ubyte", in: folders)
-        let labels = try readBytes(labelsPath, dimensions: 1)
-        let images = try readBytes(imagesPath, dimensions: 3)
+        var images = try ByteArray(imagesPath, dimensions: 3)
+        var labels = try ByteArray(labelsPath, dimensions: 1)
         guard images.sizes[0] == labels.sizes[0] else {
             throw SparringError(
                 .format,
                 "\(imagesPath) holds \(images.sizes[0]) images, but \(labelsPath) \(labels.sizes[0]) labels")
         }
+        let labelBytes = labels.count * MemoryLayout<Int32>.size
+        guard images.count + labelBytes <= InputFile.byteLimit else {
+            throw SparringError(
+                .format,
+                "\(imagesPath): \(images.count) bytes of images and \(labelBytes) of labels are more than the "
+                    + "\(InputFile.byteLimit) allowed")
+        }
+        let classNumbers = try labels.readBytes().map(Int32.init)
         return try ImageSet(
             shape: ImageShape(channels: 1, height: images.sizes[1], width: images.sizes[2]), classes: classes,
-            labels: labels.bytes.map(Int32.init), pixels: images.bytes, source: labelsPath)
+            labels: classNumbers, pixels: try images.readBytes(), source: labelsPath)
     }
 
     private static func find(_ name: String, in folders: [String]) throws(SparringError) -> String {
@@ -45,46 +51,62 @@ enum IDX {
             .file, "there is neither \(name) nor \(name).gz in \(folders.joined(separator: " or "))")
     }
 
-    /// Reads an array of unsigned bytes of so many dimensions: 1 for labels, 3 for images.
-    private static func readBytes(
-        _ path: String, dimensions: Int
-    ) throws(SparringError) -> (sizes: [Int], bytes: [UInt8]) {
-        let file = try InputFile(path: path)
-        let header = try file.read(upTo: 4 + 4 * dimensions)
-        let magic = header.prefix(4).map(Int.init)
-        let expected = [0, 0, 8, dimensions]
-        guard magic.count < 4 || magic == expected else {
-            throw SparringError(
-                .format, "\(path): starts with the bytes \(magic), an IDX file of this kind with \(expected)")
-        }
-        guard header.count == 4 + 4 * dimensions else {
-            throw SparringError(
-                .format, "\(path): ends after \(header.count) of the header's \(4 + 4 * dimensions) bytes")
-        }
-        let sizes = (1...dimensions).map { dimension in
-            header[4 * dimension..<4 * dimension + 4].reduce(0) { $0 << 8 | Int($1) }
-        }
-        var count = 1
-        for size in sizes {
-            count *= size
-            guard 1...InputFile.byteLimit ~= count else {
+    /// An array of unsigned bytes of so many dimensions: 1 for labels, 3 for images.
+    private struct ByteArray: ~Copyable {
+        let sizes: [Int]
+        /// The product of the sizes, at most ``InputFile/byteLimit``.
+        let count: Int
+        private var file: InputFile
+
+        /// Reads the header.
+        init(_ path: String, dimensions: Int) throws {
+            var file = try InputFile(path: path)
+            let header = try file.read(upTo: 4 + 4 * dimensions)
+            let magic = header.prefix(4).map(Int.init)
+            let expected = [0, 0, 8, dimensions]
+            guard magic.count < 4 || magic == expected else {
                 throw SparringError(
                     .format,
-                    "\(path): claims sizes \(sizes); they must be positive and their product at most "
-                        + "\(InputFile.byteLimit)")
+                    "\(path): starts with the bytes \(magic), an IDX file of this kind with \(expected)")
             }
+            guard header.count == 4 + 4 * dimensions else {
+                throw SparringError(
+                    .format,
+                    "\(path): ends after \(header.count) of the header's \(4 + 4 * dimensions) bytes")
+            }
+            let sizes = (1...dimensions).map { dimension in
+                header[4 * dimension..<4 * dimension + 4].reduce(0) { $0 << 8 | Int($1) }
+            }
+            var count = 1
+            for size in sizes {
+                count *= size
+                guard 1...InputFile.byteLimit ~= count else {
+                    throw SparringError(
+                        .format,
+                        "\(path): claims sizes \(sizes); they must be positive and their product at most "
+                            + "\(InputFile.byteLimit)")
+                }
+            }
+            self.sizes = sizes
+            self.count = count
+            self.file = file
         }
-        let bytes = try file.read(upTo: count)
-        guard bytes.count == count else {
-            throw SparringError(
-                .format,
-                "\(path): ends after \(bytes.count) of the \(count) bytes that its sizes \(sizes) ask for")
+
+        /// All bytes after the header.
+        mutating func readBytes() throws -> [UInt8] {
+            let bytes = try file.read(upTo: count)
+            guard bytes.count == count else {
+                throw SparringError(
+                    .format,
+                    "\(file.path): ends after \(bytes.count) of the \(count) bytes that its sizes \(sizes) ask for"
+                )
+            }
+            guard try file.read(upTo: 1).isEmpty else {
+                throw SparringError(
+                    .format, "\(file.path): goes on after the \(count) bytes that its sizes \(sizes) ask for")
+            }
+            return bytes
         }
-        guard try file.read(upTo: 1).isEmpty else {
-            throw SparringError(
-                .format, "\(path): goes on after the \(count) bytes that its sizes \(sizes) ask for")
-        }
-        return (sizes, bytes)
     }
 }
 
@@ -99,10 +121,10 @@ public struct MNIST: Dataset {
     /// (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-…`).
     ///
     /// - Parameter directory: The folder that has them in `mnist` or itself.
-    /// - Throws: `.file` when a file is missing or cannot be read; `.format` when one is truncated, too long,
+    /// - Throws: `.file` when a file is missing, no regular file or cannot be read; `.format` when one is truncated, too long,
     ///   damaged or of another kind, or has a label that is no class; `.shape` when test images have another
-    ///   size.
-    public init(directory: String) throws(SparringError) {
+    ///   size; `CancellationError` when the task is cancelled.
+    public init(directory: String) throws {
         (train, test) = try IDX.read(directory: directory, subfolder: "mnist", classes: 10)
     }
 }
@@ -121,7 +143,7 @@ public struct FashionMNIST: Dataset {
     ///
     /// - Parameter directory: The folder that has them in `fashion-mnist` or itself.
     /// - Throws: As ``MNIST/init(directory:)``.
-    public init(directory: String) throws(SparringError) {
+    public init(directory: String) throws {
         (train, test) = try IDX.read(directory: directory, subfolder: "fashion-mnist", classes: 10)
     }
 }

@@ -1,4 +1,4 @@
-import Dispatch
+import Foundation
 
 /// Labelled images of one shape, a byte a channel value: in memory, or decoded each time they are asked for. A value
 /// whose copies share their storage.
@@ -18,6 +18,11 @@ public struct ImageSet: Sendable {
         case memory([UInt8])
         case decoder(Decoder)
     }
+
+    /// The most values of an image.
+    public static let valueLimit = 1 << 30
+    /// The most classes.
+    public static let classLimit = 1 << 20
 
     /// The shape of every image.
     public let shape: ImageShape
@@ -44,18 +49,20 @@ public struct ImageSet: Sendable {
     ///   - labels: One class number an image.
     ///   - pixels: `labels.count` × `shape.count` bytes: image, channel, row, column.
     ///   - source: What errors call this set; a file's path, say.
-    /// - Throws: `.shape` when `pixels` has another size than the labels ask for or a size is not positive;
-    ///   `.format`, with the record's number, when a label is no class.
+    /// - Throws: `.shape` when `pixels` has another size than the labels ask for, a size is not positive
+    ///   or there are more than ``valueLimit`` values or ``classLimit`` classes; `.format`, with the record's number, when a
+    ///   label is no class.
     public init(
         shape: ImageShape, classes: Int, labels: [Int32], pixels: [UInt8], source: String = "image set"
     ) throws(SparringError) {
         self = try ImageSet(
             shape: shape, classes: classes, labels: labels, storage: .memory(pixels), source: source)
-        guard pixels.count == labels.count * shape.count else {
+        let needed = labels.count.clampedProduct(shape.count)
+        guard pixels.count == needed else {
             throw SparringError(
                 .shape,
-                "\(source): \(labels.count) labels need \(labels.count) images of \(shape), "
-                    + "\(labels.count * shape.count) bytes, not \(pixels.count)")
+                "\(source): \(labels.count) labels need \(labels.count) images of \(shape), \(needed) bytes, not "
+                    + "\(pixels.count)")
         }
     }
 
@@ -67,7 +74,8 @@ public struct ImageSet: Sendable {
     ///   - labels: One class number an image.
     ///   - source: What errors call this set; a folder's path, say.
     ///   - decoder: Called on several threads at a time.
-    /// - Throws: `.shape` when a size is not positive; `.format`, with the record's number, when a label is no class.
+    /// - Throws: `.shape` when a size is not positive or above its limit; `.format`, with the record's number, when a label
+    ///   is no class.
     public init(
         shape: ImageShape, classes: Int, labels: [Int32], source: String = "image set",
         decoder: @escaping Decoder
@@ -82,6 +90,12 @@ public struct ImageSet: Sendable {
         guard shape.channels > 0, shape.height > 0, shape.width > 0, classes > 0 else {
             throw SparringError(
                 .shape, "\(source): images of \(shape) in \(classes) classes; every size must be positive")
+        }
+        guard shape.count <= ImageSet.valueLimit, classes <= ImageSet.classLimit else {
+            throw SparringError(
+                .shape,
+                "\(source): images of \(shape) in \(classes) classes; an image may have \(ImageSet.valueLimit) values, "
+                    + "and there may be \(ImageSet.classLimit) classes")
         }
         try ImageSet.checkLabels(labels, classes: classes, source: source)
         self.init(unchecked: shape, classes: classes, labels: labels, storage: storage)
@@ -107,11 +121,16 @@ public struct ImageSet: Sendable {
 
     /// This set with all its images in memory.
     ///
-    /// - Throws: What the decoder throws, of the first image it fails on.
-    public func loaded() throws(SparringError) -> ImageSet {
+    /// - Throws: What the decoder throws, of the first image it fails on; `.memory` when the machine has not so much;
+    ///   `CancellationError` when the task is cancelled.
+    public func loaded() throws -> ImageSet {
         guard case .decoder = storage else { return self }
         let size = shape.count
-        var results: [Result<Void, SparringError>] = []
+        guard count.clampedProduct(size) < ProcessInfo.processInfo.physicalMemory else {
+            throw SparringError(
+                .memory, "\(count) images of \(shape) are more than the machine's memory holds")
+        }
+        var results: [Result<Void, any Error>] = []
         let bytes = [UInt8](unsafeUninitializedCapacity: count * size) { buffer, initialized in
             nonisolated(unsafe) let buffer = buffer
             results = mapImages(Array(0..<count)) { position, pixels in
@@ -130,10 +149,11 @@ public struct ImageSet: Sendable {
     /// - Parameters:
     ///   - indices: Image numbers, in any order, repeated or not.
     ///   - images: Room for `indices.count` × `shape.count` values; the rest is left alone.
-    /// - Throws: `.argument` when an index is no image or the room is too small; what the decoder throws.
+    /// - Throws: `.argument` when an index is no image or the room is too small; what the decoder throws;
+    ///   `CancellationError`, before the next image, when the task is cancelled.
     public func copyImages(
         _ indices: some Collection<Int>, into images: UnsafeMutableBufferPointer<Float>
-    ) throws(SparringError) {
+    ) throws {
         let draws = [Augmentation.Draw](repeating: .init(), count: indices.count)
         try copyImages(Array(indices), drawn: draws, into: images)
     }
@@ -141,13 +161,13 @@ public struct ImageSet: Sendable {
     /// As ``copyImages(_:into:)``, with a change for each image.
     func copyImages(
         _ indices: [Int], drawn draws: [Augmentation.Draw], into images: UnsafeMutableBufferPointer<Float>
-    ) throws(SparringError) {
-        guard images.count >= indices.count * shape.count, let target = images.baseAddress else {
+    ) throws {
+        let needed = indices.count.clampedProduct(shape.count)
+        guard images.count >= needed, let target = images.baseAddress else {
             if indices.isEmpty { return }
             throw SparringError(
                 .argument,
-                "\(indices.count) images of \(shape) need room for \(indices.count * shape.count) values, "
-                    + "not \(images.count)")
+                "\(indices.count) images of \(shape) need room for \(needed) values, not \(images.count)")
         }
         try checkIndices(indices)
         nonisolated(unsafe) let first = target
@@ -161,34 +181,30 @@ public struct ImageSet: Sendable {
     }
 
     /// What `body` makes of the bytes of each of these images, in order. Images that have to be decoded or resized are
-    /// taken on all cores.
+    /// taken on all cores. Once the task is cancelled, the rest is left out, as a `CancellationError` for each.
     ///
     /// - Parameter crops: One a position, or none at all.
     private func mapImages<Value>(
         _ indices: [Int], crops: [ResizedCrop.Draw?] = [],
         _ body: @Sendable (_ position: Int, _ pixels: UnsafeBufferPointer<UInt8>) -> Value
-    ) -> [Result<Value, SparringError>] {
+    ) -> [Result<Value, any Error>] {
         let size = shape.count
         if case .memory(let pixels) = storage, crops.allSatisfy({ $0 == nil }) {
             return pixels.withUnsafeBufferPointer { pixels in
                 indices.enumerated().map { position, index in
                     let image = pixels[index * size..<(index + 1) * size]
-                    return .success(body(position, UnsafeBufferPointer(rebasing: image)))
+                    return Result {
+                        try Task.checkCancellation()
+                        return body(position, UnsafeBufferPointer(rebasing: image))
+                    }
                 }
             }
         }
-        return [Result<Value, SparringError>](unsafeUninitializedCapacity: indices.count) {
-            nonisolated(unsafe) let results = $0
-            DispatchQueue.concurrentPerform(iterations: indices.count) { position in
-                let result = withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { room in
-                    Result { () throws(SparringError) in
-                        try write(indices[position], crop: crops.isEmpty ? nil : crops[position], into: room)
-                        return body(position, UnsafeBufferPointer(room))
-                    }
-                }
-                results.initializeElement(at: position, to: result)
+        return onAllCores(indices.count) { position in
+            try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: size) { room in
+                try write(indices[position], crop: crops.isEmpty ? nil : crops[position], into: room)
+                return body(position, UnsafeBufferPointer(room))
             }
-            $1 = indices.count
         }
     }
 
@@ -220,9 +236,14 @@ public struct ImageSet: Sendable {
     static let statisticsSampleLimit = 1_000
 
     /// Mean and standard deviation of every channel over all images, exact to rounding. One sweep over the
-    /// pixels: keep the result. Of a set that decodes its images, over at most 1,000 spread evenly through it; any that
-    /// cannot be decoded are left out.
+    /// pixels: keep the result. Of a set that decodes its images, over at most 1,000 spread evenly through it.
+    ///
+    /// - Throws: What the decoder throws; `CancellationError` when the task is cancelled.
     public var pixelStatistics: PixelStatistics {
+        get throws { try measureStatistics() }
+    }
+
+    private func measureStatistics() throws -> PixelStatistics {
         var sample = Array(0..<count)
         if case .decoder = storage, count > ImageSet.statisticsSampleLimit {
             sample = (0..<ImageSet.statisticsSampleLimit).map { $0 * count / ImageSet.statisticsSampleLimit }
@@ -230,7 +251,7 @@ public struct ImageSet: Sendable {
         let area = shape.height * shape.width
         var sums = [UInt64](repeating: 0, count: shape.channels)
         var squares = sums
-        let images = mapImages(sample) { _, pixels in
+        let images = try mapImages(sample) { _, pixels in
             stride(from: 0, to: pixels.count, by: area).map { first in
                 var sum: UInt64 = 0
                 var square: UInt64 = 0
@@ -241,7 +262,7 @@ public struct ImageSet: Sendable {
                 }
                 return (sum, square)
             }
-        }.compactMap { try? $0.get() }
+        }.map { try $0.get() }
         for image in images {
             for (channel, (sum, square)) in image.enumerated() {
                 sums[channel] += sum
@@ -266,5 +287,27 @@ public struct PixelStatistics: Hashable, Sendable, Codable {
     public init(mean: [Float], deviation: [Float]) {
         self.mean = mean
         self.deviation = deviation
+    }
+}
+
+/// What `body` makes of 0 ..< count, on all cores, in order. Once the task is cancelled, the rest is left out, as a
+/// `CancellationError` for each.
+package func onAllCores<Value>(
+    _ count: Int, _ body: @Sendable (_ position: Int) throws -> Value
+) -> [Result<Value, any Error>] {
+    withUnsafeCurrentTask { task in
+        // Whether a task is cancelled may be asked on any thread while it runs.
+        nonisolated(unsafe) let task = task
+        return [Result<Value, any Error>](unsafeUninitializedCapacity: count) {
+            nonisolated(unsafe) let results = $0
+            DispatchQueue.concurrentPerform(iterations: count) { position in
+                let result = Result {
+                    if task?.isCancelled == true { throw CancellationError() }
+                    return try body(position)
+                }
+                results.initializeElement(at: position, to: result)
+            }
+            $1 = count
+        }
     }
 }

@@ -10,8 +10,16 @@ public struct ImageShape: Hashable, Sendable, Codable, CustomStringConvertible {
         self.width = width
     }
 
-    /// Pixels of one image, all channels counted.
-    public var count: Int { channels * height * width }
+    /// Pixels of one image, all channels counted; the largest number where there is none for so many.
+    public var count: Int { channels.clampedProduct(height).clampedProduct(width) }
 
     public var description: String { "\(channels)×\(height)×\(width)" }
+}
+
+extension Int {
+    /// The product, or the largest number where it is beyond all numbers: more than any room has.
+    func clampedProduct(_ other: Int) -> Int {
+        let (product, overflow) = multipliedReportingOverflow(by: other)
+        return overflow ? .max : product
+    }
 }

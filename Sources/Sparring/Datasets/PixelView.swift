@@ -18,7 +18,7 @@ public struct PixelView {
         self.channels = channels
         self.height = height
         self.width = width
-        self.rowBytes = rowBytes ?? channels * width
+        self.rowBytes = rowBytes ?? channels.clampedProduct(width)
     }
 
     /// A part, which must lie in this view.
@@ -35,7 +35,7 @@ public struct PixelView {
     public func resize(
         height: Int, width: Int, into target: UnsafeMutableBufferPointer<UInt8>
     ) throws(SparringError) {
-        guard target.count >= channels * height * width else {
+        guard target.count >= channels.clampedProduct(height).clampedProduct(width) else {
             throw SparringError(
                 .argument,
                 "\(channels)×\(height)×\(width) pixels need room for as many bytes, not \(target.count)")

@@ -20,9 +20,9 @@ public struct ResizedCrop: Hashable, Sendable, Codable {
                 .argument, "random crops have a share \(scale) of the image; it must be above 0 and at most 1"
             )
         }
-        guard ratio.lowerBound > 0, ratio.upperBound.isFinite else {
+        guard 1e-3...1e3 ~= ratio.lowerBound, 1e-3...1e3 ~= ratio.upperBound else {
             throw SparringError(
-                .argument, "random crops have a width of \(ratio) heights; it must be above 0")
+                .argument, "random crops have a width of \(ratio) heights; it must be 0.001 to 1000")
         }
     }
 
@@ -38,8 +38,11 @@ public struct ResizedCrop: Hashable, Sendable, Codable {
         let numbers: [Float]
 
         /// The part of an image of this size: the first one drawn that fits it, or else the largest in its middle whose
-        /// ratio is allowed.
+        /// ratio is allowed. All of an image whose sides are not 1 to 2³¹ pixels.
         public func part(height: Int, width: Int) -> PixelRectangle {
+            guard 1...1 << 31 ~= height, 1...1 << 31 ~= width else {
+                return PixelRectangle(top: 0, left: 0, height: height, width: width)
+            }
             for attempt in 0..<Self.attempts {
                 let (share, shape) = (Double(numbers[2 * attempt]), Double(numbers[2 * attempt + 1]))
                 let area =
@@ -86,7 +89,7 @@ public struct PixelRectangle: Hashable, Sendable {
     }
 
     /// The rectangle of this height and width in the middle of an image.
-    public init(middleOf imageHeight: Int, _ imageWidth: Int, height: Int, width: Int) {
+    init(middleOf imageHeight: Int, _ imageWidth: Int, height: Int, width: Int) {
         self.init(
             top: (imageHeight - height) / 2, left: (imageWidth - width) / 2, height: height, width: width)
     }

@@ -22,11 +22,13 @@ public struct Metrics: Hashable, Sendable, Codable {
 
 /// The loss and error of a network on a set of images, in evaluation mode.
 ///
-/// - Throws: when images and network do not fit, or the outputs are not finite.
-public func evaluate(_ network: Network, on set: ImageSet) throws(SparringError) -> Metrics {
+/// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
+///   task is cancelled.
+public func evaluate(_ network: Network, on set: ImageSet) throws -> Metrics {
     try checkFit(network, set)
     var sum = MetricsSum()
     for range in set.batches(of: network.batchSize) {
+        try Task.checkCancellation()
         try network.forward(try set.images(range))
         sum.add(try network.evaluateLoss(Array(set.labels[range])))
     }
@@ -138,9 +140,9 @@ extension ImageSet {
     }
 
     /// These images as the engine takes them.
-    func images(_ range: Range<Int>) throws(SparringError) -> [Float] {
+    func images(_ range: Range<Int>) throws -> [Float] {
         var images = [Float](repeating: 0, count: range.count * shape.count)
-        try images.withUnsafeMutableBufferPointer { (buffer) throws(SparringError) in
+        try images.withUnsafeMutableBufferPointer { buffer in
             try copyImages(range, into: buffer)
         }
         return images

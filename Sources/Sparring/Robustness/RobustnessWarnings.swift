@@ -34,13 +34,13 @@ public func robustnessWarnings(
 
 /// How many images have a loss whose gradient is zero in every pixel. One forward and backward pass.
 ///
-/// - Throws: when images and network do not fit, or the outputs are not finite.
-public func imagesWithoutGradient(
-    of network: Network, on set: ImageSet
-) throws(SparringError) -> Int {
+/// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
+///   task is cancelled.
+public func imagesWithoutGradient(of network: Network, on set: ImageSet) throws -> Int {
     try checkFit(network, set)
     var count = 0
     for range in set.batches(of: network.batchSize) {
+        try Task.checkCancellation()
         try network.forward(try set.images(range))
         // Times the batch, so that no gradient is lost to the mean over it.
         try network.backward(Array(set.labels[range]), scale: Float(range.count), .input)

@@ -45,8 +45,8 @@ public enum Normalization: String, CaseIterable, Hashable, Sendable, Codable {
     ) throws -> (any Preprocessing)? {
         switch self {
         case .none: nil
-        case .perChannel: images.pixelStatistics
-        case .perSet: images.pixelStatistics.acrossChannels
+        case .perChannel: try images.pixelStatistics
+        case .perSet: try images.pixelStatistics.acrossChannels
         case .zca: try ZCA.fit(on: images, epsilon: epsilon)
         }
     }

@@ -142,10 +142,8 @@ public final class Trainer {
         let trained = try await trainEpoch(train, learningRate: learningRate)
         let seconds = start.duration(to: .now) / .seconds(1)
         let tested = try evaluate(network, on: parts.test)
-        let validated = try parts.validation.map { (set) throws(SparringError) in
-            try evaluate(network, on: set)
-        }
-        let deviations = try network.measurePoints(train.images(0..<min(recipe.batchSize, train.count)))
+        let validated = try parts.validation.map { try evaluate(network, on: $0) }
+        let deviations = try network.measurePoints(try train.images(0..<min(recipe.batchSize, train.count)))
         state.epoch += 1
         state.schedule.advance(train: trained, validation: validated ?? tested)
         return Epoch(

@@ -52,7 +52,7 @@ struct AnalyzedImages: ParsableArguments {
     /// The first `count` test images of the data set, which is by default the one the model was trained on.
     func load(
         _ count: Int, for model: ModelArgument
-    ) throws(SparringError) -> (dataset: any Dataset, images: ImageSet) {
+    ) throws -> (dataset: any Dataset, images: ImageSet) {
         let dataset = try data.load(orOf: model.run)
         return (dataset, dataset.test.prefix(count))
     }
