@@ -7,6 +7,9 @@
 // Records the sentence and returns `status`.
 spar_status spar_fail(spar_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// Puts "what: " in front of this thread's sentence and returns `status`.
+spar_status spar_fail_in(const char *what, spar_status status);
+
 #define SPAR_TRY(call)                                                                                                 \
     do {                                                                                                               \
         spar_status status_of_call = (call);                                                                           \
