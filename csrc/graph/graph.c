@@ -1,5 +1,7 @@
 #include "graph/graph.h"
 
+#include "runtime/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -42,50 +44,95 @@ void spar_graph_destroy(spar_graph *graph) {
     if (graph == NULL) return;
     for (int i = 0; i < graph->count; i++) release_node(&graph->nodes[i]);
     spar_release(graph->nodes);
-    spar_release(graph->failure);
+    spar_release(graph->by_name);
     spar_release(graph);
 }
 
 // Remembers the first failure, so that a whole network can be described before the one check.
 static spar_value remember_failure(spar_graph *graph, spar_status status) {
-    if (graph->failure == NULL) {
-        graph->failure = spar_copy_string(spar_last_error());
+    if (graph->failure_status == SPAR_OK) {
+        snprintf(graph->failure, sizeof graph->failure, "%s", spar_last_error());
         graph->failure_status = status;
     }
     return SPAR_NO_VALUE;
 }
 
 static spar_status grow(spar_graph *graph) {
+    if (graph->count == SPAR_MOST_LAYERS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "graph: more than %d layers", SPAR_MOST_LAYERS);
+    }
     if (graph->count < graph->capacity) return SPAR_OK;
     int capacity = graph->capacity == 0 ? 32 : 2 * graph->capacity;
     spar_node *nodes = spar_allocate((size_t)capacity, sizeof *nodes);
-    if (nodes == NULL) return SPAR_ERROR_MEMORY;
-    if (graph->count > 0) memcpy(nodes, graph->nodes, (size_t)graph->count * sizeof *nodes);
+    int *by_name = spar_allocate((size_t)capacity, sizeof *by_name);
+    if (nodes == NULL || by_name == NULL) {
+        spar_release(nodes);
+        spar_release(by_name);
+        return SPAR_ERROR_MEMORY;
+    }
+    if (graph->count > 0) {
+        memcpy(nodes, graph->nodes, (size_t)graph->count * sizeof *nodes);
+        memcpy(by_name, graph->by_name, (size_t)graph->count * sizeof *by_name);
+    }
     spar_release(graph->nodes);
+    spar_release(graph->by_name);
     graph->nodes = nodes;
+    graph->by_name = by_name;
     graph->capacity = capacity;
     return SPAR_OK;
 }
 
-static spar_status choose_name(const spar_graph *graph, const spar_node *wanted, spar_node *node) {
-    char made[96];
-    const char *name = wanted->name;
-    if (name == NULL) {
-        int number = 1;
-        for (int i = 0; i < graph->count; i++) number += graph->nodes[i].layer == node->layer;
-        snprintf(made, sizeof made, "%s%d", node->layer->kind, number);
-        name = made;
-    }
-    if (name[0] == 0 || strlen(name) >= 256) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: a layer's name has 1 to 255 characters", node->layer->kind);
-    }
-    for (int i = 0; i < graph->count; i++) {
-        if (strcmp(graph->nodes[i].name, name) == 0) {
-            return spar_fail(SPAR_ERROR_ARGUMENT, "%s: two layers have this name", name);
+// The place of a name among those that are there.
+static int place_of(const spar_graph *graph, const char *name) {
+    int first = 0, last = graph->count;
+    while (first < last) {
+        int middle = (first + last) / 2;
+        if (strcmp(graph->nodes[graph->by_name[middle]].name, name) < 0) {
+            first = middle + 1;
+        } else {
+            last = middle;
         }
     }
+    return first;
+}
+
+// Moving the places behind it is a small part of adding a layer, as their number is bounded.
+static void insert_name(spar_graph *graph, int node) {
+    int place = place_of(graph, graph->nodes[node].name);
+    memmove(&graph->by_name[place + 1], &graph->by_name[place], (size_t)(graph->count - place) * sizeof(int));
+    graph->by_name[place] = node;
+}
+
+static spar_status check_name(const spar_graph *graph, const char *kind, const char *name) {
+    if (name[0] == 0 || strlen(name) >= 256) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: a layer's name has 1 to 255 bytes", kind);
+    }
+    if (!spar_is_name(name)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: a layer's name is UTF-8 without control characters, not \"%s\"",
+                         kind, name);
+    }
+    if (strncmp(name, "sparring.", 9) == 0) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: layers' names that begin with \"sparring.\" are reserved", name);
+    }
+    int place = place_of(graph, name);
+    if (place == graph->count || strcmp(graph->nodes[graph->by_name[place]].name, name) != 0) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: two layers have this name", name);
+}
+
+static spar_status choose_name(const spar_graph *graph, const spar_node *wanted, spar_node *node) {
+    char made[96];
+    snprintf(made, sizeof made, "%s%d", node->layer->kind, node->number);
+    const char *name = wanted->name == NULL ? made : wanted->name;
+    SPAR_TRY(check_name(graph, node->layer->kind, name));
     node->name = spar_copy_string(name);
     return node->name == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+// Among the layers of its kind, from 1.
+static int next_number(const spar_graph *graph, const spar_layer *layer) {
+    int last = graph->count - 1;
+    while (last >= 0 && graph->nodes[last].layer != layer) last--;
+    return last < 0 ? 1 : graph->nodes[last].number + 1;
 }
 
 static spar_status copy_constants(spar_node *node, const spar_node *wanted, spar_extent input) {
@@ -134,9 +181,10 @@ spar_value spar_graph_add(spar_graph *graph, const spar_node *wanted) {
         spar_fail(SPAR_ERROR_ARGUMENT, "%s: graph is NULL", wanted->layer->kind);
         return SPAR_NO_VALUE;
     }
-    if (graph->failure != NULL) return SPAR_NO_VALUE;
+    if (graph->failure_status != SPAR_OK) return SPAR_NO_VALUE;
     spar_node node = *wanted;
     node.name = NULL;
+    node.number = next_number(graph, node.layer);
     if (node.layer->check_constants != NULL)
         node.settings.constants.values[0] = node.settings.constants.values[1] = NULL;
     spar_status status = grow(graph);
@@ -146,7 +194,16 @@ spar_value spar_graph_add(spar_graph *graph, const spar_node *wanted) {
         return remember_failure(graph, status);
     }
     graph->nodes[graph->count] = node;
+    insert_name(graph, graph->count);
     return graph->count++;
+}
+
+void spar_graph_find_live(const spar_graph *graph, spar_value output, bool *live) {
+    for (int v = 0; v < graph->count; v++) live[v] = v == 0 || v == output;
+    for (int v = output; v > 0; v--) {
+        const spar_node *node = &graph->nodes[v];
+        for (int i = 0; live[v] && i < node->layer->input_count; i++) live[node->inputs[i]] = true;
+    }
 }
 
 spar_status spar_graph_copy(const spar_graph *graph, spar_graph **copy) {
@@ -165,7 +222,7 @@ spar_status spar_graph_copy(const spar_graph *graph, spar_graph **copy) {
 spar_status spar_value_shape(const spar_graph *graph, spar_value x, int32_t shape[3]) {
     SPAR_REQUIRE_POINTER(graph);
     SPAR_REQUIRE_POINTER(shape);
-    if (graph->failure != NULL) return spar_fail(graph->failure_status, "%s", graph->failure);
+    if (graph->failure_status != SPAR_OK) return spar_fail(graph->failure_status, "%s", graph->failure);
     if (x < 0 || x >= graph->count) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "value %d is not of this graph, which has %d", x, graph->count);
     }

@@ -4,15 +4,22 @@
 
 #include "ops/layer.h"
 
+// Planning is more than linear in them.
+enum { SPAR_MOST_LAYERS = 1 << 16 };
+
 struct spar_graph {
     spar_node *nodes;
     int count, capacity;
-    char *failure; // the first sentence, once a call has failed
-    spar_status failure_status;
+    int *by_name;               // nodes in the order of their names
+    spar_status failure_status; // of the first call that failed
+    char failure[1024];         // its sentence
 };
 
 // Adds a node made by hand (its name NULL or to be copied; its constants to be copied).
 spar_value spar_graph_add(spar_graph *graph, const spar_node *node);
+
+// Marks, of graph->count values, those that `output` depends on, and the input.
+void spar_graph_find_live(const spar_graph *graph, spar_value output, bool *live);
 
 spar_status spar_graph_copy(const spar_graph *graph, spar_graph **copy);
 

@@ -6,7 +6,7 @@ spar_network_options spar_network_defaults(void) {
     return (spar_network_options){.batch_size = 128, .seed = 1};
 }
 
-static spar_status check_options(const spar_network_options *options) {
+spar_status spar_check_options(const spar_network_options *options) {
     if (options->batch_size < 1 || options->batch_size > 1 << 20) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: a batch size of %d is not possible", options->batch_size);
     }
@@ -34,9 +34,9 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
     SPAR_REQUIRE_POINTER(graph);
     SPAR_REQUIRE_POINTER(network);
     *network = NULL;
-    if (graph->failure != NULL) return spar_fail(graph->failure_status, "%s", graph->failure);
+    if (graph->failure_status != SPAR_OK) return spar_fail(graph->failure_status, "%s", graph->failure);
     spar_network_options chosen = options == NULL ? spar_network_defaults() : *options;
-    SPAR_TRY(check_options(&chosen));
+    SPAR_TRY(spar_check_options(&chosen));
     if (chosen.threads == 0) chosen.threads = spar_available_threads();
     if (output < 0 || output >= graph->count) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: value %d is not of this graph, which has %d", output,

@@ -49,12 +49,18 @@ struct spar_network {
     bool profiled; // passes time their steps
 };
 
+// network.c
+spar_status spar_check_options(const spar_network_options *options);
+
 // plan.c: from graph, output and options to everything but values.
 spar_status spar_plan(spar_network *network);
 
 // parameters.c
 void spar_find_flattened(spar_network *network);
 spar_status spar_create_parameters(spar_network *network);
+// May a parameter have these values, as many as it has? What is saved, loaded and written by a caller may.
+spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
+                              int64_t count);
 
 // passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail.
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags);

@@ -40,6 +40,7 @@ static int specs_of(const spar_network *network, int v, spar_parameter_spec *spe
     int in = node->inputs[0];
     int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->flattened[in], specs);
     for (int i = 0; i < count && node->layer->sweep; i++) specs[i].flattened = network->flattened[in];
+    for (int i = 0; i < count; i++) specs[i].constant = node->layer->check_constants != NULL;
     return count;
 }
 
@@ -190,6 +191,23 @@ spar_status spar_network_read_parameter(const spar_network *network, int32_t ind
     return SPAR_OK;
 }
 
+spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
+                              int64_t count) {
+    const char *kind = part == SPAR_PART_MOMENTUM ? "momentum" : part == SPAR_PART_GRADIENT ? "gradient" : "value";
+    int64_t i = spar_first_non_finite(values, count);
+    if (i < count) {
+        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: %s %lld is %g", parameter->name, kind, (long long)i,
+                         (double)values[i]);
+    }
+    spar_range range = part == SPAR_PART_VALUE ? parameter->spec.range : SPAR_RANGE_ALL;
+    for (i = 0; range != SPAR_RANGE_ALL && i < count; i++) {
+        if (values[i] > 0 || (values[i] == 0 && range == SPAR_RANGE_NOT_NEGATIVE)) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: value %lld is %g, which has to be %s", parameter->name, (long long)i,
+                         (double)values[i], range == SPAR_RANGE_POSITIVE ? "positive" : "0 or more");
+    }
+    return SPAR_OK;
+}
+
 spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
                                          const float *values, int64_t count) {
     const spar_parameter *parameter = NULL;
@@ -197,10 +215,7 @@ spar_status spar_network_write_parameter(spar_network *network, int32_t index, s
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
     SPAR_TRY(choose_part(parameter, part, count, &inside));
-    int64_t i = spar_first_non_finite(values, count);
-    if (i < count) {
-        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: value %lld is %g", parameter->name, (long long)i, values[i]);
-    }
+    SPAR_TRY(spar_check_values(parameter, part, values, count));
     write_inside(&parameter->spec, values, inside);
     network->run.weights_version++;
     return SPAR_OK;

@@ -7,16 +7,6 @@
 
 #include <string.h>
 
-static void find_live(spar_network *network) {
-    network->live[network->output] = true;
-    for (int v = network->output; v >= 0; v--) {
-        if (!network->live[v]) continue;
-        const spar_node *node = &network->graph->nodes[v];
-        for (int i = 0; i < node->layer->input_count; i++) network->live[node->inputs[i]] = true;
-    }
-    network->live[0] = true;
-}
-
 static bool moves_along_image(const spar_layer *layer) {
     return layer == &spar_layer_normalize || layer == &spar_layer_whiten || layer == &spar_layer_perturb ||
            layer == &spar_layer_dropout || layer == &spar_layer_flatten;
@@ -268,7 +258,7 @@ spar_status spar_plan(spar_network *network) {
     spar_status status = SPAR_ERROR_MEMORY;
     if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&
         network->steps != NULL && network->flattened != NULL && flags != NULL && step_of != NULL) {
-        find_live(network);
+        spar_graph_find_live(network->graph, network->output, network->live);
         spar_find_flattened(network);
         find_image_section(network, flags);
         shape_tensors(network, flags);

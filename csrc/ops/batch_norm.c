@@ -26,6 +26,7 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
     specs[BETA] = spar_vector_spec(".bias", input.channels, true, 0);
     specs[RUNNING_MEAN] = spar_vector_spec(".running_mean", input.channels, false, 0);
     specs[RUNNING_VARIANCE] = spar_vector_spec(".running_var", input.channels, false, 1);
+    specs[RUNNING_VARIANCE].range = SPAR_RANGE_NOT_NEGATIVE;
     return 4;
 }
 

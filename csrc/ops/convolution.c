@@ -38,7 +38,7 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
         return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d outputs of a %d×%d kernel are too many", node->name,
                          node->extent.height, node->extent.width, s->kernel_height, s->kernel_width);
     }
-    return spar_check_initializer(node->name, s->initializer, s->initializer_deviation);
+    return spar_check_initializer(node->name, s->initializer, &node->settings.convolution.initializer_deviation);
 }
 
 static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {

@@ -17,7 +17,7 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
                          node->name, inputs[0].channels, inputs[0].height, inputs[0].width);
     }
     node->extent = (spar_extent){s->units, 1, 1};
-    return spar_check_initializer(node->name, s->initializer, s->initializer_deviation);
+    return spar_check_initializer(node->name, s->initializer, &node->settings.dense.initializer_deviation);
 }
 
 static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {

@@ -24,6 +24,7 @@ static int normalize_parameters(const spar_node *node, spar_extent input, spar_e
     (void)node, (void)flattened;
     specs[0] = spar_vector_spec(".mean", input.channels, false, 0);
     specs[1] = spar_vector_spec(".deviation", input.channels, false, 1);
+    specs[1].range = SPAR_RANGE_POSITIVE;
     return 2;
 }
 

@@ -5,12 +5,13 @@
 
 #include <math.h>
 
-spar_status spar_check_initializer(const char *name, spar_initializer initializer, float deviation) {
+spar_status spar_check_initializer(const char *name, spar_initializer initializer, float *deviation) {
     if (initializer < SPAR_INITIALIZER_HE_FAN_IN || initializer > SPAR_INITIALIZER_NORMAL) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: there is no initializer %d", name, (int)initializer);
     }
-    if (initializer == SPAR_INITIALIZER_NORMAL && !(deviation >= 0 && deviation < INFINITY)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the initializer's deviation is %g", name, deviation);
+    if (initializer != SPAR_INITIALIZER_NORMAL) *deviation = 0;
+    if (!(*deviation >= 0 && *deviation < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the initializer's deviation is %g", name, (double)*deviation);
     }
     return SPAR_OK;
 }

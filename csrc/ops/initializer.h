@@ -4,7 +4,8 @@
 
 #include "ops/layer.h"
 
-spar_status spar_check_initializer(const char *name, spar_initializer initializer, float deviation);
+// Sets a deviation that the initializer does not use to 0.
+spar_status spar_check_initializer(const char *name, spar_initializer initializer, float *deviation);
 
 // Fills a layer's parameters with their first values. `number` keys the random stream: the layer's place.
 void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number, int threads);

@@ -29,6 +29,7 @@ typedef struct spar_layer spar_layer;
 typedef struct spar_node {
     const spar_layer *layer;
     char *name;
+    int number;    // among the layers of its kind, from 1
     int inputs[2]; // values, SPAR_NO_VALUE where there is none
     spar_extent extent;
     union {
@@ -66,12 +67,17 @@ typedef enum spar_parameter_order {
     SPAR_ORDER_DENSE,       // outside [out][in], inside [in][out, padded], `in` as pixels of channels
 } spar_parameter_order;
 
+// What a parameter's numbers may be besides finite.
+typedef enum spar_range { SPAR_RANGE_ALL, SPAR_RANGE_NOT_NEGATIVE, SPAR_RANGE_POSITIVE } spar_range;
+
 typedef struct spar_parameter_spec {
     const char *suffix; // ".weight"
     spar_parameter_order order;
     bool trainable;
     bool is_weight; // decays in every scope and is bounded by max-norm
-    int shape[4];   // outside
+    bool constant;  // given with the layer; set by specs_of of parameters.c
+    spar_range range;
+    int shape[4]; // outside
     int rank;
     int64_t rows, columns, stride; // inside: a matrix of rows × columns, `stride` floats a row
     float initial;                 // of vectors; weights are drawn
