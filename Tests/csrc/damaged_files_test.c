@@ -1,9 +1,11 @@
 // Damaged and hostile model files are refused, change nothing and crash nothing.
+#include "runtime/utf8.h"
 #include "support/check.h"
 #include "support/model_files.h"
 #include "support/temporary.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +39,55 @@ static void hostile_headers_are_refused_and_the_network_stays(void) {
         {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,12]},"
          "\"extra\":{\"dtype\":\"F32\",\"shape\":[3],\"data_offsets\":[12,24]}}",
          ""},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"fc.weight\":{\"dtype\":\"F32\","
+         "\"shape\":[2,3],\"data_offsets\":[0,24]}}",
+         "twice"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"fc\\u002eweight\":{\"dtype\":"
+         "\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}",
+         "twice"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"shape\":[2,3],\"data_offsets\":[0,24]}}", "shape"},
+        {"{\"__metadata__\":{\"a\":\"1\",\"b\":\"2\",\"a\":\"3\"},\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],"
+         "\"data_offsets\":[0,24]}}",
+         "twice"},
+        {"{\"__metadata__\":{\"a\":1},\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}",
+         "metadata"},
+        {"{\"__metadata__\":\"a\",\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}",
+         "metadata"},
+        {"{\"__metadata__\":{\"data_offsets\":[]},\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,"
+         "24]}}",
+         "metadata"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"n.num_batches_tracked\":{"
+         "\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}",
+         "inside"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},\"n.num_batches_tracked\":{"
+         "\"dtype\":\"NEW\",\"shape\":[6],\"data_offsets\":[12,24]}}",
+         "inside"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[8,24]}}", "hole"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}", "oversized"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24,24]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,2.4e1]}}", "fc.weight"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,+3],\"data_offsets\":[0,24]}}", "JSON"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,03],\"data_offsets\":[0,24]}}", "JSON"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3,],\"data_offsets\":[0,24]}}", "JSON"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},}", "JSON"},
+        {"{\"fc.weight\":{\"dtype\":\"NEW\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "NEW"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[0,9223372036854775807,9223372036854775807],\"data_offsets\":[0,"
+         "24]}}",
+         "fc.weight"},
+        {" {\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "begin"},
+        {"{\"fc.weight\\u0000\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "impossible"},
+        {"{\"fc.weight\\ud800\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}", "impossible"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}} 1", "follows"},
+        {"{\"fc.weight\":{\"dtype\":nul", "JSON"},
+        {"{\"fc.weight\":{\"dtype\":\"F32\\", "JSON"},
+        {"{\"fc.weight\n\":"
+         "{}}",
+         "control"},
+        {"{\"fc.weight\xff\":"
+         "{}}",
+         "UTF-8"},
+        {"{\"\xed\xa0\x80\":0}", "UTF-8"},
     };
     char path[TEMPORARY_PATH];
     temporary_path(path, "hostile.safetensors");
@@ -59,6 +110,54 @@ static void hostile_headers_are_refused_and_the_network_stays(void) {
     free(deep);
 }
 
+// A sentence goes to terminals and logs: whatever a file has for names, it is one line of UTF-8.
+static void sentences_are_one_line_of_utf8(void) {
+    static const char *const names[] = {"\\u001b[31mred\\nline", "\\u007f\\u009b", "plain"};
+    char path[TEMPORARY_PATH], header[300], before[] = "two\nlines\x1b\xff.safetensors";
+    temporary_path(path, before);
+    for (int i = 0; i < 3; i++) {
+        spar_network *network = model_create_tiny();
+        snprintf(header, sizeof header, "{\"%s\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}}", names[i]);
+        raw_file_write(path, header, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
+        CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, "two?lines??.safetensors: ");
+        const char *sentence = spar_last_error();
+        CHECK(spar_is_name(sentence));
+        spar_network_destroy(network);
+    }
+}
+
+static const char *const taken_headers[] = {
+    "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}        \n\t",
+    // any order, also of the tensors' places; types that nobody asks for; no elements; a scalar
+    ("{\"b.num_batches_tracked\":{\"dtype\":\"F4\",\"shape\":[3],\"data_offsets\":[24,26]},"
+     "\"a.num_batches_tracked\":{\"data_offsets\":[26,34],\"shape\":[],\"dtype\":\"I64\"},"
+     "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]},"
+     "\"c.num_batches_tracked\":{\"dtype\":\"BF16\",\"shape\":[4,0,7],\"data_offsets\":[24,24]},"
+     "\"d.num_batches_tracked\":{\"dtype\":\"C64\",\"shape\":[0],\"data_offsets\":[0,0],\"more\":{\"x\":[null]}}}"),
+    // metadata with the names of other things
+    ("{\"__metadata__\":{\"data_offsets\":\"[0,9]\",\"dtype\":\"\",\"shape\":\"\",\"__metadata__\":\"\",\"\":\"\"},"
+     "\"fc\\u002Eweight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}}"),
+};
+
+static void files_as_other_programs_write_them_are_taken(void) {
+    unsigned char data[34] = {0};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "other.safetensors");
+    memcpy(data, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
+    for (int i = 0; i < 3; i++) {
+        spar_network *network = model_create_tiny();
+        float weights[6];
+        size_t needed;
+        raw_file_write(path, taken_headers[i], data, i == 1 ? sizeof data : sizeof MODEL_TINY_WEIGHTS);
+        CHECK_OK(spar_network_load_parameters(network, path));
+        CHECK_OK(spar_network_read_parameter(network, 0, SPAR_PART_VALUE, weights, 6));
+        CHECK(memcmp(weights, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS) == 0);
+        CHECK_OK(spar_file_metadata(path, "data_offsets", NULL, 0, &needed));
+        CHECK_EQUAL(needed, i == 2 ? 6 : 0);
+        spar_network_destroy(network);
+    }
+}
+
 static void missing_extra_and_misshaped_tensors_are_named(void) {
     char path[TEMPORARY_PATH];
     temporary_path(path, "other.safetensors");
@@ -66,7 +165,7 @@ static void missing_extra_and_misshaped_tensors_are_named(void) {
                  *network = model_create(example_plain, SEED);
     spar_network *before = model_create(example_plain, SEED);
     CHECK_OK(spar_network_save(convolutional, path, false, NULL, 0));
-    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "bn1.weight");
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "bn1.");
     CHECK(model_equal(network, before));
 
     spar_network *small = model_create_tiny();
@@ -107,6 +206,73 @@ static char *replaced(const char *text, const char *from, const char *to) {
     strcpy(result + before, to);
     strcat(result, found + strlen(from));
     return result;
+}
+
+// `name` in the file's header becomes one that nobody asks for.
+static void check_missing(const raw_file *raw, const char *name, const char *path) {
+    char key[200];
+    spar_network *loaded = NULL;
+    snprintf(key, sizeof key, "\"%s\":{\"dtype\"", name);
+    char *renamed = replaced(raw->header, key, "\"n.num_batches_tracked\":{\"dtype\"");
+    raw_file_write(path, renamed, raw->data, raw->data_size);
+    CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path, "there is no tensor", name);
+    free(renamed);
+}
+
+static void every_missing_tensor_is_named(void) {
+    static const example_network networks[] = {example_convolutional, example_whitened, example_plain};
+    char path[TEMPORARY_PATH], name[100];
+    temporary_path(path, "missing.safetensors");
+    for (int i = 0; i < 3; i++) {
+        spar_network *network = model_create(networks[i], SEED);
+        CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+        raw_file raw = raw_file_read(path);
+        for (int p = 0; p < spar_network_parameter_count(network); p++) {
+            spar_parameter_info info;
+            CHECK_OK(spar_network_parameter(network, p, &info));
+            check_missing(&raw, info.name, path);
+            snprintf(name, sizeof name, "sparring.momentum.%s", info.name);
+            if (info.trainable) check_missing(&raw, name, path);
+        }
+        raw_file_free(&raw);
+        spar_network_destroy(network);
+    }
+}
+
+// Variances below 0 and deviations of 0 are as impossible as NaN, in files and from callers.
+static void impossible_statistics_are_refused(void) {
+    static const struct {
+        const char *name;
+        float value;
+    } cases[] = {{"bn1.running_var", -1e-6f}, {"normalize.deviation", 0}, {"normalize.deviation", -1}};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "statistics.safetensors");
+    for (int i = 0; i < 3; i++) {
+        spar_network *network = model_create(example_convolutional, SEED), *loaded = NULL;
+        spar_parameter_info info;
+        int index = oracle_find(network, cases[i].name);
+        CHECK_OK(spar_network_parameter(network, index, &info));
+        float *values = check_allocate((size_t)info.count * sizeof *values);
+        for (int64_t k = 0; k < info.count; k++) values[k] = 0.5f;
+        CHECK_OK(spar_network_write_parameter(network, index, SPAR_PART_VALUE, values, info.count));
+        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+        raw_file raw = raw_file_read(path);
+        values[1] = cases[i].value;
+        CHECK_FAILS(spar_network_write_parameter(network, index, SPAR_PART_VALUE, values, info.count),
+                    SPAR_ERROR_ARGUMENT, cases[i].name);
+        char key[80], *entry;
+        snprintf(key, sizeof key, "\"%s\":", cases[i].name);
+        long begin = -1;
+        if ((entry = strstr(raw.header, key)) != NULL && (entry = strstr(entry, "data_offsets")) != NULL) {
+            sscanf(entry, "data_offsets\":[%ld", &begin);
+        }
+        if (CHECK(begin >= 0)) memcpy(raw.data + begin, values, (size_t)info.count * sizeof *values);
+        raw_file_write(path, raw.header, raw.data, raw.data_size);
+        CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path, cases[i].name);
+        free(values);
+        raw_file_free(&raw);
+        spar_network_destroy(network);
+    }
 }
 
 static void truncated_files_are_refused_at_every_length(void) {
@@ -221,7 +387,9 @@ static void random_damage_never_crashes(void) {
     spar_network_destroy(network);
 }
 
-TEST_MAIN(TEST(hostile_headers_are_refused_and_the_network_stays), TEST(missing_extra_and_misshaped_tensors_are_named),
-          TEST(values_that_are_not_finite_are_refused), TEST(truncated_files_are_refused_at_every_length),
+TEST_MAIN(TEST(hostile_headers_are_refused_and_the_network_stays), TEST(sentences_are_one_line_of_utf8),
+          TEST(files_as_other_programs_write_them_are_taken), TEST(missing_extra_and_misshaped_tensors_are_named),
+          TEST(every_missing_tensor_is_named), TEST(values_that_are_not_finite_are_refused),
+          TEST(impossible_statistics_are_refused), TEST(truncated_files_are_refused_at_every_length),
           TEST(wrong_header_lengths_and_other_kinds_of_files_are_refused), TEST(changed_graphs_are_refused),
           TEST(random_damage_never_crashes))

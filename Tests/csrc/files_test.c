@@ -1,8 +1,10 @@
 // Model files: what is saved comes back, weights travel from PyTorch, bad paths are named.
+#include "graph/network.h"
 #include "support/check.h"
 #include "support/model_files.h"
 #include "support/temporary.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,6 +119,107 @@ static void weights_keep_their_order_in_the_file(void) {
     spar_network_destroy(network);
 }
 
+// A network whose constants are its own, and a file without them and without a graph, as PyTorch writes.
+static void constants_stay_where_files_of_other_programs_lack_them(void) {
+    static const float mean[1] = {0.25f}, deviation[1] = {0.5f}, weights[2] = {1, 2};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "torch.safetensors");
+    spar_graph *graph;
+    spar_network *network = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_value x = spar_normalize(graph, spar_input(graph, 1, 1, 1), "norm", mean, deviation);
+    spar_dense_params params = example_dense_params("fc", 2);
+    params.bias = false;
+    CHECK_OK(spar_network_create(graph, spar_dense(graph, x, &params), NULL, &network));
+    raw_file_write(path, "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[0,8]}}", weights,
+                   sizeof weights);
+    CHECK_OK(spar_network_load_parameters(network, path));
+    static const float image = 0.75f;
+    float outputs[2];
+    CHECK_OK(spar_forward(network, &image, 1, 0));
+    CHECK_OK(spar_read_output(network, outputs));
+    CHECK(outputs[0] == 1 && outputs[1] == 2);
+    spar_graph_destroy(graph);
+    spar_network_destroy(network);
+}
+
+// Layers beside the way to the output are described in the file, without parameters.
+static void layers_that_the_output_does_not_need_are_no_hindrance(void) {
+    static const float mean[1] = {0}, deviation[1] = {1};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "unneeded.safetensors");
+    spar_graph *graph;
+    spar_network *network = NULL, *loaded = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_value x = spar_input(graph, 1, 1, 1), y;
+    spar_dense_params params = example_dense_params("unneeded", 16384);
+    spar_dense(graph, x, &params);
+    spar_normalize(graph, x, "unneeded constants", mean, deviation);
+    params = example_dense_params("fc", 2);
+    y = spar_dense(graph, x, &params);
+    CHECK_OK(spar_network_create(graph, y, NULL, &network));
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    CHECK_OK(model_load(path, &loaded));
+    CHECK(loaded != NULL && model_equal(network, loaded));
+    spar_graph_destroy(graph);
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
+static void settings_that_nothing_reads_are_no_hindrance(void) {
+    static const float unread[] = {NAN, INFINITY, -1};
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "unread.safetensors");
+    for (int i = 0; i < 3; i++) {
+        spar_graph *graph;
+        spar_network *network = NULL, *loaded = NULL;
+        CHECK_OK(spar_graph_create(&graph));
+        spar_conv2d_params convolution = example_conv2d("conv", 2, 1, 1, false);
+        spar_dense_params dense = example_dense_params("fc", 2);
+        convolution.initializer_deviation = dense.initializer_deviation = unread[i];
+        spar_value x = spar_conv2d(graph, spar_input(graph, 1, 1, 1), &convolution);
+        CHECK_OK(spar_network_create(graph, spar_dense(graph, x, &dense), NULL, &network));
+        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+        CHECK_OK(model_load(path, &loaded));
+        spar_graph_destroy(graph);
+        spar_network_destroy(network);
+        spar_network_destroy(loaded);
+    }
+}
+
+static void names_that_no_file_can_keep_are_refused_by_the_graph(void) {
+    static const char *const bad[] = {
+        "a\nb", "\x1b[31m", "\x7f", "\xc2\x9b", "\xff", "\xed\xa0\x80", "\xc0\xaf", "sparring.momentum.fc", ""};
+    static const char *const good[] = {"schluß",           "層.1",      "a \"b\" \\", "__metadata__",
+                                       "\xf0\x9f\xa5\x8a", "a\xc2\xa0", "x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        spar_graph *graph;
+        spar_network *network = NULL;
+        CHECK_OK(spar_graph_create(&graph));
+        spar_value x = spar_perturb(graph, spar_input(graph, 2, 1, 1), bad[i]);
+        CHECK_EQUAL(x, SPAR_NO_VALUE);
+        CHECK_FAILS(spar_network_create(graph, x, NULL, &network), SPAR_ERROR_ARGUMENT, "name");
+        spar_graph_destroy(graph);
+    }
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "names.safetensors");
+    spar_graph *graph;
+    spar_network *network = NULL, *loaded = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_value x = spar_input(graph, 2, 1, 1);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        spar_dense_params params = example_dense_params(good[i], 2);
+        x = spar_dense(graph, x, &params);
+    }
+    CHECK_OK(spar_network_create(graph, x, NULL, &network));
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    CHECK_OK(model_load(path, &loaded));
+    CHECK(loaded != NULL && model_equal(network, loaded));
+    spar_graph_destroy(graph);
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
 static void missing_files_and_bad_paths_are_named(void) {
     char path[TEMPORARY_PATH];
     spar_network *network = model_create_tiny(), *loaded = NULL;
@@ -165,6 +268,88 @@ static void saving_leaves_one_whole_file_and_nothing_beside_it(void) {
     spar_network_destroy(loaded);
 }
 
+// What no reader would take is not written: the file that was there stays, with nothing beside it.
+static void check_not_saved(const spar_network *network, const char *path, spar_status status, const char *fragment,
+                            const spar_metadata *entries, size_t count) {
+    size_t before_size = 0, after_size = 0;
+    int files = temporary_count();
+    unsigned char *before = temporary_read(path, &before_size);
+    CHECK_FAILS(spar_network_save(network, path, true, entries, count), status, fragment);
+    unsigned char *after = temporary_read(path, &after_size);
+    CHECK(before_size == after_size && memcmp(before, after, after_size) == 0);
+    CHECK_EQUAL(temporary_count(), files);
+    free(before);
+    free(after);
+}
+
+static void metadata_that_no_reader_takes_is_not_saved(void) {
+    static const struct {
+        spar_metadata entries[2];
+        const char *fragment;
+    } cases[] = {
+        {{{"a", "\xff"}, {"b", ""}}, "not UTF-8"},     {{{"a\xc3", "1"}, {"b", ""}}, "not UTF-8"},
+        {{{"a", "1"}, {"a", "2"}}, "twice"},           {{{"a", "\xed\xb0\x80"}, {"b", ""}}, "not UTF-8"},
+        {{{"sparring.", "1"}, {"b", ""}}, "reserved"},
+    };
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "kept.safetensors");
+    spar_network *network = model_create(example_plain, SEED);
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_not_saved(network, path, SPAR_ERROR_ARGUMENT, cases[i].fragment, cases[i].entries, 2);
+    }
+    char *large = check_allocate((16 << 20) + 1);
+    memset(large, 'a', 16 << 20);
+    check_not_saved(network, path, SPAR_ERROR_ARGUMENT, "16777216", &(spar_metadata){"a", large}, 1);
+    free(large);
+    static const spar_metadata names[] = {
+        {"data_offsets", "1"}, {"dtype", "2"}, {"shape", ""}, {"__metadata__", "\x01"}, {"", "5"}};
+    char value[10];
+    size_t needed;
+    spar_network *loaded = NULL;
+    CHECK_OK(spar_network_save(network, path, true, names, 5));
+    CHECK_OK(model_load(path, &loaded));
+    for (int i = 0; i < 5; i++) {
+        CHECK_OK(spar_file_metadata(path, names[i].key, value, sizeof value, &needed));
+        CHECK(strcmp(value, names[i].value) == 0);
+    }
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
+static void points_that_are_not_finite_are_not_saved(void) {
+    static const char *const methods[] = {"layerwise", "anl"};
+    for (int i = 0; i < 2; i++) {
+        char path[TEMPORARY_PATH];
+        temporary_path(path, "points.safetensors");
+        spar_network *network = model_create(example_plain, SEED), *loaded = NULL;
+        oracle *o = example_plain(EXAMPLE_BATCH);
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+        spar_method method;
+        spar_sgd sgd = spar_sgd_defaults();
+        CHECK_OK(spar_method_preset(methods[i], 0.1f, &method));
+        CHECK_OK(spar_network_set_method(network, &method));
+        CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+        CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+        spar_point *point = &network->points[network->point_count - 1];
+        CHECK(point->recorded > 0);
+        float *const places[] = {&point->deviation, &point->lowest[0], &point->highest[0], point->gradient};
+        for (int k = 0; k < 4; k++) {
+            if (places[k] == NULL) continue;
+            float kept = *places[k];
+            *places[k] = k % 2 == 0 ? INFINITY : NAN;
+            check_not_saved(network, path, SPAR_ERROR_NON_FINITE, point->node->name, NULL, 0);
+            *places[k] = kept;
+        }
+        CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+        CHECK_OK(model_load(path, &loaded));
+        example_batch_destroy(&batch);
+        oracle_destroy(o);
+        spar_network_destroy(network);
+        spar_network_destroy(loaded);
+    }
+}
+
 static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
     char path[TEMPORARY_PATH];
     temporary_path(path, "sound.safetensors");
@@ -188,5 +373,10 @@ static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
 
 TEST_MAIN(TEST(saved_networks_come_back), TEST(metadata_comes_back_and_reserved_keys_are_refused),
           TEST(weights_travel_from_files_without_our_metadata), TEST(weights_keep_their_order_in_the_file),
-          TEST(missing_files_and_bad_paths_are_named), TEST(saving_leaves_one_whole_file_and_nothing_beside_it),
+          TEST(constants_stay_where_files_of_other_programs_lack_them),
+          TEST(layers_that_the_output_does_not_need_are_no_hindrance),
+          TEST(settings_that_nothing_reads_are_no_hindrance),
+          TEST(names_that_no_file_can_keep_are_refused_by_the_graph), TEST(metadata_that_no_reader_takes_is_not_saved),
+          TEST(points_that_are_not_finite_are_not_saved), TEST(missing_files_and_bad_paths_are_named),
+          TEST(saving_leaves_one_whole_file_and_nothing_beside_it),
           TEST(a_diverged_network_leaves_the_file_of_the_sound_one))

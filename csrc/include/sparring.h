@@ -43,7 +43,8 @@ typedef enum spar_status {
     SPAR_ERROR_CANCELLED = 8,  // the caller's `proceed` stopped it
 } spar_status;
 
-// The sentence of this thread's last failed call, valid until its next failing call. Never NULL.
+// The sentence of this thread's last failed call, valid until its next failing call. Never NULL; one line of UTF-8,
+// whatever names and paths are in it.
 SPAR_API const char *spar_last_error(void);
 
 // "0.1.0".
@@ -92,7 +93,8 @@ SPAR_API spar_status spar_resize_image(const uint8_t *source, size_t row_bytes, 
 // the graph: later calls on SPAR_NO_VALUE fail silently and `spar_network_create` reports the first
 // sentence, so a whole network can be described before the one check. A layer's name prefixes its
 // parameters ("features.0" gives "features.0.weight"); NULL gives a name from the kind and a number
-// ("conv2d1"). Names must be unique.
+// ("conv2d1"). Names are unique, of 1 to 255 bytes of UTF-8 without control characters, and do not begin with
+// "sparring.". A graph has at most 65,536 layers.
 
 typedef struct spar_graph spar_graph;
 typedef int32_t spar_value;
@@ -302,12 +304,13 @@ typedef enum spar_parameter_part {
     SPAR_PART_MOMENTUM = 2, // trainable ones only
 } spar_parameter_part;
 
+// What is written is finite, running_var not negative, deviation positive.
 SPAR_API int32_t spar_network_parameter_count(const spar_network *network);
 SPAR_API spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info);
 SPAR_API spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
                                                  float *values, int64_t count);
 SPAR_API spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
-                                                  const float *values, int64_t count); // finite values only
+                                                  const float *values, int64_t count);
 
 // ---------------------------------------------------------------------------------------------
 // Passes: what training methods and attacks are made of
@@ -615,30 +618,42 @@ SPAR_API spar_status spar_tsne_embedding(const spar_tsne *tsne, float *embedding
 
 // ---------------------------------------------------------------------------------------------
 // Files: safetensors, with the graph and the options in the metadata
+//
+// What is saved can be loaded: spar_network_save refuses whatever a reader would. What is loaded is checked before
+// anything of it is used: the header has at most 16 MB, keys are unique, tensors cover the data without overlap or
+// hole, a graph has at most 65,536 layers and no more parameters than the file. Reading takes memory of a small
+// multiple of the header and of the parameters. Paths that are no plain files (folders, FIFOs, devices) are refused.
+// Numbers do not follow the locale. Every sentence begins with the path.
 
 typedef struct spar_metadata {
     const char *key;
     const char *value;
 } spar_metadata;
 
-// Saves the parameters to `path`, written beside it and renamed. `metadata` entries (UTF-8) come back from
+// Saves the parameters to `path`: the file is written beside it, as .NAME.XXXXXX.partial in the same folder, is on the
+// disk, and then takes its place, with the mode that the umask gives. When that fails, the file that was at `path`
+// stays and nothing is left beside it; what a process that was killed left is removed by the next that saves to `path`.
+// A symbolic link to a plain file is replaced. `metadata` entries (UTF-8, each key once) come back from
 // spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
-// momentum, the step and what the points hold, so that training goes on with the same bits. Fails on parameters that
-// are not finite (a diverged network); a file that was at `path` stays.
+// momentum, the step and what the points hold, so that training goes on with the same bits. Fails on parameters and
+// points that are not finite (a diverged network). A limit of file sizes (RLIMIT_FSIZE) is told as an error where
+// SIGXFSZ is ignored.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 
-// Makes a network from a file. Of `options`, batch_size, threads and exact_convolutions count; NULL:
-// defaults. The seed, the loss
-// and, where saved, the method and the training state are the file's.
+// Makes a network from a file. Of `options`, batch_size, threads and exact_convolutions count; NULL: defaults. The
+// seed, the loss and, where saved, the method and the training state are the file's. A parameter or a constant of the
+// graph that is not in the file, or is there in another type or shape, is an error that names it. Files of all versions
+// from 0.1.0 on load.
 SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
 
 // Takes the parameters (and the training state, where saved) of a file into a network of equal parameter
-// names and shapes. A file without Sparring's metadata will do: weights travel from PyTorch.
+// names and shapes. A file without Sparring's metadata will do: weights travel from PyTorch. Such a file may lack what
+// normalize and whiten layers have (mean, deviation, matrix): the network keeps its own.
 SPAR_API spar_status spar_network_load_parameters(spar_network *network, const char *path);
 
 // Copies one metadata value, with a final zero; `needed` gets the whole length with it, 0 when there is no
-// such key. `value` may be NULL when `capacity` is 0.
+// such key. `value` may be NULL when `capacity` is 0. Reads the header alone.
 SPAR_API spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity,
                                         size_t *needed);
 

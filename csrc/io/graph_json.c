@@ -1,5 +1,7 @@
 #include "io/graph_json.h"
 
+#include "io/json.h"
+
 #include <string.h>
 
 static void write_fields(const spar_node *node, spar_buffer *text) {
@@ -14,7 +16,8 @@ static void write_fields(const spar_node *node, spar_buffer *text) {
             break;
         case SPAR_FIELD_FLOAT:
             memcpy(&number, place, sizeof number);
-            spar_buffer_append(text, ",\"%s\":%.9g", field->name, (double)number);
+            spar_buffer_append(text, ",\"%s\":", field->name);
+            spar_buffer_append_float(text, number);
             break;
         case SPAR_FIELD_BOOL:
             spar_buffer_append(text, ",\"%s\":%s", field->name, *(const bool *)place ? "true" : "false");
@@ -39,80 +42,81 @@ void spar_graph_write(const spar_graph *graph, spar_buffer *text) {
     spar_buffer_append(text, "]");
 }
 
-static bool read_fields(const spar_json *json, spar_node *node) {
+static bool read_fields(spar_json_value json, spar_node *node) {
     for (const spar_field *field = node->layer->fields; field != NULL && field->name != NULL; field++) {
-        const spar_json *value = spar_json_member(json, field->name);
+        spar_json_value value = spar_json_member(json, field->name);
         char *place = (char *)node + field->offset;
         int64_t wide;
-        if (field->type == SPAR_FIELD_BOOL) {
-            if (value == NULL || value->type != SPAR_JSON_BOOL) return false;
-            *(bool *)place = value->number != 0;
-        } else if (field->type == SPAR_FIELD_INT) {
+        int32_t integer;
+        float number;
+        switch (field->type) {
+        case SPAR_FIELD_INT:
             if (!spar_json_integer(value, INT32_MIN, INT32_MAX, &wide)) return false;
-            int32_t integer = (int32_t)wide;
+            integer = (int32_t)wide;
             memcpy(place, &integer, sizeof integer);
-        } else {
-            if (value == NULL || value->type != SPAR_JSON_NUMBER) return false;
-            float number = (float)value->number;
+            break;
+        case SPAR_FIELD_FLOAT:
+            if (!spar_json_float(value, &number)) return false;
             memcpy(place, &number, sizeof number);
+            break;
+        case SPAR_FIELD_BOOL:
+            if (!spar_json_bool(value, (bool *)place)) return false;
+            break;
         }
     }
     return true;
 }
 
-static const spar_layer *layer_of_kind(const spar_json *kind) {
-    for (const spar_layer *const *layer = spar_layers; kind != NULL && kind->type == SPAR_JSON_STRING && *layer != NULL;
-         layer++) {
-        if (strcmp((*layer)->kind, kind->string) == 0) return *layer;
+static const spar_layer *layer_of_kind(const char *kind) {
+    for (const spar_layer *const *layer = spar_layers; kind != NULL && *layer != NULL; layer++) {
+        if (strcmp((*layer)->kind, kind) == 0) return *layer;
     }
     return NULL;
 }
 
-static bool read_inputs(const spar_json *json, spar_node *node) {
-    const spar_json *inputs = spar_json_member(json, "inputs");
-    if (inputs == NULL || inputs->type != SPAR_JSON_ARRAY || inputs->count != node->layer->input_count) return false;
-    const spar_json *input = inputs->child;
-    for (int i = 0; i < inputs->count; i++, input = input->next) {
+static bool read_inputs(spar_json_value json, spar_node *node) {
+    spar_json_value inputs = spar_json_member(json, "inputs");
+    if (!spar_json_is_array(inputs)) return false;
+    int count = 0;
+    for (spar_json_items items = spar_json_items_of(inputs); spar_json_next(&items); count++) {
         int64_t value;
-        if (!spar_json_integer(input, 0, INT32_MAX, &value)) return false;
-        node->inputs[i] = (int)value;
+        if (count == node->layer->input_count || !spar_json_integer(items.value, 0, INT32_MAX, &value)) return false;
+        node->inputs[count] = (int)value;
     }
-    return true;
+    return count == node->layer->input_count;
 }
 
-static spar_status add_node(spar_graph *graph, spar_node *node, const char *path) {
-    if (node->layer->check_constants != NULL) node->settings.constants.in_file = true;
-    if (spar_graph_add(graph, node) != SPAR_NO_VALUE) return SPAR_OK;
-    char sentence[512];
-    strncpy(sentence, spar_last_error(), sizeof sentence - 1);
-    sentence[sizeof sentence - 1] = 0;
-    return spar_fail(SPAR_ERROR_FORMAT, "%s: the graph is not possible: %s", path, sentence);
-}
-
-static spar_status read_nodes(const spar_json *document, const char *path, spar_graph *graph) {
-    if (document->type != SPAR_JSON_ARRAY) return spar_fail(SPAR_ERROR_FORMAT, "%s: the graph is no array", path);
-    int number = 0;
-    for (const spar_json *json = document->child; json != NULL; json = json->next, number++) {
-        const spar_json *name = spar_json_member(json, "name");
-        spar_node node = {.layer = layer_of_kind(spar_json_member(json, "kind")),
+static spar_status read_nodes(spar_json_value document, spar_graph *graph) {
+    if (!spar_json_is_array(document)) return spar_fail(SPAR_ERROR_FORMAT, "the graph is no array");
+    for (spar_json_items items = spar_json_items_of(document); spar_json_next(&items);) {
+        spar_node node = {.layer = layer_of_kind(spar_json_string(spar_json_member(items.value, "kind"))),
+                          .name = (char *)spar_json_string(spar_json_member(items.value, "name")),
                           .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE}};
-        if (node.layer == NULL || name == NULL || name->type != SPAR_JSON_STRING || !read_inputs(json, &node) ||
-            !read_fields(json, &node)) {
-            return spar_fail(SPAR_ERROR_FORMAT, "%s: layer %d of the graph is unknown or incomplete", path, number);
+        if (node.layer == NULL || node.name == NULL || !read_inputs(items.value, &node) ||
+            !read_fields(items.value, &node)) {
+            return spar_fail(SPAR_ERROR_FORMAT, "layer %d of the graph is unknown or incomplete", graph->count);
         }
-        node.name = (char *)name->string;
-        SPAR_TRY(add_node(graph, &node, path));
+        if (node.layer->check_constants != NULL) node.settings.constants.in_file = true;
+        if (spar_graph_add(graph, &node) == SPAR_NO_VALUE) {
+            return spar_fail_in("the graph", graph->failure_status);
+        }
     }
     return SPAR_OK;
 }
 
-spar_status spar_graph_read(const char *text, const char *path, spar_graph **graph) {
-    spar_json *document;
-    *graph = NULL;
-    SPAR_TRY(spar_json_parse(text, strlen(text), path, &document));
-    spar_status status = spar_graph_create(graph);
-    if (status == SPAR_OK) status = read_nodes(document, path, *graph);
-    spar_json_free(document);
+static spar_status read_graph(char *text, spar_graph *graph) {
+    spar_json json;
+    SPAR_TRY(spar_json_parse(text, strlen(text), "the graph", &json));
+    spar_status status = read_nodes(json.root, graph);
+    spar_json_free(&json);
+    return status;
+}
+
+spar_status spar_graph_read(const char *text, spar_graph **graph) {
+    SPAR_TRY(spar_graph_create(graph));
+    char *copy = spar_copy_string(text);
+    spar_status status = copy == NULL ? SPAR_ERROR_MEMORY : read_graph(copy, *graph);
+    spar_release(copy);
     if (status == SPAR_OK) return SPAR_OK;
     spar_graph_destroy(*graph);
     *graph = NULL;

@@ -3,11 +3,10 @@
 #define SPAR_IO_GRAPH_JSON_H
 
 #include "graph/graph.h"
-#include "io/json.h"
+#include "io/buffer.h"
 
 void spar_graph_write(const spar_graph *graph, spar_buffer *text);
 
-// `path` names the file in errors.
-spar_status spar_graph_read(const char *text, const char *path, spar_graph **graph);
+spar_status spar_graph_read(const char *text, spar_graph **graph);
 
 #endif

@@ -1,66 +1,61 @@
 #include "io/json.h"
 
+#include "io/number.h"
 #include "runtime/memory.h"
+#include "runtime/utf8.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MOST_DEPTH = 32 };
 
+// Checks a text and unescapes its strings: each becomes its characters, a zero, and zeros up to where it ended.
 typedef struct reader {
-    const char *text, *end, *at;
+    char *text, *end, *at;
     const char *what;
-    spar_json *values; // all of the document, in one block; the first is its root
-    size_t count, capacity;
-    char *strings; // unescaped; never longer than the text
-    size_t string_length;
+    const char **keys; // of the objects that are open, outermost first
+    size_t key_count;
 } reader;
 
 static spar_status fail(const reader *reader, const char *problem) {
-    return spar_fail(SPAR_ERROR_FORMAT, "%s: the header is not JSON: %s at byte %zu of %zu", reader->what, problem,
+    return spar_fail(SPAR_ERROR_FORMAT, "%s is not JSON: %s at byte %zu of %zu", reader->what, problem,
                      (size_t)(reader->at - reader->text), (size_t)(reader->end - reader->text));
 }
 
-static void skip_space(reader *reader) {
-    while (reader->at < reader->end && strchr(" \t\r\n", *reader->at) != NULL && *reader->at != 0) reader->at++;
+static bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 static bool take(reader *reader, char expected) {
-    skip_space(reader);
-    if (reader->at == reader->end || *reader->at != expected) return false;
+    while (is_space(*reader->at)) reader->at++;
+    if (*reader->at != expected || reader->at == reader->end) return false;
     reader->at++;
     return true;
 }
 
-static void put(reader *reader, unsigned byte) {
-    reader->strings[reader->string_length++] = (char)byte;
-}
-
-static void put_code_point(reader *reader, uint32_t code) {
+static char *put_code_point(char *to, uint32_t code) {
     if (code < 0x80) {
-        put(reader, code);
+        *to++ = (char)code;
     } else if (code < 0x800) {
-        put(reader, 0xC0 | code >> 6);
-        put(reader, 0x80 | (code & 0x3F));
+        *to++ = (char)(0xC0 | code >> 6);
+        *to++ = (char)(0x80 | (code & 0x3F));
     } else if (code < 0x10000) {
-        put(reader, 0xE0 | code >> 12);
-        put(reader, 0x80 | (code >> 6 & 0x3F));
-        put(reader, 0x80 | (code & 0x3F));
+        *to++ = (char)(0xE0 | code >> 12);
+        *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (code & 0x3F));
     } else {
-        put(reader, 0xF0 | code >> 18);
-        put(reader, 0x80 | (code >> 12 & 0x3F));
-        put(reader, 0x80 | (code >> 6 & 0x3F));
-        put(reader, 0x80 | (code & 0x3F));
+        *to++ = (char)(0xF0 | code >> 18);
+        *to++ = (char)(0x80 | (code >> 12 & 0x3F));
+        *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+        *to++ = (char)(0x80 | (code & 0x3F));
     }
+    return to;
 }
 
 static bool read_hex(reader *reader, uint32_t *code) {
     *code = 0;
     for (int i = 0; i < 4; i++, reader->at++) {
-        if (reader->at == reader->end) return false;
         char c = *reader->at;
         int digit = c >= '0' && c <= '9'   ? c - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
@@ -72,200 +67,226 @@ static bool read_hex(reader *reader, uint32_t *code) {
     return true;
 }
 
-static spar_status read_escape(reader *reader) {
+// An escape is longer than its character, so `to` stays behind what is read.
+static spar_status read_escape(reader *reader, char **to) {
     static const char names[] = "\"\\/bfnrt", values[] = "\"\\/\b\f\n\r\t";
-    if (reader->at == reader->end) return fail(reader, "an unfinished escape");
     char c = *reader->at++;
     const char *name = c == 0 ? NULL : strchr(names, c);
     if (name != NULL) {
-        put(reader, (unsigned char)values[name - names]);
+        *(*to)++ = values[name - names];
         return SPAR_OK;
     }
     uint32_t code, low;
     if (c != 'u' || !read_hex(reader, &code)) return fail(reader, "an unknown escape");
-    if (code >= 0xD800 && code < 0xDC00 && reader->end - reader->at >= 6 && reader->at[0] == '\\' &&
-        reader->at[1] == 'u') {
+    if (code >= 0xD800 && code < 0xDC00 && reader->at[0] == '\\' && reader->at[1] == 'u') {
         reader->at += 2;
         if (!read_hex(reader, &low) || low < 0xDC00 || low > 0xDFFF) return fail(reader, "half a surrogate pair");
         code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
     }
     if (code == 0 || (code >= 0xD800 && code <= 0xDFFF)) return fail(reader, "an impossible character");
-    put_code_point(reader, code);
+    *to = put_code_point(*to, code);
     return SPAR_OK;
 }
 
 static spar_status read_string(reader *reader, const char **string) {
     if (!take(reader, '"')) return fail(reader, "a string is missing");
-    *string = reader->strings + reader->string_length;
-    while (reader->at < reader->end && *reader->at != '"') {
-        unsigned char c = (unsigned char)*reader->at++;
-        if (c < 0x20) return fail(reader, "a control character in a string");
-        if (c == '\\') {
-            SPAR_TRY(read_escape(reader));
+    char *to = reader->at;
+    *string = to;
+    while (*reader->at != '"') {
+        if ((unsigned char)*reader->at < 0x20) {
+            return fail(reader, reader->at == reader->end ? "an unfinished string" : "a control character in a string");
+        }
+        if (*reader->at == '\\') {
+            reader->at++;
+            SPAR_TRY(read_escape(reader, &to));
         } else {
-            put(reader, c);
+            *to++ = *reader->at++;
         }
     }
-    if (reader->at == reader->end) return fail(reader, "an unfinished string");
     reader->at++;
-    put(reader, 0);
+    memset(to, 0, (size_t)(reader->at - to));
     return SPAR_OK;
 }
 
-static spar_status read_number(reader *reader, spar_json *value) {
-    char digits[64];
-    size_t length = 0;
-    while (reader->at + length < reader->end && length + 1 < sizeof digits &&
-           strchr("+-.eE0123456789", reader->at[length]) != NULL && reader->at[length] != 0) {
-        length++;
+static int compare_keys(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+// Sorts the keys of the object that began when there were `outer` of them; those of inner objects are forgotten.
+static spar_status close_object(reader *reader, size_t outer, int depth) {
+    const char **keys = reader->keys + outer;
+    size_t count = reader->key_count - outer;
+    qsort(keys, count, sizeof *keys, compare_keys);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(keys[i - 1], keys[i]) == 0) {
+            return spar_fail(SPAR_ERROR_FORMAT, "%s has the key \"%.100s\" twice", reader->what, keys[i]);
+        }
     }
-    memcpy(digits, reader->at, length);
-    digits[length] = 0;
-    char *end;
-    value->type = SPAR_JSON_NUMBER;
-    value->number = strtod(digits, &end);
-    if (length == 0 || *end != 0 || !isfinite(value->number)) return fail(reader, "an unknown value");
-    reader->at += length;
+    if (depth > 0) reader->key_count = outer;
     return SPAR_OK;
 }
 
-static spar_json *new_value(reader *reader) {
-    return reader->count < reader->capacity ? &reader->values[reader->count++] : NULL;
-}
+static spar_status read_value(reader *reader, int depth);
 
-static spar_status read_value(reader *reader, spar_json *value, int depth);
-
-static spar_status read_members(reader *reader, spar_json *value, int depth) {
-    bool object = value->type == SPAR_JSON_OBJECT;
+static spar_status read_members(reader *reader, bool object, int depth) {
     char close = object ? '}' : ']';
-    const spar_json **link = &value->child;
+    size_t outer = reader->key_count;
     if (take(reader, close)) return SPAR_OK;
     do {
-        spar_json *member = new_value(reader);
-        if (member == NULL) return fail(reader, "too many values");
         if (object) {
-            SPAR_TRY(read_string(reader, &member->key));
+            SPAR_TRY(read_string(reader, &reader->keys[reader->key_count++]));
             if (!take(reader, ':')) return fail(reader, "a colon is missing");
         }
-        SPAR_TRY(read_value(reader, member, depth + 1));
-        *link = member;
-        link = &member->next;
-        value->count++;
+        SPAR_TRY(read_value(reader, depth + 1));
     } while (take(reader, ','));
-    return take(reader, close) ? SPAR_OK : fail(reader, object ? "a } is missing" : "a ] is missing");
+    if (!take(reader, close)) return fail(reader, object ? "a } is missing" : "a ] is missing");
+    return object ? close_object(reader, outer, depth) : SPAR_OK;
 }
 
 static bool take_word(reader *reader, const char *word) {
     size_t length = strlen(word);
-    if ((size_t)(reader->end - reader->at) < length || memcmp(reader->at, word, length) != 0) return false;
+    if (strncmp(reader->at, word, length) != 0) return false;
     reader->at += length;
     return true;
 }
 
-static spar_status read_value(reader *reader, spar_json *value, int depth) {
+static spar_status read_value(reader *reader, int depth) {
     if (depth > MOST_DEPTH) return fail(reader, "too many levels");
-    skip_space(reader);
-    if (reader->at == reader->end) return fail(reader, "a value is missing");
-    if (*reader->at == '"') {
-        value->type = SPAR_JSON_STRING;
-        return read_string(reader, &value->string);
-    }
-    if (*reader->at == '{' || *reader->at == '[') {
-        value->type = *reader->at++ == '{' ? SPAR_JSON_OBJECT : SPAR_JSON_ARRAY;
-        return read_members(reader, value, depth);
-    }
-    value->type = SPAR_JSON_BOOL;
-    if (take_word(reader, "false")) return SPAR_OK;
-    value->number = 1;
-    if (take_word(reader, "true")) return SPAR_OK;
-    value->type = SPAR_JSON_NULL;
-    if (take_word(reader, "null")) return SPAR_OK;
-    return read_number(reader, value);
-}
-
-spar_status spar_json_parse(const char *text, size_t length, const char *what, spar_json **document) {
-    reader reader = {.text = text, .end = text + length, .at = text, .what = what};
-    // Every value but the root stands behind a comma or an opening bracket.
-    reader.capacity = 2;
-    for (size_t i = 0; i < length; i++) reader.capacity += text[i] == ',' || text[i] == '[' || text[i] == '{';
-    reader.values = spar_allocate(reader.capacity * sizeof *reader.values + length + 1, 1);
-    if (reader.values == NULL) return SPAR_ERROR_MEMORY;
-    reader.strings = (char *)(reader.values + reader.capacity);
-    spar_json *root = new_value(&reader);
-    spar_status status = read_value(&reader, root, 0);
-    skip_space(&reader);
-    if (status == SPAR_OK && reader.at != reader.end) status = fail(&reader, "something follows the value");
-    if (status != SPAR_OK) {
-        spar_release(root);
-        return status;
-    }
-    *document = root;
+    const char *string;
+    if (take(reader, '{')) return read_members(reader, true, depth);
+    if (take(reader, '[')) return read_members(reader, false, depth);
+    if (*reader->at == '"') return read_string(reader, &string);
+    if (take_word(reader, "true") || take_word(reader, "false") || take_word(reader, "null")) return SPAR_OK;
+    const char *end = spar_number_end(reader->at, reader->end);
+    if (end == NULL) return fail(reader, reader->at == reader->end ? "a value is missing" : "an unknown value");
+    reader->at += end - reader->at;
     return SPAR_OK;
 }
 
-void spar_json_free(spar_json *document) {
-    spar_release(document);
+static spar_status read_text(reader *reader) {
+    SPAR_TRY(read_value(reader, 0));
+    while (is_space(*reader->at)) reader->at++;
+    return reader->at == reader->end ? SPAR_OK : fail(reader, "something follows the value");
 }
 
-const spar_json *spar_json_member(const spar_json *object, const char *key) {
-    if (object == NULL || object->type != SPAR_JSON_OBJECT) return NULL;
-    for (const spar_json *member = object->child; member != NULL; member = member->next) {
-        if (strcmp(member->key, key) == 0) return member;
+spar_status spar_json_parse(char *text, size_t length, const char *what, spar_json *json) {
+    *json = (spar_json){0};
+    if (!spar_is_utf8(text, length)) return spar_fail(SPAR_ERROR_FORMAT, "%s is not UTF-8", what);
+    size_t most_keys = 1; // a key stands behind its quotation mark and before its colon
+    for (size_t i = 0; i < length; i++) most_keys += text[i] == ':';
+    reader reader = {.text = text, .end = text + length, .at = text, .what = what};
+    reader.keys = spar_allocate(most_keys, sizeof *reader.keys);
+    if (reader.keys == NULL) return SPAR_ERROR_MEMORY;
+    spar_status status = read_text(&reader);
+    if (status != SPAR_OK) {
+        spar_release(reader.keys);
+        return status;
+    }
+    while (is_space(*text)) text++;
+    *json = (spar_json){.root = text, .keys = reader.keys, .key_count = reader.key_count};
+    return SPAR_OK;
+}
+
+void spar_json_free(spar_json *json) {
+    spar_release(json->keys);
+    *json = (spar_json){0};
+}
+
+// From here on texts are checked and strings end with zeros.
+
+static const char *skip_space(const char *at) {
+    while (is_space(*at) || *at == 0) at++;
+    return at;
+}
+
+static const char *skip_string(const char *at) {
+    return at + strlen(at) + 1;
+}
+
+static const char *scalar_end(const char *at) {
+    while (*at != 0 && !is_space(*at) && *at != ',' && *at != ']' && *at != '}') at++;
+    return at;
+}
+
+static const char *skip_value(const char *at) {
+    int depth = 0;
+    do {
+        at = skip_space(at);
+        if (*at == '"') {
+            at = skip_string(at + 1);
+        } else if (*at == '{' || *at == '[') {
+            depth++;
+            at++;
+        } else if (*at == '}' || *at == ']') {
+            depth--;
+            at++;
+        } else if (*at == ',' || *at == ':') {
+            at++;
+        } else {
+            at = scalar_end(at);
+        }
+    } while (depth > 0);
+    return at;
+}
+
+spar_json_value spar_json_value_of(const char *key) {
+    const char *colon = skip_space(skip_string(key));
+    return skip_space(colon + 1);
+}
+
+spar_json_items spar_json_items_of(spar_json_value value) {
+    bool object = spar_json_is_object(value);
+    return (spar_json_items){.object = object, .at = object || spar_json_is_array(value) ? value + 1 : NULL};
+}
+
+bool spar_json_next(spar_json_items *items) {
+    if (items->at == NULL) return false;
+    const char *at = skip_space(items->value == NULL ? items->at : skip_value(items->value));
+    if (*at == ',') at = skip_space(at + 1);
+    bool more = *at != '}' && *at != ']';
+    items->at = more ? at : NULL;
+    items->key = more && items->object ? at + 1 : NULL;
+    items->value = !more ? NULL : items->object ? spar_json_value_of(at + 1) : at;
+    return more;
+}
+
+spar_json_value spar_json_member(spar_json_value object, const char *key) {
+    if (!spar_json_is_object(object)) return NULL;
+    for (spar_json_items items = spar_json_items_of(object); spar_json_next(&items);) {
+        if (strcmp(items.key, key) == 0) return items.value;
     }
     return NULL;
 }
 
-bool spar_json_integer(const spar_json *value, int64_t lowest, int64_t highest, int64_t *integer) {
-    if (value == NULL || value->type != SPAR_JSON_NUMBER || value->number != floor(value->number)) return false;
-    if (value->number < (double)lowest || value->number > (double)highest) return false;
-    *integer = (int64_t)value->number;
+bool spar_json_is_array(spar_json_value value) {
+    return value != NULL && *value == '[';
+}
+
+bool spar_json_is_object(spar_json_value value) {
+    return value != NULL && *value == '{';
+}
+
+const char *spar_json_string(spar_json_value value) {
+    return value != NULL && *value == '"' ? value + 1 : NULL;
+}
+
+bool spar_json_bool(spar_json_value value, bool *truth) {
+    if (value == NULL || (*value != 't' && *value != 'f')) return false;
+    *truth = *value == 't';
     return true;
 }
 
-static bool make_room(spar_buffer *buffer, size_t bytes) {
-    if (buffer->failed) return false;
-    if (buffer->length + bytes < buffer->capacity) return true;
-    size_t capacity = 2 * (buffer->length + bytes) + 256;
-    char *data = spar_allocate(capacity, 1);
-    if (data == NULL) {
-        buffer->failed = true;
-        return false;
-    }
-    if (buffer->data != NULL) memcpy(data, buffer->data, buffer->length);
-    spar_release(buffer->data);
-    buffer->data = data;
-    buffer->capacity = capacity;
-    return true;
+static bool is_number(spar_json_value value) {
+    return value != NULL && (*value == '-' || (*value >= '0' && *value <= '9'));
 }
 
-void spar_buffer_append(spar_buffer *buffer, const char *format, ...) {
-    va_list arguments, again;
-    va_start(arguments, format);
-    va_copy(again, arguments);
-    int length = vsnprintf(NULL, 0, format, arguments);
-    if (length >= 0 && make_room(buffer, (size_t)length + 1)) {
-        vsnprintf(buffer->data + buffer->length, (size_t)length + 1, format, again);
-        buffer->length += (size_t)length;
-    }
-    va_end(again);
-    va_end(arguments);
+bool spar_json_integer(spar_json_value value, int64_t lowest, int64_t highest, int64_t *integer) {
+    return is_number(value) && spar_read_integer(value, scalar_end(value), integer) && *integer >= lowest &&
+           *integer <= highest;
 }
 
-void spar_buffer_append_string(spar_buffer *buffer, const char *text) {
-    spar_buffer_append(buffer, "\"");
-    while (*text != 0) {
-        size_t plain = 0;
-        while (text[plain] != 0 && text[plain] != '"' && text[plain] != '\\' && (unsigned char)text[plain] >= 0x20)
-            plain++;
-        spar_buffer_append(buffer, "%.*s", (int)plain, text);
-        text += plain;
-        if (*text == 0) break;
-        spar_buffer_append(buffer, *text == '"' || *text == '\\' ? "\\%c" : "\\u%04x", (unsigned char)*text);
-        text++;
-    }
-    spar_buffer_append(buffer, "\"");
-}
-
-void spar_buffer_free(spar_buffer *buffer) {
-    spar_release(buffer->data);
+bool spar_json_float(spar_json_value value, float *number) {
+    if (!is_number(value)) return false;
+    *number = (float)spar_read_number(value, scalar_end(value));
+    return isfinite(*number);
 }

@@ -1,4 +1,8 @@
-// The little JSON that model files need: a reader that trusts nothing, and escaping for a writer.
+// The little JSON that model files need: a reader that trusts nothing.
+//
+// A text is checked once as a whole and then read where it stands, so that it costs its own length and eight bytes a
+// colon, whatever is in it. A value is the place of its first character; going from one member or element to the next
+// costs the length of the one passed over.
 #ifndef SPAR_IO_JSON_H
 #define SPAR_IO_JSON_H
 
@@ -8,40 +12,42 @@
 
 #include "runtime/status.h"
 
-typedef enum spar_json_type {
-    SPAR_JSON_NULL,
-    SPAR_JSON_BOOL,
-    SPAR_JSON_NUMBER,
-    SPAR_JSON_STRING,
-    SPAR_JSON_ARRAY,
-    SPAR_JSON_OBJECT,
-} spar_json_type;
+typedef const char *spar_json_value;
 
 typedef struct spar_json {
-    spar_json_type type;
-    const char *key;    // of a member of an object
-    const char *string; // of a string
-    double number;      // of a number; 1 or 0 of a bool
-    const struct spar_json *child, *next;
-    int count; // children
+    spar_json_value root;
+    const char **keys; // of the root, where it is an object, in the order of strcmp
+    size_t key_count;
 } spar_json;
 
-// Parses `length` bytes of UTF-8. `document` frees everything; `what` names the text in errors.
-spar_status spar_json_parse(const char *text, size_t length, const char *what, spar_json **document);
-void spar_json_free(spar_json *document);
+// Parses `length` bytes of UTF-8 that a zero follows. Strings are unescaped in place, so `text` is no JSON afterwards,
+// but has to stay as long as values are read. `what` names the text in errors. No object may have a key twice.
+spar_status spar_json_parse(char *text, size_t length, const char *what, spar_json *json);
+void spar_json_free(spar_json *json);
 
-const spar_json *spar_json_member(const spar_json *object, const char *key); // NULL when there is none
-bool spar_json_integer(const spar_json *value, int64_t lowest, int64_t highest, int64_t *integer);
+// The value of a key of the root.
+spar_json_value spar_json_value_of(const char *key);
 
-// A growing text. After an allocation failed it stays failed and what is appended is lost.
-typedef struct spar_buffer {
-    char *data; // with a final zero
-    size_t length, capacity;
-    bool failed;
-} spar_buffer;
+// The members of an object or the elements of an array, one after the other; none where `value` is neither or NULL.
+typedef struct spar_json_items {
+    const char *key; // NULL in arrays
+    spar_json_value value;
+    const char *at; // NULL: no more
+    bool object;
+} spar_json_items;
 
-void spar_buffer_append(spar_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void spar_buffer_append_string(spar_buffer *buffer, const char *text); // quoted and escaped
-void spar_buffer_free(spar_buffer *buffer);
+spar_json_items spar_json_items_of(spar_json_value value);
+bool spar_json_next(spar_json_items *items); // false after the last
+
+// NULL when there is none.
+spar_json_value spar_json_member(spar_json_value object, const char *key);
+
+// What a value is; all of these take NULL, which is nothing.
+bool spar_json_is_array(spar_json_value value);
+bool spar_json_is_object(spar_json_value value);
+const char *spar_json_string(spar_json_value value); // NULL when it is no string
+bool spar_json_bool(spar_json_value value, bool *truth);
+bool spar_json_integer(spar_json_value value, int64_t lowest, int64_t highest, int64_t *integer);
+bool spar_json_float(spar_json_value value, float *number); // finite
 
 #endif

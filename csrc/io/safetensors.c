@@ -5,265 +5,273 @@
 #include "runtime/memory.h"
 
 #include <errno.h>
-#include <math.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_HEADER_BYTES = 100000000 };
+enum { LENGTH_BYTES = 8 };
 
 static int64_t element_bytes(const char *element) {
     static const struct {
         const char *name;
         int64_t bytes;
-    } elements[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"U16", 2}, {"I16", 2}, {"F16", 2}, {"BF16", 2},
-                    {"U32", 4},  {"I32", 4}, {"F32", 4}, {"U64", 8}, {"I64", 8}, {"F64", 8}};
+    } elements[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
+                    {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},
+                    {"I32", 4},  {"F32", 4}, {"U64", 8}, {"I64", 8},     {"F64", 8}};
     for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
         if (strcmp(elements[i].name, element) == 0) return elements[i].bytes;
     }
     return 0;
 }
 
-typedef struct tensor_entry {
-    const char *element;
-    const spar_json *shape;
-    int64_t count, start, end;
-} tensor_entry;
-
-static spar_status read_entry(const spar_tensor_file *file, const spar_json *json, tensor_entry *entry) {
-    const spar_json *type = spar_json_member(json, "dtype"), *offsets = spar_json_member(json, "data_offsets");
-    entry->shape = spar_json_member(json, "shape");
-    if (type == NULL || type->type != SPAR_JSON_STRING || entry->shape == NULL ||
-        entry->shape->type != SPAR_JSON_ARRAY || offsets == NULL || offsets->type != SPAR_JSON_ARRAY ||
-        offsets->count != 2 || !spar_json_integer(offsets->child, 0, INT64_C(1) << 50, &entry->start) ||
-        !spar_json_integer(offsets->child->next, entry->start, INT64_C(1) << 50, &entry->end)) {
-        return spar_fail(SPAR_ERROR_FORMAT,
-                         "%s: tensor \"%.100s\" lacks a dtype, shape or data_offsets that make sense", file->path,
-                         json->key);
-    }
-    entry->element = type->string;
-    entry->count = 1;
-    for (const spar_json *size = entry->shape->child; size != NULL; size = size->next) {
+// What there is of the data of a shape's tensor; false where the shape is impossible.
+static bool count_elements(spar_json_value shape, int64_t *count) {
+    *count = 1;
+    if (!spar_json_is_array(shape)) return false;
+    for (spar_json_items items = spar_json_items_of(shape); spar_json_next(&items);) {
         int64_t extent;
-        if (!spar_json_integer(size, 0, INT64_C(1) << 40, &extent) ||
-            (extent > 0 && entry->count > (INT64_C(1) << 45) / extent)) {
-            return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has an impossible shape", file->path, json->key);
-        }
-        entry->count *= extent;
+        if (!spar_json_integer(items.value, 0, INT64_MAX, &extent)) return false;
+        if (__builtin_mul_overflow(*count, extent, count)) return false;
     }
-    int64_t bytes = element_bytes(entry->element);
-    if (bytes == 0 || entry->count * bytes != entry->end - entry->start) {
-        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has %lld elements of type %.16s but %lld bytes",
-                         file->path, json->key, (long long)entry->count, entry->element,
-                         (long long)(entry->end - entry->start));
+    return true;
+}
+
+static spar_status read_entry(const char *name, spar_json_value json, spar_stored_tensor *tensor) {
+    spar_json_value offsets = spar_json_member(json, "data_offsets"), places[3] = {NULL, NULL, NULL};
+    spar_json_items items = spar_json_items_of(offsets);
+    for (int i = 0; i < 3 && spar_json_next(&items); i++) places[i] = items.value;
+    *tensor = (spar_stored_tensor){.name = name,
+                                   .element = spar_json_string(spar_json_member(json, "dtype")),
+                                   .shape = spar_json_member(json, "shape")};
+    if (tensor->element == NULL || tensor->shape == NULL || !spar_json_is_array(offsets) || places[2] != NULL ||
+        !spar_json_integer(places[0], 0, INT64_MAX, &tensor->start) ||
+        !spar_json_integer(places[1], tensor->start, INT64_MAX, &tensor->end)) {
+        return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" lacks a dtype, shape or data_offsets that make sense",
+                         name);
+    }
+    int64_t count, bytes = element_bytes(tensor->element), expected;
+    if (!count_elements(tensor->shape, &count)) {
+        return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" has an impossible shape", name);
+    }
+    bool known = bytes > 0;
+    if (!known || (!__builtin_mul_overflow(count, bytes, &expected) && expected == tensor->end - tensor->start)) {
+        return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_FORMAT,
+                     "tensor \"%.100s\" has %" PRId64 " elements of type %.16s but %" PRId64 " bytes", name, count,
+                     tensor->element, tensor->end - tensor->start);
+}
+
+static int compare_places(const void *a, const void *b) {
+    const spar_stored_tensor *x = a, *y = b;
+    if (x->start != y->start) return x->start < y->start ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+static int compare_names(const void *a, const void *b) {
+    const spar_stored_tensor *x = a, *y = b;
+    return strcmp(x->name, y->name);
+}
+
+// One tensor begins where the one before ends, and the last ends with the data.
+static spar_status check_places(spar_tensor_file *file) {
+    int64_t data = file->size - file->data_start, reached = 0;
+    qsort(file->tensors, file->count, sizeof *file->tensors, compare_places);
+    for (size_t t = 0; t < file->count; t++) {
+        const spar_stored_tensor *tensor = &file->tensors[t];
+        if (tensor->end > data) {
+            return spar_fail(SPAR_ERROR_FORMAT,
+                             "truncated: tensor \"%.100s\" ends at byte %" PRId64 " of %" PRId64 " bytes of data",
+                             tensor->name, tensor->end, data);
+        }
+        if (tensor->start < reached) {
+            return spar_fail(SPAR_ERROR_FORMAT,
+                             "tensor \"%.100s\" begins at byte %" PRId64
+                             " of the data, inside the one before it, which "
+                             "ends at %" PRId64,
+                             tensor->name, tensor->start, reached);
+        }
+        if (tensor->start > reached) {
+            return spar_fail(SPAR_ERROR_FORMAT, "a hole of %" PRId64 " bytes before tensor \"%.100s\"",
+                             tensor->start - reached, tensor->name);
+        }
+        reached = tensor->end;
+    }
+    qsort(file->tensors, file->count, sizeof *file->tensors, compare_names);
+    if (reached == data) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "oversized: %" PRId64 " bytes of data, the header tells of %" PRId64, data,
+                     reached);
+}
+
+static spar_status check_metadata(spar_json_value metadata) {
+    if (!spar_json_is_object(metadata)) return spar_fail(SPAR_ERROR_FORMAT, "the metadata is no object");
+    for (spar_json_items items = spar_json_items_of(metadata); spar_json_next(&items);) {
+        if (spar_json_string(items.value) == NULL) {
+            return spar_fail(SPAR_ERROR_FORMAT, "the metadata \"%.100s\" is no string", items.key);
+        }
     }
     return SPAR_OK;
 }
 
-static spar_status check_entries(const spar_tensor_file *file, uint64_t data_bytes) {
-    int64_t furthest = 0;
-    for (const spar_json *json = file->header->child; json != NULL; json = json->next) {
-        tensor_entry entry;
-        if (strcmp(json->key, "__metadata__") == 0) continue;
-        SPAR_TRY(read_entry(file, json, &entry));
-        if ((uint64_t)entry.end > data_bytes) {
-            return spar_fail(SPAR_ERROR_FORMAT, "%s: truncated: tensor \"%.100s\" ends at byte %lld of %llu",
-                             file->path, json->key, (long long)entry.end, (unsigned long long)data_bytes);
+static spar_status read_entries(spar_tensor_file *file) {
+    const spar_json *header = &file->header;
+    file->tensors = spar_allocate(header->key_count, sizeof *file->tensors);
+    if (file->tensors == NULL) return SPAR_ERROR_MEMORY;
+    for (size_t k = 0; k < header->key_count; k++) {
+        const char *key = header->keys[k];
+        if (strcmp(key, "__metadata__") == 0) {
+            SPAR_TRY(check_metadata(spar_json_value_of(key)));
+        } else {
+            SPAR_TRY(read_entry(key, spar_json_value_of(key), &file->tensors[file->count++]));
         }
-        if (entry.end > furthest) furthest = entry.end;
     }
-    if ((uint64_t)furthest == data_bytes) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_FORMAT, "%s: oversized: %llu bytes of data, the header tells of %lld", file->path,
-                     (unsigned long long)data_bytes, (long long)furthest);
+    return check_places(file);
+}
+
+static spar_status read_at(const spar_tensor_file *file, int64_t offset, void *values, int64_t count) {
+    if (file->bytes != NULL) {
+        memcpy(values, file->bytes + offset, (size_t)count);
+        return SPAR_OK;
+    }
+    for (char *to = values; count > 0;) {
+        ssize_t got = pread(file->file, to, (size_t)count, (off_t)offset);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return spar_fail(SPAR_ERROR_IO, "could not be read: %s", strerror(errno));
+        if (got == 0) return spar_fail(SPAR_ERROR_IO, "became shorter while it was read");
+        to += got;
+        offset += got;
+        count -= got;
+    }
+    return SPAR_OK;
 }
 
 static spar_status read_header(spar_tensor_file *file) {
-    unsigned char prefix[8];
-    struct stat status_of_file;
-    if (fstat(fileno(file->file), &status_of_file) != 0 || !S_ISREG(status_of_file.st_mode)) {
-        return spar_fail(SPAR_ERROR_IO, "%s: not a plain file", file->path);
+    unsigned char prefix[LENGTH_BYTES];
+    if (file->size < LENGTH_BYTES) {
+        return spar_fail(SPAR_ERROR_FORMAT, "%" PRId64 " bytes are too few for a model file", file->size);
     }
-    long size = (long)status_of_file.st_size;
-    if (fread(prefix, 1, 8, file->file) != 8) {
-        return spar_fail(SPAR_ERROR_FORMAT, "%s: %ld bytes are too few for a model file", file->path, size);
-    }
+    SPAR_TRY(read_at(file, 0, prefix, LENGTH_BYTES));
     uint64_t length = 0;
-    for (int i = 7; i >= 0; i--) length = length << 8 | prefix[i];
-    if (length > (uint64_t)size - 8 || length > MOST_HEADER_BYTES) {
+    for (int i = LENGTH_BYTES - 1; i >= 0; i--) length = length << 8 | prefix[i];
+    if (length > (uint64_t)file->size - LENGTH_BYTES) {
         return spar_fail(SPAR_ERROR_FORMAT,
-                         "%s: not a model file, or truncated: a header of %llu bytes in a file of %ld", file->path,
-                         (unsigned long long)length, size);
+                         "not a model file, or truncated: a header of %" PRIu64 " bytes in a file of %" PRId64, length,
+                         file->size);
     }
-    char *text = spar_allocate(length + 1, 1);
-    if (text == NULL) return SPAR_ERROR_MEMORY;
-    spar_status status = SPAR_OK;
-    if (fread(text, 1, length, file->file) != length) {
-        status = spar_fail(SPAR_ERROR_IO, "%s: could not be read", file->path);
+    if (length > SPAR_MOST_HEADER_BYTES) {
+        return spar_fail(SPAR_ERROR_FORMAT, "a header of %" PRIu64 " bytes; at most %d are read", length,
+                         SPAR_MOST_HEADER_BYTES);
     }
-    if (status == SPAR_OK) status = spar_json_parse(text, length, file->path, &file->header);
-    spar_release(text);
-    SPAR_TRY(status);
-    if (file->header->type != SPAR_JSON_OBJECT) {
-        return spar_fail(SPAR_ERROR_FORMAT, "%s: the header is no object", file->path);
-    }
-    file->data_start = 8 + length;
-    return check_entries(file, (uint64_t)size - 8 - length);
+    file->data_start = LENGTH_BYTES + (int64_t)length;
+    file->text = spar_allocate((size_t)length + 1, 1);
+    if (file->text == NULL) return SPAR_ERROR_MEMORY;
+    SPAR_TRY(read_at(file, LENGTH_BYTES, file->text, (int64_t)length));
+    if (file->text[0] != '{') return spar_fail(SPAR_ERROR_FORMAT, "not a model file: its header does not begin with {");
+    SPAR_TRY(spar_json_parse(file->text, (size_t)length, "the header", &file->header));
+    return read_entries(file);
+}
+
+static spar_status open_plain(const char *path, spar_tensor_file *file) {
+    struct stat about;
+    // Without O_NONBLOCK, opening a FIFO waits for who writes to it.
+    file->file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file->file < 0) return spar_fail(SPAR_ERROR_IO, "could not be opened: %s", strerror(errno));
+    if (fstat(file->file, &about) != 0) return spar_fail(SPAR_ERROR_IO, "could not be read: %s", strerror(errno));
+    if (!S_ISREG(about.st_mode)) return spar_fail(SPAR_ERROR_IO, "not a plain file");
+    file->size = (int64_t)about.st_size;
+    return read_header(file);
 }
 
 spar_status spar_tensor_file_open(const char *path, spar_tensor_file *file) {
-    *file = (spar_tensor_file){.path = path, .file = fopen(path, "rb")};
-    if (file->file == NULL) return spar_fail(SPAR_ERROR_IO, "%s: could not be opened: %s", path, strerror(errno));
+    *file = (spar_tensor_file){.file = -1};
+    spar_status status = open_plain(path, file);
+    if (status != SPAR_OK) spar_tensor_file_close(file);
+    return status;
+}
+
+spar_status spar_tensor_file_view(const void *bytes, size_t size, spar_tensor_file *file) {
+    *file = (spar_tensor_file){.file = -1, .bytes = bytes, .size = (int64_t)size};
     spar_status status = read_header(file);
     if (status != SPAR_OK) spar_tensor_file_close(file);
     return status;
 }
 
 void spar_tensor_file_close(spar_tensor_file *file) {
-    if (file->file != NULL) fclose(file->file);
-    spar_json_free(file->header);
-    file->file = NULL;
-    file->header = NULL;
+    if (file->file >= 0) close(file->file);
+    spar_json_free(&file->header);
+    spar_release(file->text);
+    spar_release(file->tensors);
+    *file = (spar_tensor_file){.file = -1};
+}
+
+spar_stored_tensor *spar_tensor_file_find(const spar_tensor_file *file, const char *name) {
+    spar_stored_tensor key = {.name = name};
+    if (file->count == 0) return NULL;
+    return bsearch(&key, file->tensors, file->count, sizeof key, compare_names);
 }
 
 const char *spar_tensor_file_metadata(const spar_tensor_file *file, const char *key) {
-    const spar_json *value = spar_json_member(spar_json_member(file->header, "__metadata__"), key);
-    return value == NULL || value->type != SPAR_JSON_STRING ? NULL : value->string;
+    spar_json_value metadata = spar_json_member(file->header.root, "__metadata__");
+    return spar_json_string(spar_json_member(metadata, key));
 }
 
-static bool same_shape(const spar_json *found, int rank, const int64_t *shape) {
-    if (found->count != rank) return false;
-    const spar_json *size = found->child;
-    for (int i = 0; i < rank; i++, size = size->next) {
-        if (size->number != (double)shape[i]) return false;
+static bool same_shape(spar_json_value found, int rank, const int64_t *shape) {
+    int dimension = 0;
+    for (spar_json_items items = spar_json_items_of(found); spar_json_next(&items); dimension++) {
+        int64_t size;
+        if (dimension == rank || !spar_json_integer(items.value, 0, INT64_MAX, &size)) return false;
+        if (size != shape[dimension]) return false;
     }
-    return true;
+    return dimension == rank;
 }
 
-static void shape_text(const spar_json *found, char *text, size_t capacity) {
+static size_t append_size(char *text, size_t capacity, size_t length, int64_t size) {
+    if (length + 24 >= capacity) return length;
+    return length + (size_t)snprintf(text + length, capacity - length, length > 0 ? "×%" PRId64 : "%" PRId64, size);
+}
+
+static spar_status compare(const spar_stored_tensor *tensor, const char *element, int rank, const int64_t *shape) {
+    bool convertible = strcmp(element, "F32") == 0 && strcmp(tensor->element, "F64") == 0;
+    if (strcmp(tensor->element, element) != 0 && !convertible) {
+        return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" is of type %.16s, not %s", tensor->name, tensor->element,
+                         element);
+    }
+    if (same_shape(tensor->shape, rank, shape)) return SPAR_OK;
+    char found[128] = "", wanted[128] = "";
     size_t length = 0;
-    text[0] = 0;
-    for (const spar_json *size = found->child; size != NULL && length + 24 < capacity; size = size->next) {
-        length += (size_t)snprintf(text + length, capacity - length, length > 0 ? "×%.0f" : "%.0f", size->number);
+    for (spar_json_items items = spar_json_items_of(tensor->shape); spar_json_next(&items);) {
+        int64_t size = 0;
+        spar_json_integer(items.value, 0, INT64_MAX, &size);
+        length = append_size(found, sizeof found, length, size);
     }
+    length = 0;
+    for (int i = 0; i < rank; i++) length = append_size(wanted, sizeof wanted, length, shape[i]);
+    return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" has shape %s, expected %s", tensor->name, found, wanted);
 }
 
-static spar_status compare(const spar_tensor_file *file, const char *name, const tensor_entry *entry,
-                           const char *element, int rank, const int64_t *shape) {
-    bool convertible = strcmp(element, "F32") == 0 && strcmp(entry->element, "F64") == 0;
-    if (strcmp(entry->element, element) != 0 && !convertible) {
-        return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" is of type %.16s, not %s", file->path, name,
-                         entry->element, element);
-    }
-    if (same_shape(entry->shape, rank, shape)) return SPAR_OK;
-    char found[128], wanted[128] = "";
-    shape_text(entry->shape, found, sizeof found);
-    for (int i = 0; i < rank; i++) {
-        size_t length = strlen(wanted);
-        snprintf(wanted + length, sizeof wanted - length, i > 0 ? "×%lld" : "%lld", (long long)shape[i]);
-    }
-    return spar_fail(SPAR_ERROR_FORMAT, "%s: tensor \"%.100s\" has shape %s, expected %s", file->path, name, found,
-                     wanted);
+spar_status spar_tensor_file_choose(const spar_tensor_file *file, const char *name, const char *element, int rank,
+                                    const int64_t *shape, const spar_stored_tensor **tensor) {
+    *tensor = spar_tensor_file_find(file, name);
+    if (*tensor == NULL) return spar_fail(SPAR_ERROR_FORMAT, "there is no tensor \"%.300s\"", name);
+    return compare(*tensor, element, rank, shape);
 }
 
-static spar_status read_doubles(const spar_tensor_file *file, float *values, int64_t count) {
-    double chunk[256];
-    for (int64_t i = 0; i < count; i += 256) {
-        size_t wanted = count - i < 256 ? (size_t)(count - i) : 256;
-        if (fread(chunk, sizeof *chunk, wanted, file->file) != wanted) {
-            return spar_fail(SPAR_ERROR_IO, "%s: could not be read", file->path);
-        }
-        for (size_t j = 0; j < wanted; j++) values[i + (int64_t)j] = (float)chunk[j];
+static spar_status read_doubles(const spar_tensor_file *file, int64_t offset, float *values, int64_t count) {
+    double chunk[512];
+    for (int64_t i = 0; i < count; i += 512) {
+        int64_t next = count - i < 512 ? count - i : 512;
+        SPAR_TRY(read_at(file, offset + i * (int64_t)sizeof *chunk, chunk, next * (int64_t)sizeof *chunk));
+        for (int64_t j = 0; j < next; j++) values[i + j] = (float)chunk[j];
     }
     return SPAR_OK;
 }
 
-spar_status spar_tensor_file_read(const spar_tensor_file *file, const char *name, const char *element, int rank,
-                                  const int64_t *shape, void *values) {
-    const spar_json *json = spar_json_member(file->header, name);
-    tensor_entry entry;
-    if (json == NULL) return spar_fail(SPAR_ERROR_FORMAT, "%s: there is no tensor \"%.100s\"", file->path, name);
-    SPAR_TRY(read_entry(file, json, &entry));
-    SPAR_TRY(compare(file, name, &entry, element, rank, shape));
-    if (fseek(file->file, (long)(file->data_start + (uint64_t)entry.start), SEEK_SET) != 0) {
-        return spar_fail(SPAR_ERROR_IO, "%s: could not be read: %s", file->path, strerror(errno));
-    }
-    if (strcmp(entry.element, "F64") == 0) return read_doubles(file, values, entry.count);
-    size_t bytes = (size_t)(entry.end - entry.start);
-    if (fread(values, 1, bytes, file->file) != bytes) {
-        return spar_fail(SPAR_ERROR_IO, "%s: could not be read", file->path);
-    }
-    return SPAR_OK;
-}
-
-static int64_t source_bytes(const spar_tensor_source *source) {
-    int64_t bytes = element_bytes(source->element);
-    for (int i = 0; i < source->rank; i++) bytes *= source->shape[i];
-    return bytes;
-}
-
-static void make_header(spar_buffer *header, const spar_metadata *metadata, size_t metadata_count,
-                        const spar_tensor_source *tensors, size_t count) {
-    spar_buffer_append(header, "{\"__metadata__\":{");
-    for (size_t i = 0; i < metadata_count; i++) {
-        spar_buffer_append(header, i > 0 ? "," : "");
-        spar_buffer_append_string(header, metadata[i].key);
-        spar_buffer_append(header, ":");
-        spar_buffer_append_string(header, metadata[i].value);
-    }
-    spar_buffer_append(header, "}");
-    int64_t offset = 0;
-    for (size_t t = 0; t < count; t++) {
-        spar_buffer_append(header, ",");
-        spar_buffer_append_string(header, tensors[t].name);
-        spar_buffer_append(header, ":{\"dtype\":\"%s\",\"shape\":[", tensors[t].element);
-        for (int i = 0; i < tensors[t].rank; i++) {
-            spar_buffer_append(header, i > 0 ? ",%lld" : "%lld", (long long)tensors[t].shape[i]);
-        }
-        int64_t end = offset + source_bytes(&tensors[t]);
-        spar_buffer_append(header, "],\"data_offsets\":[%lld,%lld]}", (long long)offset, (long long)end);
-        offset = end;
-    }
-    spar_buffer_append(header, "}");
-    while (!header->failed && header->length % 8 != 0) spar_buffer_append(header, " ");
-}
-
-static bool write_all(FILE *file, const spar_buffer *header, const spar_tensor_source *tensors, size_t count) {
-    unsigned char prefix[8];
-    for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)header->length >> (8 * i));
-    if (fwrite(prefix, 1, 8, file) != 8 || fwrite(header->data, 1, header->length, file) != header->length)
-        return false;
-    for (size_t t = 0; t < count; t++) {
-        size_t bytes = (size_t)source_bytes(&tensors[t]);
-        if (fwrite(tensors[t].values, 1, bytes, file) != bytes) return false;
-    }
-    return fflush(file) == 0 && fsync(fileno(file)) == 0;
-}
-
-static spar_status replace_file(const char *path, const char *beside, const spar_buffer *header,
-                                const spar_tensor_source *tensors, size_t count) {
-    FILE *file = fopen(beside, "wb");
-    if (file == NULL) return spar_fail(SPAR_ERROR_IO, "%s: could not be written: %s", path, strerror(errno));
-    bool whole = write_all(file, header, tensors, count);
-    int error = errno;
-    if (fclose(file) != 0 && whole) {
-        whole = false;
-        error = errno;
-    }
-    if (whole && rename(beside, path) == 0) return SPAR_OK;
-    if (whole) error = errno;
-    remove(beside);
-    return spar_fail(SPAR_ERROR_IO, "%s: could not be written: %s", path, strerror(error));
-}
-
-spar_status spar_tensor_file_write(const char *path, const spar_metadata *metadata, size_t metadata_count,
-                                   const spar_tensor_source *tensors, size_t count) {
-    spar_buffer header = {0}, beside = {0};
-    make_header(&header, metadata, metadata_count, tensors, count);
-    spar_buffer_append(&beside, "%s.%ld.partial", path, (long)getpid());
-    spar_status status = SPAR_ERROR_MEMORY;
-    if (!header.failed && !beside.failed) status = replace_file(path, beside.data, &header, tensors, count);
-    spar_buffer_free(&header);
-    spar_buffer_free(&beside);
-    return status;
+spar_status spar_tensor_file_read(const spar_tensor_file *file, const spar_stored_tensor *tensor, void *values) {
+    int64_t offset = file->data_start + tensor->start, bytes = tensor->end - tensor->start;
+    if (strcmp(tensor->element, "F64") == 0) return read_doubles(file, offset, values, bytes / (int64_t)sizeof(double));
+    return read_at(file, offset, values, bytes);
 }

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "temporary.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,19 @@ bool model_equal(const spar_network *a, const spar_network *b) {
         free(q);
     }
     return equal;
+}
+
+char *model_header(const char *graph, int output, const char *rest) {
+    static const char format[] = "{\"__metadata__\":{\"sparring.output\":\"%d\",\"sparring.loss\":\"0\","
+                                 "\"sparring.seed\":\"1\",\"sparring.graph\":\"";
+    char *header = check_allocate(sizeof format + 20 + 2 * strlen(graph) + strlen(rest) + 10);
+    char *to = header + sprintf(header, format, output);
+    for (; *graph != 0; graph++) {
+        if (*graph == '"' || *graph == '\\') *to++ = '\\';
+        *to++ = *graph;
+    }
+    sprintf(to, "\"}%s}", rest);
+    return header;
 }
 
 raw_file raw_file_read(const char *path) {

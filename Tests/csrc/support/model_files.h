@@ -19,6 +19,9 @@ spar_status model_load(const char *path, spar_network **network);
 // True when both have the same parameters with the same values.
 bool model_equal(const spar_network *a, const spar_network *b);
 
+// The header of a file with this graph, as JSON, and the members `rest` behind its metadata; to be freed.
+char *model_header(const char *graph, int output, const char *rest);
+
 // A safetensors file: 8 bytes of header length, JSON, data.
 typedef struct raw_file {
     char *header;

@@ -1,0 +1,181 @@
+// Saving puts a whole file in the place of another or leaves it, whatever else is in the folder.
+#define _DEFAULT_SOURCE // symlink, mkfifo, flock
+#include "io/replace.h"
+#include "support/check.h"
+#include "support/model_files.h"
+#include "support/temporary.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SEED = 55 };
+
+static bool holds(const char *path, const char *text) {
+    size_t size = 0;
+    unsigned char *bytes = temporary_read(path, &size);
+    bool same = bytes != NULL && size == strlen(text) && memcmp(bytes, text, size) == 0;
+    free(bytes);
+    return same;
+}
+
+static bool exists(const char *path) {
+    struct stat about;
+    return lstat(path, &about) == 0;
+}
+
+static void links_at_guessable_names_are_not_followed(void) {
+    char path[TEMPORARY_PATH], victim[TEMPORARY_PATH], guessed[TEMPORARY_PATH];
+    spar_network *network = model_create_tiny();
+    temporary_path(path, "links.safetensors");
+    temporary_path(victim, "victim");
+    CHECK(temporary_write(victim, "mine", 4));
+    snprintf(guessed, sizeof guessed, "%.400s.%ld.partial", path, (long)getpid());
+    CHECK(symlink(victim, guessed) == 0);
+    temporary_path(guessed, ".links.safetensors.aaaaaa.partial");
+    CHECK(symlink(victim, guessed) == 0);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK(holds(victim, "mine"));
+    spar_network_destroy(network);
+}
+
+// A child begins to write `path` and is killed.
+static void die_writing(const char *path) {
+    pid_t child = fork();
+    if (child == 0) {
+        spar_replacement replacement;
+        bool begun = spar_replacement_begin(path, &replacement) == SPAR_OK &&
+                     spar_replacement_write(&replacement, "half", 4) == SPAR_OK;
+        if (begun) raise(SIGKILL);
+        _exit(1);
+    }
+    int status = 0;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status));
+}
+
+static void what_dead_processes_left_is_removed_and_the_living_go_on(void) {
+    char path[TEMPORARY_PATH], other[TEMPORARY_PATH];
+    spar_network *network = model_create_tiny(), *loaded = NULL;
+    spar_replacement living;
+    temporary_path(path, "left.safetensors");
+    temporary_path(other, "left.safetensors.2"); // its leftovers are not left.safetensors's
+    int files = temporary_count();
+    die_writing(path);
+    die_writing(path);
+    die_writing(other);
+    CHECK_EQUAL(temporary_count(), files + 2); // the second took away what the first left
+    CHECK_OK(spar_replacement_begin(path, &living));
+    CHECK_OK(spar_replacement_write(&living, "late", 4));
+    CHECK_EQUAL(temporary_count(), files + 2);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK_OK(model_load(path, &loaded));
+    CHECK_EQUAL(temporary_count(), files + 3); // the file, what is being written, and the other's
+    CHECK_OK(spar_replacement_commit(&living));
+    CHECK(holds(path, "late"));
+    CHECK_OK(spar_network_save(network, other, false, NULL, 0));
+    CHECK_EQUAL(temporary_count(), files + 2);
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
+static void the_mode_is_that_of_the_umask(void) {
+    char path[TEMPORARY_PATH];
+    struct stat about;
+    spar_network *network = model_create_tiny();
+    temporary_path(path, "mode.safetensors");
+    mode_t before = umask(027);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK(stat(path, &about) == 0 && (about.st_mode & 0777) == 0640);
+    umask(022);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK(stat(path, &about) == 0 && (about.st_mode & 0777) == 0644);
+    umask(before);
+    spar_network_destroy(network);
+}
+
+static void a_full_disk_leaves_the_old_file_alone(void) {
+    char path[TEMPORARY_PATH];
+    spar_network *network = model_create(example_plain, SEED);
+    temporary_path(path, "full.safetensors");
+    CHECK(temporary_write(path, "old", 3));
+    int files = temporary_count();
+    struct rlimit before, small;
+    CHECK(getrlimit(RLIMIT_FSIZE, &before) == 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    for (rlim_t bytes = 0; bytes < 4096; bytes += 512) {
+        small = (struct rlimit){bytes, before.rlim_max};
+        CHECK(setrlimit(RLIMIT_FSIZE, &small) == 0);
+        CHECK_FAILS(spar_network_save(network, path, false, NULL, 0), SPAR_ERROR_IO, path);
+        CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+        CHECK(holds(path, "old"));
+        CHECK_EQUAL(temporary_count(), files);
+    }
+    signal(SIGXFSZ, handler);
+    spar_network_destroy(network);
+}
+
+// Every call on a path that is no plain file comes back, fails, and leaves what is there.
+static void check_refused(const char *path) {
+    spar_network *network = model_create_tiny(), *loaded = NULL;
+    size_t needed;
+    struct stat before, after;
+    CHECK(stat(path, &before) == 0);
+    alarm(20);
+    CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_IO, path);
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_IO, path);
+    CHECK_FAILS(spar_file_metadata(path, "key", NULL, 0, &needed), SPAR_ERROR_IO, path);
+    CHECK_FAILS(spar_network_save(network, path, false, NULL, 0), SPAR_ERROR_IO, path);
+    alarm(0);
+    CHECK(stat(path, &after) == 0 && before.st_ino == after.st_ino && before.st_mode == after.st_mode);
+    spar_network_destroy(network);
+}
+
+static void fifos_folders_and_devices_are_refused_and_stay(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "fifo.safetensors");
+    CHECK(mkfifo(path, 0600) == 0);
+    check_refused(path);
+    temporary_path(path, "link.safetensors"); // to no plain file
+    CHECK(symlink("fifo.safetensors", path) == 0);
+    check_refused(path);
+    CHECK(unlink(path) == 0);
+    temporary_path(path, "folder.safetensors");
+    CHECK(mkdir(path, 0700) == 0);
+    check_refused(path);
+    check_refused("/dev/zero");
+    temporary_path(path, ".fifo2.safetensors.aaaaaa.partial"); // where a leftover would be
+    CHECK(mkfifo(path, 0600) == 0);
+    char target[TEMPORARY_PATH];
+    temporary_path(target, "fifo2.safetensors");
+    spar_network *network = model_create_tiny();
+    alarm(20);
+    CHECK_OK(spar_network_save(network, target, false, NULL, 0));
+    alarm(0);
+    CHECK(exists(path));
+    spar_network_destroy(network);
+}
+
+static void a_link_to_a_file_is_replaced_and_the_file_stays(void) {
+    char path[TEMPORARY_PATH], target[TEMPORARY_PATH];
+    spar_network *network = model_create_tiny(), *loaded = NULL;
+    temporary_path(target, "target");
+    temporary_path(path, "linked.safetensors");
+    CHECK(temporary_write(target, "mine", 4));
+    CHECK(symlink("target", path) == 0);
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK(holds(target, "mine"));
+    CHECK_OK(model_load(path, &loaded));
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
+TEST_MAIN(TEST(links_at_guessable_names_are_not_followed),
+          TEST(what_dead_processes_left_is_removed_and_the_living_go_on), TEST(the_mode_is_that_of_the_umask),
+          TEST(a_full_disk_leaves_the_old_file_alone), TEST(fifos_folders_and_devices_are_refused_and_stay),
+          TEST(a_link_to_a_file_is_replaced_and_the_file_stays))

@@ -1,0 +1,182 @@
+#include "io/training_state.h"
+
+#include "io/number.h"
+#include "runtime/finite.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays) {
+    if (shape == SPAR_SHAPE_GAUSSIAN) return 0;
+    int count = 0;
+    arrays[count++] = (spar_point_array){"lowest", "F32", (void **)&point->lowest, point->pieces};
+    arrays[count++] = (spar_point_array){"highest", "F32", (void **)&point->highest, point->pieces};
+    if (shape == SPAR_SHAPE_GRADIENT) {
+        arrays[count++] = (spar_point_array){"gradient", "F32", (void **)&point->gradient, point->sample_floats};
+    } else {
+        arrays[count++] = (spar_point_array){"positive", "U16", (void **)&point->positive, point->words_per_sample};
+        arrays[count++] = (spar_point_array){"negative", "U16", (void **)&point->negative, point->words_per_sample};
+    }
+    return count;
+}
+
+void spar_point_tensor_name(const spar_point *point, const char *suffix, char *name) {
+    snprintf(name, SPAR_MOST_TENSOR_NAME, "sparring.point.%s.%s", point->node->name, suffix);
+}
+
+static void write_member(spar_buffer *text, const char *key, float value) {
+    spar_buffer_append(text, ",\"%s\":", key);
+    spar_buffer_append_float(text, value);
+}
+
+spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {
+    const spar_method *m = &network->method;
+    spar_buffer_append(text, "{\"step\":\"%" PRIu64 "\",\"direction\":%d,\"shape\":%d,\"size\":%d,\"granularity\":%d",
+                       network->step, (int)m->direction, (int)m->shape, (int)m->size, (int)m->granularity);
+    write_member(text, "epsilon", m->epsilon);
+    write_member(text, "input_epsilon", m->input_epsilon);
+    write_member(text, "clean_weight", m->clean_weight);
+    spar_buffer_append(text, ",\"last_point\":");
+    if (m->last_point == NULL) spar_buffer_append(text, "null");
+    if (m->last_point != NULL) spar_buffer_append_string(text, m->last_point);
+    spar_buffer_append(text, ",\"points\":[");
+    for (int p = 0; p < network->point_count; p++) {
+        const spar_point *point = &network->points[p];
+        if (!isfinite(point->deviation)) {
+            return spar_fail(SPAR_ERROR_NON_FINITE, "the network has diverged, s(h) of \"%.100s\" is %g",
+                             point->node->name, (double)point->deviation);
+        }
+        spar_buffer_append(text, "%s[%d,", p > 0 ? "," : "", point->recorded);
+        spar_buffer_append_float(text, point->deviation);
+        spar_buffer_append(text, "]");
+    }
+    spar_buffer_append(text, "]}");
+    return SPAR_OK;
+}
+
+static bool read_choice(spar_json_value json, const char *key, int *value) {
+    int64_t integer;
+    if (!spar_json_integer(spar_json_member(json, key), 0, 100, &integer)) return false;
+    *value = (int)integer;
+    return true;
+}
+
+static bool read_method(spar_json_value json, spar_method *m) {
+    int direction, shape, size, granularity;
+    bool whole = read_choice(json, "direction", &direction) && read_choice(json, "shape", &shape) &&
+                 read_choice(json, "size", &size) && read_choice(json, "granularity", &granularity) &&
+                 spar_json_float(spar_json_member(json, "epsilon"), &m->epsilon) &&
+                 spar_json_float(spar_json_member(json, "input_epsilon"), &m->input_epsilon) &&
+                 spar_json_float(spar_json_member(json, "clean_weight"), &m->clean_weight);
+    if (!whole) return false;
+    m->direction = (spar_direction)direction;
+    m->shape = (spar_shape)shape;
+    m->size = (spar_size)size;
+    m->granularity = (spar_granularity)granularity;
+    m->last_point = spar_json_string(spar_json_member(json, "last_point"));
+    return true;
+}
+
+// [recorded, s(h)]
+static bool read_point(spar_json_value json, spar_point_state *point) {
+    int64_t recorded;
+    spar_json_items items = spar_json_items_of(json);
+    if (!spar_json_is_array(json) || !spar_json_next(&items)) return false;
+    if (!spar_json_integer(items.value, 0, INT32_MAX, &recorded)) return false;
+    if (!spar_json_next(&items) || !spar_json_float(items.value, &point->deviation)) return false;
+    point->recorded = (int)recorded;
+    return !spar_json_next(&items);
+}
+
+static spar_status read_points(spar_json_value json, const spar_network *network, spar_training_state *state) {
+    int count = 0;
+    for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items); count++) {
+        if (count >= network->point_count) continue;
+        spar_point_state *point = &state->points[count];
+        if (!read_point(items.value, point)) return spar_fail(SPAR_ERROR_FORMAT, "the state of a point is damaged");
+        if (point->recorded > network->options.batch_size) {
+            return spar_fail(SPAR_ERROR_FORMAT, "points hold %d samples, the network's batch size is %d",
+                             point->recorded, network->options.batch_size);
+        }
+    }
+    if (count == network->point_count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "state of %d points, the network has %d", count, network->point_count);
+}
+
+static spar_status read_array(const spar_tensor_file *file, const spar_point *point, const spar_point_array *array,
+                              int recorded, void **values) {
+    char name[SPAR_MOST_TENSOR_NAME];
+    int64_t shape[2] = {recorded, array->elements}, count = recorded * array->elements;
+    const spar_stored_tensor *tensor;
+    spar_point_tensor_name(point, array->suffix, name);
+    SPAR_TRY(spar_tensor_file_choose(file, name, array->element, 2, shape, &tensor));
+    *values = spar_allocate((size_t)count, array->element[0] == 'U' ? sizeof(uint16_t) : sizeof(float));
+    if (*values == NULL) return SPAR_ERROR_MEMORY;
+    SPAR_TRY(spar_tensor_file_read(file, tensor, *values));
+    int64_t i = array->element[0] == 'U' ? count : spar_first_non_finite(*values, count);
+    if (i == count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.300s\" has %g at element %" PRId64, name,
+                     (double)((float *)*values)[i], i);
+}
+
+static spar_status read_arrays(const spar_tensor_file *file, spar_network *network, spar_training_state *state) {
+    for (int p = 0; p < network->point_count; p++) {
+        spar_point_state *point = &state->points[p];
+        spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
+        int count = point->recorded > 0 ? spar_point_arrays(&network->points[p], state->method.shape, arrays) : 0;
+        for (int a = 0; a < count; a++) {
+            SPAR_TRY(read_array(file, &network->points[p], &arrays[a], point->recorded, &point->arrays[a]));
+        }
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state) {
+    *state = (spar_training_state){0};
+    const char *text = spar_tensor_file_metadata(file, "sparring.state");
+    if (text == NULL) return SPAR_OK;
+    state->text = spar_copy_string(text);
+    state->points = spar_allocate((size_t)network->point_count, sizeof *state->points);
+    if (state->text == NULL || state->points == NULL) return SPAR_ERROR_MEMORY;
+    state->point_count = network->point_count;
+    SPAR_TRY(spar_json_parse(state->text, strlen(state->text), "the training state", &state->json));
+    spar_json_value json = state->json.root, points = spar_json_member(json, "points");
+    if (!spar_read_unsigned(spar_json_string(spar_json_member(json, "step")), &state->step) ||
+        !read_method(json, &state->method) || !spar_json_is_array(points)) {
+        return spar_fail(SPAR_ERROR_FORMAT, "the training state is incomplete");
+    }
+    SPAR_TRY(read_points(points, network, state));
+    state->present = true;
+    return read_arrays(file, network, state);
+}
+
+void spar_training_state_free(spar_training_state *state) {
+    for (int p = 0; p < state->point_count; p++) {
+        for (int a = 0; a < SPAR_MOST_POINT_ARRAYS; a++) spar_release(state->points[p].arrays[a]);
+    }
+    spar_release(state->points);
+    spar_release(state->text);
+    spar_json_free(&state->json);
+}
+
+static void fill_point(spar_point *point, spar_shape shape, const spar_point_state *state) {
+    spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
+    int count = point->active && state->recorded > 0 ? spar_point_arrays(point, shape, arrays) : 0;
+    for (int a = 0; a < count; a++) {
+        size_t size = arrays[a].element[0] == 'U' ? sizeof(uint16_t) : sizeof(float);
+        memcpy(*arrays[a].values, state->arrays[a], (size_t)(state->recorded * arrays[a].elements) * size);
+    }
+    point->recorded = count > 0 ? state->recorded : 0;
+    point->deviation = state->deviation;
+}
+
+spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network) {
+    SPAR_TRY(spar_network_set_method(network, &state->method));
+    for (int p = 0; p < network->point_count; p++) {
+        fill_point(&network->points[p], state->method.shape, &state->points[p]);
+    }
+    network->step = state->step;
+    return SPAR_OK;
+}

@@ -1,0 +1,54 @@
+// The training state in a model file: the method, the step, and what the points hold.
+#ifndef SPAR_IO_TRAINING_STATE_H
+#define SPAR_IO_TRAINING_STATE_H
+
+#include "graph/network.h"
+#include "io/buffer.h"
+#include "io/safetensors.h"
+
+// What a point keeps between steps, as tensors named "sparring.point.NAME.SUFFIX".
+typedef struct spar_point_array {
+    const char *suffix;
+    const char *element;
+    void **values;
+    int64_t elements; // of a sample
+} spar_point_array;
+
+enum { SPAR_MOST_POINT_ARRAYS = 4 };
+
+// What a point keeps under a method of this shape; returns how many arrays.
+int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays);
+
+// Longest name of a tensor, with its final zero.
+enum { SPAR_MOST_TENSOR_NAME = 400 };
+
+void spar_point_tensor_name(const spar_point *point, const char *suffix, char *name);
+
+// All but the points' arrays. Fails where a measured s(h) is not finite.
+spar_status spar_training_state_write(const spar_network *network, spar_buffer *text);
+
+typedef struct spar_point_state {
+    int recorded;
+    float deviation;
+    void *arrays[SPAR_MOST_POINT_ARRAYS];
+} spar_point_state;
+
+typedef struct spar_training_state {
+    bool present;
+    spar_method method; // last_point is a part of `text`
+    uint64_t step;
+    spar_point_state *points; // of the network
+    int point_count;
+    char *text;
+    spar_json json;
+} spar_training_state;
+
+// Reads and checks the state that is in a file, with the arrays of its points, for this network; it changes nothing
+// of it. The caller frees the state, also after a failure.
+spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state);
+void spar_training_state_free(spar_training_state *state);
+
+// Sets the method, the step and the points, or fails and leaves the network as it was.
+spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network);
+
+#endif
