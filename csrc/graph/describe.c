@@ -48,7 +48,7 @@ static void append_step(text *text, const spar_network *network, const spar_step
     spar_step_info info = info_of(network, step);
     append(text, "%-10s %d×%d×%d -> %d×%d×%d  %lld bytes  %lld multiply-adds  %s  ", info.kernel, info.input_shape[0],
            info.input_shape[1], info.input_shape[2], info.output_shape[0], info.output_shape[1], info.output_shape[2],
-           (long long)info.bytes, (long long)info.multiply_adds * network->options.batch_size,
+           (long long)info.bytes, (long long)spar_times(info.multiply_adds, network->options.batch_size),
            step->inputs[0]->data == step->output->data ? "in place" : "-");
     append_names(text, step);
     append(text, "\n");

@@ -135,6 +135,25 @@ static int next_number(const spar_graph *graph, const spar_layer *layer) {
     return last < 0 ? 1 : graph->nodes[last].number + 1;
 }
 
+static spar_status check_sizes(const spar_node *node, spar_extent input) {
+    int64_t floats = spar_times(spar_pixels(node->extent), spar_round_up16(node->extent.channels));
+    if (floats > SPAR_MOST_FLOATS) {
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d×%d values take %lld floats an image; at most %d are possible",
+                         node->name, node->extent.channels, node->extent.height, node->extent.width, (long long)floats,
+                         SPAR_MOST_FLOATS);
+    }
+    if (node->layer->parameters == NULL) return SPAR_OK;
+    spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
+    int count = node->layer->parameters(node, input, input, specs);
+    for (int i = 0; i < count; i++) {
+        floats = spar_times(specs[i].rows, specs[i].stride);
+        if (floats <= SPAR_MOST_FLOATS) continue;
+        return spar_fail(SPAR_ERROR_SHAPE, "%s: %s of %lld rows of %lld floats; at most %d are possible", node->name,
+                         specs[i].suffix + 1, (long long)specs[i].rows, (long long)specs[i].stride, SPAR_MOST_FLOATS);
+    }
+    return SPAR_OK;
+}
+
 static spar_status copy_constants(spar_node *node, const spar_node *wanted, spar_extent input) {
     spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
     int count = node->layer->parameters(node, input, input, specs);
@@ -167,13 +186,8 @@ static spar_status build(const spar_graph *graph, spar_node *node, const spar_no
     for (int i = node->layer->input_count; i < 2; i++) node->inputs[i] = SPAR_NO_VALUE;
     SPAR_TRY(choose_name(graph, wanted, node));
     SPAR_TRY(node->layer->infer(node, extents));
-    if (node->layer->check_constants != NULL) SPAR_TRY(copy_constants(node, wanted, extents[0]));
-    int64_t floats = spar_pixels(node->extent) * (node->extent.channels + 15);
-    if (floats > INT32_MAX) {
-        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d×%d values an image are too many", node->name,
-                         node->extent.channels, node->extent.height, node->extent.width);
-    }
-    return SPAR_OK;
+    SPAR_TRY(check_sizes(node, extents[0]));
+    return node->layer->check_constants == NULL ? SPAR_OK : copy_constants(node, wanted, extents[0]);
 }
 
 spar_value spar_graph_add(spar_graph *graph, const spar_node *wanted) {

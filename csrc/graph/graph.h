@@ -12,7 +12,7 @@ struct spar_graph {
     int count, capacity;
     int *by_name;               // nodes in the order of their names
     spar_status failure_status; // of the first call that failed
-    char failure[1024];         // its sentence
+    char failure[SPAR_MOST_SENTENCE];
 };
 
 // Adds a node made by hand (its name NULL or to be copied; its constants to be copied).

@@ -2,13 +2,23 @@
 // memory when they are never alive at once. Elementwise sweeps work in place where nothing else needs the old values.
 #include "graph/plan.h"
 
+#include "graph/placement.h"
 #include "ops/sweep.h"
 
 typedef struct buffer {
-    int storage; // another buffer whose place this one takes; itself otherwise
-    int first, last;
-    int64_t floats, offset;
+    int storage; // another buffer whose room this one takes; itself otherwise
+    spar_room room;
 } buffer;
+
+// What is known of values and steps.
+typedef struct memory_plan {
+    const spar_network *network;
+    const int *consumers;
+    buffer *buffers;  // two a value
+    int *producer;    // the step that gives a value; −1: none
+    spar_span *spans; // of a step and all that run at the same time, which are those of its chain
+    spar_room **rooms;
+} memory_plan;
 
 // Buffers 2·v and 2·v + 1 are the activation and the gradient of value v.
 static int activation_of(int v) {
@@ -19,30 +29,28 @@ static int gradient_of(int v) {
     return 2 * v + 1;
 }
 
-static int storage_of(const buffer *buffers, int b) {
-    while (buffers[b].storage != b) b = buffers[b].storage;
+// Shortens the way there for the next who asks.
+static int storage_of(buffer *buffers, int b) {
+    while (buffers[b].storage != b) b = buffers[b].storage = buffers[buffers[b].storage].storage;
     return b;
 }
 
-typedef struct span {
-    int first, last;
-} span;
-
-// The steps of a chain run at the same time.
-static span span_of(const spar_network *network, int s) {
-    span span = {s, s};
-    int chain = network->steps[s].chain;
-    while (chain >= 0 && span.first > 0 && network->steps[span.first - 1].chain == chain) span.first--;
-    while (chain >= 0 && span.last + 1 < network->step_count && network->steps[span.last + 1].chain == chain) {
-        span.last++;
+static void find_spans(const spar_network *network, spar_span *spans) {
+    const spar_step *steps = network->steps;
+    for (int s = 0; s < network->step_count; s++) {
+        bool follows = s > 0 && steps[s].chain >= 0 && steps[s].chain == steps[s - 1].chain;
+        spans[s].first = follows ? spans[s - 1].first : s;
     }
-    return span;
+    for (int s = network->step_count - 1; s >= 0; s--) {
+        bool leads = s + 1 < network->step_count && spans[s + 1].first == spans[s].first;
+        spans[s].last = leads ? spans[s + 1].last : s;
+    }
 }
 
-static void use(buffer *buffers, int b, span time) {
-    buffer *target = &buffers[storage_of(buffers, b)];
-    if (time.first < target->first) target->first = time.first;
-    if (time.last > target->last) target->last = time.last;
+static void use(buffer *buffers, int b, spar_span time) {
+    spar_span *used = &buffers[storage_of(buffers, b)].room.time;
+    if (time.first < used->first) used->first = time.first;
+    if (time.last > used->last) used->last = time.last;
 }
 
 static void share(buffer *buffers, int b, int with) {
@@ -61,36 +69,39 @@ static bool reads_output(const spar_step *step) {
     return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
 }
 
-static bool writes_in_place(const spar_network *network, const int *consumers, const int *producer, int s) {
+static bool writes_in_place(const memory_plan *plan, int s) {
+    const spar_network *network = plan->network;
     const spar_step *step = &network->steps[s];
     int in = network->root[step->inputs[0] - network->tensors];
-    if (step->layer != &spar_layer_sweep || reads_input(step) || consumers[in] != 1) return false;
-    return producer[in] < 0 || !reads_output(&network->steps[producer[in]]);
+    if (step->layer != &spar_layer_sweep || reads_input(step) || plan->consumers[in] != 1) return false;
+    return plan->producer[in] < 0 || !reads_output(&network->steps[plan->producer[in]]);
 }
 
-static void find_lifetimes(const spar_network *network, const int *consumers, const int *producer, buffer *buffers) {
+static void find_lifetimes(const memory_plan *plan) {
+    const spar_network *network = plan->network;
+    buffer *buffers = plan->buffers;
     int end = 2 * network->step_count;
     for (int s = 0; s < network->step_count; s++) {
         const spar_step *step = &network->steps[s];
         int out = network->root[step->output - network->tensors],
             in = network->root[step->inputs[0] - network->tensors];
-        if (writes_in_place(network, consumers, producer, s)) {
+        if (writes_in_place(plan, s)) {
             share(buffers, activation_of(out), activation_of(in));
         }
-        if (step->layer == &spar_layer_sweep && !step->accumulates[0] && consumers[in] == 1) {
+        if (step->layer == &spar_layer_sweep && !step->accumulates[0] && plan->consumers[in] == 1) {
             share(buffers, gradient_of(in), gradient_of(out));
         }
     }
-    use(buffers, activation_of(0), (span){0, 0});
+    use(buffers, activation_of(0), (spar_span){0, 0});
     for (int s = 0; s < network->step_count; s++) {
         const spar_step *step = &network->steps[s];
         int out = network->root[step->output - network->tensors];
-        span there = span_of(network, s), back = {end - 1 - there.last, end - 1 - there.first};
+        spar_span there = plan->spans[s], back = {end - 1 - there.last, end - 1 - there.first};
         use(buffers, activation_of(out), there);
         use(buffers, gradient_of(out), back);
         if (reads_output(step)) use(buffers, activation_of(out), back);
         if (s > 0 && step[-1].chain >= 0 && spar_normalizes_batch(step)) {
-            span earlier = span_of(network, s - 1), later = {end - 1 - earlier.last, end - 1 - earlier.first};
+            spar_span earlier = plan->spans[s - 1], later = {end - 1 - earlier.last, end - 1 - earlier.first};
             use(buffers, gradient_of(out), later);
             use(buffers, activation_of(network->root[step->inputs[0] - network->tensors]), later);
         }
@@ -102,78 +113,64 @@ static void find_lifetimes(const spar_network *network, const int *consumers, co
         }
     }
     int out = network->root[network->output];
-    use(buffers, activation_of(out), (span){end, end});
-    use(buffers, gradient_of(out), (span){network->step_count, network->step_count});
-    use(buffers, gradient_of(0), (span){end, end});
+    use(buffers, activation_of(out), (spar_span){end, end});
+    use(buffers, gradient_of(out), (spar_span){network->step_count, network->step_count});
+    use(buffers, gradient_of(0), (spar_span){end, end});
 }
 
-// Largest first, each at the lowest place where it meets no buffer alive at the same time.
-static size_t place(buffer *buffers, int *order, int count) {
-    int64_t total = 0;
-    for (int i = 0; i < count; i++) {
-        buffer *b = &buffers[order[i]];
-        bool moved = true;
-        while (moved) {
-            moved = false;
-            for (int j = 0; j < i; j++) {
-                const buffer *other = &buffers[order[j]];
-                bool apart = other->last < b->first || b->last < other->first ||
-                             other->offset + other->floats <= b->offset || b->offset + b->floats <= other->offset;
-                if (apart) continue;
-                b->offset = other->offset + other->floats;
-                moved = true;
-            }
-        }
-        if (b->offset + b->floats > total) total = b->offset + b->floats;
-    }
-    return (size_t)total;
-}
-
-static void sort_by_size(int *order, int count, const buffer *buffers) {
-    for (int i = 1; i < count; i++) {
-        int index = order[i], j = i;
-        for (; j > 0 && buffers[order[j - 1]].floats < buffers[index].floats; j--) order[j] = order[j - 1];
-        order[j] = index;
-    }
-}
-
-static void lay_out(spar_network *network, const int *consumers, const int *producer, buffer *buffers, int *order) {
+static spar_status lay_out(memory_plan *plan, int64_t *floats) {
+    const spar_network *network = plan->network;
     int values = network->graph->count, used = 0;
     for (int b = 0; b < 2 * values; b++) {
-        int64_t floats = spar_sample_floats(&network->tensors[b / 2]) * network->options.batch_size;
+        int64_t own = spar_sample_floats(&network->tensors[b / 2]) * network->options.batch_size;
         // One vector more, so that a full vector may be loaded at the last element of an unpadded image.
-        buffers[b] = (buffer){.storage = b, .first = INT32_MAX, .last = -1, .floats = spar_round_up16(floats + 16)};
+        spar_room room = {.time = {INT32_MAX, -1}, .floats = spar_round_up16(own + 16)};
+        plan->buffers[b] = (buffer){b, room};
     }
-    find_lifetimes(network, consumers, producer, buffers);
+    for (int v = 0; v < values; v++) plan->producer[v] = -1;
+    for (int s = 0; s < network->step_count; s++) {
+        plan->producer[network->root[network->steps[s].output - network->tensors]] = s;
+    }
+    find_spans(network, plan->spans);
+    find_lifetimes(plan);
     for (int b = 0; b < 2 * values; b++) {
-        if (buffers[b].storage == b && buffers[b].last >= 0) order[used++] = b;
+        buffer *buffer = &plan->buffers[b];
+        if (buffer->storage == b && buffer->room.time.last >= 0) plan->rooms[used++] = &buffer->room;
     }
-    sort_by_size(order, used, buffers);
-    network->arena_floats = place(buffers, order, used);
+    return spar_place(plan->rooms, used, floats);
+}
+
+static float *place_of(const spar_network *network, buffer *buffers, int b) {
+    const spar_room *room = &buffers[storage_of(buffers, b)].room;
+    return room->time.last < 0 ? NULL : network->arena + room->offset;
+}
+
+static spar_status allocate_arena(spar_network *network, buffer *buffers, int64_t floats) {
+    network->arena_floats = (size_t)floats;
+    network->arena = spar_allocate(network->arena_floats, sizeof(float));
+    if (network->arena == NULL) return SPAR_ERROR_MEMORY;
+    for (int v = 0; v < network->graph->count; v++) {
+        network->tensors[v].data = place_of(network, buffers, activation_of(network->root[v]));
+        network->tensors[v].gradient = place_of(network, buffers, gradient_of(network->root[v]));
+    }
+    return SPAR_OK;
 }
 
 spar_status spar_plan_memory(spar_network *network, const int *consumers) {
     size_t values = (size_t)network->graph->count;
-    buffer *buffers = spar_allocate(2 * values, sizeof *buffers);
-    int *order = spar_allocate(2 * values, sizeof *order), *producer = spar_allocate(values, sizeof *producer);
-    spar_status status = buffers == NULL || order == NULL || producer == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
-    if (status == SPAR_OK) {
-        for (size_t v = 0; v < values; v++) producer[v] = -1;
-        for (int s = 0; s < network->step_count; s++) {
-            producer[network->root[network->steps[s].output - network->tensors]] = s;
-        }
-        lay_out(network, consumers, producer, buffers, order);
-        network->arena = spar_allocate(network->arena_floats, sizeof(float));
-        if (network->arena == NULL) status = SPAR_ERROR_MEMORY;
-    }
-    for (int v = 0; status == SPAR_OK && v < network->graph->count; v++) {
-        int data = storage_of(buffers, activation_of(network->root[v]));
-        int gradient = storage_of(buffers, gradient_of(network->root[v]));
-        if (buffers[data].last >= 0) network->tensors[v].data = network->arena + buffers[data].offset;
-        if (buffers[gradient].last >= 0) network->tensors[v].gradient = network->arena + buffers[gradient].offset;
-    }
-    spar_release(buffers);
-    spar_release(order);
-    spar_release(producer);
+    memory_plan plan = {.network = network,
+                        .consumers = consumers,
+                        .buffers = spar_allocate(2 * values, sizeof *plan.buffers),
+                        .producer = spar_allocate(values, sizeof *plan.producer),
+                        .spans = spar_allocate(values, sizeof *plan.spans),
+                        .rooms = spar_allocate(2 * values, sizeof *plan.rooms)};
+    int64_t floats = 0;
+    bool whole = plan.buffers != NULL && plan.producer != NULL && plan.spans != NULL && plan.rooms != NULL;
+    spar_status status = whole ? lay_out(&plan, &floats) : SPAR_ERROR_MEMORY;
+    if (status == SPAR_OK) status = allocate_arena(network, plan.buffers, floats);
+    spar_release(plan.buffers);
+    spar_release(plan.producer);
+    spar_release(plan.spans);
+    spar_release(plan.rooms);
     return status;
 }

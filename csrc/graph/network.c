@@ -7,11 +7,13 @@ spar_network_options spar_network_defaults(void) {
 }
 
 spar_status spar_check_options(const spar_network_options *options) {
-    if (options->batch_size < 1 || options->batch_size > 1 << 20) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "network: a batch size of %d is not possible", options->batch_size);
+    if (options->batch_size < 1 || options->batch_size > SPAR_MOST_BATCH) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: a batch size of %d; there may be 1 to %d images",
+                         options->batch_size, SPAR_MOST_BATCH);
     }
-    if (options->threads < 0 || options->threads > 4096) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "network: %d threads are not possible", options->threads);
+    if (options->threads < 0 || options->threads > SPAR_MOST_THREADS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "network: %d threads; there may be 0 to %d", options->threads,
+                         SPAR_MOST_THREADS);
     }
     if (options->loss < SPAR_LOSS_SOFTMAX_CROSS_ENTROPY || options->loss > SPAR_LOSS_SQUARED_ERROR) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: there is no loss %d", (int)options->loss);
@@ -103,7 +105,9 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
         const spar_parameter_spec *spec = &network->parameters[p].spec;
         if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
     }
-    for (int s = 0; s < network->step_count; s++) info->multiply_adds += multiply_adds_of(&network->steps[s]);
+    for (int s = 0; s < network->step_count; s++) {
+        info->multiply_adds = spar_plus(info->multiply_adds, multiply_adds_of(&network->steps[s]));
+    }
     return SPAR_OK;
 }
 

@@ -69,7 +69,4 @@ void spar_commit_statistics(spar_network *network);
 // points.c
 bool spar_has_active_points(const spar_network *network);
 
-// Is node an input point?
-bool spar_is_input_point(const spar_graph *graph, int node);
-
 #endif

@@ -59,6 +59,8 @@ typedef struct fusion {
     spar_network *network;
     const int *consumers;
     int *step_of; // the step that gives a value
+    int points;   // perturb and dropout stages so far
+    uint32_t dropouts;
 } fusion;
 
 static spar_step *new_step(fusion *fusion, int v) {
@@ -110,24 +112,25 @@ static int operand_to_join(const fusion *fusion, int v) {
     return -1;
 }
 
-// A joined sweep moves to the end of the steps, behind whatever gives the other operand of an addition.
+// A joined sweep moves to the end of the steps, behind whatever gives the other operand of an addition. Its place is
+// left empty, and only its last value will be asked for.
 static spar_step *move_to_end(fusion *fusion, int at) {
     spar_network *network = fusion->network;
-    spar_step moved = network->steps[at];
-    int last = network->step_count - 1;
-    memmove(&network->steps[at], &network->steps[at + 1], (size_t)(last - at) * sizeof moved);
-    network->steps[last] = moved;
-    for (int v = 0; v < network->graph->count; v++) {
-        if (fusion->step_of[v] == at) {
-            fusion->step_of[v] = last;
-        } else if (fusion->step_of[v] > at) {
-            fusion->step_of[v]--;
-        }
-    }
-    return &network->steps[last];
+    if (at == network->step_count - 1) return &network->steps[at];
+    network->steps[network->step_count] = network->steps[at];
+    network->steps[at] = (spar_step){0};
+    return &network->steps[network->step_count++];
 }
 
-static spar_status add_to_sweep(fusion *fusion, int v, uint32_t dropout) {
+static void close_gaps(spar_network *network) {
+    int kept = 0;
+    for (int s = 0; s < network->step_count; s++) {
+        if (network->steps[s].layer != NULL) network->steps[kept++] = network->steps[s];
+    }
+    network->step_count = kept;
+}
+
+static spar_status add_to_sweep(fusion *fusion, int v) {
     spar_network *network = fusion->network;
     const spar_node *node = &network->graph->nodes[v];
     int operand = operand_to_join(fusion, v);
@@ -149,30 +152,32 @@ static spar_status add_to_sweep(fusion *fusion, int v, uint32_t dropout) {
     spar_sweep *sweep = step->state;
     spar_stage *stage = &sweep->stages[sweep->count++];
     stage->node = node;
-    stage->dropout = dropout;
     point_at_parameters(network, v, stage->parameters);
-    for (int p = 0; p < network->point_count; p++) {
-        if (network->points[p].node == node) stage->point = &network->points[p];
+    if (node->layer == &spar_layer_dropout) stage->dropout = fusion->dropouts++;
+    if (node->layer == &spar_layer_perturb) stage->point = &network->points[fusion->points++];
+    return SPAR_OK;
+}
+
+static spar_status add_steps(fusion *fusion) {
+    const spar_network *network = fusion->network;
+    for (int v = 1; v < network->graph->count; v++) {
+        if (!network->live[v] || network->root[v] != v) continue;
+        if (network->graph->nodes[v].layer->sweep) {
+            SPAR_TRY(add_to_sweep(fusion, v));
+        } else {
+            spar_step *step = new_step(fusion, v);
+            point_at_parameters(network, v, step->parameters);
+        }
     }
     return SPAR_OK;
 }
 
 static spar_status make_steps(spar_network *network, const int *consumers, int *step_of) {
-    fusion fusion = {network, consumers, step_of};
-    uint32_t dropouts = 0;
+    fusion fusion = {.network = network, .consumers = consumers, .step_of = step_of};
     for (int v = 0; v < network->graph->count; v++) step_of[v] = -1;
-    for (int v = 1; v < network->graph->count; v++) {
-        const spar_node *node = &network->graph->nodes[v];
-        if (!network->live[v] || network->root[v] != v) continue;
-        if (node->layer->sweep) {
-            SPAR_TRY(add_to_sweep(&fusion, v, dropouts));
-            dropouts += node->layer == &spar_layer_dropout;
-        } else {
-            spar_step *step = new_step(&fusion, v);
-            point_at_parameters(network, v, step->parameters);
-        }
-    }
-    return SPAR_OK;
+    spar_status status = add_steps(&fusion);
+    close_gaps(network);
+    return status;
 }
 
 static void find_accumulations(spar_network *network, bool *written) {
@@ -186,8 +191,18 @@ static void find_accumulations(spar_network *network, bool *written) {
     }
 }
 
-static spar_status make_points(spar_network *network) {
+// Only the input, layers of constants and points stand before an input point; `section` gets where that is so.
+static void find_input_section(const spar_graph *graph, bool *section) {
+    for (int v = 0; v < graph->count; v++) {
+        const spar_layer *layer = graph->nodes[v].layer;
+        bool keeps = layer->check_constants != NULL || layer == &spar_layer_perturb;
+        section[v] = v == 0 || (keeps && section[graph->nodes[v].inputs[0]]);
+    }
+}
+
+static spar_status make_points(spar_network *network, bool *section) {
     const spar_graph *graph = network->graph;
+    find_input_section(graph, section);
     for (int v = 0; v < graph->count; v++) {
         network->point_count += network->live[v] && graph->nodes[v].layer == &spar_layer_perturb;
     }
@@ -199,7 +214,7 @@ static spar_status make_points(spar_network *network) {
         spar_blocks blocks = spar_cut_blocks(tensor->extent, tensor->stride, 0, network->options.batch_size);
         network->points[p] = (spar_point){.node = &graph->nodes[v],
                                           .index = p,
-                                          .input = spar_is_input_point(graph, v),
+                                          .input = section[v],
                                           .extent = tensor->extent,
                                           .stride = tensor->stride,
                                           .sample_floats = spar_sample_floats(tensor),
@@ -211,6 +226,13 @@ static spar_status make_points(spar_network *network) {
     return SPAR_OK;
 }
 
+static spar_status check_workspace(const spar_step *step) {
+    int64_t floats = step->workspace_floats > step->scratch_floats ? step->workspace_floats : step->scratch_floats;
+    if (floats <= SPAR_MOST_WORKSPACE) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_MEMORY, "%s: a workspace of %lld bytes is not possible", step->node->name,
+                     (long long)spar_times(floats, sizeof(float)));
+}
+
 // Steps of a chain have parts of the workspace of their own.
 static spar_status prepare_steps(spar_network *network) {
     spar_run *run = &network->run;
@@ -218,6 +240,7 @@ static spar_status prepare_steps(spar_network *network) {
     for (int s = 0; s < network->step_count; s++) {
         spar_step *step = &network->steps[s];
         SPAR_TRY(step->layer->prepare(step));
+        SPAR_TRY(check_workspace(step));
         if (s == 0 || step->chain < 0 || step->chain != step[-1].chain) offset = 0;
         step->workspace_offset = offset;
         offset += spar_round_up16(step->workspace_floats);
@@ -252,7 +275,7 @@ spar_status spar_plan(spar_network *network) {
     network->wanted = spar_allocate(count, sizeof *network->wanted);
     network->steps = spar_allocate(count, sizeof *network->steps);
     network->flattened = spar_allocate(count, sizeof *network->flattened);
-    bool *flags = spar_allocate(2 * count, sizeof *flags);
+    bool *flags = spar_allocate(3 * count, sizeof *flags);
     int *step_of = spar_allocate(count, sizeof *step_of);
     int *consumers = NULL;
     spar_status status = SPAR_ERROR_MEMORY;
@@ -264,10 +287,10 @@ spar_status spar_plan(spar_network *network) {
         shape_tensors(network, flags);
         consumers = count_consumers(network);
         status = consumers == NULL ? SPAR_ERROR_MEMORY : spar_create_parameters(network);
-        if (status == SPAR_OK) status = make_points(network);
+        if (status == SPAR_OK) status = make_points(network, flags + count);
         if (status == SPAR_OK) status = make_steps(network, consumers, step_of);
         if (status == SPAR_OK) {
-            find_accumulations(network, flags + count);
+            find_accumulations(network, flags + 2 * count);
             spar_find_chains(network);
             status = spar_plan_memory(network, consumers);
         }

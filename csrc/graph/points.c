@@ -4,14 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-bool spar_is_input_point(const spar_graph *graph, int node) {
-    for (int v = graph->nodes[node].inputs[0]; v != 0; v = graph->nodes[v].inputs[0]) {
-        const spar_layer *layer = graph->nodes[v].layer;
-        if (layer->check_constants == NULL && layer != &spar_layer_perturb) return false;
-    }
-    return true;
-}
-
 typedef struct preset {
     const char *name;
     spar_direction direction;

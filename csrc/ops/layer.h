@@ -9,7 +9,18 @@
 #include "kernels/kernels.h"
 #include "ops/pass.h"
 #include "runtime/memory.h"
+#include "runtime/sizes.h"
 #include "runtime/status.h"
+
+// Together they keep every size of a plan below 2⁶³, and every number of floats of one sample below 2³¹.
+enum {
+    SPAR_MOST_BATCH = 1 << 20,
+    SPAR_MOST_FLOATS = INT32_MAX, // of a value of one image, and of a parameter, with the padding inside
+    SPAR_MOST_PLACES = 1 << 28,   // pixels times taps of a convolution
+};
+
+// Floats of a step's workspace, and of its scratch on one thread.
+static const int64_t SPAR_MOST_WORKSPACE = INT64_C(1) << 40;
 
 typedef struct spar_extent {
     int channels, height, width;

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static _Thread_local char last_error[1024] = "no error";
+static _Thread_local char last_error[SPAR_MOST_SENTENCE] = "no error";
 
 // Names and paths come from outside: whatever is in them, a sentence is one line of UTF-8.
 static void record(const char *sentence, size_t length) {

@@ -4,6 +4,8 @@
 
 #include "sparring.h"
 
+enum { SPAR_MOST_SENTENCE = 1024 };
+
 // Records the sentence and returns `status`.
 spar_status spar_fail(spar_status status, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
