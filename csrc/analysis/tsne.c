@@ -29,8 +29,8 @@ static spar_status check_options(const spar_tsne_options *o, int count) {
     if (o->start != SPAR_TSNE_START_PRINCIPAL && o->start != SPAR_TSNE_START_RANDOM) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: there is no start %d", (int)o->start);
     }
-    if (o->threads >= 0 && o->threads <= 4096) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: %d threads are not possible", o->threads);
+    if (o->threads >= 0 && o->threads <= SPAR_MOST_THREADS) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: %d threads; there may be 0 to %d", o->threads, SPAR_MOST_THREADS);
 }
 
 // Distances are squared, so that values whose squares overflow are as bad as infinite ones.

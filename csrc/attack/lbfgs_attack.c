@@ -125,7 +125,7 @@ static spar_status choose_targets(work *w, const float *images, const int32_t *l
         SPAR_TRY(spar_forward(w->network, images, w->count, 0));
         SPAR_TRY(spar_read_output(w->network, w->outputs));
     }
-    for (int n = 0; n < w->count; n++) {
+    for (int64_t n = 0; n < w->count; n++) {
         w->searches[n].example.target =
             targets != NULL ? targets[n] : best_other_class(w->outputs + n * w->classes, w->classes, labels[n]);
     }

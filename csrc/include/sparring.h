@@ -11,6 +11,17 @@
 // - Parameter structures have a `_defaults` function; call it, then change what differs.
 // - After `spar_network_create` and `spar_network_set_method` no pass allocates memory.
 // - The same seed gives the same bits on any number of threads.
+//
+// Limits. What is beyond them is refused, before any memory is taken for it, with a sentence that has the numbers.
+// - A graph has at most 65,536 layers. Images have at most 2²⁰ channels and sides of 2¹⁴.
+// - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of channels, units
+//   or output channels is rounded up to 16. A flattened value has at most 2²⁸ numbers, a dense layer 2²⁴ units.
+// - Kernels, strides and paddings are at most 1,024 a side. The outputs of a convolution, times its taps, are at most
+//   2²⁸; so are the pixels of a depthwise one's input, times the taps that reach each of them.
+// - A network takes batches of at most 2²⁰ images, and at most 4,096 threads. A layer's workspace, and a thread's share
+//   of it, have at most 2⁴⁰ floats.
+// - All objects of a process together hold at most as much memory as the machine has (SPAR_ERROR_MEMORY): more may be
+//   promised by the system, which then ends the program when it is used. A limit of a container is not known here.
 #ifndef SPARRING_H
 #define SPARRING_H
 

@@ -6,6 +6,26 @@
 
 #include <string.h>
 
+// Taps along one side that reach an input, at most.
+static int64_t reaching_taps(int kernel, int stride) {
+    return (kernel + stride - 1) / stride;
+}
+
+// Forward passes meet every tap at every output; depthwise ones keep a table of that, and one of the taps that reach
+// every input.
+static spar_status check_places(const spar_node *node, spar_extent in) {
+    const spar_conv2d_params *s = &node->settings.convolution;
+    int64_t forward = spar_times(spar_pixels(node->extent), (int64_t)s->kernel_height * s->kernel_width);
+    int64_t taps = reaching_taps(s->kernel_height, s->stride_height) * reaching_taps(s->kernel_width, s->stride_width);
+    bool depthwise = s->groups == in.channels && s->groups == s->channels;
+    int64_t backward = depthwise ? spar_times(spar_pixels(in), taps) : 0;
+    if (forward <= SPAR_MOST_PLACES && backward <= SPAR_MOST_PLACES) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_SHAPE,
+                     "%s: a kernel of %d×%d meets %lld places in %d×%d pixels; at most %d are possible", node->name,
+                     s->kernel_height, s->kernel_width, (long long)(forward > backward ? forward : backward), in.height,
+                     in.width, SPAR_MOST_PLACES);
+}
+
 static spar_status infer(spar_node *node, const spar_extent *inputs) {
     const spar_conv2d_params *s = &node->settings.convolution;
     spar_extent in = inputs[0];
@@ -34,10 +54,7 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
                          s->padding_width);
     }
     node->extent = (spar_extent){s->channels, height / s->stride_height + 1, width / s->stride_width + 1};
-    if (spar_pixels(node->extent) * s->kernel_height * s->kernel_width > 1 << 28) {
-        return spar_fail(SPAR_ERROR_SHAPE, "%s: %d×%d outputs of a %d×%d kernel are too many", node->name,
-                         node->extent.height, node->extent.width, s->kernel_height, s->kernel_width);
-    }
+    SPAR_TRY(check_places(node, in));
     return spar_check_initializer(node->name, s->initializer, &node->settings.convolution.initializer_deviation);
 }
 
@@ -64,7 +81,8 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
 
 static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     const spar_conv2d_params *s = &node->settings.convolution;
-    return spar_pixels(node->extent) * s->channels * (input.channels / s->groups) * s->kernel_height * s->kernel_width;
+    return spar_times(spar_pixels(node->extent) * s->channels,
+                      (int64_t)s->kernel_height * s->kernel_width * (input.channels / s->groups));
 }
 
 // Small packed weights are kept until the weights change. Large ones, which are several times the weights, would

@@ -53,7 +53,6 @@ static spar_status build_phase(spar_phase *phase, const spar_window *w, spar_ext
     int count_x = taps_of_phase(phase_x, w->stride_width, w->kernel_width, w->padding_width, taps_x);
     int rows = (in.height - phase_y + w->stride_height - 1) / w->stride_height;
     int columns = (in.width - phase_x + w->stride_width - 1) / w->stride_width;
-    if (rows < 0 || columns < 0) rows = columns = 0;
     SPAR_TRY(allocate_phase(phase, rows * columns, count_y * count_x));
     for (int t = 0; t < phase->taps; t++) phase->tap[t] = taps_y[t / count_x] * w->kernel_width + taps_x[t % count_x];
     for (int pixel = 0; pixel < phase->pixels; pixel++) {
@@ -71,7 +70,9 @@ static spar_status build_phase(spar_phase *phase, const spar_window *w, spar_ext
 spar_status spar_gather_backward(spar_gather *gather, const spar_window *w, spar_extent in, spar_extent out) {
     gather->in_pixels = (int)spar_pixels(out);
     gather->out_pixels = (int)spar_pixels(in);
-    int count = w->stride_height * w->stride_width;
+    int phases_y = w->stride_height < in.height ? w->stride_height : in.height;
+    int phases_x = w->stride_width < in.width ? w->stride_width : in.width;
+    int count = phases_y * phases_x;
     gather->phases = spar_allocate((size_t)count, sizeof *gather->phases);
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     gather->phase_count = count;
@@ -79,8 +80,7 @@ spar_status spar_gather_backward(spar_gather *gather, const spar_window *w, spar
     if (taps == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = SPAR_OK;
     for (int p = 0; p < count && status == SPAR_OK; p++) {
-        status = build_phase(&gather->phases[p], w, in, out, p / w->stride_width, p % w->stride_width, taps,
-                             taps + w->kernel_height);
+        status = build_phase(&gather->phases[p], w, in, out, p / phases_x, p % phases_x, taps, taps + w->kernel_height);
     }
     spar_release(taps);
     return status;

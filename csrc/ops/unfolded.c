@@ -59,7 +59,7 @@ static spar_runs pixels_of(const spar_unfolded *task, float *row, float *dense) 
     const spar_tensor *in = task->step->inputs[0];
     return (spar_runs){.pixels = in->extent.width,
                        .runs = 1,
-                       .run = task->channels,
+                       .run = (int)task->channels,
                        .first = row,
                        .step = in->stride,
                        .joined = dense,
@@ -110,7 +110,7 @@ static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, i
     bool whole = s->groups == 1;
     spar_runs runs = {.pixels = (int)count,
                       .runs = whole ? s->kernel_height : s->kernel_width,
-                      .run = whole ? s->kernel_width * task->depth : task->depth,
+                      .run = (int)(whole ? s->kernel_width * task->depth : task->depth),
                       .stride = whole ? line : task->channels,
                       .step = s->stride_width * task->channels,
                       .joined = joined.data,

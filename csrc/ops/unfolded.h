@@ -10,10 +10,10 @@ typedef struct spar_unfolded {
     const spar_step *step;
     const spar_run *run;
     const spar_conv2d_params *settings;
-    int channels, depth, columns; // of the input; input and output channels of a group
-    int64_t rows;                 // of a group's weights
-    int64_t row;                  // floats of a pixel's joined runs, group by group
-    int64_t block_row;            // and from one pixel to the next where they are products
+    int64_t channels, depth, columns; // of the input; input and output channels of a group
+    int64_t rows;                     // of a group's weights
+    int64_t row;                      // floats of a pixel's joined runs, group by group
+    int64_t block_row;                // and from one pixel to the next where they are products
     int64_t block_pixels;
     int64_t pixels; // of a sample of outputs
     int64_t padded_width, padded_floats;

@@ -25,7 +25,8 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
 }
 
 int spar_available_threads(void) {
-    return omp_get_max_threads();
+    int threads = omp_get_max_threads();
+    return threads < SPAR_MOST_THREADS ? threads : SPAR_MOST_THREADS;
 }
 
 double spar_seconds(void) {

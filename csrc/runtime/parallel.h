@@ -12,7 +12,9 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context);
 // Seconds from some fixed moment.
 double spar_seconds(void);
 
-// Cores this process may use.
+enum { SPAR_MOST_THREADS = 4096 };
+
+// Threads OpenMP would take, at most SPAR_MOST_THREADS: the cores this process may use, or OMP_NUM_THREADS.
 int spar_available_threads(void);
 
 #endif

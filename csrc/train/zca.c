@@ -76,7 +76,9 @@ static spar_status check_images(const float *images, int64_t count, int size) {
 spar_status spar_zca_add(spar_zca *zca, const float *images, int64_t count) {
     SPAR_REQUIRE_POINTER(zca);
     SPAR_REQUIRE_POINTER(images);
-    if (count < 1) return spar_fail(SPAR_ERROR_ARGUMENT, "zca: %lld images to add", (long long)count);
+    if (count < 1 || count > INT64_MAX / zca->size) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "zca: %lld images to add", (long long)count);
+    }
     SPAR_TRY(check_images(images, count, zca->size));
     for (int64_t n = 0; n < count; n++) {
         const float *image = images + n * zca->size;
