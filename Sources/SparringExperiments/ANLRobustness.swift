@@ -217,8 +217,7 @@ extension Experiment {
         func results(from source: Int, to target: Int) -> [AttackAccuracy] {
             matrices.map {
                 AttackAccuracy(
-                    attack: $0.attack.kind, delta: $0.attack.delta, accuracy: $0.accuracies[source][target],
-                    count: $0.count)
+                    attack: $0.attack.kind, delta: $0.attack.delta, outcomes: $0.outcomes[source][target])
             }
         }
         let names = ANLAttacked.names

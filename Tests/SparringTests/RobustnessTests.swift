@@ -1,3 +1,4 @@
+import Foundation
 import Sparring
 import Testing
 
@@ -125,6 +126,20 @@ import Testing
         #expect(try network.points.allSatisfy { !$0.isActive })
     }
 
+    @Test func layerwiseStrengthLeavesBackPropagationInForceWhenItThrows() async throws {
+        let data = data
+        let isPerturbing = try await Task {
+            let network = try Self.trained(on: data, seed: 1)
+            #expect(throws: CancellationError.self) {
+                try layerwiseStrength(of: network, on: data.test) { _ in
+                    withUnsafeCurrentTask { $0?.cancel() }
+                }
+            }
+            return try network.points.contains { $0.isActive }
+        }.value
+        #expect(!isPerturbing)
+    }
+
     @Test func layerwiseStrengthForgetsEarlierSamples() throws {
         let first = try layerwiseStrength(of: network, on: data.test, epsilons: [2])
         #expect(try layerwiseStrength(of: network, on: data.test, epsilons: [2]) == first)
@@ -134,8 +149,10 @@ import Testing
 
     // MARK: Warnings
 
+    /// The first images of 1000 are right, so that a lower accuracy is of some of the same images.
     private func result(_ attack: Attack.Kind, _ delta: Float, _ accuracy: Double) -> AttackAccuracy {
-        AttackAccuracy(attack: attack, delta: delta, accuracy: accuracy, count: 1000)
+        AttackAccuracy(
+            attack: attack, delta: delta, outcomes: Outcomes((0..<1000).map { Double($0) < 10 * accuracy }))
     }
 
     @Test func soundResultsGiveNoWarning() {
@@ -147,6 +164,35 @@ import Testing
         #expect(
             robustnessWarnings(whiteBox: whiteBox, blackBox: blackBox, imagesWithoutGradient: 3, of: 1000)
                 == [])
+    }
+
+    /// Of 200 images 3 are more than 1 %, and of images that fall to one attack alone as many may fall to the other.
+    @Test func whatChanceWouldDoGivesNoWarning() {
+        #expect(robustnessWarnings(whiteBox: [], imagesWithoutGradient: 3, of: 200) == [])
+        #expect(robustnessWarnings(whiteBox: [], imagesWithoutGradient: 7, of: 200).count == 1)
+        func warnings(onlySquare: Int, onlyPGD: Int) -> Int {
+            let pgd = Outcomes((0..<200).map { $0 >= onlyPGD })
+            let square = Outcomes((0..<200).map { !(onlyPGD..<onlyPGD + onlySquare ~= $0) })
+            return robustnessWarnings(whiteBox: [
+                AttackAccuracy(attack: .pgd, delta: 8, outcomes: pgd),
+                AttackAccuracy(attack: .square, delta: 8, outcomes: square),
+            ]).count
+        }
+        #expect(warnings(onlySquare: 6, onlyPGD: 0) == 0)  // 1/64
+        #expect(warnings(onlySquare: 7, onlyPGD: 0) == 1)  // 1/128
+        #expect(warnings(onlySquare: 60, onlyPGD: 45) == 0)  // 0.086
+        #expect(warnings(onlySquare: 75, onlyPGD: 45) == 1)  // 0.004
+    }
+
+    @Test func outcomesAreWhatTheEngineCounts() throws {
+        let clean = try evaluate(network, on: data.test)
+        let still = try accuracy(of: network, on: data.test, under: .fgsm(delta: 0))[0]
+        #expect(still.accuracy == clean.accuracy && still.count == clean.count)
+        let text = try JSONEncoder().encode(still.outcomes)
+        #expect(try JSONDecoder().decode(Outcomes.self, from: text) == still.outcomes)
+        #expect(throws: DecodingError.self) {
+            try JSONDecoder().decode(Outcomes.self, from: Data(#""0120""#.utf8))
+        }
     }
 
     @Test(

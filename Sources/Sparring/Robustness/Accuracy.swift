@@ -40,16 +40,18 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
     public let attack: Attack.Kind
     /// δ in the attack's unit.
     public let delta: Float
-    /// Images classified rightly, in percent.
-    public let accuracy: Double
-    /// Images attacked.
-    public let count: Int
+    /// Of the attacked images.
+    public let outcomes: Outcomes
 
-    public init(attack: Attack.Kind, delta: Float, accuracy: Double, count: Int) {
+    /// Images classified rightly, in percent.
+    public var accuracy: Double { outcomes.accuracy }
+    /// Images attacked.
+    public var count: Int { outcomes.count }
+
+    public init(attack: Attack.Kind, delta: Float, outcomes: Outcomes) {
         self.attack = attack
         self.delta = delta
-        self.accuracy = accuracy
-        self.count = count
+        self.outcomes = outcomes
     }
 }
 
@@ -70,21 +72,20 @@ public func accuracy(
     let deltas = deltas ?? [attack.delta]
     var progress = ProgressCounter(parts: deltas.count, onProgress)
     return try deltas.map { delta in
-        let metrics = try evaluate(
+        let outcomes = try evaluate(
             [network], on: set, attackedBy: attack.with(delta: delta), from: source ?? network, &progress)
-        return AttackAccuracy(
-            attack: attack.kind, delta: delta, accuracy: metrics[0].accuracy, count: metrics[0].count)
+        return AttackAccuracy(attack: attack.kind, delta: delta, outcomes: outcomes[0])
     }
 }
 
-/// The metrics of each network on the images that `attack` makes against `source`: one part of the progress.
+/// The outcomes of each network on the images that `attack` makes against `source`: one part of the progress.
 func evaluate(
     _ networks: [Network], on set: ImageSet, attackedBy attack: Attack, from source: Network,
     _ progress: inout ProgressCounter
-) throws -> [Metrics] {
+) throws -> [Outcomes] {
     for network in networks + [source] { try checkFit(network, set) }
     progress.begin("\(attack.kind.rawValue), δ \(attack.delta.brief)")
-    var sums = networks.map { _ in MetricsSum() }
+    var outcomes = networks.map { _ in Outcomes() }
     for range in set.batches(of: (networks + [source]).map(\.batchSize).min() ?? 1) {
         try Task.checkCancellation()
         let labels = Array(set.labels[range])
@@ -95,11 +96,11 @@ func evaluate(
         }
         for (index, network) in networks.enumerated() {
             try network.forward(attacked)
-            sums[index].add(try network.evaluateLoss(labels))
+            try outcomes[index].add(network, labels)
         }
     }
     progress.end()
-    return sums.map(\.metrics)
+    return outcomes
 }
 
 /// Throws when the network does not take these images or has too few outputs for their classes.

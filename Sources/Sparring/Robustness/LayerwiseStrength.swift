@@ -17,7 +17,8 @@ public struct LayerwiseStrength: Hashable, Sendable, Codable {
 /// One sample at a time, in the set's order and in evaluation mode: a forward pass in which the points add ε·sign of the
 /// gradient they hold, then a backward pass of the loss against the sample's label in which they keep the new one, as in
 /// training by Layerwise Algorithm 1. The first sample is not perturbed. The network should have been trained without
-/// perturbation. The method in force afterwards is back-propagation; parameters and statistics are untouched.
+/// perturbation. The method in force afterwards, also when this throws, is back-propagation; parameters and statistics are
+/// untouched.
 ///
 /// Costs for each ε three forward and backward passes a sample, two of them one by one.
 ///
@@ -56,6 +57,7 @@ private func accuracy(
 ) throws -> Double {
     progress.begin(task)
     try network.setMethod(.backprop)
+    defer { try? network.setMethod(.backprop) }
     try network.setMethod(method)
     var sum = MetricsSum()
     for sample in 0..<set.count {
@@ -64,7 +66,6 @@ private func accuracy(
         sum.add(try network.backward([set.labels[sample]], .record))
         progress.report(Double(sample) / Double(set.count))
     }
-    try network.setMethod(.backprop)
     progress.end()
     return sum.metrics.accuracy
 }

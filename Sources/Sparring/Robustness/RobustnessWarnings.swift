@@ -2,7 +2,8 @@
 /// rather than that it withstands attacks (Athalye et al. 2018; Carlini et al. 2019, Sections 4.2 and 5). Each is a
 /// sentence with its numbers; none means only that nothing was seen.
 ///
-/// Differences count from 1 percentage point and 2 images on.
+/// A result counts as worse than another where McNemar's exact test on the same images says so at 1 %, and images without
+/// gradient where there are more than 1 % of them by the exact binomial test at 1 %.
 ///
 /// - Parameters:
 ///   - whiteBox: of attacks on the network itself, all in one unit of δ.
@@ -14,7 +15,7 @@ public func robustnessWarnings(
     of imageCount: Int = 0
 ) -> [String] {
     var warnings: [String] = []
-    if imageCount > 0, differs(Double(imagesWithoutGradient) / Double(imageCount) * 100, imageCount) {
+    if imageCount > 0, probability(of: imagesWithoutGradient, orMoreOf: imageCount, each: 0.01) <= 0.01 {
         let share = percent(100 * Double(imagesWithoutGradient) / Double(imageCount))
         warnings.append(
             "The gradient of the loss is zero in every pixel of \(imagesWithoutGradient) of \(imageCount) images "
@@ -61,7 +62,7 @@ private func warningsOfStrongerAttacks(
     else { return [] }
     let known = "than \(best.attack.rawValue) with the network's own gradients (\(percent(best.accuracy)))"
     func isStronger(_ result: AttackAccuracy) -> Bool {
-        differs(best.accuracy - result.accuracy, result.count)
+        result.outcomes.areWorse(than: best.outcomes)
     }
     let withoutGradient = whiteBox.filter { !$0.attack.usesGradient && isStronger($0) }.map {
         "At δ = \($0.delta.brief) \($0.attack.rawValue), which uses no gradients, leaves less accuracy "
@@ -77,7 +78,7 @@ private func warningsOfStrongerAttacks(
 private func warningsOfWeakIteration(_ whiteBox: [AttackAccuracy]) -> [String] {
     guard let single = whiteBox.first(where: { $0.attack == .fgsm }) else { return [] }
     return whiteBox.filter {
-        [.ifgsm, .pgd].contains($0.attack) && differs($0.accuracy - single.accuracy, $0.count)
+        [.ifgsm, .pgd].contains($0.attack) && single.outcomes.areWorse(than: $0.outcomes)
     }.map {
         "At δ = \($0.delta.brief) \($0.attack.rawValue) leaves more accuracy (\(percent($0.accuracy))) than the single step "
             + "of fgsm (\(percent(single.accuracy))): it has too few iterations, or the gradients are masked."
@@ -86,15 +87,10 @@ private func warningsOfWeakIteration(_ whiteBox: [AttackAccuracy]) -> [String] {
 
 private func warningsOfRisingAccuracy(_ curve: [AttackAccuracy]) -> [String] {
     let curve = curve.sorted { $0.delta < $1.delta }
-    return zip(curve, curve.dropFirst()).filter { differs($1.accuracy - $0.accuracy, $1.count) }.map {
+    return zip(curve, curve.dropFirst()).filter { $0.outcomes.areWorse(than: $1.outcomes) }.map {
         "Under \($0.attack.rawValue) accuracy rises from \(percent($0.accuracy)) at δ = \($0.delta.brief) to "
             + "\(percent($1.accuracy)) at δ = \($1.delta.brief), where the attack may do all that it could do before."
     }
-}
-
-/// Whether a difference in percentage points of `count` images is worth a warning.
-private func differs(_ points: Double, _ count: Int) -> Bool {
-    points >= max(1, 200 / Double(count))
 }
 
 private func percent(_ value: Double) -> String {

@@ -2,11 +2,13 @@
 /// box, all else the black box (ANL Table 3).
 public struct TransferMatrix: Hashable, Sendable, Codable {
     public let attack: Attack
-    /// Images classified rightly, in percent: `accuracies[source][target]`, where the images are made against the
-    /// source.
-    public let accuracies: [[Double]]
+    /// Of the attacked images: `outcomes[source][target]`, where the images are made against the source.
+    public let outcomes: [[Outcomes]]
+
+    /// Images classified rightly, in percent: `accuracies[source][target]`.
+    public var accuracies: [[Double]] { outcomes.map { $0.map(\.accuracy) } }
     /// Images attacked.
-    public let count: Int
+    public var count: Int { outcomes.first?.first?.count ?? 0 }
 }
 
 /// Makes images against each of the networks and measures all of them on each.
@@ -22,8 +24,8 @@ public func transferMatrix(
     onProgress: ((EvaluationProgress) -> Void)? = nil
 ) throws -> TransferMatrix {
     var progress = ProgressCounter(parts: networks.count, onProgress)
-    let accuracies = try networks.map { source in
-        try evaluate(networks, on: set, attackedBy: attack, from: source, &progress).map(\.accuracy)
+    let outcomes = try networks.map { source in
+        try evaluate(networks, on: set, attackedBy: attack, from: source, &progress)
     }
-    return TransferMatrix(attack: attack, accuracies: accuracies, count: set.count)
+    return TransferMatrix(attack: attack, outcomes: outcomes)
 }
