@@ -31,8 +31,8 @@ struct AttackOptions: ParsableArguments {
     @Option(help: "Images a pass.")
     var batchSize = 128
 
-    @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
-    var threads = 0
+    @OptionGroup
+    var threads: ThreadOptions
 
     mutating func validate() throws {
         if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
@@ -68,7 +68,7 @@ struct AttackOptions: ParsableArguments {
     }
 
     func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads)
+        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads.count)
     }
 }
 

@@ -38,8 +38,8 @@ struct BenchCommand: ParsableCommand {
     @Option(help: "Steps before, which do not count.")
     var warmUp = 2
 
-    @Option(help: "Threads, 0 for all cores.")
-    var threads = 0
+    @OptionGroup
+    var threads: ThreadOptions
 
     @Option(help: "The seed of weights, images and perturbations.")
     var seed: UInt64 = 1
@@ -78,7 +78,7 @@ struct BenchCommand: ParsableCommand {
             normalizedBy: PixelStatistics(
                 mean: Array(repeating: 0.5, count: input.channels),
                 deviation: Array(repeating: 0.25, count: input.channels)),
-            batchSize: batchSize, threads: threads, seed: seed, exactConvolutions: exactConvolutions)
+            batchSize: batchSize, threads: threads.count, seed: seed, exactConvolutions: exactConvolutions)
         // How far a step perturbs does not change what it costs.
         let method = try self.method.resolved(usualEpsilon: 0.01)
         try network.setMethod(method)

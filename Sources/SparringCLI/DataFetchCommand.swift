@@ -33,19 +33,14 @@ struct DataFetchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let downloads = try downloads()
-        do {
-            try await cancelledByInterrupt {
-                var line = ProgressLine()
-                defer { line.clear() }
-                for download in downloads {
-                    let isNew = try await download.run { line.show($0) }
-                    line.clear()
-                    printNow("\(download.target) \(isNew ? "is here" : "was here already"), SHA-256 right")
-                }
+        try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
+            var line = ProgressLine()
+            defer { line.clear() }
+            for download in downloads {
+                let isNew = try await download.run { line.show($0) }
+                line.clear()
+                printNow("\(download.target) \(isNew ? "is here" : "was here already"), SHA-256 right")
             }
-        } catch is CancellationError {
-            printError("stopped; the same command goes on from here")
-            throw ExitCode(130)
         }
     }
 

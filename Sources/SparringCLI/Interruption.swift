@@ -1,22 +1,39 @@
+import ArgumentParser
 import Dispatch
 import Foundation
+import Synchronization
 
 /// Runs `work` and cancels it on an interrupt (Ctrl-C) or a request to end, so that it can stop between two steps and
-/// keep what it has. A second one ends the process at once.
+/// keep what it has; the command then ends with 128 and the signal's number, as shells count: 130 or 143. A second one
+/// ends the process at once. After the work signals do what they did before.
+///
+/// - Parameter notice: printed when the work has stopped; nil where it tells so itself.
 func cancelledByInterrupt<Result: Sendable>(
-    _ work: @escaping @Sendable () async throws -> Result
+    saying notice: String? = "stopped", _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let task = Task(operation: work)
-    let sources = [SIGINT, SIGTERM].map { number in
-        signal(number, SIG_IGN)
+    let received = Mutex<Int32?>(nil)
+    let signals = [SIGINT, SIGTERM]
+    let before = signals.map { signal($0, SIG_IGN) }
+    let sources = signals.map { number in
         let source = DispatchSource.makeSignalSource(signal: number)
         source.setEventHandler {
+            received.withLock { $0 = $0 ?? number }
+            for number in signals { signal(number, SIG_DFL) }
             task.cancel()
-            signal(number, SIG_DFL)
         }
         source.resume()
         return source
     }
-    defer { for source in sources { source.cancel() } }
-    return try await task.value
+    defer {
+        for source in sources { source.cancel() }
+        for (number, action) in zip(signals, before) { signal(number, action) }
+    }
+    do {
+        return try await task.value
+    } catch is CancellationError {
+        guard let number = received.withLock({ $0 }) else { throw CancellationError() }
+        if let notice { printError(notice) }
+        throw ExitCode(128 + number)
+    }
 }

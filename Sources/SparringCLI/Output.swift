@@ -30,7 +30,7 @@ extension Duration {
 
     /// Such as "12 s", "3 min 20 s" or "2 h 5 min".
     var short: String {
-        let total = Int(seconds.rounded())
+        guard let total = Int(exactly: seconds.rounded()), total < 1_000_000_000 else { return "years" }
         return switch total {
         case ..<60: "\(total) s"
         case ..<3600: "\(total / 60) min \(total % 60) s"

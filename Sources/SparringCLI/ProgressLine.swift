@@ -2,7 +2,8 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-/// One line that tells how far long work is: rewritten in place on a terminal, else a plain line now and then.
+/// One line that tells how far long work is: rewritten in place on a terminal, as wide as that is, else a plain line now
+/// and then.
 struct ProgressLine {
     private let isTerminal = isatty(STDERR_FILENO) == 1
     private var lastShown = ContinuousClock.now
@@ -10,25 +11,31 @@ struct ProgressLine {
     /// The time between two lines.
     private var interval: Duration { isTerminal ? .milliseconds(100) : .seconds(10) }
 
-    /// - Parameter name: of what is trained, where there are several; comes first in the line.
-    mutating func show(_ progress: StepProgress, of name: String = "") {
-        show(name + progress.text)
+    /// - Parameters:
+    ///   - name: of what is trained, where there are several; comes first in the line.
+    ///   - runsToCome: as long ones as this, for the time that is left.
+    mutating func show(_ progress: StepProgress, of name: String = "", runsToCome: Int = 0) {
+        show { $0.joined(progress.parts(runsToCome: runsToCome), after: name) }
     }
 
     mutating func show(_ progress: EvaluationProgress) {
-        show(progress.text)
+        show { $0.cut(progress.text) }
     }
 
     mutating func show(_ progress: DownloadProgress) {
-        show(progress.text)
+        show { $0.cut(progress.text) }
     }
 
-    private mutating func show(_ line: @autoclosure () -> String) {
+    private mutating func show(_ line: (LineWidth) -> String) {
         let now = ContinuousClock.now
         guard now - lastShown >= interval else { return }
         lastShown = now
-        let line = line()
-        if isTerminal { write("\r\(line)\u{1B}[K") } else { write(line + "\n") }
+        if isTerminal {
+            // A line that fills the last column would wrap, and the next would stand below it.
+            write("\r\(line(LineWidth(characters: terminalColumns() - 1)))\u{1B}[K")
+        } else {
+            write(line(LineWidth(characters: .max)) + "\n")
+        }
     }
 
     /// Makes room for other output.
@@ -41,31 +48,55 @@ struct ProgressLine {
     }
 }
 
+/// What a line has room for.
+private struct LineWidth {
+    let characters: Int
+
+    func cut(_ line: String) -> String {
+        line.count <= characters ? line : line.prefix(max(characters - 1, 0)) + "…"
+    }
+
+    /// The name and as many parts as there is room for, the first ones first.
+    func joined(_ parts: [String], after name: String) -> String {
+        let first = (parts.first ?? "").count
+        var line = LineWidth(characters: max(characters - first, 0)).cut(name)
+        for (index, part) in parts.enumerated() {
+            let separator = index > 0 ? ", " : ""
+            guard line.count + separator.count + part.count <= characters else { break }
+            line += separator + part
+        }
+        return cut(line)
+    }
+}
+
+/// The width of the terminal on the error stream.
+private func terminalColumns() -> Int {
+    var size = winsize()
+    if ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 { return Int(size.ws_col) }
+    let columns = ProcessInfo.processInfo.environment["COLUMNS"].flatMap { Int($0) } ?? 80
+    return 1...10_000 ~= columns ? columns : 80
+}
+
 /// Runs a long evaluation that tells how far it is and stops on an interrupt.
 func withProgress<Result: Sendable>(
     _ work: @escaping @Sendable (_ onProgress: @escaping (EvaluationProgress) -> Void) throws -> Result
 ) async throws -> Result {
-    do {
-        return try await cancelledByInterrupt {
-            var line = ProgressLine()
-            defer { line.clear() }
-            return try work { line.show($0) }
-        }
-    } catch is CancellationError {
-        printError("stopped")
-        throw ExitCode(130)
+    try await cancelledByInterrupt {
+        var line = ProgressLine()
+        defer { line.clear() }
+        return try work { line.show($0) }
     }
 }
 
 extension StepProgress {
-    fileprivate var text: String {
-        let epochSeconds = seconds / Double(step) * Double(steps)
-        let secondsToEnd = secondsLeft + epochSeconds * Double(epochs - epoch)
-        return """
-            epoch \(epoch)/\(epochs), step \(step)/\(steps), \(imagesPerSecond.rounded(digits: 0)) images/s, \
-            loss \(metrics.loss.rounded(digits: 4)), accuracy \(metrics.accuracy.rounded(digits: 2)) %, \
-            \(Duration.seconds(secondsToEnd).short) left
-            """
+    /// What matters most comes first.
+    fileprivate func parts(runsToCome: Int) -> [String] {
+        let left = secondsLeftOfTraining + Double(runsToCome) * secondsOfTraining
+        return [
+            "epoch \(epoch)/\(epochs), step \(step)/\(steps)", "\(Duration.seconds(left).short) left",
+            "error \(metrics.error.rounded(digits: 2)) %", "loss \(metrics.loss.rounded(digits: 4))",
+            "\(imagesPerSecond.rounded(digits: 0)) images/s",
+        ]
     }
 }
 

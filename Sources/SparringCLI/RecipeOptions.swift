@@ -30,7 +30,11 @@ struct RecipeOptions: ParsableArguments {
         transform: { try PaperSetting(named: $0) })
     var recipe: PaperSetting?
 
-    @Option(help: "Epochs (default: 5).")
+    @Option(
+        help: """
+            Epochs (default: 5). The epochs that a paper's setting names, such as those before its plain end or between \
+            two steps of its learning rate, change in proportion.
+            """)
     var epochs: Int?
 
     @Option(help: "Images a step (default: 128).")
@@ -70,8 +74,8 @@ struct RecipeOptions: ParsableArguments {
 
     @Option(
         help: """
-            Training images to hold out, which then tell the best epoch and halve the learning rate in place of the \
-            test images (default: 0).
+            Training images to hold out: they tell the best epoch, and halving-on-validation-loss watches them (default: a \
+            tenth). 0 for none: the best epoch is then the last, and that rule watches the test images.
             """)
     var validation: Int?
 
@@ -80,7 +84,7 @@ struct RecipeOptions: ParsableArguments {
     /// - Parameter usual: what it is based on where no recipe is named.
     func resolved(usual: Recipe? = nil) -> Recipe {
         var resolved = recipe?.recipe ?? usual ?? Recipe(epochs: 5, schedule: .constant(0.05))
-        if let epochs { resolved.epochs = epochs }
+        if let epochs { resolved = resolved.scaled(to: epochs) }
         if let batchSize { resolved.batchSize = batchSize }
         if lr != nil || schedule != nil {
             resolved.schedule = Schedule(
@@ -94,6 +98,27 @@ struct RecipeOptions: ParsableArguments {
         if let augment { resolved.augmentation = augment.augmentation }
         if let validation { resolved.validationImages = validation }
         return resolved
+    }
+
+    /// What --epochs made of the paper's setting, in a sentence; nil where it changed nothing else.
+    func note(on resolved: Recipe) -> String? {
+        guard let setting = recipe, resolved.epochs != setting.recipe.epochs else { return nil }
+        var changes: [String] = []
+        if let before = setting.recipe.plainFinish, let now = resolved.plainFinish {
+            changes.append(
+                now.afterEpoch < resolved.epochs
+                    ? "plain training begins after epoch \(now.afterEpoch) (\(before.afterEpoch))"
+                    : "no epoch is left for the plain training after epoch \(before.afterEpoch)")
+        }
+        if schedule == nil, let before = setting.recipe.schedule.rule.epochs,
+            let now = resolved.schedule.rule.epochs
+        {
+            changes.append("the learning rate's rule counts \(now) epochs (\(before))")
+        }
+        return changes.isEmpty
+            ? nil
+            : "\(setting.name) has \(setting.recipe.epochs) epochs; in \(resolved.epochs), "
+                + changes.joined(separator: ", and ")
     }
 }
 

@@ -36,8 +36,8 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "Trainings of each network (default: the scale's own).")
     var seeds: Int?
 
-    @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
-    var threads = 0
+    @OptionGroup
+    var threads: ThreadOptions
 
     @Flag(help: "Print only the page's path.")
     var quiet = false
@@ -59,18 +59,14 @@ struct ReproduceCommand: AsyncParsableCommand {
         warnOfSlowOpenBLAS(try SystemInfo.current())
         let progress = ExperimentProgressLine(isQuiet: quiet)
         let context = ExperimentContext(
-            experiment: id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds, threads: threads,
+            experiment: id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
+            threads: threads.count,
             onProgress: { progress.show($0) })
-        do {
-            let page = try await cancelledByInterrupt { try await experiment.reproduce(in: context) }
-            progress.clear()
-            print(page)
-        } catch {
-            progress.clear()
-            guard error is CancellationError else { throw error }
-            printError("stopped; the same command goes on from here")
-            throw ExitCode(130)
+        let page = try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
+            defer { progress.clear() }
+            return try await experiment.reproduce(in: context)
         }
+        print(page)
     }
 
     private struct Row: Encodable {

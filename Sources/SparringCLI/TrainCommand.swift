@@ -29,8 +29,8 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Seeds")
     var seeds: SeedOptions
 
-    @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
-    var threads = 0
+    @OptionGroup
+    var threads: ThreadOptions
 
     @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
     var exactConvolutions = false
@@ -52,6 +52,9 @@ struct TrainCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--json goes with a training of your own: name --data, --model or --recipe.")
         }
+        for (option, path) in [("--out", out), ("--resume", resume)] where path == "" {
+            throw ValidationError("\(option) names no folder.")
+        }
         guard resume != nil else { return }
         let settings = CommandLine.arguments.filter { $0.hasPrefix("--") }.map { $0.prefix { $0 != "=" } }
         let allowed = ["--resume", "--threads", "--quiet", "--json"]
@@ -69,7 +72,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         warnOfSlowOpenBLAS(try SystemInfo.current())
-        try await cancelledByInterrupt {
+        try await cancelledByInterrupt(saying: nil) {
             if let resume {
                 try await goOn(with: resume)
             } else if isDemonstration {
@@ -94,7 +97,8 @@ struct TrainCommand: AsyncParsableCommand {
         var runs: [TrainResults.Run] = []
         for seed in seeds.values {
             let (trainer, folder) = try beginOrGoOn(plan, seed: seed, path: "\(path)/seed-\(seed)")
-            runs.append(try await follow(trainer, in: folder, on: plan.data))
+            let runsToCome = seeds.values.count - runs.count - 1
+            runs.append(try await follow(trainer, in: folder, on: plan.data, runsToCome: runsToCome))
         }
         try finish(runs)
     }
@@ -103,7 +107,7 @@ struct TrainCommand: AsyncParsableCommand {
     private func goOn(with path: String) async throws {
         let folder = try RunFolder(opening: path)
         let data = try DataOptions(of: folder.description).load()
-        let trainer = try folder.resume(threads: threads)
+        let trainer = try folder.resume(threads: threads.count)
         try finish([await follow(trainer, in: folder, on: data)])
     }
 
@@ -127,10 +131,12 @@ struct TrainCommand: AsyncParsableCommand {
         var table = Table("accuracy in %", "clean", "FGSM δ=16", "IFGSM δ=16")
         var rows: [[String]] = []
         var folders: [RunFolder] = []
-        for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))] {
+        let methods = [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))]
+        for (name, method) in methods {
             let (trainer, folder) = try begin(
                 plan, method: method, seed: seeds.seed ?? 1, path: "\(path)/\(name)")
-            _ = try await follow(trainer, in: folder, on: plan.data)
+            let runsToCome = methods.count - rows.count - 1
+            _ = try await follow(trainer, in: folder, on: plan.data, runsToCome: runsToCome)
             let clean = try evaluate(trainer.network, on: plan.data.test).accuracy
             let attacked = try [Attack.fgsm, .ifgsm].flatMap {
                 try accuracy(of: trainer.network, on: plan.data.test, under: $0).map(\.accuracy)
@@ -152,19 +158,22 @@ struct TrainCommand: AsyncParsableCommand {
 
 extension TrainCommand {
     /// Trains to the end and tells how it goes.
+    ///
+    /// - Parameter runsToCome: as long ones as this.
     private func follow(
-        _ trainer: Trainer, in folder: RunFolder, on data: any Dataset
+        _ trainer: Trainer, in folder: RunFolder, on data: any Dataset, runsToCome: Int = 0
     ) async throws -> TrainResults.Run {
         var progress = ProgressLine()
         let tells = !quiet && !json
+        let lines = EpochLines(of: trainer.recipe)
         if tells {
-            print(try heading(trainer, folder))
-            trainer.onStep = { progress.show($0) }
+            printNow("\(try heading(trainer, folder))\n\(lines.heading)")
+            trainer.onStep = { progress.show($0, runsToCome: runsToCome) }
         }
         do {
             for try await epoch in trainer.fit(data, recordingTo: folder) where tells {
                 progress.clear()
-                printNow(line(epoch, of: trainer.recipe.epochs))
+                printNow(lines.line(epoch))
             }
         } catch {
             progress.clear()
@@ -172,12 +181,12 @@ extension TrainCommand {
             printError(
                 "stopped in epoch \(trainer.state.epoch + 1); "
                     + "'sparring train --resume \(folder.path)' goes on from its start")
-            throw ExitCode(130)
+            throw error
         }
         guard let errors = trainer.state.summary else {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
-        if !json { printNow("\(errors.line); the best is \(folder.bestModel)") }
+        if !json { printNow("\(errors.line)\nbest model: \(folder.bestModel)") }
         return TrainResults.Run(folder: folder.path, seed: folder.description.seed, errors: errors)
     }
 
@@ -186,19 +195,6 @@ extension TrainCommand {
         return """
             \(folder.path): \(folder.description.model) of \(info.trainableParameters) parameters \
             on \(folder.description.data), \(info.threads) threads
-            """
-    }
-
-    private func line(_ epoch: Epoch, of epochs: Int) -> String {
-        let validation = epoch.validation.map {
-            "validation loss \($0.loss.rounded(digits: 4)), error \($0.error.rounded(digits: 2)) %; "
-        }
-        return """
-            epoch \(epoch.number)/\(epochs): training loss \(epoch.train.loss.rounded(digits: 4)), \
-            error \(epoch.train.error.rounded(digits: 2)) %; \(validation ?? "")\
-            test loss \(epoch.test.loss.rounded(digits: 4)), \
-            error \(epoch.test.error.rounded(digits: 2)) %; \(epoch.imagesPerSecond.rounded(digits: 0)) images/s, \
-            \(epoch.seconds.rounded(digits: 1)) s
             """
     }
 }

@@ -4,11 +4,13 @@ import Sparring
 /// What the runs of all seeds and methods share.
 struct TrainPlan {
     let data: any Dataset
+    let fingerprint: String
     let modelName: ModelName
     let model: any Model
     let methodName: String
     let normalization: Normalization
     let preprocessing: (any Preprocessing)?
+    let zcaEpsilon: Float?
     let inputPoint: InputPoint
     let recipe: Recipe
 }
@@ -30,19 +32,23 @@ extension TrainCommand {
         }
         let data = try data.load()
         let recipe = self.recipe.resolved(usual: usual)
-        guard 0..<data.train.count ~= recipe.validationImages else {
+        let heldOut = recipe.validationImages(of: data.train.count)
+        guard 0..<data.train.count ~= heldOut else {
             throw SparringError(
                 .argument,
-                "--validation \(recipe.validationImages) of \(data.train.count) training images; 0 to "
+                "--validation \(heldOut) of \(data.train.count) training images; 0 to "
                     + "\(data.train.count - 1) can be held out")
         }
+        if !quiet, !json, let note = self.recipe.note(on: recipe) { printError("note: \(note)") }
         let resolved = try model.resolved(classes: data.classes)
         let normalize = normalization.name(setting: setting, shape: data.shape)
         if normalize == .zca, !quiet, !json { printNow("whitening: fitted to \(data.train.count) images") }
         return TrainPlan(
-            data: data, modelName: model.name, model: resolved, methodName: methodName,
+            data: data, fingerprint: data.fingerprint, modelName: model.name, model: resolved,
+            methodName: methodName,
             normalization: normalize,
             preprocessing: try normalization.fitted(normalize, on: data.train),
+            zcaEpsilon: normalize == .zca ? normalization.zcaEpsilon ?? ZCA.usualEpsilon : nil,
             inputPoint: normalization.inputPoint ?? setting?.inputPoint ?? .pixels,
             recipe: recipe)
     }
@@ -70,14 +76,14 @@ extension TrainCommand {
             return try begin(plan, seed: seed, path: path)
         }
         let folder = try RunFolder(opening: path)
-        let (wanted, description) = try trainer(plan, seed: seed)
-        let found = try Trainer(checkpoint: folder.checkpointFile, threads: threads).network
-        guard folder.description.hasSettings(of: description),
-            try found.layers == wanted.network.layers, try found.info.loss == wanted.network.info.loss
-        else {
-            throw SparringError(.file, "\(path) holds a run of other settings; name another folder by --out")
+        let others = folder.description.differences(from: try trainer(plan, seed: seed).description)
+        guard others.isEmpty else {
+            throw SparringError(
+                .file,
+                "\(path) holds a run of other settings (\(others.joined(separator: ", "))); name another folder by --out"
+            )
         }
-        return (try folder.resume(threads: threads), folder)
+        return (try folder.resume(threads: threads.count), folder)
     }
 
     private func trainer(
@@ -85,16 +91,17 @@ extension TrainCommand {
     ) throws -> (Trainer, description: RunDescription) {
         let network = try Network(
             plan.model, input: plan.data.shape, normalizedBy: plan.preprocessing,
-            inputPoint: plan.inputPoint, batchSize: plan.recipe.batchSize, threads: threads, seed: seed,
+            inputPoint: plan.inputPoint, batchSize: plan.recipe.batchSize, threads: threads.count, seed: seed,
             exactConvolutions: exactConvolutions)
         let parameters = try network.info.trainableParameters
         let trainer = Trainer(
             network, method: try method ?? resolvedMethod(parameters: parameters), recipe: plan.recipe)
         let description = try RunDescription(
-            of: trainer, model: plan.modelName.rawValue, data: plan.data.name,
+            of: trainer, model: plan.modelName.rawValue, architecture: String(describing: plan.model),
+            data: plan.data.name, fingerprint: plan.fingerprint,
             dataDirectory: data.dataDir.map { URL(fileURLWithPath: $0).path },
             classNames: plan.data.classNames, resizedSide: data.resizedSide, setting: setting?.name,
-            normalization: plan.normalization, inputPoint: plan.inputPoint,
+            normalization: plan.normalization, zcaEpsilon: plan.zcaEpsilon, inputPoint: plan.inputPoint,
             arguments: CommandLine.arguments)
         return (trainer, description)
     }

@@ -13,6 +13,10 @@ struct TrainResults: Encodable {
         let mean: Double
         let deviation: Double?
 
+        var text: String {
+            mean.rounded(digits: 2) + (deviation.map { " ± \($0.rounded(digits: 2))" } ?? "")
+        }
+
         init(_ values: Measurements) {
             mean = values.mean
             deviation = values.deviation
@@ -22,17 +26,15 @@ struct TrainResults: Encodable {
     let runs: [Run]
     let best: Statistic
     let last: Statistic
-    let meanOfLastTen: Statistic
+    /// Absent for fewer than ten epochs.
+    let meanOfLastTen: Statistic?
 
     init(_ runs: [Run]) {
         self.runs = runs
-        best = Statistic(Self.measure(runs, \.best))
-        last = Statistic(Self.measure(runs, \.last))
-        meanOfLastTen = Statistic(Self.measure(runs, \.meanOfLastTen))
-    }
-
-    private static func measure(_ runs: [Run], _ error: KeyPath<ErrorSummary, Double>) -> Measurements {
-        Measurements(runs.map { $0.errors[keyPath: error] })
+        best = Statistic(Measurements(runs.map(\.errors.best)))
+        last = Statistic(Measurements(runs.map(\.errors.last)))
+        let means = runs.compactMap(\.errors.meanOfLastTen)
+        meanOfLastTen = means.count == runs.count ? Statistic(Measurements(means)) : nil
     }
 
     /// One row a seed, and the mean with the deviation.
@@ -40,10 +42,9 @@ struct TrainResults: Encodable {
         var table = Table("test error in %", "best epoch", "last epoch", "mean of last 10")
         for run in runs {
             let errors = [run.errors.best, run.errors.last, run.errors.meanOfLastTen]
-            table.add(["seed \(run.seed)"] + errors.map { $0.rounded(digits: 2) })
+            table.add(["seed \(run.seed)"] + errors.map { $0?.rounded(digits: 2) ?? "–" })
         }
-        let columns: [KeyPath<ErrorSummary, Double>] = [\.best, \.last, \.meanOfLastTen]
-        table.add(["mean"] + columns.map { Self.measure(runs, $0).text(digits: 2) })
+        table.add(["mean"] + [best, last, meanOfLastTen].map { $0?.text ?? "–" })
         return table
     }
 }
@@ -51,10 +52,9 @@ struct TrainResults: Encodable {
 extension ErrorSummary {
     /// One line for a person.
     var line: String {
-        """
-        test error \(best.rounded(digits: 2)) % in the best epoch, \(bestEpoch); \
-        \(last.rounded(digits: 2)) % in the last; \
-        \(meanOfLastTen.rounded(digits: 2)) % on average of the last \(min(epochs, 10))
-        """
+        let mean = meanOfLastTen.map { ", \($0.rounded(digits: 2)) % (mean of last 10)" } ?? ""
+        return """
+            test error \(best.rounded(digits: 2)) % (best epoch, \(bestEpoch)), \(last.rounded(digits: 2)) % (last)\(mean)
+            """
     }
 }

@@ -26,6 +26,10 @@ public struct Training: Sendable {
         self.method = method
         self.recipe = recipe
         self.seed = seed
+        // Experiments measure the network of the last epoch, so nothing chooses but a rule that watches the validation loss.
+        if self.recipe.validationImages == nil, !recipe.schedule.rule.watchesValidation {
+            self.recipe.validationImages = 0
+        }
     }
 
     private struct Identity: Encodable {

@@ -1,6 +1,7 @@
 import Foundation
-import Sparring
 import Testing
+
+@testable import Sparring
 
 @Suite struct ReportRunTests {
     private let header =
@@ -12,7 +13,7 @@ import Testing
             try Network.small(), method: .adversarialNoise(epsilon: 0.05),
             recipe: Recipe(
                 epochs: 3, batchSize: 32,
-                schedule: Schedule(.steps(divisor: 5, epochs: 2), learningRate: 0.25)))
+                schedule: Schedule(.steps(divisor: 5, epochs: 2), learningRate: 0.25), validationImages: 0))
         return try RunFolder(
             creating: folder.file(name), for: trainer,
             description: RunDescription(
@@ -33,7 +34,7 @@ import Testing
         try write("epoch,point,deviation\n1,conv1,0.5\n1,conv2,0.75\n2,conv1,0.25\n", to: run.pointsFile)
         let page = try Report(of: [run], robustness: [.notice("measured under attack")]).html()
         for part in [
-            "<h1>small on quadrants</h1>", "a test error of 10.00\u{a0}% in epoch 2 of 3", "10.00 (epoch 2)",
+            "<h1>small on quadrants</h1>", "a test error of 12.50\u{a0}% in epoch 3 of 3", "12.50 (epoch 3)",
             "20.83 ± 16.65", "measured under attack", "0.25, steps (divisor 5, epochs 2)", "epsilon 0.05",
             "sparring train --out &#39;a b&#39;", "conv2: 1 values from 0.75 to 0.75",
             "conv1: 2 values from 0.5 to 0.25",
@@ -65,9 +66,45 @@ import Testing
         try write(header + "1,0.25,2.0\n", to: run.metricsFile)
         expectError(.format, "metrics.csv, line 2", "train_error") { _ = try run.history() }
         try write(header + "1e99,0.25,2.0,50,1.5,40,1,64\n", to: run.metricsFile)
-        expectError(.format, "'1e99' is no number (epoch)") { _ = try run.history() }
+        expectError(.format, "metrics.csv, line 2: '1e99' is no epoch") { _ = try run.history() }
+        try write(header + "1,0.25,2.0,50,1.5,40,1,64\n3,0.25,2.0,50,1.5,40,1,64\n", to: run.metricsFile)
+        expectError(.format, "metrics.csv, line 3: '3' is no epoch that can follow 1") {
+            _ = try run.history()
+        }
         try write("epoch,loss\n1,2\n", to: run.metricsFile)
-        expectError(.format, "metrics.csv has no column 'learning_rate'") { _ = try run.history() }
+        expectError(.format, "metrics.csv: the first line is not 'epoch,learning_rate,") {
+            _ = try run.history()
+        }
+        try write(header + "1,0.25,2.0,50,1.5,40,1,64,\n", to: run.metricsFile)
+        expectError(.format, "metrics.csv, line 2 has more than 8 values") { _ = try run.history() }
+    }
+
+    /// Read as they were written, whatever a network calls its points.
+    @Test func namesAreEscaped() throws {
+        let folder = try TemporaryFolder()
+        let table = EpochTable(path: folder.file("points.csv"), columns: ["epoch", "point", "deviation"])
+        let names = ["a,b", "\"", "c\nd", "e\r\n\"\"f,", "", "plain"]
+        try table.begin()
+        try table.append(names.map { ["1", $0, "0.5"] })
+        var read: [String] = []
+        try table.forEachRow { (row) throws(SparringError) in read.append(row.text(1)) }
+        #expect(read == names)
+        #expect(try String(contentsOfFile: table.path, encoding: .utf8).hasSuffix("\n1,plain,0.5\n"))
+    }
+
+    /// A hole of 3 GB is no table.
+    @Test func largeFilesAreNotTakenIn() throws {
+        let folder = try TemporaryFolder()
+        let run = try run(folder)
+        truncate(run.metricsFile, 3 << 30)
+        let before = residentBytes()
+        expectError(.format, "metrics.csv holds more than") { _ = try run.history() }
+        #expect(residentBytes() - before < 1 << 29)
+    }
+
+    private func residentBytes() -> Int {
+        let text = (try? String(contentsOfFile: "/proc/self/statm", encoding: .utf8)) ?? ""
+        return (Int(text.split(separator: " ").dropFirst().first ?? "") ?? 0) * 4096
     }
 
     /// A reader that follows the file keeps its place: what is written again has the same bytes at the same

@@ -5,7 +5,7 @@ import Testing
 @Suite struct TrainerTests {
     private static let recipe = Recipe(
         epochs: 4, batchSize: 32, schedule: .constant(0.05), optimizer: Optimizer(weightDecay: 5e-4),
-        augmentation: Augmentation(flips: false, cropPadding: 1))
+        augmentation: Augmentation(flips: false, cropPadding: 1), validationImages: 0)
 
     private func train(_ trainer: Trainer, epochs: Int = .max, in folder: RunFolder? = nil) async throws
         -> [Epoch]
@@ -24,6 +24,12 @@ import Testing
             description: RunDescription(of: trainer, model: "small", data: "quadrants"))
     }
 
+    /// Two epochs in a folder, which nobody writes any more when this returns.
+    @discardableResult
+    private func beginAndStop(_ trainer: Trainer, _ path: String) async throws -> [Epoch] {
+        try await train(trainer, epochs: 2, in: folder(path, for: trainer))
+    }
+
     @Test(arguments: [Method.backprop, .adversarialNoise(epsilon: 0.05), .layerwise(epsilon: 1)])
     func learns(method: Method) async throws {
         let trainer = Trainer(try Network.small(), method: method, recipe: Self.recipe)
@@ -33,7 +39,7 @@ import Testing
         #expect(epochs[3].train.loss < epochs[0].train.loss)
         #expect(epochs[3].test.error <= 10)
         #expect(epochs.allSatisfy { $0.learningRate == 0.05 && $0.imagesPerSecond > 0 })
-        #expect(trainer.state.bestTestError == epochs.map(\.test.error).min())
+        #expect(trainer.state.bestEpoch == 4 && trainer.state.bestTestError == epochs[3].test.error)
         let again = try evaluate(trainer.network, on: Quadrants().test)
         #expect(again == epochs[3].test)
     }
@@ -60,8 +66,8 @@ import Testing
         let whole = Trainer(try .small(dropout: 0.2), method: method, recipe: recipe)
         let epochs = try await train(whole, in: folder(runs.file("whole"), for: whole))
 
-        let stopped = Trainer(try .small(dropout: 0.2), method: method, recipe: recipe)
-        let begun = try await train(stopped, epochs: 2, in: folder(runs.file("half"), for: stopped))
+        let begun = try await beginAndStop(
+            Trainer(try .small(dropout: 0.2), method: method, recipe: recipe), runs.file("half"))
         let resumed = try RunFolder(opening: runs.file("half")).resume(threads: 2)
         let finished = try await train(resumed, in: RunFolder(opening: runs.file("half")))
 
@@ -84,20 +90,25 @@ import Testing
         }
     }
 
-    /// A process killed after its metrics and before its checkpoint has a row too many.
-    @Test func rowsAfterTheCheckpointAreDropped() async throws {
+    /// A process killed between its metrics and its checkpoint has a row too many, or a part of one.
+    @Test(arguments: ["3,0.05,9,9,9,9,9,9\n", "3,0.05,9,9", "2"])
+    func rowsAfterTheCheckpointAreDropped(row: String) async throws {
         let runs = try TemporaryFolder()
-        let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
-        let folder = try folder(runs.file("run"), for: trainer)
-        _ = try await train(trainer, epochs: 2, in: folder)
-        let two = try String(contentsOfFile: folder.metricsFile, encoding: .utf8)
-        try (two + "3,0.05,9,9,9,9,9,9\n").write(
-            toFile: folder.metricsFile, atomically: true, encoding: .utf8)
-        let points = try String(contentsOfFile: folder.pointsFile, encoding: .utf8)
-        try (points + "3,conv1,9\n").write(toFile: folder.pointsFile, atomically: true, encoding: .utf8)
+        try await beginAndStop(
+            Trainer(try .small(), method: .backprop, recipe: Self.recipe), runs.file("run"))
+        let folder = try RunFolder(opening: runs.file("run"))
+        let files = [folder.metricsFile, folder.pointsFile, folder.eventsFile]
+        func contents() -> [Data?] { files.map { FileManager.default.contents(atPath: $0) } }
+        let two = contents()
+        for (file, more) in zip(files, [row, "3,conv1,9\n3,con", "half a record"]) {
+            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: file))
+            try handle.seekToEnd()
+            try handle.write(contentsOf: Data(more.utf8))
+            try handle.close()
+        }
+        #expect(try folder.history().rows.count == (row.hasSuffix("\n") ? 3 : 2))
         let resumed = try folder.resume(threads: 1)
-        #expect(try String(contentsOfFile: folder.metricsFile, encoding: .utf8) == two)
-        #expect(try String(contentsOfFile: folder.pointsFile, encoding: .utf8) == points)
+        #expect(contents() == two)
         _ = try await train(resumed, in: folder)
         let rows = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
         #expect(rows.dropFirst().map { $0.prefix(2) } == ["1,", "2,", "3,", "4,"])
@@ -107,12 +118,12 @@ import Testing
         let runs = try TemporaryFolder()
         let trainer = Trainer(try .small(), method: .layerwise(epsilon: 1), recipe: Self.recipe)
         let folder = try folder(runs.file("a/run"), for: trainer)
-        #expect(try RunFolder(opening: folder.path).resume(threads: 1).state.epoch == 0)
         let epochs = try await train(trainer, epochs: 2, in: folder)
         #expect(
             try Set(runs.contents().filter { $0.value.count > 0 }.keys.map { "\(runs.path)/\($0)" }) == [
                 folder.bestModel, folder.checkpointFile, folder.lastModel, folder.metricsFile,
                 folder.pointsFile, folder.eventsFile, folder.reportFile, runs.file("a/run/run.json"),
+                runs.file("a/run/lock"),
             ])
         let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")
         #expect(
@@ -144,6 +155,29 @@ import Testing
         #expect(throws: SparringError.self) { try folder(runs.file("other"), for: impossible) }
         #expect(try runs.contents() == before)
         #expect(throws: SparringError.self) { try RunFolder(opening: runs.file("none")) }
+    }
+
+    @Test func whoWritesARunIsAlone() async throws {
+        let runs = try TemporaryFolder()
+        let path = runs.file("run")
+        do {
+            let trainer = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+            let first = try folder(path, for: trainer)
+            let before = try runs.contents()
+            for attempt in [
+                { _ = try RunFolder(opening: path).resume() },
+                { _ = try folder(path, for: Trainer(try .small(), method: .backprop, recipe: Self.recipe)) },
+            ] {
+                expectError(.file, path, "process \(getpid()) on") { try attempt() }
+            }
+            #expect(try runs.contents() == before)
+            let foreign = Trainer(try .small(), method: .backprop, recipe: Self.recipe)
+            let error = await #expect(throws: SparringError.self) { try await train(foreign, in: first) }
+            #expect(error?.kind == .state)
+            #expect(try runs.contents() == before)
+        }
+        #expect(try runs.contents()["run/lock"] == nil)
+        #expect(try RunFolder(opening: path).resume().state.epoch == 0)
     }
 
     @Test func divergenceIsToldAndChangesNoFile() async throws {
@@ -222,6 +256,16 @@ import Testing
         #expect(error?.message.contains("180") == true)
     }
 
+    @Test func aTenthIsHeldOutUnlessSaidOtherwise() async throws {
+        var recipe = Recipe(epochs: 2, batchSize: 32, schedule: .constant(0.05))
+        let trainer = Trainer(try .small(), method: .backprop, recipe: recipe)
+        let epochs = try await train(trainer)
+        #expect(epochs.allSatisfy { $0.train.count == 162 && $0.validation?.count == 18 })
+        recipe.validationImages = 0
+        let all = try await train(Trainer(try .small(), method: .backprop, recipe: recipe))
+        #expect(all.allSatisfy { $0.train.count == 180 && $0.validation == nil && $0.isBest })
+    }
+
     /// They are those of the first training images as they are, whatever the method, and in points.csv.
     @Test(arguments: [Method.backprop, .gaussian(epsilon: 0.5), .adversarialNoise(epsilon: 0.05)])
     func deviationsOfPointsAreRecorded(method: Method) async throws {
@@ -247,9 +291,14 @@ import Testing
         #expect(trainer.state.summary == nil)
         let errors = try await train(trainer).map(\.test.error)
         let summary = try #require(trainer.state.summary)
-        #expect(summary.epochs == 12 && summary.last == errors[11] && summary.best == errors.min())
-        #expect(errors.firstIndex(of: summary.best) == summary.bestEpoch - 1)
-        #expect(abs(summary.meanOfLastTen - errors[2...].reduce(0, +) / 10) < 1e-9)
+        #expect(summary.epochs == 12 && summary.last == errors[11] && summary.best == errors[11])
+        let mean = try #require(summary.meanOfLastTen)
+        #expect(abs(mean - errors[2...].reduce(0, +) / 10) < 1e-9)
+        #expect(summary.bestEpoch == 12)
+        recipe.epochs = 9
+        let shorter = Trainer(try .small(), method: .layerwise(epsilon: 1), recipe: recipe)
+        _ = try await train(shorter)
+        #expect(try #require(shorter.state.summary).meanOfLastTen == nil)
     }
 
     @Test func stepsAreReported() async throws {
@@ -270,7 +319,15 @@ import Testing
             do {
                 _ = try await train(trainer)
             } catch is CancellationError {
-                return (epochs: trainer.state.epoch, steps: try trainer.network.info.step)
+                let (epochs, steps) = (trainer.state.epoch, try trainer.network.info.step)
+                // Detached, as this task stays cancelled.
+                nonisolated(unsafe) let stopped = trainer
+                let again = await Task.detached {
+                    await #expect(throws: SparringError.self) { try await train(stopped) }
+                }
+                .value
+                #expect(again?.message.contains("epoch 2 was cut off") == true)
+                return (epochs: epochs, steps: steps)
             }
             return (epochs: -1, steps: 0)
         }

@@ -7,7 +7,7 @@ import subprocess
 import time
 import unittest
 
-from support import CommandTest
+from support import CommandTest, write_images
 
 SHORT = ["--epochs", "1", "--widths", "8,8"]
 
@@ -42,6 +42,25 @@ class RecipesTest(CommandTest):
         run = self.begin("run", "--recipe", "anl-cifar", "--model", "mlp", *SHORT, "--augment", "none")
         self.assertAlmostEqual(run["method"]["epsilon"], 0.01, 6)
 
+    def test_epochs_move_what_the_setting_names(self):
+        def begin(recipe, epochs):
+            arguments = ["train", "--data", "mnist", "--data-dir", self.data, "--out", f"{recipe}-{epochs}", "--recipe",
+                         recipe, "--epochs", epochs, "--model", "mlp", "--widths", "8,8", "--augment", "none",
+                         "--batch-size", "640"]
+            result = self.run_command(*arguments)
+            self.assertEqual(result.returncode, 0, result.stderr)
+            recipe = json.loads((self.folder / f"{recipe}-{epochs}/run.json").read_text())["recipe"]
+            return recipe, result.stderr
+        recipe, note = begin("anl-cifar", 20)
+        self.assertEqual(recipe["plainFinish"]["afterEpoch"], 10)
+        self.assertEqual(recipe["schedule"]["rule"]["halvingOnValidationLoss"]["epochs"], 1)
+        self.assertIn("note: anl-cifar has 200 epochs; in 20, plain training begins after epoch 10 (100)", note)
+        recipe, note = begin("layerwise-cifar-10", 24)
+        self.assertEqual(recipe["schedule"]["rule"]["steps"]["epochs"], 4)
+        self.assertIn("counts 4 epochs (50)", note)
+        self.assertIn("no epoch is left for the plain training after epoch 100", begin("anl-cifar", 1)[1])
+        self.assertNotIn("note", begin("adversarial-backprop-mnist-relu", 2)[1])
+
     def test_mistakes(self):
         self.fail_with(["anl-cifra", "anl-cifar"], "train", "--recipe", "anl-cifra")
         self.fail_with(["layerwise", "--epsilon"], *self.train_arguments(
@@ -59,7 +78,8 @@ class SeedsTest(CommandTest):
         results = self.results("--seeds", "1,5,9")
         self.assertEqual([(run["seed"], run["folder"]) for run in results["runs"]],
                          [(seed, f"runs/seed-{seed}") for seed in (1, 5, 9)])
-        for name in ["best", "last", "meanOfLastTen"]:
+        self.assertNotIn("meanOfLastTen", results)
+        for name in ["best", "last"]:
             errors = [run["errors"][name] for run in results["runs"]]
             self.assertAlmostEqual(results[name]["mean"], statistics.mean(errors))
             self.assertAlmostEqual(results[name]["deviation"], statistics.stdev(errors))
@@ -76,8 +96,26 @@ class SeedsTest(CommandTest):
         self.assertEqual(len(second["runs"]), 2)
         self.assertEqual(model.stat().st_mtime_ns, written)
         self.fail_with(["runs/seed-1", "--out"], *self.train_arguments("runs", "--epochs", "3", "--seeds", "1"))
-        self.fail_with(["runs/seed-1", "--out"],
-                       *self.train_arguments("runs", "--epochs", "2", "--seeds", "1", "--unit", "tanh"))
+        for options, name in [(["--unit", "tanh"], "architecture"), (["--dropout", "0.25"], "architecture"),
+                              (["--lr", "0.2"], "recipe"), (["--normalize", "per-set"], "normalization"),
+                              (["--exact-convolutions"], "exact convolutions")]:
+            with self.subTest(options):
+                self.fail_with(["runs/seed-1", name, "--out"],
+                               *self.train_arguments("runs", "--epochs", "2", "--seeds", "1", *options))
+
+    def test_other_images_are_other_settings(self):
+        self.results("--seeds", "1")
+        write_images(self.data, "t10k", 101)
+        arguments = self.train_arguments("runs", "--epochs", "2", "--seeds", "2")
+        self.fail_with(["runs/seed-1", "fingerprint"], *arguments)
+
+    def test_whitening_is_a_setting(self):
+        def arguments(epsilon):
+            return self.train_arguments("runs", "--epochs", "1", "--seeds", "1", "--normalize", "zca",
+                                        "--zca-epsilon", epsilon)
+        self.succeed(*arguments("0.1"))
+        self.succeed(*arguments("0.1"))
+        self.fail_with(["runs/seed-1", "zca epsilon"], *arguments("0.2"))
 
     def test_stopped_seeds_go_on(self):
         arguments = self.train_arguments("half", "--epochs", "30", "--seeds", "2", "--json")
@@ -95,9 +133,13 @@ class SeedsTest(CommandTest):
         self.assertEqual([run["errors"] for run in half["runs"]], [run["errors"] for run in whole["runs"]])
 
     def test_people_get_a_table(self):
-        output = self.train("runs", "--epochs", "2", "--seeds", "2")
+        output = self.train("runs", "--epochs", "10", "--seeds", "2")
         self.assertRegex(output, r"seed 2 +[0-9.]+ +[0-9.]+ +[0-9.]+\nmean +[0-9.]+ ± [0-9.]+ ")
         self.assertNotIn("\x1b", output)
+        self.assertLessEqual(max(len(line) for line in output.splitlines()), 80)
+        shorter = self.train("shorter", "--epochs", "9", "--seeds", "2")
+        self.assertRegex(shorter, r"seed 2 +[0-9.]+ +[0-9.]+ +–\n")
+        self.assertNotIn("mean of last 10)", shorter)
 
     def test_mistakes(self):
         self.fail_with(["--seed", "--seeds"], *self.train_arguments("run", "--seed", "1", "--seeds", "2"))
@@ -109,13 +151,26 @@ class SeedsTest(CommandTest):
 class ValidationTest(CommandTest):
     def test_held_out_images(self):
         output = self.train("run", "--epochs", "2", "--validation", "100")
-        self.assertIn("validation loss", output)
+        self.assertIn("held-out error", output)
         rows = [row.split(",") for row in (self.folder / "run/metrics.csv").read_text().splitlines()]
         self.assertEqual(rows[0][-2:], ["validation_loss", "validation_error"])
         for row in rows[1:]:
             self.assertEqual(float(row[-1]), round(float(row[-1])), "one of 100 images is a whole percent")
         self.succeed("train", "--resume", "run")
         self.fail_with(["640"], *self.train_arguments("all", "--validation", "640"))
+
+    def test_a_tenth_is_held_out(self):
+        self.train("run", "--epochs", "2")
+        rows = [row.split(",") for row in (self.folder / "run/metrics.csv").read_text().splitlines()[1:]]
+        for row in rows:
+            self.assertAlmostEqual(float(row[-1]) * 64 / 100 % 1, 0, msg="one of 64 images")
+
+    def test_without_held_out_images_the_last_is_the_best(self):
+        output = self.train("run", "--epochs", "3", "--validation", "0")
+        self.assertNotIn("held-out", output)
+        self.assertIn("(best epoch, 3)", output)
+        last, best = [(self.folder / f"run/{name}.safetensors").read_bytes() for name in ["last", "best"]]
+        self.assertEqual(last, best)
 
 
 if __name__ == "__main__":

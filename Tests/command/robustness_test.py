@@ -58,7 +58,7 @@ class RobustnessTest(CommandTest):
                          [row["accuracy"] for row in self.results("--attack", "fgsm,ifgsm,pgd", "--unit", "one")])
 
     def test_black_box(self):
-        rows = self.results("--attack", "fgsm,ifgsm", "--deltas", "8", "--source", "second",
+        rows = self.results("--attack", "fgsm,ifgsm", "--deltas", "32", "--source", "second",
                             "--source", "first/last.safetensors")
         self.assertEqual([(row["attack"], row.get("source")) for row in rows],
                          [(attack, source) for source in [None, "second", "last"] for attack in ["fgsm", "ifgsm"]])

@@ -8,7 +8,8 @@ import unittest
 
 from support import CommandTest
 
-METRICS = "epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second"
+METRICS = ("epoch,learning_rate,train_loss,train_error,test_loss,test_error,seconds,images_per_second,"
+           "validation_loss,validation_error")
 
 
 class RunFolderTest(CommandTest):
@@ -53,6 +54,9 @@ class RunFolderTest(CommandTest):
 
     def test_interrupted_and_resumed(self):
         self.check_resumed(signal.SIGINT, 130)
+
+    def test_asked_to_end_and_resumed(self):
+        self.check_resumed(signal.SIGTERM, 143)
 
     def test_killed_and_resumed(self):
         self.check_resumed(signal.SIGKILL, -signal.SIGKILL)
@@ -144,7 +148,7 @@ class FailureTest(CommandTest):
         self.train("run", "--epochs", "1")
         result = self.run_command(*self.train_arguments("diverged", "--lr", "1e30"))
         self.assertGreater(result.returncode, 0)
-        self.assertRegex(result.stderr, "Error: epoch 1, step [0-9]+ of 20: ")
+        self.assertRegex(result.stderr, "Error: epoch 1, step [0-9]+ of 18: ")
 
     def test_resume(self):
         self.fail_with(["nowhere"], "train", "--resume", "nowhere")

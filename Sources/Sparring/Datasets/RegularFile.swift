@@ -118,7 +118,7 @@ package func systemError(_ failure: String) -> SparringError {
     SparringError(.file, "\(failure): \(String(cString: strerror(errno)))")
 }
 
-private func kindOfFile(_ mode: mode_t) -> String {
+func kindOfFile(_ mode: mode_t) -> String {
     switch mode & S_IFMT {
     case S_IFDIR: "a folder"
     case S_IFIFO: "a pipe"

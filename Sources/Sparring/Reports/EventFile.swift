@@ -7,6 +7,9 @@ import Foundation
 public struct EventFile: Sendable {
     private var bytes: [UInt8] = []
 
+    /// What goes behind records that are in a file already.
+    fileprivate init() {}
+
     public init(started: Date) {
         // Event.file_version
         append(event(time: started, step: 0, bytesField(3, Array("brain.Event:2".utf8))))
@@ -15,6 +18,19 @@ public struct EventFile: Sendable {
     /// Adds one step's scalars by their tags, such as "test/loss".
     public mutating func add(_ scalars: KeyValuePairs<String, Double>, step: Int, time: Date) {
         add(scalars.map { ($0, $1) }, step: step, time: time)
+    }
+
+    fileprivate mutating func add(_ row: RunHistory.Row, _ deviations: [RunHistory.Deviation], time: Date) {
+        var scalars = [
+            ("train/loss", row.trainLoss), ("train/error", row.trainError), ("test/loss", row.testLoss),
+            ("test/error", row.testError), ("learning_rate", row.learningRate),
+            ("images_per_second", row.imagesPerSecond),
+        ]
+        if let loss = row.validationLoss, let error = row.validationError {
+            scalars += [("validation/loss", loss), ("validation/error", error)]
+        }
+        add(
+            scalars + deviations.map { ("deviation/\($0.point)", $0.deviation) }, step: row.epoch, time: time)
     }
 
     mutating func add(_ scalars: [(tag: String, value: Double)], step: Int, time: Date) {
@@ -29,20 +45,24 @@ public struct EventFile: Sendable {
         append(event(time: time, step: step, bytesField(5, values)))
     }
 
-    /// Writes the file over what is there, byte for byte in its place: a TensorBoard that follows the file reads on
-    /// where it was. A write that was interrupted is mended by the next.
+    /// Writes the file. Where the one that is there begins as this one does, it grows or shrinks in its place: a
+    /// TensorBoard that follows it reads on where it was. A record that is not whole yet waits there for its rest.
     public func write(to path: String) throws(SparringError) {
-        do {
-            if !FileManager.default.fileExists(atPath: path) {
-                try Data().write(to: URL(fileURLWithPath: path))
-            }
-            let file = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
-            defer { try? file.close() }
-            try file.write(contentsOf: Data(bytes))
-            try file.truncate(atOffset: UInt64(bytes.count))
-        } catch {
-            throw SparringError(.file, "\(path) cannot be written: \(error.localizedDescription)")
+        guard let old = try? read(path), old.starts(with: bytes) || bytes.starts(with: old) else {
+            return try Sparring.write(Data(bytes), to: path)
         }
+        let file = try open(path, O_WRONLY | O_APPEND)
+        defer { close(file) }
+        guard ftruncate(file, min(old.count, bytes.count)) == 0 else {
+            throw systemError("\(path) cannot be written")
+        }
+        try Sparring.write(Data(bytes.dropFirst(old.count)), to: file, of: path)
+    }
+
+    fileprivate func append(to path: String) throws(SparringError) {
+        let file = try open(path, O_WRONLY | O_APPEND)
+        defer { close(file) }
+        try Sparring.write(Data(bytes), to: file, of: path)
     }
 
     private mutating func append(_ record: [UInt8]) {
@@ -54,30 +74,35 @@ public struct EventFile: Sendable {
 extension RunFolder {
     /// The run's scalars for TensorBoard.
     public var eventsFile: String {
-        "\(path)/events.out.tfevents.\(Int(start.timeIntervalSince1970)).sparring"
+        "\(path)/events.out.tfevents.\(Int(exactly: start.timeIntervalSince1970.rounded(.down)) ?? 0).sparring"
     }
 
     /// Writes ``eventsFile`` as `metrics.csv` and `points.csv` have it, so that what a resumed run drops is dropped
     /// here too. An epoch's time is the start and the seconds of training since.
     public func writeEvents() throws(SparringError) {
-        let history = try history()
+        try writeEvents(try history())
+    }
+
+    /// As ``writeEvents()``, of what was read already.
+    func writeEvents(_ history: RunHistory) throws(SparringError) {
         let deviations = Dictionary(grouping: history.deviations, by: \.epoch)
         var events = EventFile(started: start)
         var seconds = 0.0
         for row in history.rows {
             seconds += row.seconds
-            var scalars = [
-                ("train/loss", row.trainLoss), ("train/error", row.trainError), ("test/loss", row.testLoss),
-                ("test/error", row.testError), ("learning_rate", row.learningRate),
-                ("images_per_second", row.imagesPerSecond),
-            ]
-            if let loss = row.validationLoss, let error = row.validationError {
-                scalars += [("validation/loss", loss), ("validation/error", error)]
-            }
-            scalars += (deviations[row.epoch] ?? []).map { ("deviation/\($0.point)", $0.deviation) }
-            events.add(scalars, step: row.epoch, time: start + seconds)
+            events.add(row, deviations[row.epoch] ?? [], time: start + seconds)
         }
         try events.write(to: eventsFile)
+    }
+
+    /// Adds the last epoch to ``eventsFile``.
+    func appendEvents(_ history: RunHistory) throws(SparringError) {
+        guard let row = history.rows.last else { return }
+        let deviations = history.deviations.reversed().prefix { $0.epoch == row.epoch }.reversed()
+        var events = EventFile()
+        events.add(
+            row, Array(deviations), time: start + history.rows.reduce(0) { $0 + $1.seconds })
+        try events.append(to: eventsFile)
     }
 
     private var start: Date {

@@ -25,9 +25,9 @@ public struct RunHistory: Hashable, Sendable {
         public let deviation: Double
     }
 
-    public let rows: [Row]
+    public private(set) var rows: [Row]
     /// Empty for a run that did not record them.
-    public let deviations: [Deviation]
+    public private(set) var deviations: [Deviation]
 
     /// The points' names in the order of the network.
     public var points: [String] {
@@ -35,10 +35,11 @@ public struct RunHistory: Hashable, Sendable {
         return deviations.map(\.point).filter { known.insert($0).inserted }
     }
 
-    /// The epoch with the lowest error on held-out images, or on the test images where none are held out; the first of
-    /// equals. Nil before the first epoch.
+    /// The epoch with the lowest error on held-out images, the first of equals, or the last where none are held out. Nil
+    /// before the first epoch.
     public var best: Row? {
-        rows.min { ($0.validationError ?? $0.testError) < ($1.validationError ?? $1.testError) }
+        guard let last = rows.last, last.validationError != nil else { return rows.last }
+        return rows.min { ($0.validationError ?? .infinity) < ($1.validationError ?? .infinity) }
     }
 
     /// The test errors of the last 10 epochs, or of as many as there are.
@@ -46,78 +47,111 @@ public struct RunHistory: Hashable, Sendable {
 }
 
 extension RunFolder {
-    /// What the run recorded so far.
+    /// What the run recorded so far. A row that is not whole yet does not count.
     ///
-    /// - Throws: when a file cannot be read or lacks a column or a number.
+    /// - Throws: when a file cannot be read, lacks a column or a number, or leaves an epoch out.
     public func history() throws(SparringError) -> RunHistory {
-        let metrics = try CSVFile(metricsFile)
+        try history(through: .max).history
+    }
+
+    /// What the run recorded up to an epoch, and the bytes that hold it.
+    func history(
+        through epoch: Int
+    ) throws(SparringError) -> (history: RunHistory, metricsLength: Int, pointsLength: Int) {
         var rows: [RunHistory.Row] = []
-        for row in metrics.rows.indices {
-            rows.append(
-                RunHistory.Row(
-                    epoch: try metrics.number("epoch", row),
-                    learningRate: try metrics.number("learning_rate", row),
-                    trainLoss: try metrics.number("train_loss", row),
-                    trainError: try metrics.number("train_error", row),
-                    testLoss: try metrics.number("test_loss", row),
-                    testError: try metrics.number("test_error", row),
-                    validationLoss: try metrics.numberIfAny("validation_loss", row),
-                    validationError: try metrics.numberIfAny("validation_error", row),
-                    seconds: try metrics.number("seconds", row),
-                    imagesPerSecond: try metrics.number("images_per_second", row)))
+        let metricsLength = try metrics.forEachRow(through: epoch) { (row) throws(SparringError) in
+            rows.append(try RunHistory.Row(row))
         }
         var deviations: [RunHistory.Deviation] = []
+        var pointsLength = 0
         if FileManager.default.fileExists(atPath: pointsFile) {
-            let points = try CSVFile(pointsFile)
-            for row in points.rows.indices {
-                deviations.append(
-                    RunHistory.Deviation(
-                        epoch: try points.number("epoch", row), point: try points.text("point", row),
-                        deviation: try points.number("deviation", row)))
+            pointsLength = try points.forEachRow(through: epoch) { (row) throws(SparringError) in
+                deviations.append(try RunHistory.Deviation(row))
             }
         }
-        return RunHistory(rows: rows, deviations: deviations)
+        return (RunHistory(rows: rows, deviations: deviations), metricsLength, pointsLength)
+    }
+
+    var metrics: EpochTable {
+        EpochTable(
+            path: metricsFile,
+            columns: RunHistory.Row.columns
+                + (description.recipe.validationImages != 0 ? RunHistory.Row.validationColumns : []))
+    }
+
+    var points: EpochTable {
+        EpochTable(path: pointsFile, columns: ["epoch", "point", "deviation"])
     }
 }
 
-/// A file of comma-separated values without quotes, whose first line names the columns.
-private struct CSVFile {
-    let path: String
-    let rows: [[Substring]]
-    private let columns: [Substring]
+// MARK: - Rows
 
-    init(_ path: String) throws(SparringError) {
-        self.path = path
-        let text = String(decoding: try read(path), as: UTF8.self)
-        let lines = text.split(separator: "\n").map {
-            $0.split(separator: ",", omittingEmptySubsequences: false)
+extension RunHistory {
+    mutating func add(_ epoch: Epoch) {
+        rows.append(Row(epoch))
+        deviations += epoch.pointDeviations.map {
+            Deviation(epoch: epoch.number, point: $0.point, deviation: written($0.deviation))
         }
-        columns = lines.first ?? []
-        rows = Array(lines.dropFirst())
+    }
+}
+
+extension RunHistory.Row {
+    static let columns = [
+        "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds",
+        "images_per_second",
+    ]
+    /// Behind the others where images are held out.
+    static let validationColumns = ["validation_loss", "validation_error"]
+
+    fileprivate init(_ row: EpochTable.Row) throws(SparringError) {
+        let isValidated = row.count > Self.columns.count
+        epoch = row.epoch
+        learningRate = try row.number(1)
+        trainLoss = try row.number(2)
+        trainError = try row.number(3)
+        testLoss = try row.number(4)
+        testError = try row.number(5)
+        seconds = try row.number(6)
+        imagesPerSecond = try row.number(7)
+        validationLoss = isValidated ? try row.number(8) : nil
+        validationError = isValidated ? try row.number(9) : nil
     }
 
-    /// Nil where there is no such column.
-    func numberIfAny(_ column: String, _ row: Int) throws(SparringError) -> Double? {
-        columns.contains(column[...]) ? try number(column, row) : nil
+    fileprivate init(_ epoch: Epoch) {
+        self.epoch = epoch.number
+        learningRate = written(epoch.learningRate)
+        trainLoss = epoch.train.loss
+        trainError = epoch.train.error
+        testLoss = epoch.test.loss
+        testError = epoch.test.error
+        seconds = epoch.seconds
+        imagesPerSecond = epoch.imagesPerSecond
+        validationLoss = epoch.validation?.loss
+        validationError = epoch.validation?.error
+    }
+}
+
+/// The number that a table's reader gets.
+private func written(_ number: Float) -> Double { Double("\(number)") ?? Double(number) }
+
+extension RunHistory.Deviation {
+    fileprivate init(_ row: EpochTable.Row) throws(SparringError) {
+        epoch = row.epoch
+        point = row.text(1)
+        deviation = try row.number(2)
+    }
+}
+
+extension Epoch {
+    /// As `metrics.csv` has it: the learning rate as a `Float`, all else as `Double`.
+    var row: [String] {
+        let numbers = [train.loss, train.error, test.loss, test.error, seconds, imagesPerSecond]
+        let validation = validation.map { [$0.loss, $0.error] } ?? []
+        return ["\(number)", "\(learningRate)"] + (numbers + validation).map { "\($0)" }
     }
 
-    func text(_ column: String, _ row: Int) throws(SparringError) -> String {
-        guard let index = columns.firstIndex(of: column[...]) else {
-            throw SparringError(.format, "\(path) has no column '\(column)'")
-        }
-        guard index < rows[row].count else {
-            throw SparringError(.format, "\(path), line \(row + 2): there is no '\(column)'")
-        }
-        return String(rows[row][index])
-    }
-
-    func number<Number: LosslessStringConvertible>(
-        _ column: String, _ row: Int
-    ) throws(SparringError) -> Number {
-        let text = try text(column, row)
-        guard let number = Number(text) else {
-            throw SparringError(.format, "\(path), line \(row + 2): '\(text)' is no number (\(column))")
-        }
-        return number
+    /// As `points.csv` has them.
+    var pointRows: [[String]] {
+        pointDeviations.map { ["\(number)", $0.point, "\($0.deviation)"] }
     }
 }

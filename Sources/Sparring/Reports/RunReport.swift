@@ -8,8 +8,14 @@ extension Report {
     ///   - robustness: what was measured of them under attack, if anything.
     /// - Throws: when there is no run, or a file of one cannot be read.
     public init(of runs: [RunFolder], robustness: [Block] = []) throws(SparringError) {
-        var records: [RunRecord] = []
-        for run in runs { records.append(try RunRecord(run, isAlone: runs.count == 1)) }
+        var histories: [(RunFolder, RunHistory)] = []
+        for run in runs { histories.append((run, try run.history())) }
+        try self.init(recorded: histories, robustness: robustness)
+    }
+
+    /// As ``init(of:robustness:)``, of what was read already.
+    init(recorded runs: [(RunFolder, RunHistory)], robustness: [Block] = []) throws(SparringError) {
+        let records = runs.map { RunRecord($0.0, $0.1, isAlone: runs.count == 1) }
         guard let first = records.first else {
             throw SparringError(.argument, "a report needs at least one run")
         }
@@ -96,9 +102,9 @@ private struct RunRecord {
     /// Nil for a run that is alone on its page.
     let name: String?
 
-    init(_ run: RunFolder, isAlone: Bool) throws(SparringError) {
+    init(_ run: RunFolder, _ history: RunHistory, isAlone: Bool) {
         self.run = run
-        history = try run.history()
+        self.history = history
         name = isAlone ? nil : run.path.split(separator: "/").last.map(String.init)
     }
 

@@ -2,14 +2,14 @@
 public struct ErrorSummary: Hashable, Sendable, Codable {
     /// Epochs trained.
     public let epochs: Int
-    /// The epoch that was best on the held-out images, or on the test images where none are held out; from 1.
+    /// The epoch that was best on the held-out images, or the last where none are held out; from 1.
     public let bestEpoch: Int
     /// The test error of the best epoch.
     public let best: Double
     /// The test error of the last epoch.
     public let last: Double
-    /// The mean test error of the last ten epochs: what Nøkland reports.
-    public let meanOfLastTen: Double
+    /// The mean test error of the last ten epochs: what Nøkland reports. Nil for fewer.
+    public let meanOfLastTen: Double?
 }
 
 extension Trainer.State {
@@ -19,6 +19,6 @@ extension Trainer.State {
         let ten = testErrors.suffix(10)
         return ErrorSummary(
             epochs: epoch, bestEpoch: bestEpoch, best: best, last: last,
-            meanOfLastTen: ten.reduce(0, +) / Double(ten.count))
+            meanOfLastTen: ten.count == 10 ? ten.reduce(0, +) / 10 : nil)
     }
 }

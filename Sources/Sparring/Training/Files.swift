@@ -1,21 +1,75 @@
 import Foundation
 
-// Foundation's errors, turned into sentences that name the file.
+// Files as sentences name them: every error tells the path and, in the system's words, why.
 
-package func read(_ path: String) throws(SparringError) -> Data {
-    do {
-        return try Data(contentsOf: URL(fileURLWithPath: path))
-    } catch {
-        throw SparringError(.file, "\(path) cannot be read: \(reason(error))")
+/// The most bytes of a text file that is read whole: a table of 10,000 epochs and 100 points has 50 MB.
+package let textLimit = 64 << 20
+
+/// The bytes of a file. Memory grows with what is there.
+///
+/// - Parameter limit: the most bytes it may hold.
+/// - Throws: when there is no such file, it is a folder, a pipe or the like, or it is larger.
+package func read(_ path: String, limit: Int = textLimit) throws(SparringError) -> Data {
+    let file = try open(path, O_RDONLY)
+    defer { close(file) }
+    var data = Data()
+    let chunk = 1 << 20
+    while true {
+        var bytes = [UInt8](repeating: 0, count: chunk)
+        let count = retried { Glibc.read(file, &bytes, chunk) }
+        guard count >= 0 else { throw systemError("\(path) cannot be read") }
+        if count == 0 { return data }
+        data.append(contentsOf: bytes[..<count])
+        guard data.count <= limit else {
+            throw SparringError(.format, "\(path) holds more than the \(limit) bytes such a file may have")
+        }
     }
 }
 
-/// Writes beside `path` and renames.
-package func write(_ data: Data, to path: String) throws(SparringError) {
-    do {
-        try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+/// Opens a plain file that is there. A pipe in its place is told, not waited for.
+func open(_ path: String, _ flags: Int32) throws(SparringError) -> Int32 {
+    let file = Glibc.open(path, flags | O_CLOEXEC | O_NONBLOCK)
+    guard file >= 0 else { throw systemError("\(path) cannot be opened") }
+    do throws(SparringError) {
+        try checkIsRegular(file, path)
     } catch {
-        throw SparringError(.file, "\(path) cannot be written: \(reason(error))")
+        close(file)
+        throw error
+    }
+    return file
+}
+
+/// Writes beside `path` and renames, so that there is the old file or the whole new one, whatever happens.
+///
+/// What processes that ended in the middle left beside it is removed.
+package func write(_ data: Data, to path: String) throws(SparringError) {
+    var about = stat()
+    guard stat(path, &about) != 0 || about.st_mode & S_IFMT == S_IFREG else {
+        throw SparringError(
+            .file, "\(path) cannot be written: it is \(kindOfFile(about.st_mode)), not a regular file")
+    }
+    removePartials(in: parts(of: path).folder, of: parts(of: path).name)
+    let (file, partial) = try createPartial(of: path)
+    defer { close(file) }
+    do throws(SparringError) {
+        try write(data, to: file, of: path)
+        guard fsync(file) == 0, rename(partial, path) == 0 else {
+            throw systemError("\(path) cannot be written")
+        }
+    } catch {
+        unlink(partial)
+        throw error
+    }
+    synchronizeFolder(of: path)
+}
+
+/// Writes all bytes where the file stands.
+func write(_ data: Data, to file: Int32, of path: String) throws(SparringError) {
+    var rest = data[...]
+    while !rest.isEmpty {
+        let count = retried { rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } }
+        guard count > 0 else { throw systemError("\(path) cannot be written") }
+        rest = rest.dropFirst(count)
     }
 }
 
@@ -26,6 +80,78 @@ package func makeFolder(_ path: String) throws(SparringError) {
         throw SparringError(.file, "the folder \(path) cannot be made: \(reason(error))")
     }
 }
+
+/// The result of a call of the system that signals did not interrupt.
+private func retried(_ call: () -> Int) -> Int {
+    while true {
+        let result = call()
+        if result >= 0 || errno != EINTR { return result }
+    }
+}
+
+func checkIsRegular(_ file: Int32, _ path: String) throws(SparringError) {
+    var about = stat()
+    guard fstat(file, &about) == 0 else { throw systemError("\(path) cannot be opened") }
+    guard about.st_mode & S_IFMT == S_IFREG else {
+        throw SparringError(.file, "\(path) is \(kindOfFile(about.st_mode)), not a regular file")
+    }
+}
+
+// MARK: - Partial files
+
+// `.NAME.XXXXXX.partial` with random letters, locked by who writes it: the engine's files are written so too.
+
+private func parts(of path: String) -> (folder: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
+    return (String(path[...slash]), String(path[path.index(after: slash)...]))
+}
+
+private func createPartial(of path: String) throws(SparringError) -> (file: Int32, path: String) {
+    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    let (folder, name) = parts(of: path)
+    for _ in 0..<100 {
+        let random = String((0..<6).compactMap { _ in letters.randomElement() })
+        let partial = "\(folder == "." ? "" : folder).\(name).\(random).partial"
+        let file = Glibc.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        if file < 0, errno == EEXIST { continue }
+        guard file >= 0 else { throw systemError("\(path) cannot be written") }
+        var about = stat()
+        // Between the two calls another process may have taken it for a dead one's.
+        if flock(file, LOCK_EX | LOCK_NB) == 0, fstat(file, &about) == 0, about.st_nlink > 0 {
+            return (file, partial)
+        }
+        unlink(partial)
+        close(file)
+    }
+    throw SparringError(.file, "\(path) cannot be written: no name is free beside it")
+}
+
+/// Removes what dead processes left. Whatever goes wrong, it is no reason not to write.
+///
+/// - Parameter name: of the file that was being written; nil for any.
+func removePartials(in folder: String, of name: String? = nil) {
+    let (letters, ending) = (6, ".partial")
+    guard let entries = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return }
+    for entry in entries where entry.hasPrefix(".") && entry.hasSuffix(ending) {
+        let stem = entry.utf8.dropLast(ending.utf8.count)
+        guard stem.dropLast(letters).last == UInt8(ascii: "."), stem.suffix(letters).count == letters,
+            name.map({ stem.dropFirst().dropLast(letters + 1).elementsEqual($0.utf8) }) ?? true,
+            let file = try? open("\(folder)/\(entry)", O_RDONLY | O_NOFOLLOW)
+        else { continue }
+        if flock(file, LOCK_EX | LOCK_NB) == 0 { unlink("\(folder)/\(entry)") }
+        close(file)
+    }
+}
+
+/// Makes the names in the folder last, as far as the file system can.
+private func synchronizeFolder(of path: String) {
+    let folder = Glibc.open(parts(of: path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    fsync(folder)
+    close(folder)
+}
+
+// MARK: - JSON
 
 package func encodeJSON(_ value: some Encodable, for path: String) throws(SparringError) -> Data {
     let encoder = JSONEncoder()
@@ -47,12 +173,18 @@ package func decodeJSON<Value: Decodable>(
     }
 }
 
+/// An error of Foundation in words that a person knows.
 private func reason(_ error: any Error) -> String {
     switch error {
-    case DecodingError.keyNotFound(let key, _): "it lacks '\(key.stringValue)'"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context),
-        DecodingError.dataCorrupted(let context):
-        context.debugDescription
-    default: error.localizedDescription
+    case DecodingError.keyNotFound(let key, _): return "it lacks '\(key.stringValue)'"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+        return "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
+    case DecodingError.dataCorrupted(let context):
+        return context.codingPath.isEmpty
+            ? "it is not JSON" : "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' cannot be"
+    default:
+        let error = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
+        return error.domain == NSPOSIXErrorDomain
+            ? String(cString: strerror(Int32(truncatingIfNeeded: error.code))) : "the system refused it"
     }
 }

@@ -20,14 +20,15 @@ public struct Recipe: Hashable, Sendable, Codable {
     public var augmentation: Augmentation
     /// Turns the points off after some epochs; takes effect with methods that perturb.
     public var plainFinish: PlainFinish?
-    /// Training images that are held out, of each class its share, drawn by the network's seed: a halving rule watches
-    /// them and they tell the best epoch. 0 for none: the test images do both.
-    public var validationImages: Int
+    /// Training images that are held out, of each class its share, drawn by the network's seed: they tell the best epoch,
+    /// and the rule that halves on the validation loss watches them. Nil for a tenth. 0 for none: the best epoch is then
+    /// the last, and such a rule watches the test images.
+    public var validationImages: Int?
 
     public init(
         epochs: Int, batchSize: Int = 128, schedule: Schedule = .constant(0.1),
         optimizer: Optimizer = Optimizer(), augmentation: Augmentation = .none,
-        plainFinish: PlainFinish? = nil, validationImages: Int = 0
+        plainFinish: PlainFinish? = nil, validationImages: Int? = nil
     ) {
         self.epochs = epochs
         self.batchSize = batchSize
@@ -37,6 +38,26 @@ public struct Recipe: Hashable, Sendable, Codable {
         self.plainFinish = plainFinish
         self.validationImages = validationImages
     }
+
+    /// This recipe in another number of epochs: every epoch that it names moves in proportion, to 1 at least, and a plain
+    /// finish keeps one epoch where there are two.
+    public func scaled(to epochs: Int) -> Recipe {
+        func scaled(_ named: Int) -> Int {
+            let exact = (Double(named) * Double(epochs) / Double(max(self.epochs, 1))).rounded()
+            return max(Int(exactly: exact) ?? .max, 1)
+        }
+        var recipe = self
+        recipe.epochs = epochs
+        recipe.schedule = Schedule(
+            schedule.rule.withEpochs(scaled), learningRate: schedule.learningRate)
+        if let finish = plainFinish {
+            recipe.plainFinish?.afterEpoch = min(scaled(finish.afterEpoch), max(epochs - 1, 1))
+        }
+        return recipe
+    }
+
+    /// How many of so many training images are held out.
+    public func validationImages(of count: Int) -> Int { validationImages ?? max(count / 10, 1) }
 }
 
 // MARK: - The papers' settings
@@ -44,7 +65,7 @@ public struct Recipe: Hashable, Sendable, Codable {
 extension Recipe {
     /// ANL on CIFAR: 200 epochs, flips and crops, halving on the validation loss from 0.1. A perturbing method is
     /// on for the first 100 epochs; then plain training at 1e-3. The paper does not tell how many images it holds
-    /// out; here none are.
+    /// out; here a tenth is.
     public static let adversarialNoise = Recipe(
         epochs: 200,
         schedule: Schedule(.halvingOnValidationLoss(epochs: 5, minimum: 1e-3), learningRate: 0.1),

@@ -4,8 +4,12 @@ import Foundation
 public struct RunDescription: Hashable, Sendable, Codable {
     /// The model's name, as on the command line.
     public var model: String
+    /// The model with all its choices; nil where a program did not tell them.
+    public var architecture: String?
     /// The data set's name.
     public var data: String
+    /// Of the images (``Dataset/fingerprint``): the run goes on with these only. Nil where a program did not tell it.
+    public var fingerprint: String?
     /// Where the data set's files are; nil for an embedded one.
     public var dataDirectory: String?
     /// One name a class; nil where a program gave none.
@@ -25,6 +29,8 @@ public struct RunDescription: Hashable, Sendable, Codable {
     /// The paper's setting that the run is based on, by its name; nil for none.
     public var setting: String?
     public var normalization: Normalization
+    /// Of ``ZCA/fit(on:epsilon:)``; nil for another normalization.
+    public var zcaEpsilon: Float?
     public var inputPoint: InputPoint
     /// When the run started, in ISO 8601.
     public var started: String
@@ -33,14 +39,17 @@ public struct RunDescription: Hashable, Sendable, Codable {
 
     /// Describes what `trainer` is about to do, now and on this machine.
     public init(
-        of trainer: Trainer, model: String, data: String, dataDirectory: String? = nil,
+        of trainer: Trainer, model: String, architecture: String? = nil, data: String,
+        fingerprint: String? = nil, dataDirectory: String? = nil,
         classNames: [String]? = nil, resizedSide: Int? = nil, setting: String? = nil,
-        normalization: Normalization = .none, inputPoint: InputPoint = .pixels,
+        normalization: Normalization = .none, zcaEpsilon: Float? = nil, inputPoint: InputPoint = .pixels,
         arguments: [String] = []
     ) throws(SparringError) {
         let info = try trainer.network.info
         self.model = model
+        self.architecture = architecture
         self.data = data
+        self.fingerprint = fingerprint
         self.dataDirectory = dataDirectory
         self.classNames = classNames
         self.resizedSide = resizedSide
@@ -55,6 +64,7 @@ public struct RunDescription: Hashable, Sendable, Codable {
         recipe = trainer.recipe
         self.setting = setting
         self.normalization = normalization
+        self.zcaEpsilon = zcaEpsilon
         self.inputPoint = inputPoint
         started = Date.now.formatted(.iso8601)
         system = try SystemInfo.current()
@@ -68,77 +78,74 @@ public struct RunDescription: Hashable, Sendable, Codable {
             epoch: epoch.number, testError: epoch.test.error)
     }
 
-    /// Whether the other is of the same training: everything but when, where, by whom and on how many threads.
-    public func hasSettings(of other: RunDescription) -> Bool {
-        var same = self
-        same.arguments = other.arguments
-        same.dataDirectory = other.dataDirectory
-        same.threads = other.threads
-        same.started = other.started
-        same.system = other.system
-        return same == other
+    /// The settings that make another training, by their names: all that differ but when, where, by whom and on how many
+    /// threads.
+    public func differences(from other: RunDescription) -> [String] {
+        let circumstances = ["arguments", "dataDirectory", "threads", "started", "system"]
+        return zip(Mirror(reflecting: self).children, Mirror(reflecting: other).children).compactMap {
+            guard let name = $0.label, !circumstances.contains(name), "\($0.value)" != "\($1.value)" else {
+                return nil
+            }
+            return words(name)
+        }
+    }
+
+    /// Whether this trainer's network and settings are the run's.
+    func describes(_ trainer: Trainer) throws(SparringError) -> Bool {
+        let (network, info) = (trainer.network, try trainer.network.info)
+        return (inputShape, classes, trainableParameters) == (
+            network.inputShape, network.classes, info.trainableParameters
+        ) && seed == info.seed && exactConvolutions == network.usesExactConvolutions
+            && method == trainer.method && recipe == trainer.recipe
     }
 }
 
 /// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `points.csv` (one row an epoch and hidden point),
-/// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images, or test images where none are held out) and
-/// `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped.
+/// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images; the last
+/// where none are held out) and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped. While
+/// a process writes the run there is `lock`, and no other can.
 ///
-/// Every file is written beside its place and renamed.
+/// Rows and events are added at the end; every other file is written beside its place and renamed.
 public struct RunFolder: Hashable, Sendable {
     public let path: String
     public let description: RunDescription
 
-    /// Makes the folder of a run that `trainer` is about to begin.
+    /// Makes the folder of a run that `trainer` is about to begin. The trainer has the right to write it for as long as it
+    /// lives.
     ///
-    /// - Throws: when the folder already holds a run, when it cannot be written, or when the trainer's
-    ///   network, method and recipe do not go together; nothing is made then.
+    /// - Throws: when the folder already holds a run, another process is writing one, it cannot be written, or the
+    ///   trainer's network, method and recipe do not go together; nothing is made then.
     public init(
         creating path: String, for trainer: Trainer, description: RunDescription
     ) throws(SparringError) {
-        self.path = path
+        self.path = try Self.checked(path)
         self.description = description
-        guard !FileManager.default.fileExists(atPath: file("run.json")) else {
-            throw SparringError(.file, "\(path) holds a run already; resume it or name another folder")
-        }
         try trainer.check()
-        let json = try encodeJSON(description, for: file("run.json"))
-        try makeFolder(file("checkpoint"))
-        for table in [metrics, points] { try table.begin() }
-        try trainer.saveCheckpoint(to: checkpointFile)
-        try write(json, to: file("run.json"))
+        trainer.recorder = try RunRecorder(beginning: self, with: trainer)
     }
 
     /// Opens the folder of a run, to look at it or to go on with it (``resume(threads:)``).
     public init(opening path: String) throws(SparringError) {
-        self.path = path
+        self.path = try Self.checked(path)
         let file = "\(path)/run.json"
         description = try decodeJSON(RunDescription.self, from: try read(file), of: file)
     }
 
-    /// The trainer as it was after the last epoch on record, with its network. Rows of `metrics.csv` and
-    /// `points.csv` after that are dropped.
-    ///
-    /// - Parameter threads: 0 for all cores. The results do not depend on it.
-    public func resume(threads: Int = 0) throws(SparringError) -> Trainer {
-        let trainer = try Trainer(checkpoint: checkpointFile, threads: threads)
-        for table in [metrics, points] { try table.replaceRows(from: trainer.state.epoch + 1, by: []) }
-        try writeEvents()
-        try writeReport()
-        return trainer
+    static func checked(_ path: String) throws(SparringError) -> String {
+        guard !path.isEmpty else { throw SparringError(.argument, "a run's folder has no name") }
+        return path
     }
 
-    /// Records an epoch just trained. The checkpoint comes last and commits it: a run stopped before that
-    /// trains the epoch again and writes the same files.
-    func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
-        let metadata = description.modelDescription(after: epoch).metadata
-        try trainer.network.save(to: lastModel, metadata: metadata)
-        if epoch.isBest { try trainer.network.save(to: bestModel, metadata: metadata) }
-        try metrics.replaceRows(from: epoch.number, by: [Self.row(epoch)])
-        try points.replaceRows(from: epoch.number, by: Self.pointRows(epoch))
-        try writeEvents()
-        try writeReport()
-        try trainer.saveCheckpoint(to: checkpointFile)
+    /// The trainer as it was after the last epoch on record, with its network and the right to write the folder. Rows and
+    /// events after that epoch are dropped.
+    ///
+    /// - Parameter threads: 0 for all cores. The results do not depend on it.
+    /// - Throws: also when another process is writing the run.
+    public func resume(threads: Int = 0) throws(SparringError) -> Trainer {
+        let lock = try RunLock(path)
+        let trainer = try Trainer(checkpoint: checkpointFile, of: description, threads: threads)
+        trainer.recorder = try RunRecorder(resuming: self, lock, after: trainer.state.epoch)
+        return trainer
     }
 }
 
@@ -148,6 +155,11 @@ extension RunFolder {
     /// - Parameter robustness: what was measured of the run under attack.
     public func writeReport(robustness: [Report.Block] = []) throws(SparringError) {
         try Report(of: [self], robustness: robustness).write(html: reportFile)
+    }
+
+    /// As ``writeReport(robustness:)``, of what was read already.
+    func writeReport(_ history: RunHistory) throws(SparringError) {
+        try Report(recorded: [(self, history)]).write(html: reportFile)
     }
 }
 
@@ -165,33 +177,10 @@ extension RunFolder {
     /// The run's page.
     public var reportFile: String { file("report.html") }
     /// All that training needs to go on.
-    public var checkpointFile: String { file("checkpoint/training.safetensors") }
+    public var checkpointFile: String { "\(checkpointFolder)/training.safetensors" }
+
+    var checkpointFolder: String { file("checkpoint") }
+    var descriptionFile: String { file("run.json") }
 
     private func file(_ name: String) -> String { "\(path)/\(name)" }
-
-    private var metrics: EpochTable {
-        var columns = [
-            "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds",
-            "images_per_second",
-        ]
-        if description.recipe.validationImages != 0 { columns += ["validation_loss", "validation_error"] }
-        return EpochTable(path: metricsFile, columns: columns)
-    }
-
-    private var points: EpochTable {
-        EpochTable(path: pointsFile, columns: ["epoch", "point", "deviation"])
-    }
-
-    private static func row(_ epoch: Epoch) -> [String] {
-        let numbers = [
-            epoch.train.loss, epoch.train.error, epoch.test.loss, epoch.test.error, epoch.seconds,
-            epoch.imagesPerSecond,
-        ]
-        let validation = epoch.validation.map { [$0.loss, $0.error] } ?? []
-        return ["\(epoch.number)", "\(epoch.learningRate)"] + (numbers + validation).map { "\($0)" }
-    }
-
-    private static func pointRows(_ epoch: Epoch) -> [[String]] {
-        epoch.pointDeviations.map { ["\(epoch.number)", $0.point, "\($0.deviation)"] }
-    }
 }

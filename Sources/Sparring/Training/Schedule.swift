@@ -12,6 +12,28 @@ public struct Schedule: Hashable, Sendable, Codable {
         /// Halved whenever the training error stops improving; ends after `limit` halvings or when the
         /// training error is at most `target` percent (Nøkland).
         case halvingOnTrainError(limit: Int, target: Double)
+
+        /// The epochs that the rule counts; nil for one that counts none.
+        public var epochs: Int? {
+            switch self {
+            case .constant, .halvingOnTrainError: nil
+            case .steps(_, let epochs), .halvingOnValidationLoss(let epochs, _): epochs
+            }
+        }
+
+        /// Whether the loss on held-out images matters to the rule.
+        public var watchesValidation: Bool {
+            if case .halvingOnValidationLoss = self { true } else { false }
+        }
+
+        func withEpochs(_ change: (Int) -> Int) -> Rule {
+            switch self {
+            case .constant, .halvingOnTrainError: self
+            case .steps(let divisor, let epochs): .steps(divisor: divisor, epochs: change(epochs))
+            case .halvingOnValidationLoss(let epochs, let minimum):
+                .halvingOnValidationLoss(epochs: change(epochs), minimum: minimum)
+            }
+        }
     }
 
     public let rule: Rule
@@ -27,6 +49,9 @@ public struct Schedule: Hashable, Sendable, Codable {
     private var epochsSinceBest = 0
     private var epochsAtRate = 0
 
+    /// What counts epochs, or something that happens at most once in each.
+    var counters: [Int] { [epochs, halvings, epochsSinceBest, epochsAtRate] }
+
     public init(_ rule: Rule, learningRate: Float) {
         self.rule = rule
         self.learningRate = learningRate
@@ -38,7 +63,7 @@ public struct Schedule: Hashable, Sendable, Codable {
 
     /// Takes the result of an epoch trained at ``learningRate``.
     ///
-    /// - Parameter validation: on held-out images, or the test images where none are held out.
+    /// - Parameter validation: on held-out images, or on the test images where it was said to hold none out.
     public mutating func advance(train: Metrics, validation: Metrics) {
         epochs += 1
         epochsAtRate += 1

@@ -10,18 +10,20 @@ public final class Trainer {
     /// Where a training stands after some epochs, besides what the network holds.
     public struct State: Hashable, Sendable, Codable {
         /// Epochs done.
-        public var epoch = 0
-        public var schedule: Schedule
+        public internal(set) var epoch = 0
+        public internal(set) var schedule: Schedule
         /// Of every epoch, in percent.
         public internal(set) var testErrors: [Double] = []
-        /// The epoch with the lowest error on held-out images, or on the test images where none are held out; from
-        /// 1, and 0 before the first.
+        /// The epoch with the lowest error on held-out images, or the last where none are held out; from 1, and 0 before
+        /// the first.
         public internal(set) var bestEpoch = 0
-        /// That error, in percent.
+        /// That error on held-out images, in percent.
         var lowestError = Double.greatestFiniteMagnitude
 
         /// The test error of the best epoch, in percent; nil before the first.
-        public var bestTestError: Double? { bestEpoch > 0 ? testErrors[bestEpoch - 1] : nil }
+        public var bestTestError: Double? {
+            testErrors.indices.contains(bestEpoch - 1) ? testErrors[bestEpoch - 1] : nil
+        }
 
         init(schedule: Schedule) {
             self.schedule = schedule
@@ -32,6 +34,13 @@ public final class Trainer {
     public let method: Method
     public let recipe: Recipe
     public private(set) var state: State
+
+    /// Of the run folder that this trainer began or goes on with: the right to write it ends with the trainer.
+    var recorder: RunRecorder?
+    /// Whether an epoch was begun and has not ended: the network is then between two epochs.
+    private var isInEpoch = false
+    /// Of whole epochs that this trainer trained, with their tests and what was written.
+    private var (wholeEpochs, wholeSeconds) = (0, 0.0)
 
     /// Called after every step, on the task that trains. Keep it short: the engine waits.
     public var onStep: ((StepProgress) -> Void)?
@@ -49,12 +58,13 @@ public final class Trainer {
     ///
     /// Iteration throws `SparringError` when data and network do not fit or the training diverges, and
     /// `CancellationError` between two steps when its task is cancelled. The network has then seen a part of
-    /// an epoch; a run folder's checkpoint has the state before it.
+    /// an epoch, and this trainer trains no more; a run folder's checkpoint has the state before it.
     ///
     /// - Parameters:
     ///   - data: its shape and classes are the network's. Of its training images the recipe's
     ///     ``Recipe/validationImages`` are held out.
-    ///   - folder: gets metrics, model files and a checkpoint after every epoch.
+    ///   - folder: gets metrics, model files and a checkpoint after every epoch; one that was made for this trainer, or
+    ///     that it comes from (``RunFolder/resume(threads:)``).
     public func fit(_ data: some Dataset, recordingTo folder: RunFolder? = nil) -> Epochs {
         Epochs(trainer: self, data: data, folder: folder)
     }
@@ -80,13 +90,25 @@ public final class Trainer {
                 isolation actor: isolated (any Actor)?
             ) async throws -> Epoch? {
                 let trainer = epochs.trainer
+                let recorder = try epochs.folder.map { try trainer.recorder(of: $0) }
                 let parts = try parts ?? trainer.parts(of: epochs.data)
                 self.parts = parts
+                let start = ContinuousClock.now
                 guard let epoch = try await trainer.nextEpoch(parts) else { return nil }
-                try epochs.folder?.record(epoch, of: trainer)
+                try recorder?.record(epoch, of: trainer)
+                trainer.endEpoch(seconds: start.duration(to: .now) / .seconds(1))
                 return epoch
             }
         }
+    }
+
+    private var secondsAnEpoch: Double? { wholeEpochs > 0 ? wholeSeconds / Double(wholeEpochs) : nil }
+
+    private func recorder(of folder: RunFolder) throws(SparringError) -> RunRecorder {
+        guard let recorder, recorder.folder == folder else {
+            throw SparringError(.state, "\(folder.path) is the folder of another trainer")
+        }
+        return recorder
     }
 
     /// The images of a training.
@@ -98,11 +120,12 @@ public final class Trainer {
     }
 
     private func parts(of data: any Dataset) throws(SparringError) -> Parts {
-        guard recipe.validationImages != 0 else {
-            return Parts(train: data.train, validation: nil, test: data.test)
+        if let begun = recorder?.folder.description.fingerprint, begun != data.fingerprint {
+            throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
-        let split = try data.holdingOutValidation(
-            count: recipe.validationImages, seed: try network.info.seed)
+        let count = recipe.validationImages(of: data.train.count)
+        guard count != 0 else { return Parts(train: data.train, validation: nil, test: data.test) }
+        let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
         return Parts(train: split.train, validation: split.test, test: data.test)
     }
 
@@ -137,6 +160,13 @@ public final class Trainer {
         let train = parts.train
         try checkFit(network, train)
         try checkFit(network, parts.test)
+        guard !isInEpoch else {
+            throw SparringError(
+                .state,
+                "epoch \(state.epoch + 1) was cut off and the network has seen a part of it; go on from a checkpoint"
+            )
+        }
+        isInEpoch = true
         let learningRate = phase.learningRate
         let start = ContinuousClock.now
         let trained = try await trainEpoch(train, learningRate: learningRate)
@@ -149,17 +179,25 @@ public final class Trainer {
         return Epoch(
             number: state.epoch, learningRate: learningRate, train: trained, validation: validated,
             test: tested, seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
-            isBest: note(test: tested.error, judged: (validated ?? tested).error),
+            isBest: note(test: tested.error, validation: validated?.error),
             pointDeviations: deviations)
     }
 
-    /// - Parameter judged: the error that tells whether the epoch is the best so far.
-    private func note(test: Double, judged: Double) -> Bool {
+    /// - Parameter validation: the error that tells whether the epoch is the best so far; without one the last is.
+    private func note(test: Double, validation: Double?) -> Bool {
         state.testErrors.append(test)
-        guard judged < state.lowestError else { return false }
-        state.lowestError = judged
+        if let validation {
+            guard validation < state.lowestError else { return false }
+            state.lowestError = validation
+        }
         state.bestEpoch = state.epoch
         return true
+    }
+
+    private func endEpoch(seconds: Double) {
+        isInEpoch = false
+        wholeEpochs += 1
+        wholeSeconds += seconds
     }
 
     /// All batches of one epoch. Their order is a function of the network's seed and the epoch's number.
@@ -188,7 +226,7 @@ public final class Trainer {
             onStep?(
                 StepProgress(
                     epoch: state.epoch + 1, epochs: recipe.epochs, step: step, steps: loader.batchCount,
-                    metrics: sum.metrics, seconds: seconds))
+                    metrics: sum.metrics, seconds: seconds, secondsAnEpoch: secondsAnEpoch))
         }
         try Task.checkCancellation()
         return sum.metrics
@@ -210,7 +248,7 @@ public struct Epoch: Hashable, Sendable, Codable {
     public let seconds: Double
     /// Training images a second.
     public let imagesPerSecond: Double
-    /// Whether the error on held-out images, or on the test images where none are held out, is the lowest so far.
+    /// Whether the error on held-out images is the lowest so far; without such images every epoch is the best.
     public let isBest: Bool
     /// Of the hidden points after the epoch, on the first ``Recipe/batchSize`` training images as they are, in training
     /// mode without perturbations.
@@ -235,6 +273,19 @@ public struct StepProgress: Hashable, Sendable {
     /// Training images a second, over this epoch's steps so far.
     public var imagesPerSecond: Double { Double(metrics.count) / seconds }
 
-    /// To the end of this epoch, at the pace so far.
+    /// Of a whole epoch with its tests and what is written, the mean so far; nil in the first.
+    let secondsAnEpoch: Double?
+
+    /// To the end of this epoch's steps, at the pace so far.
     public var secondsLeft: Double { seconds / Double(step) * Double(steps - step) }
+
+    /// To the end of the last epoch of the recipe, at the pace so far.
+    public var secondsLeftOfTraining: Double {
+        max(wholeEpoch - seconds, secondsLeft) + wholeEpoch * Double(epochs - epoch)
+    }
+
+    /// Of all epochs of the recipe, at the pace so far.
+    public var secondsOfTraining: Double { wholeEpoch * Double(epochs) }
+
+    private var wholeEpoch: Double { secondsAnEpoch ?? seconds / Double(step) * Double(steps) }
 }

@@ -22,8 +22,8 @@ struct AnalyzedModels: ParsableArguments {
     @Option(help: "Images a pass.")
     var batchSize = 128
 
-    @Option(help: "Threads, 0 for all cores; the results do not depend on them.")
-    var threads = 0
+    @OptionGroup
+    var threads: ThreadOptions
 
     /// The models with the names that tables and plots call them.
     func named() throws(SparringError) -> [(name: String, model: ModelArgument)] {
@@ -34,7 +34,7 @@ struct AnalyzedModels: ParsableArguments {
     }
 
     func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads)
+        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads.count)
     }
 
     func checkThereIsOne() throws {

@@ -58,7 +58,7 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
         let embedding = try await withProgress { onProgress in
             let features = try features(
                 of: models.network(model), on: images, layer: layer, onProgress: onProgress)
-            return try settings.embedding(of: features, threads: models.threads, onProgress: onProgress)
+            return try settings.embedding(of: features, threads: models.threads.count, onProgress: onProgress)
         }
         if output.json {
             let points = zip(embedding.points, images.labels).map {

@@ -1,0 +1,70 @@
+import Foundation
+
+/// Writes a run's folder while a trainer trains, alone: nobody else can while there is this object.
+///
+/// After each epoch come the models, the rows, the events and the page, and at last the checkpoint, which commits all of
+/// them: what a process that is killed in between leaves is dropped when the run goes on, and written again with the same
+/// bits. Each costs what the epoch adds.
+final class RunRecorder {
+    let folder: RunFolder
+    private let lock: RunLock
+    private var history: RunHistory
+
+    /// Of a run that begins. Nothing is written but the lock when the folder holds a run already.
+    init(beginning folder: RunFolder, with trainer: Trainer) throws(SparringError) {
+        let json = try encodeJSON(folder.description, for: folder.descriptionFile)
+        try makeFolder(folder.path)
+        lock = try RunLock(folder.path)
+        guard !FileManager.default.fileExists(atPath: folder.descriptionFile) else {
+            throw SparringError(
+                .file, "\(folder.path) holds a run already; resume it or name another folder")
+        }
+        self.folder = folder
+        history = RunHistory(rows: [], deviations: [])
+        try makeFolder(folder.checkpointFolder)
+        removePartials()
+        for table in [folder.metrics, folder.points] { try table.begin() }
+        try folder.writeEvents(history)
+        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.description)
+        try write(json, to: folder.descriptionFile)
+    }
+
+    /// Of a run that goes on after an epoch: rows and events after it are dropped.
+    ///
+    /// - Parameter lock: of the folder, from before its checkpoint was read.
+    init(resuming folder: RunFolder, _ lock: RunLock, after epoch: Int) throws(SparringError) {
+        let recorded = try folder.history(through: epoch)
+        guard recorded.history.rows.count == epoch else {
+            throw SparringError(
+                .format,
+                "\(folder.metricsFile) ends with epoch \(recorded.history.rows.count), the checkpoint with \(epoch)"
+            )
+        }
+        self.lock = lock
+        self.folder = folder
+        history = recorded.history
+        removePartials()
+        try folder.metrics.cut(to: recorded.metricsLength)
+        try folder.points.cut(to: recorded.pointsLength)
+        try folder.writeEvents(history)
+        try folder.writeReport(history)
+    }
+
+    /// Nobody else can write in the folder, so what lies there half-written is a dead process's.
+    private func removePartials() {
+        for path in [folder.path, folder.checkpointFolder] { Sparring.removePartials(in: path) }
+    }
+
+    /// Adds an epoch just trained.
+    func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
+        let metadata = folder.description.modelDescription(after: epoch).metadata
+        try trainer.network.save(to: folder.lastModel, metadata: metadata)
+        if epoch.isBest { try trainer.network.save(to: folder.bestModel, metadata: metadata) }
+        try folder.metrics.append([epoch.row])
+        try folder.points.append(epoch.pointRows)
+        history.add(epoch)
+        try folder.appendEvents(history)
+        try folder.writeReport(history)
+        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.description)
+    }
+}

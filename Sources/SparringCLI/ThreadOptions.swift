@@ -1,0 +1,27 @@
+import ArgumentParser
+import Foundation
+
+/// How many threads a command takes.
+struct ThreadOptions: ParsableArguments {
+    @Option(
+        name: .customLong("threads"), parsing: .unconditional,
+        help: "Threads, 0 for all cores; the results do not depend on them.")
+    var asked = 0
+
+    /// At most as many as there are cores; 0 for all.
+    var count: Int {
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        if asked > cores { _ = warnedOfCores }
+        return min(asked, cores)
+    }
+
+    mutating func validate() throws {
+        if asked < 0 { throw ValidationError("--threads is \(asked); it must be 0, for all cores, or more.") }
+    }
+}
+
+/// Told once, however often a command asks.
+private let warnedOfCores: Void = {
+    let cores = ProcessInfo.processInfo.activeProcessorCount
+    printError("warning: --threads asks for more than the \(cores) cores that there are; \(cores) are taken")
+}()
