@@ -91,7 +91,7 @@ static void check_network(const char *label, oracle *o, int layer, spar_network 
         add_singular_values(jacobian, pixels, outputs, expected);
         free(jacobian);
     }
-    CHECK_OK(spar_jacobian_singular_values(network, batch->images, IMAGES, values));
+    CHECK_OK(spar_jacobian_singular_values(network, batch->images, IMAGES, NULL, NULL, values));
     CHECK_CLOSE(label, values, expected, rank, 1e-5, 0);
     free(values);
     free(expected);
@@ -139,7 +139,7 @@ static void any_number_of_threads_gives_the_same_bits(void) {
         oracle *o = example_convolutional(EXAMPLE_BATCH);
         spar_network *network = randomized_engine(o, threads);
         example_batch batch = example_batch_create(o, IMAGES, DIFFERENCES_SEED);
-        CHECK_OK(spar_jacobian_singular_values(network, batch.images, IMAGES, values[threads - 1]));
+        CHECK_OK(spar_jacobian_singular_values(network, batch.images, IMAGES, NULL, NULL, values[threads - 1]));
         CHECK(memcmp(values[threads - 1], values[0], sizeof values[0]) == 0);
         example_batch_destroy(&batch);
         spar_network_destroy(network);
@@ -152,16 +152,36 @@ static void what_cannot_be_done_is_refused(void) {
     spar_network *network = randomized_engine(o, 1);
     float images[2 * 20] = {0};
     double values[EXAMPLE_CLASSES] = {7, 7, 7, 7};
-    CHECK_FAILS(spar_jacobian_singular_values(NULL, images, 1, values), SPAR_ERROR_ARGUMENT, "NULL");
-    CHECK_FAILS(spar_jacobian_singular_values(network, NULL, 1, values), SPAR_ERROR_ARGUMENT, "NULL");
-    CHECK_FAILS(spar_jacobian_singular_values(network, images, 1, NULL), SPAR_ERROR_ARGUMENT, "NULL");
-    CHECK_FAILS(spar_jacobian_singular_values(network, images, 0, values), SPAR_ERROR_ARGUMENT, "0 images");
+    CHECK_FAILS(spar_jacobian_singular_values(NULL, images, 1, NULL, NULL, values), SPAR_ERROR_ARGUMENT, "NULL");
+    CHECK_FAILS(spar_jacobian_singular_values(network, NULL, 1, NULL, NULL, values), SPAR_ERROR_ARGUMENT, "NULL");
+    CHECK_FAILS(spar_jacobian_singular_values(network, images, 1, NULL, NULL, NULL), SPAR_ERROR_ARGUMENT, "NULL");
+    CHECK_FAILS(spar_jacobian_singular_values(network, images, 0, NULL, NULL, values), SPAR_ERROR_ARGUMENT, "0 images");
     images[21] = NAN;
-    CHECK_FAILS(spar_jacobian_singular_values(network, images, 2, values), SPAR_ERROR_NON_FINITE, "pixel");
+    CHECK_FAILS(spar_jacobian_singular_values(network, images, 2, NULL, NULL, values), SPAR_ERROR_NON_FINITE, "pixel");
+    for (int k = 0; k < EXAMPLE_CLASSES; k++) CHECK(values[k] == 7);
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
+static bool stop_at_half(void *context, double done) {
+    double *last = context;
+    CHECK(done >= *last && done < 1);
+    *last = done;
+    return done < 0.5;
+}
+
+static void a_caller_can_stop_it(void) {
+    oracle *o = example_dense(EXAMPLE_BATCH);
+    spar_network *network = randomized_engine(o, 1);
+    float images[4 * 20] = {0};
+    double last = 0, values[EXAMPLE_CLASSES] = {7, 7, 7, 7};
+    CHECK_FAILS(spar_jacobian_singular_values(network, images, 4, stop_at_half, &last, values), SPAR_ERROR_CANCELLED,
+                "50 %");
+    CHECK(last == 0.5);
     for (int k = 0; k < EXAMPLE_CLASSES; k++) CHECK(values[k] == 7);
     spar_network_destroy(network);
     oracle_destroy(o);
 }
 
 TEST_MAIN(TEST(values_of_whole_networks), TEST(values_of_prefixes), TEST(any_number_of_threads_gives_the_same_bits),
-          TEST(what_cannot_be_done_is_refused))
+          TEST(what_cannot_be_done_is_refused), TEST(a_caller_can_stop_it))

@@ -278,9 +278,40 @@ static void what_cannot_be_done_is_refused(void) {
     spar_tsne_destroy(NULL);
 }
 
+static bool count_down(void *context, double done) {
+    CHECK(done >= 0 && done < 1);
+    return (*(int *)context)-- > 0;
+}
+
+static void a_caller_can_stop_it_and_go_on(void) {
+    float points[COUNT * DIMENSIONS], whole[2 * COUNT], resumed[2 * COUNT];
+    int left = 0;
+    spar_tsne_options options = spar_tsne_defaults();
+    options.proceed = count_down;
+    options.context = &left;
+    spar_tsne *tsne = NULL;
+    draw_clusters(points);
+    CHECK_FAILS(spar_tsne_create(points, COUNT, DIMENSIONS, &options, &tsne), SPAR_ERROR_CANCELLED, "tsne");
+    CHECK(tsne == NULL);
+    left = INT32_MAX;
+    tsne = create(&options);
+    left = 30;
+    CHECK_FAILS(spar_tsne_iterate(tsne, 100, NULL), SPAR_ERROR_CANCELLED, "30 %");
+    left = INT32_MAX;
+    CHECK_OK(spar_tsne_iterate(tsne, 70, NULL));
+    CHECK_OK(spar_tsne_embedding(tsne, resumed));
+    spar_tsne_destroy(tsne);
+    tsne = create(NULL);
+    CHECK_OK(spar_tsne_iterate(tsne, 100, NULL));
+    CHECK_OK(spar_tsne_embedding(tsne, whole));
+    CHECK(memcmp(whole, resumed, sizeof whole) == 0);
+    spar_tsne_destroy(tsne);
+}
+
 TEST_MAIN(TEST(the_divergence_is_that_of_neighborhoods_of_the_perplexity),
           TEST(the_first_move_is_along_the_gradient_of_the_divergence),
           TEST(clusters_stay_together_and_the_divergence_falls),
           TEST(the_principal_start_has_the_variances_of_the_points),
           TEST(any_number_of_threads_and_any_portions_give_the_same_bits), TEST(the_seed_draws_the_random_start),
-          TEST(points_without_structure_are_embedded_too), TEST(what_cannot_be_done_is_refused))
+          TEST(points_without_structure_are_embedded_too), TEST(what_cannot_be_done_is_refused),
+          TEST(a_caller_can_stop_it_and_go_on))

@@ -2,6 +2,7 @@
 #include "analysis/tsne.h"
 
 #include "runtime/parallel.h"
+#include "runtime/proceed.h"
 
 #include <float.h>
 #include <math.h>
@@ -10,7 +11,8 @@ typedef struct affinity_task {
     spar_tsne *tsne;
     const float *points;
     int dimensions;
-    double *scratch; // [threads][2][count]: squared distances and weights
+    double *scratch;        // [threads][2][count]: squared distances and weights
+    int64_t first, portion; // rows under way
 } affinity_task;
 
 // p_j|i ∝ exp(−precision · distance²) as weights; returns their sum and gives the entropy.
@@ -47,7 +49,7 @@ static void find_rows(void *context, int64_t first, int64_t last, int thread) {
     const spar_tsne *tsne = task->tsne;
     int count = tsne->count, dimensions = task->dimensions;
     double *distances = task->scratch + (int64_t)thread * 2 * count, *weights = distances + count;
-    for (int64_t i = first; i < last; i++) {
+    for (int64_t i = task->first + first; i < task->first + last; i++) {
         const float *point = task->points + i * dimensions;
         double nearest = INFINITY;
         for (int64_t j = 0; j < count; j++) {
@@ -75,11 +77,18 @@ static void make_symmetric(const spar_tsne *tsne) {
 
 spar_status spar_tsne_find_probabilities(spar_tsne *tsne, const float *points, int dimensions) {
     int threads = tsne->options.threads;
-    affinity_task task = {tsne, points, dimensions, NULL};
+    affinity_task task = {.tsne = tsne, .points = points, .dimensions = dimensions};
     task.scratch = spar_allocate((size_t)threads * 2 * (size_t)tsne->count, sizeof *task.scratch);
     if (task.scratch == NULL) return SPAR_ERROR_MEMORY;
-    spar_parallel(threads, tsne->count, find_rows, &task);
+    // So many rows that all threads have work for some tenths of a second.
+    task.portion = (int64_t)threads * (1 + (1 << 18) / tsne->count);
+    spar_status status = SPAR_OK;
+    for (task.first = 0; task.first < tsne->count && status == SPAR_OK; task.first += task.portion) {
+        int64_t left = tsne->count - task.first;
+        status = spar_go_on(tsne->options.proceed, tsne->options.context, (double)task.first / tsne->count, "tsne");
+        if (status == SPAR_OK) spar_parallel(threads, left < task.portion ? left : task.portion, find_rows, &task);
+    }
     spar_release(task.scratch);
-    make_symmetric(tsne);
-    return SPAR_OK;
+    if (status == SPAR_OK) make_symmetric(tsne);
+    return status;
 }

@@ -2,6 +2,7 @@
 #include "graph/network.h"
 #include "runtime/blas.h"
 #include "runtime/parallel.h"
+#include "runtime/proceed.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,6 +26,9 @@ typedef struct spectra {
     float *copies;   // [batch][pixels] of one image
     float *one_hot;  // [batch][outputs]
     float *gradient; // [batch][pixels]
+    spar_proceed proceed;
+    void *context;
+    int64_t done, passes; // passes done, and in all
 } spectra;
 
 static int decompose(const spectra *s, double *jacobian, double *values, double *work, int work_size, int *integers) {
@@ -76,6 +80,7 @@ static spar_status fill_jacobian(spectra *s, spar_network *network, const float 
     }
     for (int first = 0; first < s->outputs; first += s->batch) {
         int count = s->outputs - first < s->batch ? s->outputs - first : s->batch;
+        SPAR_TRY(spar_go_on(s->proceed, s->context, (double)s->done++ / (double)s->passes, "jacobian"));
         memset(s->one_hot, 0, (size_t)count * (size_t)s->outputs * sizeof *s->one_hot);
         for (int64_t n = 0; n < count; n++) s->one_hot[n * s->outputs + first + n] = 1;
         SPAR_TRY(spar_forward(network, s->copies, count, 0));
@@ -120,7 +125,8 @@ static spar_status average(spectra *s, spar_network *network, const float *image
     return status;
 }
 
-spar_status spar_jacobian_singular_values(spar_network *network, const float *images, int32_t count, double *values) {
+spar_status spar_jacobian_singular_values(spar_network *network, const float *images, int32_t count,
+                                          spar_proceed proceed, void *context, double *values) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(values);
@@ -128,9 +134,12 @@ spar_status spar_jacobian_singular_values(spar_network *network, const float *im
     spar_extent input = network->tensors[0].extent;
     spectra s = {.outputs = network->tensors[network->output].extent.channels,
                  .pixels = (int)spar_pixels(input) * input.channels,
-                 .images = count < network->run.threads ? count : network->run.threads};
+                 .images = count < network->run.threads ? count : network->run.threads,
+                 .proceed = proceed,
+                 .context = context};
     s.rank = s.outputs < s.pixels ? s.outputs : s.pixels;
     s.batch = s.outputs < network->options.batch_size ? s.outputs : network->options.batch_size;
+    s.passes = (int64_t)count * ((s.outputs + s.batch - 1) / s.batch);
     spar_status status = average(&s, network, images, count, values);
     release(&s);
     return status;

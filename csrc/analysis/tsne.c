@@ -3,6 +3,7 @@
 #include "analysis/tsne.h"
 
 #include "runtime/parallel.h"
+#include "runtime/proceed.h"
 #include "runtime/random.h"
 
 #include <math.h>
@@ -192,7 +193,10 @@ static double find_divergence(spar_tsne *tsne) {
 spar_status spar_tsne_iterate(spar_tsne *tsne, int32_t iterations, double *divergence) {
     SPAR_REQUIRE_POINTER(tsne);
     if (iterations < 0) return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: %d iterations are not possible", iterations);
-    for (int i = 0; i < iterations; i++) iterate(tsne);
+    for (int i = 0; i < iterations; i++) {
+        SPAR_TRY(spar_go_on(tsne->options.proceed, tsne->options.context, (double)i / iterations, "tsne"));
+        iterate(tsne);
+    }
     if (divergence != NULL) *divergence = find_divergence(tsne);
     return SPAR_OK;
 }

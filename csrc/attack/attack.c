@@ -70,16 +70,11 @@ static spar_status check(const spar_attack *a) {
     return SPAR_OK;
 }
 
-spar_status spar_attack_proceed(spar_proceed proceed, void *context, double done) {
-    if (proceed == NULL || proceed(context, done)) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_CANCELLED, "the attack was stopped with %.0f %% of its work done", 100 * done);
-}
-
 spar_status spar_attack_climb(spar_standing *standing, float step, int iterations, double done, double share) {
     const spar_attack *attack = standing->attack;
     size_t floats = (size_t)standing->count * standing->pixels;
     for (int k = 0; k < iterations; k++) {
-        SPAR_TRY(spar_attack_proceed(attack->proceed, attack->context, done + share * k / iterations));
+        SPAR_TRY(spar_go_on(attack->proceed, attack->context, done + share * k / iterations, "the attack"));
         SPAR_TRY(spar_forward(standing->network, standing->images, standing->count,
                               attack->training_mode ? SPAR_FORWARD_TRAIN : 0));
         // Times the count: each image's own gradient, whatever the batch it is in.

@@ -3,6 +3,7 @@
 #define SPAR_ATTACK_ATTACK_H
 
 #include "graph/network.h"
+#include "runtime/proceed.h"
 
 typedef struct spar_standing {
     spar_network *network;
@@ -40,9 +41,6 @@ static inline float spar_attack_clip(const spar_attack *attack, float delta, flo
     if (!attack->clip) return y;
     return y < attack->lowest ? attack->lowest : y > attack->highest ? attack->highest : y;
 }
-
-// Fails when the caller stops the attack here.
-spar_status spar_attack_proceed(spar_proceed proceed, void *context, double done);
 
 // `iterations` steps of all images along the sign of the gradient, inside the ball. Of the whole attack the share
 // `done` was done before and `share` is done here.

@@ -103,7 +103,7 @@ static double gather(work *w) {
 static spar_status run(work *w) {
     double done;
     while (done = gather(w), w->active_count > 0) {
-        SPAR_TRY(spar_attack_proceed(w->attack->proceed, w->attack->context, done));
+        SPAR_TRY(spar_go_on(w->attack->proceed, w->attack->context, done, "the attack"));
         SPAR_TRY(spar_forward(w->network, w->images, w->active_count, 0));
         SPAR_TRY(spar_read_output(w->network, w->outputs));
         SPAR_TRY(spar_backward(w->network, w->targets, (float)w->active_count, SPAR_BACKWARD_INPUT, NULL));

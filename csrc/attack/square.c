@@ -123,7 +123,7 @@ static spar_status search(spar_standing *standing, float *lowest_margin, bool *s
     SPAR_TRY(standing->count > 0 ? judge(standing, lowest_margin, stands) : SPAR_OK);
     task.element = (uint64_t)(task.extent.channels * task.extent.width);
     for (int query = 1; query < attack->queries && standing->count > 0; query++) {
-        SPAR_TRY(spar_attack_proceed(attack->proceed, attack->context, (double)query / attack->queries));
+        SPAR_TRY(spar_go_on(attack->proceed, attack->context, (double)query / attack->queries, "the attack"));
         task.side = side_at(attack, task.extent, query - 1);
         spar_parallel(threads, standing->count, draw_squares, &task);
         SPAR_TRY(judge(standing, lowest_margin, stands));

@@ -14,7 +14,8 @@
 //
 // Limits. What is beyond them is refused, before any memory is taken for it, with a sentence that has the numbers.
 // - A graph has at most 65,536 layers. Images have at most 2²⁰ channels and sides of 2¹⁴.
-// - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of channels, units
+// - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of channels,
+// units
 //   or output channels is rounded up to 16. A flattened value has at most 2²⁸ numbers, a dense layer 2²⁴ units.
 // - Kernels, strides and paddings are at most 1,024 a side. The outputs of a convolution, times its taps, are at most
 //   2²⁸; so are the pixels of a depthwise one's input, times the taps that reach each of them.
@@ -71,6 +72,10 @@ typedef struct spar_system_info {
 } spar_system_info;
 
 SPAR_API spar_status spar_system(spar_system_info *info);
+
+// Called by a long call now and then, on the thread that made it, with the share of its work that is done, 0 to 1;
+// false stops it, and the call returns SPAR_ERROR_CANCELLED.
+typedef bool (*spar_proceed)(void *context, double done);
 
 // Random numbers: Philox 4x32-10, counter based. Element `first + i` of a stream does not depend on
 // how many are asked for at once, nor on other streams.
@@ -515,10 +520,6 @@ typedef enum spar_attack_kind {
     SPAR_ATTACK_SQUARE = 3, // random search with squares, without gradients (Andriushchenko et al. 2020, L∞)
 } spar_attack_kind;
 
-// Called by a long call now and then with the share of its work that is done, 0 to 1; false stops it, and the call
-// returns SPAR_ERROR_CANCELLED.
-typedef bool (*spar_proceed)(void *context, double done);
-
 // An image stands as long as the network gives it its label. The second and later starts of PGD, and all of Square,
 // are for images that still stand; an image that does not keeps what made it fall.
 typedef struct spar_attack {
@@ -589,9 +590,10 @@ SPAR_API spar_status spar_lbfgs_attack_images(spar_network *network, const spar_
 // The singular values of the Jacobian ∂output/∂image, largest first, averaged over the images: min(classes, pixels)
 // values. Evaluation mode, pixels in [0, 1] before the network's own normalization. Of a prefix network it is the
 // Jacobian of the encoder. For each image ⌈classes / batch_size⌉ forward and backward passes, and a decomposition of a
-// classes × pixels matrix in double precision. It leaves the network without a pass to go on from.
+// classes × pixels matrix in double precision. It leaves the network without a pass to go on from. `proceed` (NULL:
+// never stopped) is called with `context` between passes and decompositions.
 SPAR_API spar_status spar_jacobian_singular_values(spar_network *network, const float *images, int32_t count,
-                                                   double *values);
+                                                   spar_proceed proceed, void *context, double *values);
 
 typedef enum spar_tsne_start {
     SPAR_TSNE_START_PRINCIPAL = 0, // the points' first two principal components, scaled to deviation 1e-4
@@ -606,6 +608,8 @@ typedef struct spar_tsne_options {
     spar_tsne_start start; // points without a second principal component start at random
     uint64_t seed;         // of a random start
     int32_t threads;       // 0: all cores
+    spar_proceed proceed;  // of every call on the embedding, with the share of that call; NULL: never stopped
+    void *context;         // of proceed
 } spar_tsne_options;
 
 // Perplexity 30, learning rate by count, exaggeration 12 for 250 iterations, principal start, seed 1, all cores.
@@ -621,7 +625,7 @@ SPAR_API void spar_tsne_destroy(spar_tsne *tsne);
 
 // Goes on by so many iterations of gradient descent with momentum (0.5, after the exaggerated iterations 0.8) and
 // gains; 1,000 in all is usual. `divergence`, the Kullback–Leibler divergence reached (without exaggeration), may be
-// NULL, which saves the work of about two iterations.
+// NULL, which saves the work of about two iterations. Stopped, it has done whole iterations and can go on.
 SPAR_API spar_status spar_tsne_iterate(spar_tsne *tsne, int32_t iterations, double *divergence);
 
 // Where the points are now, [count][2], with mean 0.

@@ -23,22 +23,25 @@ public func jacobianSpectrum(
     let portion = try encoder.info.threads
     var sums = [Double](repeating: 0, count: min(encoder.classes, encoder.inputShape.count))
     for range in set.batches(of: portion) {
-        try Task.checkCancellation()
-        for (index, value) in try encoder.jacobianSingularValues(set.images(range)).enumerated() {
-            sums[index] += value * Double(range.count)
+        let values = try encoder.jacobianSingularValues(set.images(range)) { [progress] share in
+            progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
         }
-        progress.report(Double(range.upperBound) / Double(set.count))
+        for (index, value) in values.enumerated() { sums[index] += value * Double(range.count) }
     }
+    progress.end()
     return sums.map { $0 / Double(set.count) }
 }
 
 extension Network {
     /// The singular values of ∂output/∂image, largest first, averaged over these images.
-    func jacobianSingularValues(_ images: [Float]) throws(SparringError) -> [Double] {
+    func jacobianSingularValues(_ images: [Float], onProgress: ((Double) -> Void)? = nil) throws -> [Double] {
         let count = images.count / inputShape.count
         passCount = 0
         var values = [Double](repeating: 0, count: min(classes, inputShape.count))
-        try check(spar_jacobian_singular_values(pointer, images, Int32(clamping: count), &values))
+        try checkCancellable(onProgress) { proceed, context in
+            spar_jacobian_singular_values(
+                pointer, images, Int32(clamping: count), proceed, context, &values)
+        }
         return values
     }
 }

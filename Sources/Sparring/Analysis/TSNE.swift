@@ -68,7 +68,6 @@ public struct TSNE: Hashable, Sendable, Codable {
         let descent = try Descent(features, options(threads: threads))
         var done = 0
         while done < iterations {
-            try Task.checkCancellation()
             let portion = min(10, iterations - done)
             try descent.iterate(portion)
             done += portion
@@ -86,6 +85,7 @@ public struct TSNE: Hashable, Sendable, Codable {
         options.start = start == .principal ? SPAR_TSNE_START_PRINCIPAL : SPAR_TSNE_START_RANDOM
         options.seed = seed
         options.threads = Int32(clamping: threads)
+        options.proceed = { _, _ in !Task.isCancelled }
         return options
     }
 }
@@ -95,10 +95,10 @@ private final class Descent {
     private let pointer: OpaquePointer?
     private let count: Int
 
-    init(_ features: Features, _ options: spar_tsne_options) throws(SparringError) {
+    init(_ features: Features, _ options: spar_tsne_options) throws {
         var pointer: OpaquePointer?
         var options = options
-        try check(
+        try checkNotCancelled(
             spar_tsne_create(
                 features.values, Int32(clamping: features.count), Int32(clamping: features.dimensions),
                 &options,
@@ -109,8 +109,8 @@ private final class Descent {
 
     deinit { spar_tsne_destroy(pointer) }
 
-    func iterate(_ iterations: Int) throws(SparringError) {
-        try check(spar_tsne_iterate(pointer, Int32(iterations), nil))
+    func iterate(_ iterations: Int) throws {
+        try checkNotCancelled(spar_tsne_iterate(pointer, Int32(iterations), nil))
     }
 
     func embedding() throws(SparringError) -> TSNE.Embedding {

@@ -193,6 +193,11 @@ func checkCancellable(
                 return !Task.isCancelled
             }, Unmanaged.passUnretained(listener).toOpaque())
     }
+    try checkNotCancelled(status)
+}
+
+/// As ``check(_:)``, but throws `CancellationError` where the call was stopped.
+func checkNotCancelled(_ status: spar_status) throws {
     if status == SPAR_ERROR_CANCELLED { throw CancellationError() }
     try check(status)
 }
