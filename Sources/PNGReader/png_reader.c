@@ -28,16 +28,19 @@ static void ignore_warning(png_structp png, const char *message) {
     (void)message;
 }
 
-static void read_rows(png_structp png, png_infop info, png_photo *photo) {
+static void read_rows(png_structp png, png_infop info, size_t pixel_limit, png_photo *photo) {
+    // Texts and color profiles are compressed, so that a small file may hold a thousand large ones.
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
     png_read_info(png, info);
+    photo->height = png_get_image_height(png, info);
+    photo->width = png_get_image_width(png, info);
+    if (photo->height > pixel_limit / photo->width) png_error(png, "it has too many pixels");
     png_set_expand(png);
     png_set_strip_16(png);
     png_set_strip_alpha(png);
     png_set_gray_to_rgb(png);
     int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
-    photo->height = png_get_image_height(png, info);
-    photo->width = png_get_image_width(png, info);
     size_t row_bytes = png_get_rowbytes(png, info);
     photo->pixels = malloc(photo->height * row_bytes);
     if (photo->pixels == NULL) png_error(png, "there is no memory for its pixels");
@@ -47,7 +50,7 @@ static void read_rows(png_structp png, png_infop info, png_photo *photo) {
     png_read_end(png, NULL);
 }
 
-bool png_read_photo(const uint8_t *file, size_t size, png_photo *photo) {
+bool png_read_photo(const uint8_t *file, size_t size, size_t pixel_limit, png_photo *photo) {
     input source = {file, size};
     *photo = (png_photo){.message = "there is no memory to decode it"};
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, photo, keep_message, ignore_warning);
@@ -64,7 +67,7 @@ bool png_read_photo(const uint8_t *file, size_t size, png_photo *photo) {
         return false;
     }
     png_set_read_fn(png, &source, read_bytes);
-    read_rows(png, info, photo);
+    read_rows(png, info, pixel_limit, photo);
     png_destroy_read_struct(&png, &info, NULL);
     return true;
 }

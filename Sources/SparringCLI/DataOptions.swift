@@ -10,7 +10,12 @@ struct DataOptions: ParsableArguments {
         transform: { try DataName($0) })
     var data: DataName?
 
-    @Option(help: "The folder that holds the data set's files.")
+    @Option(
+        help: """
+            The folder that holds the data set's files. Of image-folder: train/CLASS/*, test/CLASS/* and, to choose the \
+            best epoch, val/CLASS/*; without test, val is the test set, and without both, or with only CLASS/*, a tenth \
+            of each class is held out to test on.
+            """)
     var dataDir: String?
 
     @Option(help: "image-folder: the side of the images (default: 224).")
@@ -23,9 +28,16 @@ struct DataOptions: ParsableArguments {
             """)
     var resizedSide: Int?
 
+    @Flag(
+        help: """
+            image-folder: a photograph that cannot be decoded is an error; else it is left out and counted.
+            """)
+    var strictImages = false
+
     mutating func validate() throws {
-        if name != .imageFolder, imageSize != nil || resizedSide != nil {
-            throw ValidationError("--image-size and --resized-side go with --data image-folder.")
+        if name != .imageFolder, imageSize != nil || resizedSide != nil || strictImages {
+            throw ValidationError(
+                "--image-size, --resized-side and --strict-images go with --data image-folder.")
         }
     }
 
@@ -33,7 +45,8 @@ struct DataOptions: ParsableArguments {
     var name: DataName { data ?? .known(.digits) }
 
     func load() throws -> any Dataset {
-        try name.load(directory: dataDir, imageSize: imageSize, resizedSide: resizedSide)
+        try name.load(
+            directory: dataDir, imageSize: imageSize, resizedSide: resizedSide, strictImages: strictImages)
     }
 }
 
@@ -76,7 +89,7 @@ enum DataName: Hashable {
     }
 
     func load(
-        directory: String?, imageSize: Int? = nil, resizedSide: Int? = nil
+        directory: String?, imageSize: Int? = nil, resizedSide: Int? = nil, strictImages: Bool = false
     ) throws -> any Dataset {
         switch self {
         case .known(let name): return try name.load(directory: directory)
@@ -85,7 +98,21 @@ enum DataName: Hashable {
                 throw SparringError(
                     .argument, "--data image-folder needs --data-dir, the folder of the photographs")
             }
-            return try ImageFolder(directory: directory, size: imageSize ?? 224, resizedSide: resizedSide)
+            var progress = ProgressLine()
+            let data: ImageFolder
+            do {
+                defer { progress.clear() }
+                data = try ImageFolder(
+                    directory: directory, size: imageSize ?? 224, resizedSide: resizedSide,
+                    isStrict: strictImages,
+                    onProgress: { progress.show($0) })
+            }
+            printError(data.split)
+            if let first = data.skipped.first {
+                printError(
+                    "left out: \(data.skipped.count) photographs that cannot be decoded; \(first.message)")
+            }
+            return data
         }
     }
 }

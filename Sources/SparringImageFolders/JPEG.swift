@@ -1,23 +1,34 @@
 import CExif
 import CTurboJPEG
-import Foundation
 import Sparring
 
 extension Photo {
-    /// Decodes a JPEG file of any color space; CMYK as Adobe writes it, inverted.
-    init(jpeg bytes: Data, path: String) throws(SparringError) {
+    /// The most pixels that all scans of a progressive file may pass over, which is what decoding one takes.
+    private static let scannedPixelLimit = 1 << 31
+
+    /// Decodes a JPEG file of any color space; CMYK as Adobe writes it, inverted. Whatever the decoder warns of is damage: a
+    /// scan that ends too early or has been overwritten still gives pixels.
+    init(jpeg file: [UInt8], path: String) throws(SparringError) {
         guard let decoder = tjInitDecompress() else {
             throw SparringError(.memory, "\(path): no memory to decode it")
         }
         defer { tjDestroy(decoder) }
-        let file = [UInt8](bytes)
         var (width, height, subsampling, colorspace): (Int32, Int32, Int32, Int32) = (0, 0, 0, 0)
-        tjDecompressHeader3(decoder, file, UInt(file.count), &width, &height, &subsampling, &colorspace)
-        // After a mere warning the size is known.
+        guard
+            tjDecompressHeader3(decoder, file, UInt(file.count), &width, &height, &subsampling, &colorspace)
+                == 0
+        else { throw damage(decoder, path) }
         guard width > 0, height > 0 else {
-            throw SparringError(.format, "\(path) is a damaged JPEG file: \(sentence(decoder))")
+            throw SparringError(.format, "\(path) is a damaged JPEG file: it ends before its image begins")
         }
         try Photo.check(height: Int(height), width: Int(width), path: path)
+        let scans = scanCount(file)
+        guard scans <= Photo.scannedPixelLimit / (Int(height) * Int(width)) else {
+            throw SparringError(
+                .format,
+                "\(path) has \(scans) scans of \(height)×\(width) pixels, \(Photo.scannedPixelLimit) in all can be passed over"
+            )
+        }
 
         let isCMYK = [TJCS_CMYK, TJCS_YCCK].contains { Int32($0.rawValue) == colorspace }
         let (format, channels) = isCMYK ? (TJPF_CMYK, 4) : (TJPF_RGB, 3)
@@ -26,26 +37,25 @@ extension Photo {
         var pixels = [UInt8](unsafeUninitializedCapacity: count) { target, initialized in
             status = tjDecompress2(
                 decoder, file, UInt(file.count), target.baseAddress, width, 0, height, format.rawValue,
-                TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS)
+                TJFLAG_ACCURATEDCT | TJFLAG_STOPONWARNING)
             initialized = count
         }
-        guard status == 0 || isHarmless(decoder) else {
-            throw SparringError(.format, "\(path) is a damaged JPEG file: \(sentence(decoder))")
-        }
+        guard status == 0 else { throw damage(decoder, path) }
         if isCMYK { pixels = colors(ofInvertedCMYK: pixels) }
         self = Photo(height: Int(height), width: Int(width), pixels: pixels).oriented(orientation(file))
     }
 }
 
 /// What TurboJPEG says is wrong.
-private func sentence(_ decoder: tjhandle) -> String {
-    String(cString: tjGetErrorStr2(decoder))
+private func damage(_ decoder: tjhandle, _ path: String) -> SparringError {
+    SparringError(.format, "\(path) is a damaged JPEG file: \(String(cString: tjGetErrorStr2(decoder)))")
 }
 
-/// Whether the last call only warned, of something that leaves every pixel decoded, such as stray bytes between markers.
-private func isHarmless(_ decoder: tjhandle) -> Bool {
-    tjGetErrorCode(decoder) == Int32(TJERR_WARNING.rawValue)
-        && !sentence(decoder).hasPrefix("Premature end of JPEG file")
+/// Markers that begin a scan. Those of a thumbnail in the header count too.
+private func scanCount(_ file: [UInt8]) -> Int {
+    file.withUnsafeBufferPointer { file in
+        (0..<max(file.count - 1, 0)).count { file[$0] == 0xff && file[$0 + 1] == 0xda }
+    }
 }
 
 /// Red is what cyan and black leave of white, and so on. `inverted` holds 255 − ink.

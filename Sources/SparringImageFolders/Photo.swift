@@ -1,10 +1,11 @@
-import Foundation
 import Sparring
 
 /// A decoded image file: red, green and blue bytes, the right way up.
 struct Photo {
     /// The most pixels a file may unpack to.
     static let pixelLimit = 1 << 27
+    /// The most bytes a file may have: some 4 a pixel.
+    private static let byteLimit = 1 << 29
 
     let height: Int
     let width: Int
@@ -13,22 +14,17 @@ struct Photo {
 
     /// Reads a JPEG or PNG file, which its first bytes tell apart.
     ///
-    /// - Throws: `.file` when it cannot be read; `.format` when it is of another kind or damaged or has more pixels than
-    ///   ``pixelLimit``; each with the path.
-    init(contentsOf path: String) throws(SparringError) {
-        let bytes: Data
-        do {
-            bytes = try Data(contentsOf: URL(fileURLWithPath: path))
-        } catch {
-            throw SparringError(.file, "\(path) cannot be read: \(error.localizedDescription)")
-        }
-        if bytes.starts(with: [0xff, 0xd8, 0xff]) {
-            self = try Photo(jpeg: bytes, path: path)
-        } else if bytes.starts(with: [0x89, 0x50, 0x4e, 0x47]) {
-            self = try Photo(png: bytes, path: path)
-        } else {
+    /// - Throws: `.file` when it cannot be read or is no regular file; `.format` when it is of another kind or damaged or has
+    ///   more pixels than ``pixelLimit``; each with the path. `CancellationError` when the task is cancelled.
+    init(contentsOf path: FilePath) throws {
+        let opened = try RegularFile(path)
+        let beginning = try opened.read(upTo: 4)
+        let isJPEG = beginning.starts(with: [0xff, 0xd8, 0xff])
+        guard isJPEG || beginning == [0x89, 0x50, 0x4e, 0x47] else {
             throw SparringError(.format, "\(path) is neither a JPEG nor a PNG file")
         }
+        let file = try beginning + opened.readToEnd(limit: Photo.byteLimit)
+        self = isJPEG ? try Photo(jpeg: file, path: opened.path) : try Photo(png: file, path: opened.path)
     }
 
     init(height: Int, width: Int, pixels: [UInt8]) {

@@ -113,7 +113,9 @@ func expectError(
 func timeToCancel(
     after seconds: Double, _ work: sending @escaping @isolated(any) () async throws -> Void
 ) async -> Duration {
+    let started = DispatchSemaphore(value: 0)
     let task = Task.detached { () -> ContinuousClock.Instant? in
+        started.signal()
         do {
             try await work()
         } catch is CancellationError {
@@ -122,7 +124,7 @@ func timeToCancel(
         return nil
     }
     // On a thread of its own: the work may hold all that tasks run on.
-    let watch = CancellingThread(task, after: seconds)
+    let watch = CancellingThread(task, after: seconds, from: started)
     guard let end = await task.value, let start = watch.cancelled.withLock({ $0 }) else {
         return .seconds(Int.max)
     }
@@ -132,8 +134,11 @@ func timeToCancel(
 private final class CancellingThread: Sendable {
     let cancelled = Mutex<ContinuousClock.Instant?>(nil)
 
-    init(_ task: Task<ContinuousClock.Instant?, Never>, after seconds: Double) {
+    init(
+        _ task: Task<ContinuousClock.Instant?, Never>, after seconds: Double, from started: DispatchSemaphore
+    ) {
         Thread.detachNewThread { [self] in
+            started.wait()
             Thread.sleep(forTimeInterval: seconds)
             cancelled.withLock { $0 = .now }
             task.cancel()

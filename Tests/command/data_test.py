@@ -68,6 +68,21 @@ class DataTest(CommandTest):
         pixels = (self.data / "t10k-images-idx3-ubyte").read_bytes()[16:]
         self.assertEqual(b"".join(rows), pixels[:144])
 
+    def test_photographs_that_cannot_be_decoded(self):
+        folder = self.photos()
+        for name in ["blue/3.png", "green/7.png"]:
+            path = folder / name
+            path.write_bytes(path.read_bytes()[:-20])
+        show = ["data", "show", *self.photo_arguments(folder), "--out", "sheet.png"]
+        result = self.run_command(*show)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        self.assertIn("31 training images and 3 test images held out of them", result.stderr)
+        self.assertIn(f"2 photographs that cannot be decoded; {folder}/blue/3.png", result.stderr)
+        self.assertIn("31 images", result.stdout)
+        (self.folder / "sheet.png").unlink()
+        self.fail_with([f"{folder}/blue/3.png", "damaged PNG"], *show, "--strict-images")
+        self.assertNotEqual(self.run_command("data", "show", "--strict-images", "--out", "sheet.png").returncode, 0)
+
     def test_photographs_train_and_resume(self):
         folder = self.photos()
         arguments = ["train", *self.photo_arguments("photos"), "--model", "mlp", "--widths", "8", "--batch-size", "11",

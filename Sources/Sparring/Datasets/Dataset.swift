@@ -5,11 +5,16 @@ public protocol Dataset: Sendable {
     var train: ImageSet { get }
     /// Images of the same shape and classes as `train`.
     var test: ImageSet { get }
+    /// Images that choose among a training's epochs, of the same shape and classes; nil where they are to be held out of
+    /// `train`.
+    var validation: ImageSet? { get }
     /// One name a class.
     var classNames: [String] { get }
 }
 
 extension Dataset {
+    public var validation: ImageSet? { nil }
+
     /// The shape of every image.
     public var shape: ImageShape { train.shape }
 

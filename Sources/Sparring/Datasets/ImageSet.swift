@@ -12,7 +12,7 @@ public struct ImageSet: Sendable {
     public typealias Decoder =
         @Sendable (
             _ index: Int, _ crop: ResizedCrop.Draw?, _ pixels: UnsafeMutableBufferPointer<UInt8>
-        ) throws(SparringError) -> Void
+        ) throws -> Void
 
     enum Storage: Sendable {
         case memory([UInt8])
@@ -211,7 +211,7 @@ public struct ImageSet: Sendable {
     /// Writes the bytes of one image, or of a part of it stretched to the whole.
     private func write(
         _ index: Int, crop: ResizedCrop.Draw?, into target: UnsafeMutableBufferPointer<UInt8>
-    ) throws(SparringError) {
+    ) throws {
         switch storage {
         case .decoder(let decode): try decode(index, crop, target)
         case .memory(let pixels):

@@ -61,9 +61,9 @@ extension ImageSet {
             }
             return ImageSet(unchecked: grey, classes: classes, labels: labels, storage: .memory(lumas))
         case .decoder(let decode):
-            let decodeGrey: Decoder = { (index, crop, target) throws(SparringError) in
+            let decodeGrey: Decoder = { index, crop, target in
                 var colors = [UInt8](repeating: 0, count: 3 * area)
-                try colors.withUnsafeMutableBufferPointer { (colors) throws(SparringError) in
+                try colors.withUnsafeMutableBufferPointer { colors in
                     try decode(index, crop, colors)
                     guard let source = colors.baseAddress, let target = target.baseAddress else { return }
                     writeLuma(of: source, area: area, into: target)
@@ -151,9 +151,7 @@ extension ImageSet {
             for index in indices { bytes += pixels[index * size..<(index + 1) * size] }
             part = .memory(bytes)
         case .decoder(let decode):
-            part = .decoder { (index, crop, pixels) throws(SparringError) in
-                try decode(indices[index], crop, pixels)
-            }
+            part = .decoder { index, crop, pixels in try decode(indices[index], crop, pixels) }
         }
         return ImageSet(
             unchecked: shape, classes: classes, labels: indices.map { label(labels[$0]) }, storage: part)

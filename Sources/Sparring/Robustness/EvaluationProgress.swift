@@ -1,4 +1,4 @@
-/// Where a long evaluation stands.
+/// Where long work on images, such as an evaluation, stands.
 public struct EvaluationProgress: Hashable, Sendable {
     /// What is under way, such as "pgd, δ 8".
     public let task: String
@@ -6,6 +6,12 @@ public struct EvaluationProgress: Hashable, Sendable {
     public let done: Double
     /// Since the start.
     public let seconds: Double
+
+    package init(task: String, done: Double, seconds: Double) {
+        self.task = task
+        self.done = done
+        self.seconds = seconds
+    }
 
     /// To the end, at the pace so far; nil at the start.
     public var secondsLeft: Double? { done > 0 ? seconds / done * (1 - done) : nil }

@@ -114,7 +114,7 @@ public final class Trainer {
     /// The images of a training.
     struct Parts: Sendable {
         let train: ImageSet
-        /// Held out of the training images; nil for none.
+        /// The data set's own, or held out of the training images; nil for none.
         let validation: ImageSet?
         let test: ImageSet
     }
@@ -125,6 +125,9 @@ public final class Trainer {
         }
         let count = recipe.validationImages(of: data.train.count)
         guard count != 0 else { return Parts(train: data.train, validation: nil, test: data.test) }
+        if let validation = data.validation {
+            return Parts(train: data.train, validation: validation, test: data.test)
+        }
         let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
         return Parts(train: split.train, validation: split.test, test: data.test)
     }
