@@ -142,39 +142,68 @@ static void headers_beyond_16_megabytes_are_refused_unread(void) {
     free(header);
 }
 
-#define INPUT "[{\"kind\":\"input\",\"name\":\"i\",\"inputs\":[],\"channels\":1048576,\"height\":1,\"width\":1}"
+enum { DATA_BYTES = 4096 };
 
-// What a file tells of is not taken for what it has.
-static void a_graph_takes_no_more_parameters_than_the_file_has(void) {
-    static const char *const graphs[] = {
-        INPUT ",{\"kind\":\"dense\",\"name\":\"fc\",\"inputs\":[0],\"units\":16777216,\"bias\":false,"
-              "\"initializer\":0,\"initializer_deviation\":0}]",
-        INPUT ",{\"kind\":\"conv2d\",\"name\":\"c\",\"inputs\":[0],\"channels\":1048576,\"kernel_height\":1024,"
-              "\"kernel_width\":1024,\"stride_height\":1024,\"stride_width\":1024,\"padding_height\":1024,"
-              "\"padding_width\":1024,\"groups\":1,\"bias\":false,\"initializer\":0,\"initializer_deviation\":0},"
-              "{\"kind\":\"global_average_pool\",\"name\":\"p\",\"inputs\":[1]}]",
-    };
-    static const char *const others[] = {
-        "",
-        ",\"a\":{\"dtype\":\"X\",\"shape\":[],\"data_offsets\":[0,562949953421312]}",
-        (",\"a\":{\"dtype\":\"X\",\"shape\":[],\"data_offsets\":[0,24]},"
-         "\"b\":{\"dtype\":\"X\",\"shape\":[],\"data_offsets\":[0,24]}"),
-        ",\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],\"data_offsets\":[0,24]}",
-    };
+static void check_too_large(const char *graph, int output, const char *rest) {
+    static const unsigned char data[DATA_BYTES];
     char path[TEMPORARY_PATH];
     temporary_path(path, "small.safetensors");
-    for (int g = 0; g < 2; g++) {
-        for (int i = 0; i < 4; i++) {
-            spar_network *network = NULL;
-            char *header = model_header(graphs[g], g + 1, others[i]);
-            raw_file_write(path, header, MODEL_TINY_WEIGHTS, sizeof MODEL_TINY_WEIGHTS);
-            allocations_reset(0);
-            CHECK_FAILS(model_load(path, &network), SPAR_ERROR_FORMAT, path);
-            check_that(allocations_bytes() < 100000, __FILE__, __LINE__, "%zu bytes for a file of %zu",
-                       allocations_bytes(), strlen(header));
-            free(header);
-        }
+    char *header = model_header(graph, output, rest);
+    spar_network *network = NULL;
+    raw_file_write(path, header, data, sizeof data);
+    allocations_reset(0);
+    CHECK_FAILS(model_load(path, &network), SPAR_ERROR_FORMAT, path);
+    check_that(allocations_bytes() < 200000, __FILE__, __LINE__, "%zu bytes for a file of %zu", allocations_bytes(),
+               strlen(header) + sizeof data);
+    free(header);
+}
+
+// What a file tells of is not taken for what it has: a layer of 1 MB for 4 kB of data.
+static void a_graph_takes_no_more_parameters_than_the_file_has(void) {
+    static const char graph[] =
+        "[{\"kind\":\"input\",\"name\":\"i\",\"inputs\":[],\"channels\":1024,\"height\":1,\"width\":1},"
+        "{\"kind\":\"dense\",\"name\":\"fc\",\"inputs\":[0],\"units\":256,\"bias\":false,\"initializer\":0,"
+        "\"initializer_deviation\":0}]";
+    char overlapping[20000] = "", *to = overlapping;
+    for (int i = 0; i < 260; i++) {
+        to += sprintf(to, ",\"%d\":{\"dtype\":\"U8\",\"shape\":[4096],\"data_offsets\":[0,4096]}", i);
     }
+    check_too_large(graph, 1, "");
+    check_too_large(graph, 1, ",\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[1024],\"data_offsets\":[0,4096]}");
+    check_too_large(graph, 1, ",\"a\":{\"dtype\":\"?\",\"shape\":[],\"data_offsets\":[0,562949953421312]}");
+    check_too_large(graph, 1, overlapping);
+}
+
+static void metadata_named_as_a_tensors_place_gives_nothing(void) {
+    static const char graph[] =
+        "[{\"kind\":\"input\",\"name\":\"i\",\"inputs\":[],\"channels\":2,\"height\":1,\"width\":1}]";
+    static const char start[] = "{\"__metadata__\":{";
+    static const char *const places[] = {"\"data_offsets\":[0,562949953421312],", "\"data_offsets\":7,",
+                                         "\"data_offsets\":[],"};
+    char path[TEMPORARY_PATH], text[1000];
+    temporary_path(path, "metadata.safetensors");
+    char *header = model_header(graph, 0, "");
+    for (int i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "%s%s%s", start, places[i], header + strlen(start));
+        raw_file_write(path, text, NULL, 0);
+        spar_network *network = NULL;
+        CHECK_FAILS(model_load(path, &network), SPAR_ERROR_FORMAT, path, "\"data_offsets\" is no string");
+    }
+    free(header);
+}
+
+// Four layers of 2⁶⁰ weights, whose bytes add up to 2⁶⁴.
+static void sizes_that_wrap_to_nothing_are_refused(void) {
+    static const char convolution[] =
+        ",{\"kind\":\"conv2d\",\"name\":\"%d\",\"inputs\":[%d],\"channels\":1048576,\"kernel_height\":1024,"
+        "\"kernel_width\":1024,\"stride_height\":1024,\"stride_width\":1024,\"padding_height\":1024,"
+        "\"padding_width\":1024,\"groups\":1,\"bias\":false,\"initializer\":0,\"initializer_deviation\":0}";
+    char graph[4000], *to = graph;
+    to +=
+        sprintf(to, "[{\"kind\":\"input\",\"name\":\"i\",\"inputs\":[],\"channels\":1048576,\"height\":1,\"width\":1}");
+    for (int i = 0; i < 4; i++) to += sprintf(to, convolution, i, i);
+    strcpy(to, ",{\"kind\":\"global_average_pool\",\"name\":\"p\",\"inputs\":[4]}]");
+    check_too_large(graph, 5, ",\"a\":{\"dtype\":\"U8\",\"shape\":[4096],\"data_offsets\":[0,4096]}");
 }
 
 // A graph of `count` layers, with names in falling order, every third value an operand once more.
@@ -204,4 +233,6 @@ static void more_than_65536_layers_are_refused(void) {
 
 TEST_MAIN(TEST(every_failed_allocation_is_told_as_one_and_changes_nothing),
           TEST(a_header_takes_a_small_multiple_of_its_length), TEST(headers_beyond_16_megabytes_are_refused_unread),
-          TEST(a_graph_takes_no_more_parameters_than_the_file_has), TEST(more_than_65536_layers_are_refused))
+          TEST(a_graph_takes_no_more_parameters_than_the_file_has),
+          TEST(metadata_named_as_a_tensors_place_gives_nothing), TEST(sizes_that_wrap_to_nothing_are_refused),
+          TEST(more_than_65536_layers_are_refused))
