@@ -62,9 +62,12 @@ spar_status spar_create_parameters(spar_network *network);
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count);
 
-// passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail.
+// passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail. What it measures
+// lies between the first of these and one of the other two, which take running statistics over or s(h) back.
+void spar_begin_changes(spar_network *network);
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags);
-void spar_commit_statistics(spar_network *network);
+void spar_commit_changes(spar_network *network);
+void spar_undo_changes(spar_network *network);
 
 // points.c
 bool spar_has_active_points(const spar_network *network);

@@ -97,14 +97,25 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     return SPAR_OK;
 }
 
-void spar_commit_statistics(spar_network *network) {
-    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s]);
+void spar_begin_changes(spar_network *network) {
+    for (int p = 0; p < network->point_count; p++) network->points[p].last_deviation = network->points[p].deviation;
+}
+
+void spar_commit_changes(spar_network *network) {
+    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s], true);
+}
+
+void spar_undo_changes(spar_network *network) {
+    for (int p = 0; p < network->point_count; p++) network->points[p].deviation = network->points[p].last_deviation;
+    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s], false);
 }
 
 spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags) {
-    SPAR_TRY(spar_forward_uncommitted(network, images, count, flags));
-    if (flags & SPAR_FORWARD_UPDATE_STATISTICS) spar_commit_statistics(network);
-    return SPAR_OK;
+    SPAR_REQUIRE_POINTER(network);
+    spar_begin_changes(network);
+    spar_status status = spar_forward_uncommitted(network, images, count, flags);
+    (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
+    return status;
 }
 
 static spar_status require_forward(const spar_network *network, const char *call) {

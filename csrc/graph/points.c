@@ -126,12 +126,20 @@ static bool same_method(const spar_method *a, const spar_method *b) {
            a->clean_weight == b->clean_weight && same_last;
 }
 
+// All points or none.
 static spar_status configure(spar_network *network, const spar_method *method, int reached) {
-    for (int p = 0; p < network->point_count; p++) {
-        spar_point *point = &network->points[p];
-        SPAR_TRY(spar_point_configure(point, method, is_reached(point, method, reached)));
+    spar_point *made = spar_allocate((size_t)network->point_count, sizeof *made);
+    spar_status status = made == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+    for (int p = 0; p < network->point_count && status == SPAR_OK; p++) {
+        const spar_point *point = &network->points[p];
+        status = spar_point_configure(point, method, is_reached(point, method, reached), &made[p]);
     }
-    return SPAR_OK;
+    for (int p = 0; p < network->point_count && made != NULL; p++) {
+        spar_point_discard(status == SPAR_OK ? &network->points[p] : &made[p]);
+        if (status == SPAR_OK) network->points[p] = made[p];
+    }
+    spar_release(made);
+    return status;
 }
 
 spar_status spar_network_set_method(spar_network *network, const spar_method *method) {
@@ -145,14 +153,13 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *me
     char *last_point = method->last_point == NULL ? NULL : spar_copy_string(method->last_point);
     if (method->last_point != NULL && last_point == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = configure(network, method, reached);
-    spar_release((void *)network->method.last_point);
-    network->method = *method;
-    network->method.last_point = last_point;
-    if (status == SPAR_OK) return SPAR_OK;
-    // Without the memory for this method no point perturbs.
-    spar_release(last_point);
-    network->method = (spar_method){.direction = SPAR_DIRECTION_NONE};
-    configure(network, &network->method, 0);
+    if (status == SPAR_OK) {
+        spar_release((void *)network->method.last_point);
+        network->method = *method;
+        network->method.last_point = last_point;
+    } else {
+        spar_release(last_point);
+    }
     return status;
 }
 
@@ -183,20 +190,13 @@ spar_status spar_network_point(const spar_network *network, int32_t index, spar_
 }
 
 // Methods may still use what the points have measured before, so that is put back.
-static void exchange_deviations(spar_network *network, float *deviations) {
-    for (int p = 0; p < network->point_count; p++) {
-        float measured = network->points[p].deviation;
-        network->points[p].deviation = deviations[p];
-        deviations[p] = measured;
-    }
-}
-
 spar_status spar_measure_points(spar_network *network, const float *images, int32_t count, float *deviations) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(deviations);
-    for (int p = 0; p < network->point_count; p++) deviations[p] = network->points[p].deviation;
+    spar_begin_changes(network);
     spar_status status = spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_MEASURE);
-    exchange_deviations(network, deviations);
-    network->ran_forward = false;
+    for (int p = 0; p < network->point_count && status == SPAR_OK; p++) deviations[p] = network->points[p].deviation;
+    spar_undo_changes(network);
+    if (status == SPAR_OK) network->ran_forward = false;
     return status;
 }

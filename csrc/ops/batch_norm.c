@@ -137,14 +137,15 @@ void spar_batch_norm_before_forward(spar_step *step, const spar_run *run) {
     for (int c = 0; c < stage->node->extent.channels; c++) state->scale[c] = gamma[c] * state->inverse_deviation[c];
 }
 
-void spar_batch_norm_commit(spar_step *step) {
+void spar_batch_norm_commit(spar_step *step, bool take) {
     if (!spar_normalizes_batch(step)) return;
     spar_sweep *sweep = step->state;
     spar_stage *stage = &sweep->stages[0];
-    if (!sweep->batch_norm.pending) return;
-    size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
-    memcpy(stage->parameters[RUNNING_MEAN]->value, sweep->batch_norm.next_mean, bytes);
-    memcpy(stage->parameters[RUNNING_VARIANCE]->value, sweep->batch_norm.next_variance, bytes);
+    if (sweep->batch_norm.pending && take) {
+        size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
+        memcpy(stage->parameters[RUNNING_MEAN]->value, sweep->batch_norm.next_mean, bytes);
+        memcpy(stage->parameters[RUNNING_VARIANCE]->value, sweep->batch_norm.next_variance, bytes);
+    }
     sweep->batch_norm.pending = false;
 }
 

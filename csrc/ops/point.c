@@ -5,13 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+static void forget_memory(spar_point *point) {
+    point->positive = point->negative = NULL;
+    point->gradient = point->lowest = point->highest = point->magnitudes = NULL;
+}
+
 void spar_point_discard(spar_point *point) {
     spar_release(point->positive);
     spar_release(point->gradient);
     spar_release(point->lowest);
     spar_release(point->magnitudes);
-    point->positive = point->negative = NULL;
-    point->gradient = point->lowest = point->highest = point->magnitudes = NULL;
+    forget_memory(point);
 }
 
 size_t spar_point_bytes(const spar_point *point) {
@@ -44,20 +48,19 @@ static bool allocate_storage(spar_point *point) {
     return true;
 }
 
-spar_status spar_point_configure(spar_point *point, const spar_method *method, bool active) {
-    spar_point_discard(point);
-    point->recorded = 0;
-    point->perturbed = 0;
-    point->active = active;
+spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
+                                 spar_point *configured) {
+    *configured = *point;
+    forget_memory(configured);
+    configured->recorded = 0;
+    configured->perturbed = 0;
+    configured->active = active;
     if (!active) return SPAR_OK;
-    point->shape = method->shape;
-    point->size = method->size;
-    point->granularity = method->granularity;
-    point->epsilon = point->input ? method->input_epsilon : method->epsilon;
-    if (allocate_storage(point)) return SPAR_OK;
-    spar_point_discard(point);
-    point->active = false;
-    return SPAR_ERROR_MEMORY;
+    configured->shape = method->shape;
+    configured->size = method->size;
+    configured->granularity = method->granularity;
+    configured->epsilon = point->input ? method->input_epsilon : method->epsilon;
+    return allocate_storage(configured) ? SPAR_OK : SPAR_ERROR_MEMORY;
 }
 
 static void extremes_of(const spar_point *point, int64_t first, int64_t samples, float *lowest, float *highest) {

@@ -24,14 +24,16 @@ typedef struct spar_point {
     float *gradient;         // SPAR_SHAPE_GRADIENT
     float *lowest, *highest; // of g, one a sample and piece
     float deviation;         // s(h)
+    float last_deviation;    // and before the pass or step under way, which may fail
     double partial_sums[SPAR_MAX_CHUNKS], partial_squares[SPAR_MAX_CHUNKS];
 
     float *magnitudes; // of this pass, one a sample
     int perturbed;     // samples that this pass perturbs
 } spar_point;
 
-// Settings in force; allocates or frees what they need. What was recorded is forgotten.
-spar_status spar_point_configure(spar_point *point, const spar_method *method, bool active);
+// The point with other settings, what they need and nothing recorded. `point` stays as it is.
+spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
+                                 spar_point *configured);
 void spar_point_discard(spar_point *point);
 size_t spar_point_bytes(const spar_point *point);
 

@@ -49,8 +49,8 @@ static inline bool spar_only_last_stage(const spar_layer *layer) {
     return layer->backward_reads_output;
 }
 
-// Takes over the running statistics of the last pass that updates them.
-void spar_batch_norm_commit(spar_step *step);
+// Takes over the running statistics of the last pass that updates them, or forgets them.
+void spar_batch_norm_commit(spar_step *step, bool take);
 
 // batch_norm.c
 spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep);

@@ -1,12 +1,8 @@
 // A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
 #include "train/sgd.h"
 
-spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images, const int32_t *labels,
-                            int32_t count, spar_loss_result *result) {
-    SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(sgd);
-    SPAR_REQUIRE_POINTER(labels);
-    SPAR_TRY(spar_check_sgd(sgd)); // before anything of the network changes
+static spar_status run_rounds(spar_network *network, const float *images, const int32_t *labels, int32_t count,
+                              spar_loss_result *result) {
     const spar_method *method = &network->method;
     bool perturbs = spar_has_active_points(network) && method->clean_weight < 1;
     bool from_current = perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
@@ -27,7 +23,17 @@ spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const fl
     SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
     uint32_t backward = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | (clean_term ? SPAR_BACKWARD_ACCUMULATE : 0) |
                         (from_previous ? SPAR_BACKWARD_RECORD : 0);
-    SPAR_TRY(spar_backward(network, labels, clean_term ? 1 - method->clean_weight : 1, backward, result));
-    spar_commit_statistics(network);
-    return spar_update(network, sgd);
+    return spar_backward(network, labels, clean_term ? 1 - method->clean_weight : 1, backward, result);
+}
+
+spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images, const int32_t *labels,
+                            int32_t count, spar_loss_result *result) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(sgd);
+    SPAR_REQUIRE_POINTER(labels);
+    SPAR_TRY(spar_check_sgd(sgd)); // before anything of the network changes
+    spar_begin_changes(network);
+    spar_status status = run_rounds(network, images, labels, count, result);
+    (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
+    return status == SPAR_OK ? spar_update(network, sgd) : status;
 }
