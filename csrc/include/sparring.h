@@ -5,7 +5,8 @@
 // - Arrays that cross this interface are plain: row-major `float`, images as [count][channel][row][column]
 //   with pixel values in [0, 1], labels as `int32_t` class numbers from 0. The caller owns them.
 // - Every call that can fail returns a `spar_status`; `spar_last_error` has the sentence that explains it.
-//   A call that fails leaves the network as it was. Nothing prints, aborts or exits.
+//   A call that fails leaves the network as it was, its method, parameters, momentum, statistics and what its points
+//   hold; where a call says what else changes, that is all. Nothing prints, aborts or exits.
 // - Objects are opaque, made by a `_create` or `_load` call and freed by the matching `_destroy`, which
 //   accepts NULL. One object may be used by one thread at a time; different objects are independent.
 // - Parameter structures have a `_defaults` function; call it, then change what differs.
@@ -353,7 +354,7 @@ typedef struct spar_loss_result {
 } spar_loss_result;
 
 // images: [count][channels][height][width]; 1 ≤ count ≤ batch_size. Fails on pixels that are not finite, and
-// on outputs that are not (a diverged network).
+// on outputs that are not (a diverged network); there is then no pass to go on from.
 SPAR_API spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags);
 
 // The output z of the last forward pass, [count][classes].
@@ -440,8 +441,8 @@ SPAR_API spar_status spar_method_preset(const char *name, float epsilon, spar_me
 // The names above, NULL after the last.
 SPAR_API const char *const *spar_method_names(void);
 
-// Takes the method for the steps to come and gives active points the memory they need. What points held is
-// forgotten, unless `method` equals the one in force.
+// Takes the method for the steps to come and gives active points the memory they need, before that of the method in
+// force is given back. What points held is forgotten, unless `method` equals the one in force.
 SPAR_API spar_status spar_network_set_method(spar_network *network, const spar_method *method);
 
 typedef struct spar_point_info {
@@ -486,6 +487,8 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
 // round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
 // statistics are updated once: in the clean round when the objective has a clean term, else in the last.
+// A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other gradients
+// of parameters and, with the current batch's direction, other recorded gradients: no later step reads any of these.
 // Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's,
 // a full one more when the objective has a clean term.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,

@@ -11,4 +11,7 @@ void allocations_reset(long failing);
 long allocations_count(void);
 size_t allocations_bytes(void);
 
+// Not yet released; of the engine's and, as they are not released but freed, of the test's own.
+long allocations_live(void);
+
 #endif
