@@ -35,7 +35,7 @@ struct StepCosts: Encodable, CustomStringConvertible {
                 backwardWeightsSeconds: step.backwardWeightsSeconds, multiplyAdds: step.multiplyAdds,
                 effectiveGFLOPS: effectiveGFLOPS(
                     multiplyAdds: step.multiplyAdds, images: images, seconds: step.seconds),
-                bytes: step.bytes, share: step.seconds / seconds)
+                bytes: step.bytes, share: seconds > 0 ? step.seconds / seconds : 0)
         }
         totalSeconds = seconds
         otherSeconds = seconds - steps.map(\.seconds).reduce(0, +)
@@ -59,7 +59,7 @@ struct StepCosts: Encodable, CustomStringConvertible {
                         (Double(row.bytes) / 1e6).rounded(digits: 2), (100 * row.share).rounded(digits: 1),
                     ])
         }
-        let other = (100 * otherSeconds / totalSeconds).rounded(digits: 1)
+        let other = (totalSeconds > 0 ? 100 * otherSeconds / totalSeconds : 0).rounded(digits: 1)
         table.add(["images, loss, update"] + Array(repeating: "", count: 8) + [other])
         return table.description
     }

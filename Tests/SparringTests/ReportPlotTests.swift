@@ -118,6 +118,44 @@ private final class Drawing: NSObject, XMLParserDelegate {
         #expect(try Drawing(plot([3, 2, 1])).xLabels(titled: "epoch").map(\.string) == ["1", "2", "3"])
     }
 
+    @Test func categoriesAreNamed() throws {
+        let names = ["conv1", "conv2", "dense"]
+        let plot = Plot(
+            title: "Zeros", x: Plot.Axis("layer", categories: names), y: Plot.Axis("%"),
+            series: [.init("a", values: [1, 2, 3], style: .bars)])
+        let labels = try Drawing(plot).xLabels(titled: "layer")
+        #expect(labels.map(\.string) == names)
+        #expect(zip(labels, labels.dropFirst()).allSatisfy { $1.x - $0.x > 100 })
+    }
+
+    /// Names that have no room side by side stand upright, and are left out where even that has none.
+    @Test(arguments: [12, 36, 400]) func manyCategoriesStandApart(count: Int) throws {
+        let names = (1...count).map { "features.layer\($0)" }
+        let plot = Plot(
+            title: "Zeros", x: Plot.Axis("layer", categories: names), y: Plot.Axis("%"),
+            series: [.init("a", values: names.map { _ in 1 }, style: .bars)])
+        let places = try Drawing(plot).source.matches(of: /translate\(([\d.]+) [\d.]+\) rotate\(-90\)/).map {
+            Double($0.output.1) ?? .nan
+        }
+        #expect((count == 12 ? 12...12 : 12...30) ~= places.count)
+        #expect(zip(places, places.dropFirst()).allSatisfy { $1 - $0 > 14 })
+    }
+
+    /// By color and shape, in lines of many points too.
+    @Test(arguments: [Plot.Style.line, .points]) func seventySeriesDiffer(style: Plot.Style) throws {
+        let plot = Plot(
+            title: "t-SNE", x: Plot.Axis("x"), y: Plot.Axis("y"),
+            series: (0..<70).map { .init("class \($0)", values: [1, 2, 3], style: style) })
+        let marks = try Drawing(plot).source.matches(
+            of: /<g class="(c\d)">\n?(?:<path [^>]*stroke[^>]*>\n)?<path d="M[\d.]+ [\d.]+(m[^"M]*)/)
+        #expect(marks.count == 140)
+        #expect(Set(marks.map { "\($0.output.1) \($0.output.2)" }).count == 70 * (style == .points ? 2 : 1))
+        let long = Plot(
+            title: "Loss", x: Plot.Axis("x"), y: Plot.Axis("y"),
+            series: [.init("a", values: (1...200).map(Double.init))])
+        #expect(try Drawing(long).source.matches(of: /M[\d.]+ [\d.]+m/).count == 1 + 13)
+    }
+
     @Test func namesOfManySeriesDoNotOverlap() throws {
         let names = (1...14).map { "series \($0)" + String(repeating: " and more", count: $0 % 4) }
         let plot = Plot(
@@ -176,6 +214,6 @@ private final class Drawing: NSObject, XMLParserDelegate {
                 .init("training", values: [1, 2], style: .dashed, color: 3),
                 .init("other", values: [1, 2]), .init("negative", values: [1, 2], color: -1),
             ])
-        #expect(try Drawing(plot).colors == ["c3", "c3", "c2", "c7", "c3", "c3", "c2", "c7"])
+        #expect(try Drawing(plot).colors == ["c3", "c3", "c2", "c9", "c3", "c3", "c2", "c9"])
     }
 }

@@ -19,7 +19,7 @@ import Testing
             .table(ReportTable(title: text, columns: [text], rows: [[text]])), .plot(plot), .heatMap(map),
             .images(ImageGrid(title: text, columns: 1, items: [.init(text, picture)])),
             .comparison(comparison),
-            .command(text), .notice(text),
+            .links([.init(text, target: text, text)]), .command(text), .notice(text),
         ]
         return Report(title: text, summary: text, sections: [.init(text, blocks)])
     }
@@ -27,13 +27,14 @@ import Testing
     @Test func everyTextIsEscapedInHTML() throws {
         let page = try hostilePage("<img src=x> & \"q\" 'a' | `c`").html()
         #expect(!page.contains("<img src=x>") && !page.contains("\"q\"") && !page.contains("'a'"))
+        #expect(page.contains("href=\"%3Cimg%20src=x%3E"))
         #expect(page.contains("&lt;img src=x&gt; &amp; &quot;q&quot; &#39;a&#39; | `c`"))
     }
 
     @Test func pageNeedsNothingElse() throws {
         let page = try hostilePage("text").html()
         let links = page.matches(of: /(?:src|href|url)\s*[=(]\s*["']?(.{0,5})/).map(\.output.1)
-        #expect(!links.isEmpty && links.allSatisfy { $0 == "data:" })
+        #expect(!links.isEmpty && links.allSatisfy { $0 == "data:" || $0 == "text\"" })
         #expect(!page.contains("<script") && !page.contains("@import"))
     }
 
@@ -45,6 +46,15 @@ import Testing
         #expect(!outsideCommands.contains("*a* ") && !outsideCommands.contains("<b>"))
         #expect(outsideCommands.contains(#"| \*a\* \| \<b\> c |"#))
         #expect(page.contains("```sh\n*a* | <b>\nc\n```"))
+    }
+
+    @Test func commandsCannotLeaveTheirFence() throws {
+        let folder = try TemporaryFolder()
+        let text = "a\n```\n~~~~\n`````\n# b"
+        try Report(title: "Page", summary: "", sections: [.init("Part", [.command(text)])])
+            .write(markdown: folder.file("page.md"), assets: folder.path)
+        let page = try String(contentsOfFile: folder.file("page.md"), encoding: .utf8)
+        #expect(page.contains("``````sh\n\(text)\n``````"))
     }
 
     @Test func markdownHasTablesAndLinksToItsFiles() throws {
@@ -119,6 +129,24 @@ import Testing
         #expect(page.matches(of: /<td/).count == 6 && page.matches(of: />–<\/td>/).count == 4)
     }
 
+    /// Unless they have a range of their own.
+    @Test func heatMapsOfOneUnitHaveOneScaleAndItsLegend() throws {
+        func map(_ values: [Double], _ unit: String, _ range: ClosedRange<Double>? = nil) -> Report.Block {
+            .heatMap(
+                HeatMap(
+                    title: "Map", rows: ["a"], columns: values.map { "\($0)" }, values: [values], unit: unit,
+                    digits: 0, range: range))
+        }
+        let blocks = [map([0, 50], "%"), map([50, 100], "%"), map([50], "s"), map([50], "%", 50...60)]
+        let page = try Report(title: "Page", summary: "", sections: [.init("Part", blocks)]).html()
+        let colors = page.matches(of: /<td class="(h\d+) ">50</).map(\.output.1)
+        #expect(colors == ["h10", "h10", "h0", "h0"])
+        let ends = page.matches(of: /<div class="scale"><span>(.*?)<\/span>.*<span>(.*?)<\/span>/)
+        #expect(
+            ends.map { "\($0.output.1) \($0.output.2)" }
+                == ["0\u{a0}% 100\u{a0}%", "0\u{a0}% 100\u{a0}%", "50\u{a0}% 60\u{a0}%"])
+    }
+
     @Test func heatMapsOfOneRangeHaveTheSameColors() throws {
         func page(_ value: Double, _ range: ClosedRange<Double>?) throws -> String {
             let map = HeatMap(
@@ -126,7 +154,7 @@ import Testing
             return try Report(title: "Page", summary: "", sections: [.init("Part", [.heatMap(map)])]).html()
         }
         func color(_ page: String) throws -> Substring {
-            try #require(page.firstMatch(of: /background:(rgb\([^)]*\));[^>]*>1\.00</)).output.1
+            try #require(page.firstMatch(of: /<td class="(h\d+) ">1\.00</)).output.1
         }
         #expect(try color(page(0.5, nil)) != color(page(2, nil)))
         #expect(try color(page(0.5, 0...4)) == color(page(2, 0...4)))

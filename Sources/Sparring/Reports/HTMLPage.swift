@@ -7,10 +7,11 @@ extension Report {
     ///
     /// - Throws: when memory is short for an image.
     public func html() throws(SparringError) -> String {
+        let ranges = heatRanges
         var body = ""
         for section in sections {
             body += "<section>\n<h2>\(section.heading.htmlEscaped)</h2>\n"
-            body += try html(of: section.blocks[...]) + "</section>\n"
+            body += try html(of: section.blocks[...], ranges) + "</section>\n"
         }
         return """
             <!DOCTYPE html>
@@ -45,27 +46,40 @@ extension Report {
     }
 
     /// Blocks in their order, plots that follow each other together.
-    private func html(of blocks: ArraySlice<Block>) throws(SparringError) -> String {
+    ///
+    /// - Parameter ranges: what the colors of heat maps span, by unit.
+    private func html(
+        of blocks: ArraySlice<Block>, _ ranges: [String: ClosedRange<Double>]
+    ) throws(SparringError) -> String {
         var html = ""
         var rest = blocks
         while let block = rest.first {
             let plots = rest.prefix { if case .plot = $0 { true } else { false } }
             if plots.isEmpty {
-                html += try block.html() + "\n"
+                html += try block.html(ranges) + "\n"
                 rest = rest.dropFirst()
             } else {
                 html += "<div class=\"plots\">\n"
-                for plot in plots { html += try plot.html() }
+                for plot in plots { html += try plot.html(ranges) }
                 html += "</div>\n"
                 rest = rest.dropFirst(plots.count)
             }
         }
         return html
     }
+
+    /// The lowest to the highest number of all heat maps of a unit, so that one color is one number on the whole page.
+    private var heatRanges: [String: ClosedRange<Double>] {
+        var values: [String: [Double]] = [:]
+        for case .heatMap(let map) in sections.flatMap(\.blocks) {
+            values[map.unit, default: []] += map.values.joined().filter(\.isFinite)
+        }
+        return values.mapValues { ($0.min() ?? 0)...($0.max() ?? 0) }
+    }
 }
 
 extension Report.Block {
-    fileprivate func html() throws(SparringError) -> String {
+    fileprivate func html(_ ranges: [String: ClosedRange<Double>]) throws(SparringError) -> String {
         switch self {
         case .paragraph(let text): "<p>\(text.htmlEscaped)</p>"
         case .facts(let facts):
@@ -76,20 +90,31 @@ extension Report.Block {
                 .joined() + "</dl>"
         case .table(let table): table.html
         case .plot(let plot): "<figure>\n\(PlotDrawing(plot).svg(isStandAlone: false))</figure>\n"
-        case .heatMap(let map): map.html
+        case .heatMap(let map): map.html(over: map.range ?? ranges[map.unit] ?? 0...0)
         case .images(let grid): try grid.html()
         case .comparison(let comparison): comparison.html
+        case .links(let links):
+            "<ul class=\"links\">\n" + links.map(\.html).joined() + "</ul>"
         case .command(let lines): "<pre><code>\(lines.htmlEscaped)</code></pre>"
         case .notice(let text): "<p class=\"notice\" role=\"note\">\(text.htmlEscaped)</p>"
         }
     }
 }
 
+extension Report.Link {
+    fileprivate var html: String {
+        "<li><a href=\"\(percentEncoded(target).htmlEscaped)\">\(title.htmlEscaped)</a><p>\(text.htmlEscaped)</p></li>\n"
+    }
+}
+
 /// A figure whose content scrolls in a box of its own where it is wider than the page.
-private func scrolling(_ title: String, _ content: String) -> String {
+///
+/// - Parameter legend: below the box.
+private func scrolling(_ title: String, _ content: String, legend: String = "") -> String {
     let caption = title.isEmpty ? "" : "<figcaption>\(title.htmlEscaped)</figcaption>\n"
-    let label = title.isEmpty ? "" : " role=\"region\" aria-label=\"\(title.htmlEscaped)\""
-    return "<figure>\n\(caption)<div class=\"scroll\" tabindex=\"0\"\(label)>\n\(content)</div>\n</figure>"
+    let label = " role=\"region\" aria-label=\"\((title.isEmpty ? "Table" : title).htmlEscaped)\""
+    return
+        "<figure>\n\(caption)<div class=\"scroll\" tabindex=\"0\"\(label)>\n\(content)</div>\n\(legend)</figure>"
 }
 
 extension ReportTable {
@@ -109,27 +134,28 @@ extension ReportTable {
 }
 
 extension HeatMap {
-    fileprivate var html: String {
-        let finite = values.joined().filter(\.isFinite)
-        let low = range?.lowerBound ?? finite.min() ?? 0
-        let high = range?.upperBound ?? finite.max() ?? 0
+    /// - Parameter range: what the colors span.
+    fileprivate func html(over range: ClosedRange<Double>) -> String {
+        let (low, high) = (range.lowerBound, range.upperBound)
         func cell(_ row: Int, _ column: Int) -> String {
             let value = self[row, column]
-            let diagonal = isUnderlined(row, column) ? " class=\"diagonal\"" : ""
-            guard value.isFinite else { return "<td\(diagonal)>–</td>" }
-            let color = Palette.heat(high > low ? (value - low) / (high - low) : 0)
-            let style = "style=\"background:\(color.ground);color:\(color.text);outline-color:\(color.text)\""
-            return "<td\(diagonal) \(style)>\(value.text(digits: digits))</td>"
+            let diagonal = isUnderlined(row, column) ? "diagonal" : ""
+            guard value.isFinite else { return "<td class=\"\(diagonal)\">–</td>" }
+            let share = high > low ? value / (high - low) - low / (high - low) : 0
+            return
+                "<td class=\"\(Palette.heatClass(share)) \(diagonal)\">\(value.text(digits: digits))</td>"
         }
         let head = ([corner] + columns).map { "<th scope=\"col\">\($0.htmlEscaped)</th>" }.joined()
         let body = rows.indices.map { row in
             "<tr><th scope=\"row\">\(rows[row].htmlEscaped)</th>"
                 + columns.indices.map { cell(row, $0) }.joined() + "</tr>\n"
         }.joined()
-        let caption = unit.isEmpty ? title : "\(title) (\(unit))"
+        let steps = (0..<Palette.heatSteps).map { "<i class=\"h\($0)\"></i>" }.joined()
+        let ends = [low, high].map { "<span>\($0.text(digits: digits, unit: unit).htmlEscaped)</span>" }
         return scrolling(
-            caption,
-            "<table class=\"heat\">\n<thead><tr>\(head)</tr></thead>\n<tbody>\n\(body)</tbody>\n</table>\n")
+            unit.isEmpty ? title : "\(title) (\(unit))",
+            "<table class=\"heat\">\n<thead><tr>\(head)</tr></thead>\n<tbody>\n\(body)</tbody>\n</table>\n",
+            legend: high > low ? "<div class=\"scale\">\(ends[0])<b>\(steps)</b>\(ends[1])</div>\n" : "")
     }
 }
 

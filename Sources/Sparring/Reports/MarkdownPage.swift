@@ -10,8 +10,10 @@ extension Report {
     /// - Parameters:
     ///   - path: the page, its name ending in ".md".
     ///   - folder: made where it is missing.
+    /// - Returns: the names of the files in the folder.
     /// - Throws: when a file cannot be written, or memory is short for an image.
-    public func write(markdown path: String, assets folder: String) throws(SparringError) {
+    @discardableResult
+    public func write(markdown path: String, assets folder: String) throws(SparringError) -> [String] {
         try makeFolder(folder)
         var page = MarkdownPage(path: path, assets: folder)
         page.add("# \(title.markdownEscaped)")
@@ -21,6 +23,7 @@ extension Report {
             for block in section.blocks { try page.add(block) }
         }
         try Sparring.write(Data(page.text.utf8), to: path)
+        return page.taken.sorted()
     }
 }
 
@@ -30,7 +33,7 @@ private struct MarkdownPage {
     private let name: String
     private let assets: String
     private let link: String
-    private var taken: Set<String> = []
+    private(set) var taken: Set<String> = []
 
     init(path: String, assets: String) {
         let page = URL(fileURLWithPath: path).standardizedFileURL
@@ -63,8 +66,16 @@ private struct MarkdownPage {
         case .heatMap(let map): add(map)
         case .images(let grid): try add(grid)
         case .comparison(let comparison): add(comparison)
+        case .links(let links):
+            add(
+                links.map {
+                    "- [\($0.title.markdownEscaped)](\(percentEncoded($0.target))): \($0.text.markdownEscaped)"
+                }
+                .joined(separator: "\n"))
         case .command(let lines):
-            let fence = lines.contains("```") ? "~~~~" : "```"
+            // Longer than any in the text.
+            let longest = lines.split { $0 != "`" }.map(\.count).max() ?? 0
+            let fence = String(repeating: "`", count: max(longest + 1, 3))
             add("\(fence)sh\n\(lines)\n\(fence)")
         case .notice(let text): add("> Important: \(text.markdownEscaped)")
         }
@@ -140,10 +151,14 @@ private struct MarkdownPage {
             number += 1
         }
         try Sparring.write(data, to: "\(assets)/\(file)")
-        let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: "()"))
-        let target = (link + file).addingPercentEncoding(withAllowedCharacters: allowed) ?? file
-        return "![\(title.markdownEscaped)](\(target))"
+        return "![\(title.markdownEscaped)](\(percentEncoded(link + file)))"
     }
+}
+
+/// A path as the target of a link.
+func percentEncoded(_ path: String) -> String {
+    let allowed = CharacterSet.urlPathAllowed.subtracting(CharacterSet(charactersIn: "()"))
+    return path.addingPercentEncoding(withAllowedCharacters: allowed) ?? ""
 }
 
 /// A first word that would begin a list or a number is escaped too.

@@ -22,11 +22,20 @@ public struct Plot: Hashable, Sendable, Codable {
         public var scale: Scale
         /// What the axis spans at least; nil for what the data span.
         public var range: ClosedRange<Double>?
+        /// What the values 1, 2, 3, … stand for, where they are no numbers; empty where they are.
+        public var categories: [String]
 
         public init(_ label: String, _ scale: Scale = .linear, range: ClosedRange<Double>? = nil) {
             self.label = label
             self.scale = scale
             self.range = range
+            categories = []
+        }
+
+        /// An axis of names for the values 1, 2, 3, …, such as the layers of a network.
+        public init(_ label: String, categories: [String]) {
+            self.init(label)
+            self.categories = categories
         }
     }
 
@@ -96,7 +105,8 @@ public struct HeatMap: Hashable, Sendable, Codable {
     public var unit: String
     /// Digits after the point.
     public var digits: Int
-    /// What the colors span, so that several maps can be compared; nil for the lowest to the highest value.
+    /// What the colors span; nil for the lowest to the highest value of all maps of this unit on the page, so that they
+    /// can be compared.
     public var range: ClosedRange<Double>?
     /// Whether the diagonal is underlined: the white box of a transfer matrix.
     public var underlinesDiagonal: Bool

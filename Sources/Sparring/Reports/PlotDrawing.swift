@@ -43,7 +43,7 @@ struct PlotDrawing {
         return ([axes] + series).filter { !$0.isEmpty }.joined(separator: "; ")
     }
 
-    private func short(_ value: Double) -> String { String(format: "%.5g", value) }
+    private func short(_ value: Double) -> String { value.text(significant: 5) }
 }
 
 // MARK: - Title, legend, axes
@@ -73,11 +73,11 @@ extension PlotDrawing {
     /// A series' mark in the legend.
     private func key(_ index: Int, x: Double, y: Double) -> String {
         switch plot.series[index].style {
-        case .points: return dots([(x + 12, y)])
+        case .points: return markers(index, [(x + 12, y)], radius: 3.6)
         case .bars: return rectangle(x: x + 4, y: y - 6, width: 16, height: 11, opacity: 0.85)
         case .line, .dashed:
-            let marker = hasMarkers(plot.series[index]) ? marker(index, x: x + 12, y: y) : ""
-            return line([(x, y), (x + 24, y)], isDashed: plot.series[index].style == .dashed) + marker
+            return line([(x, y), (x + 24, y)], isDashed: plot.series[index].style == .dashed)
+                + markers(index, [(x + 12, y)], radius: 3)
         }
     }
 
@@ -91,9 +91,7 @@ extension PlotDrawing {
         for tick in layout.xTicks.ticks {
             guard let x = layout.x(tick.value), layout.left - 0.1...layout.right + 0.1 ~= x else { continue }
             svg += straight(x, layout.bottom, x, layout.bottom + 4, "axis")
-            svg += text(
-                tick.label, x: x, y: layout.bottom + 17,
-                "text-anchor=\"\(anchor(tick.label, x))\" class=\"muted\"")
+            svg += xLabel(tick.label, x)
         }
         svg += straight(layout.left, layout.bottom, layout.right, layout.bottom, "axis")
         if plot.series.allSatisfy({ $0.points.allSatisfy { place($0) == nil } }) {
@@ -104,15 +102,24 @@ extension PlotDrawing {
         if !plot.y.label.isEmpty { svg += text(plot.y.label, x: 8, y: layout.top - 10, "class=\"muted\"") }
         if !plot.x.label.isEmpty {
             svg += text(
-                plot.x.label, x: (layout.left + layout.right) / 2, y: layout.bottom + 35,
+                plot.x.label, x: (layout.left + layout.right) / 2,
+                y: layout.bottom + layout.xLabelHeight + 17,
                 "text-anchor=\"middle\" class=\"muted\"")
         }
         return svg
     }
 
-    /// A label that would leave the drawing on the right ends at its tick.
-    private func anchor(_ label: String, _ x: Double) -> String {
-        x + PlotLayout.textWidth(label) / 2 > PlotLayout.width - 2 ? "end" : "middle"
+    /// A label that would leave the drawing on the right ends at its tick. Labels too wide to stand side by side are
+    /// turned upwards.
+    private func xLabel(_ label: String, _ x: Double) -> String {
+        guard layout.hasUprightXLabels else {
+            let isCut = x + PlotLayout.textWidth(label) / 2 > PlotLayout.width - 2
+            return text(
+                label, x: x, y: layout.bottom + 17,
+                "text-anchor=\"\(isCut ? "end" : "middle")\" class=\"muted\"")
+        }
+        let turn = "translate(\(pair(x + 4, layout.bottom + 8))) rotate(-90)"
+        return text(label, x: 0, y: 0, "transform=\"\(turn)\" text-anchor=\"end\" class=\"muted\"")
     }
 }
 
@@ -141,18 +148,14 @@ extension PlotDrawing {
         case .bars: return bars(index)
         case .points:
             return series.points.map { errorBar($0, x: layout.x($0.x)) }.joined()
-                + dots(series.points.compactMap(place))
+                + markers(
+                    index, series.points.compactMap(place), radius: series.points.count > 100 ? 2.4 : 3.2)
         case .line, .dashed:
             var svg = ""
             for run in runs(series.points) {
                 svg += band(run) + line(run.compactMap(place), isDashed: series.style == .dashed)
             }
-            guard hasMarkers(series) else { return svg }
-            for point in series.points {
-                guard let (x, y) = place(point) else { continue }
-                svg += marker(index, x: x, y: y)
-            }
-            return svg
+            return svg + markers(index, marked(series.points).compactMap(place), radius: 3)
         }
     }
 
@@ -166,8 +169,11 @@ extension PlotDrawing {
         return (x, y)
     }
 
-    /// Few points are marked, so that a lone one shows and series differ by more than color.
-    private func hasMarkers(_ series: Plot.Series) -> Bool { series.points.count <= 24 }
+    /// Some points of a line are marked, so that a lone one shows and series differ by more than color.
+    private func marked(_ points: [Plot.Point]) -> [Plot.Point] {
+        let every = points.count <= 24 ? 1 : points.count / 12
+        return stride(from: 0, to: points.count, by: every).map { points[$0] }
+    }
 
     private func band(_ points: [Plot.Point]) -> String {
         let bounds = points.compactMap { point -> (x: Double, low: Double, high: Double)? in
@@ -226,26 +232,12 @@ extension PlotDrawing {
             + "stroke-linejoin=\"round\"\(isDashed ? " stroke-dasharray=\"5 3.5\"" : "")/>\n"
     }
 
-    /// Points of no size with a round line: one element for thousands.
-    private func dots(_ points: [(Double, Double)]) -> String {
-        let path = points.map { "M\(pair($0.0, $0.1))h0" }.joined()
-        return "<path d=\"\(path)\" stroke=\"currentColor\" stroke-width=\"\(points.count > 300 ? 3.5 : 6)\" "
-            + "stroke-linecap=\"round\" stroke-opacity=\"0.75\"/>\n"
-    }
-
-    /// A circle, square, diamond or triangle.
-    private func marker(_ index: Int, x: Double, y: Double) -> String {
-        let shapes: [[(Double, Double)]] = [
-            [(-2.7, -2.7), (2.7, -2.7), (2.7, 2.7), (-2.7, 2.7)],
-            [(0, -4), (4, 0), (0, 4), (-4, 0)],
-            [(0, -3.8), (3.8, 3), (-3.8, 3)],
-        ]
-        let shape = Int(number(index).magnitude % UInt(shapes.count + 1))
-        guard shape > 0 else {
-            return "<circle cx=\"\(coordinate(x))\" cy=\"\(coordinate(y))\" r=\"3\" fill=\"currentColor\"/>\n"
-        }
-        return
-            "<path d=\"\(path(shapes[shape - 1].map { (x + $0.0, y + $0.1) }))Z\" fill=\"currentColor\"/>\n"
+    /// One element for thousands.
+    private func markers(_ index: Int, _ places: [(Double, Double)], radius: Double) -> String {
+        guard !places.isEmpty else { return "" }
+        let shape = PlotMarker(number: number(index)).path(radius: radius)
+        let path = places.map { "M\(pair($0.0, $0.1))\(shape)" }.joined()
+        return "<path d=\"\(path)\" fill=\"currentColor\" fill-opacity=\"0.85\"/>\n"
     }
 
     private func rectangle(

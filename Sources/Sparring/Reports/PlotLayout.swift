@@ -20,6 +20,10 @@ struct PlotLayout {
     let top: Double
     let bottom: Double
     let height: Double
+    /// Whether the labels below the plot are turned upwards, for want of room.
+    let hasUprightXLabels: Bool
+    /// From the axis to below its labels.
+    let xLabelHeight: Double
 
     init(_ plot: Plot) {
         titleLines = Self.wrapped(plot.title)
@@ -34,17 +38,26 @@ struct PlotLayout {
         left = 12 + labelWidth
         right = Self.width - 16
         xTicks = Self.xTicks(plot, hasBars: hasBars, width: right - left)
+        let isCrowded = !plot.x.categories.isEmpty && !Self.standApart(xTicks, width: right - left)
+        let widest = xTicks.ticks.map { Self.textWidth($0.label) }.max() ?? 0
+        hasUprightXLabels = isCrowded
+        xLabelHeight = isCrowded ? 8 + widest : Self.lineHeight
         let lines = titleLines.count + legend.count + (plot.y.label.isEmpty ? 0 : 1)
         top = 20 + Double(lines) * Self.lineHeight
         bottom = top + 230
-        height = bottom + 8 + Self.lineHeight * (plot.x.label.isEmpty ? 1 : 2)
+        height = bottom + 8 + xLabelHeight + (plot.x.label.isEmpty ? 0 : Self.lineHeight)
     }
 
     func x(_ value: Double) -> Double? { xTicks.position(value).map { left + $0 * (right - left) } }
     func y(_ value: Double) -> Double? { yTicks.position(value).map { bottom - $0 * (bottom - top) } }
 
-    /// As many ticks as stand apart from each other. Bars at the axis' ends get room.
+    /// As many ticks as stand apart from each other; of categories as many as do upright. Bars at the axis' ends get
+    /// room.
     private static func xTicks(_ plot: Plot, hasBars: Bool, width: Double) -> AxisTicks {
+        if !plot.x.categories.isEmpty {
+            let names = plot.x.categories.map { shortened($0, width: 110) }
+            return AxisTicks(categories: names, every: names.count / Int(width / lineHeight) + 1)
+        }
         var values = plot.series.flatMap { $0.points.map(\.x) }.filter(\.isFinite)
         if hasBars, plot.x.scale == .linear, let low = values.min(), let high = values.max() {
             let margin = plot.barSpacing / 2
@@ -55,11 +68,14 @@ struct PlotLayout {
         let candidates = counts.lazy.map {
             AxisTicks(plot.x, values: values, count: $0, isRounded: isScatter)
         }
-        return candidates.first { axis in
-            let widest = axis.ticks.map { textWidth($0.label) }.max() ?? 0
-            let places = axis.ticks.compactMap { axis.position($0.value) }
-            return zip(places, places.dropFirst()).allSatisfy { ($1 - $0) * width > widest + 10 }
-        } ?? AxisTicks(plot.x, values: values, count: 1, isRounded: isScatter)
+        return candidates.first { standApart($0, width: width) }
+            ?? AxisTicks(plot.x, values: values, count: 1, isRounded: isScatter)
+    }
+
+    private static func standApart(_ axis: AxisTicks, width: Double) -> Bool {
+        let widest = axis.ticks.map { textWidth($0.label) }.max() ?? 0
+        let places = axis.ticks.compactMap { axis.position($0.value) }
+        return zip(places, places.dropFirst()).allSatisfy { ($1 - $0) * width > widest + 10 }
     }
 
     private static func legend(_ plot: Plot) -> [[(series: Int, name: String, x: Double)]] {

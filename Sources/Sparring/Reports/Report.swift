@@ -40,10 +40,26 @@ public struct Report: Hashable, Sendable, Codable {
         case heatMap(HeatMap)
         case images(ImageGrid)
         case comparison(Comparison)
+        /// Other pages.
+        case links([Link])
         /// What to type to get the same, a line or more.
         case command(String)
         /// What a reader must know before believing the numbers.
         case notice(String)
+    }
+
+    /// Another page: its title, where it is, and what it is about.
+    public struct Link: Hashable, Sendable, Codable {
+        public var title: String
+        /// A path relative to this page's folder, such as "anl-t1/report.html".
+        public var target: String
+        public var text: String
+
+        public init(_ title: String, target: String, _ text: String) {
+            self.title = title
+            self.target = target
+            self.text = text
+        }
     }
 
     /// A name and a value.

@@ -23,11 +23,17 @@ extension Report {
         let isOneSetting = records.allSatisfy {
             ($0.run.description.model, $0.run.description.data) == (model, data)
         }
+        var methods: [String] = []
+        for record in records where !methods.contains(record.method) { methods.append(record.method) }
+        let trained = methods.joined(separator: " and ")
         self.init(
-            title: isOneSetting ? "\(model) on \(data)" : "\(records.count) runs",
+            title: isOneSetting
+                ? "\(model) on \(data), trained by \(trained)"
+                : "\(records.count) runs, trained by \(trained)",
             summary: records.map(\.summary).joined(separator: " "))
         sections = [
-            Section("Result", [.table(Self.results(records))]), Section("Curves", Self.curves(records)),
+            Section("Result of \(trained)", [.table(Self.results(records))]),
+            Section("Curves", Self.curves(records)),
             Section("Setting", [Self.settings(records)] + records.compactMap(\.command)),
         ]
         if !robustness.isEmpty { sections.insert(Section("Under attack", robustness), at: 1) }
@@ -43,7 +49,7 @@ extension Report {
                 let rows = record.history.rows
                 let seconds = Measurements(rows.map(\.seconds)).mean
                 return [
-                    record.name ?? record.run.description.model, "\(rows.count)",
+                    record.name ?? record.method, "\(rows.count)",
                     record.history.best.map { "\($0.testError.text(digits: 2)) (epoch \($0.epoch))" } ?? "–",
                     rows.last?.testError.text(digits: 2) ?? "–",
                     record.history.lastTestErrors.text(digits: 2),
@@ -108,6 +114,8 @@ private struct RunRecord {
         name = isAlone ? nil : run.path.split(separator: "/").last.map(String.init)
     }
 
+    var method: String { run.description.method.title }
+
     var summary: String {
         let subject = name ?? "This run"
         guard let best = history.best else {
@@ -169,7 +177,7 @@ private struct RunRecord {
 }
 
 /// A setting's value with the names of its parts, such as "momentum 0.9, max norm 4".
-private func described(_ value: Any) -> String {
+func described(_ value: Any) -> String {
     switch value {
     case let schedule as Schedule: return "\(schedule.learningRate), \(described(schedule.rule))"
     case let word as any RawRepresentable<String>: return word.rawValue

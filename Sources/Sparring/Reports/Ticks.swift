@@ -34,6 +34,17 @@ struct AxisTicks {
         high = isLogarithmic ? log10(ends.upperBound) : ends.upperBound
     }
 
+    /// Names at 1, 2, 3, …, with half a place to the axis' ends.
+    ///
+    /// - Parameter every: the first of so many names is shown.
+    init(categories: [String], every: Int) {
+        scale = .linear
+        (low, high) = (0.5, Double(categories.count) + 0.5)
+        ticks = stride(from: 0, to: categories.count, by: max(every, 1)).map {
+            (Double($0 + 1), categories[$0])
+        }
+    }
+
     /// Where a value lies between the axis' ends, 0 and 1; nil where it has no place.
     func position(_ value: Double) -> Double? {
         guard Self.hasPlace(value, scale == .logarithmic) else { return nil }
@@ -113,11 +124,12 @@ struct AxisTicks {
 
     private static func scientific(_ value: Double) -> String {
         guard value != 0 else { return "0" }
-        let parts = String(format: "%.4e", value).split(separator: "e")
-        let exponent = Int(parts[1]) ?? 0
-        let mantissa = String(format: "%g", Double(parts[0]) ?? 0).replacingOccurrences(of: "-", with: "−")
+        var exponent = Int(log10(abs(value)).rounded(.down))
+        var mantissa = (abs(value) / pow(10, Double(exponent))).text(significant: 5)
+        // 9.99999 becomes 10.
+        if mantissa == "10" { (mantissa, exponent) = ("1", exponent + 1) }
         let power = "10" + superscript(exponent)
-        return mantissa == "1" ? power : mantissa == "−1" ? "−\(power)" : "\(mantissa)·\(power)"
+        return (value < 0 ? "−" : "") + (mantissa == "1" ? power : "\(mantissa)·\(power)")
     }
 
     private static func superscript(_ exponent: Int) -> String {

@@ -43,17 +43,29 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
             }
         }
         if output.json { try printJSON(results) } else { print(table(results)) }
+        let names = layerNames(results)
         try output.write(
             Plot(
-                title: "Zero activations, mean over \(images.count) images", x: .init("ReLU layer"),
-                y: .init("%", range: 0...100),
-                series: results.map { .init($0.model, values: $0.layers.map(\.share), style: .bars) }))
+                title: "Zero activations, mean over \(images.count) images",
+                x: .init("ReLU layer", categories: names), y: .init("%", range: 0...100),
+                series: results.map { result in
+                    .init(
+                        result.model,
+                        result.layers.compactMap { layer in
+                            names.firstIndex(of: layer.name).map { .init(Double($0 + 1), layer.share) }
+                        }, style: .bars)
+                }))
     }
 
-    /// Layers of different models are in one row where they have one name.
-    private func table(_ results: [Result]) -> Table {
+    /// Layers of different models are in one place where they have one name.
+    private func layerNames(_ results: [Result]) -> [String] {
         var names: [String] = []
         for layer in results.flatMap(\.layers) where !names.contains(layer.name) { names.append(layer.name) }
+        return names
+    }
+
+    private func table(_ results: [Result]) -> Table {
+        let names = layerNames(results)
         var table = Table(["zero activations, %"] + results.map(\.model))
         for name in names {
             table.add(
