@@ -10,9 +10,10 @@ struct ReproduceCommand: AsyncParsableCommand {
         abstract:
             "Runs a table or figure of the papers again and writes a page with their numbers beside ours.",
         discussion: """
-            OUT gets the trainings in runs/, what was measured in parts/, and a folder each experiment with \
-            report.html, and the same as Markdown with its images. Experiments with the same OUT share their networks. What was \
-            stopped goes on where it was; what is finished is not run again.
+            OUT gets the trainings in runs/, what was measured in parts/, a folder each experiment with report.html, and \
+            the same as Markdown with its images, and index.html, which leads to all of them. Experiments with the same \
+            OUT share their networks. What was stopped goes on where it was; what is finished is not run again, unless \
+            the images, the setting or the weights have changed.
             """)
 
     @Argument(help: "The experiment; --list names them all.")
@@ -50,7 +51,9 @@ struct ReproduceCommand: AsyncParsableCommand {
             throw ValidationError("Name one experiment, or give --list to see them all.")
         }
         if json, !list { throw ValidationError("--json goes with --list.") }
-        if let seeds, seeds < 1 { throw ValidationError("--seeds is \(seeds); there must be at least 1.") }
+        if let seeds, !(1...1000 ~= seeds) {
+            throw ValidationError("--seeds is \(seeds); there can be 1 to 1000.")
+        }
     }
 
     func run() async throws {
@@ -67,6 +70,7 @@ struct ReproduceCommand: AsyncParsableCommand {
             return try await experiment.reproduce(in: context)
         }
         print(page)
+        if !quiet { print("all pages: \(out)/index.html") }
     }
 
     private struct Row: Encodable {
@@ -122,6 +126,9 @@ private final class ExperimentProgressLine: Sendable {
         case .measuring(let name):
             clear()
             printNow("measuring \(name)")
+        case .discarded(let path):
+            clear()
+            printError("\(path) is damaged or of something else; it is measured again")
         }
     }
 

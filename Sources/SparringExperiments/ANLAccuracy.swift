@@ -70,8 +70,8 @@ extension Experiment {
                 comparison.claims.append(
                     Claim(
                         "\(model.rawValue): noise of ε = \(published.epsilon) lowers the test error",
-                        publishedDifference: published.error - published.baseline,
-                        ours: errors[best] - errors[0]))
+                        publishedDifference: published.error - published.baseline, ours: errors[best],
+                        against: errors[0], images: data.test.count))
             }
         }
         return try page(
@@ -180,7 +180,8 @@ extension Experiment {
                 comparison.claims += [(0, "the baseline"), (1, "dropout")].map { other, name in
                     Claim(
                         "\(row.model.rawValue): adversarial noise has a lower test error than \(name)",
-                        publishedDifference: published[2] - published[other], ours: errors[2] - errors[other])
+                        publishedDifference: published[2] - published[other], ours: errors[2],
+                        against: errors[other], images: images.test.count)
                 }
             }
             results.append(Report.Section("Test error on \(source.rawValue)", [.comparison(comparison)]))

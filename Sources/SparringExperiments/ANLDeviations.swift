@@ -44,7 +44,8 @@ extension Experiment {
             claims: [
                 Claim(
                     "noise scaled by the layers' deviations lowers the test error further",
-                    publishedDifference: published[2] - published[1], ours: errors[2] - errors[1])
+                    publishedDifference: published[2] - published[1], ours: errors[2], against: errors[1],
+                    images: data.test.count)
             ])
         return try page(
             "anl-f2", in: context,

@@ -70,7 +70,7 @@ extension Experiment {
             let columns = ANLNetworks.noises.map { trained[.init(model: row.model, noise: $0), default: []] }
             if !data.contains(where: { $0.setting == images.setting }) { data.append(images) }
             networks += columns.flatMap { $0 }
-            results.append(noiseSection(row, columns, "\(row.model.rawValue) on \(images.name)"))
+            results.append(noiseSection(row, columns, of: row.model.rawValue, on: images))
         }
         return try page(
             "anl-t1", in: context,
@@ -89,14 +89,15 @@ extension Experiment {
     }
 
     private static func noiseSection(
-        _ row: NoiseRow, _ columns: [[TrainedNetwork]], _ name: String
+        _ row: NoiseRow, _ columns: [[TrainedNetwork]], of model: String, on data: ExperimentData
     ) -> Report.Section {
+        let name = "\(model) on \(data.name)"
         let errors = columns.map { Measurements.testErrors(of: $0) }
         let claims = [(2, "adversarial noise lowers"), (3, "opposite noise raises")].map { column, effect in
             Claim(
                 "\(effect) the test error against the baseline",
-                publishedDifference: row.published[column] - row.published[0],
-                ours: errors[column] - errors[0])
+                publishedDifference: row.published[column] - row.published[0], ours: errors[column],
+                against: errors[0], images: data.test.count)
         }
         let comparison = Comparison(
             title: "Test error of \(name)", unit: "%",
@@ -127,7 +128,9 @@ extension Experiment {
         let contrasts = try columns.map { networks in
             Measurements(
                 try networks.map { network in
-                    try context.part("feature-map-contrast", of: [network]) {
+                    try context.part(
+                        "feature-map-contrast", of: [network], on: data, isValid: { 0...1 ~= $0 }
+                    ) {
                         contrast(
                             of: try featureMaps(
                                 of: try network.network(threads: context.threads),
@@ -163,21 +166,18 @@ extension Experiment {
                                 title: "Mean difference between neighbouring pixels", unit: "", digits: 4,
                                 rows: zip(ANLNetworks.noises, contrasts).map {
                                     .init($0.name, published: nil, ours: $1)
-                                })),
-                        .paragraph(contrastSentence(contrasts)),
+                                },
+                                claims: [
+                                    Claim(
+                                        "adversarial noise makes the maps sharper than the baseline's",
+                                        expected: .higher, ours: contrasts[2], against: contrasts[0]),
+                                    Claim(
+                                        "opposite noise blurs them", expected: .lower, ours: contrasts[3],
+                                        against: contrasts[0]),
+                                ]))
                     ]),
                 Report.Section("Feature maps (Figure 3), seed 1", grids.map { .images($0) }),
             ])
-    }
-
-    /// Whether the order of the contrasts is what the paper sees.
-    private static func contrastSentence(_ contrasts: [Measurements]) -> String {
-        let means = contrasts.map(\.mean)
-        let sharper = means[2] > means[0] ? "sharper than" : "no sharper than"
-        let blurred = means[3] < means[0] ? "more blurred than" : "no more blurred than"
-        return
-            "Adversarial noise gives maps \(sharper) the baseline's (the paper: sharper); opposite noise gives "
-            + "maps \(blurred) the baseline's (the paper: severely blurred)."
     }
 
     /// The mean size of the difference between pixels beside each other in a row, white being 1.

@@ -80,7 +80,10 @@ extension Experiment {
             let name = attack.kind.rawValue
             let curves = try networks.map { networks in
                 try networks.map { network in
-                    try context.part("white-box-\(name)", of: [network], used) {
+                    try context.part(
+                        "white-box-\(name)", of: [network], on: data, used,
+                        isValid: { $0.arePercents(used.deltas.count) }
+                    ) {
                         try accuracy(
                             of: try network.network(threads: context.threads), on: set, under: attack,
                             deltas: used.deltas
@@ -149,7 +152,13 @@ extension Experiment {
             matrices.append(
                 try (0..<used.seeds).map { seed in
                     let networks = networks.map { $0[seed] }
-                    return try context.part("transfer-\(attack.kind.rawValue)", of: networks, used) {
+                    return try context.part(
+                        "transfer-\(attack.kind.rawValue)", of: networks, on: data, used,
+                        isValid: { matrix in
+                            matrix.accuracies.count == networks.count && matrix.count == set.count
+                                && matrix.accuracies.allSatisfy { $0.arePercents(networks.count) }
+                        }
+                    ) {
                         try transferMatrix(
                             of: try networks.map { try $0.network(threads: context.threads) }, on: set,
                             under: attack)
@@ -172,7 +181,7 @@ extension Experiment {
             ] + used.networks.notes,
             data: [data], networks: networks.flatMap { $0 },
             results: zip(anlAttacks, matrices).map { transferSection($0.kind, $1) } + [
-                cleanSection(clean), warningSection(matrices.compactMap(\.first)),
+                cleanSection(clean, of: data.test.count), warningSection(matrices.compactMap(\.first)),
             ])
     }
 
@@ -198,7 +207,7 @@ extension Experiment {
                 Claim(
                     "\(names[index]) is more accurate than the baseline, each under attacks on itself",
                     publishedDifference: published[index][index] - published[0][0],
-                    ours: ours(index, index) - ours(0, 0))
+                    ours: ours(index, index), against: ours(0, 0), images: matrices.first?.count)
             })
         return Report.Section(
             "\(name), δ = 16/255",
@@ -232,7 +241,7 @@ extension Experiment {
             warnings.isEmpty ? [.paragraph("Nothing suggests that gradients are masked.")] : warnings)
     }
 
-    private static func cleanSection(_ clean: [Measurements]) -> Report.Section {
+    private static func cleanSection(_ clean: [Measurements], of images: Int) -> Report.Section {
         let comparison = Comparison(
             title: "Accuracy on clean test images", unit: "%",
             rows: ANLAttacked.names.indices.map {
@@ -241,10 +250,12 @@ extension Experiment {
             claims: [
                 Claim(
                     "noise at hidden points alone raises the accuracy on clean images",
-                    publishedDifference: publishedClean[1] - publishedClean[0], ours: clean[1] - clean[0]),
+                    publishedDifference: publishedClean[1] - publishedClean[0], ours: clean[1],
+                    against: clean[0], images: images),
                 Claim(
                     "noise at the input too lowers it",
-                    publishedDifference: publishedClean[2] - publishedClean[1], ours: clean[2] - clean[1]),
+                    publishedDifference: publishedClean[2] - publishedClean[1], ours: clean[2],
+                    against: clean[1], images: images),
             ])
         return Report.Section("Clean images", [.comparison(comparison)])
     }

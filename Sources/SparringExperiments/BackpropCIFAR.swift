@@ -109,7 +109,7 @@ extension Experiment {
                     "\(network == .dense ? "2×\(used.width)" : network.rawValue), \(preprocessing.rawValue)",
                     variants.map(\.way.rawValue),
                     published: variants.compactMap { published[network]?[$0.way]?[preprocessing] },
-                    ours: networks.map { Measurements($0.map { $0.testError() }) })
+                    ours: networks.map { Measurements($0.map { $0.testError() }) }, images: data.test.count)
                 all += networks.flatMap { $0 }
             }
         }

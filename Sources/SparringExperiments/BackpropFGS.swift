@@ -42,7 +42,13 @@ extension Experiment {
 
         let measured = try (0..<used.seeds).map { seed in
             let networks = [plain[seed + 1], plain[seed], adversarial[seed]]
-            return try context.part("fgs-errors", of: networks, used.epsilons) {
+            return try context.part(
+                "fgs-errors", of: networks, on: data, used.epsilons,
+                isValid: { errors in
+                    errors.map(\.epsilon) == used.epsilons && errors.map(\.plain).arePercents(errors.count)
+                        && errors.map(\.adversarial).arePercents(errors.count)
+                }
+            ) {
                 let source = try networks[0].network(threads: context.threads)
                 let accuracies = try networks.dropFirst().map { target in
                     try accuracy(
@@ -72,7 +78,8 @@ extension Experiment {
             comparison.claims.append(
                 Claim(
                     "ε = \(paper.epsilon): adversarial training lowers the error",
-                    publishedDifference: paper.adversarial - paper.plain, ours: adversarial - plain))
+                    publishedDifference: paper.adversarial - paper.plain, ours: adversarial,
+                    against: plain, images: data.test.count))
         }
         let curves = Plot(
             title: "Error on images made on another network", x: .init("ε"), y: .init("error in %"),
@@ -134,6 +141,6 @@ extension Experiment {
             }
             return ImageGrid.Item(name, try Picture(tiling: tiles, columns: set.count))
         }
-        return ImageGrid(title: "Test images, clean and moved", columns: 1, items: items, scale: 2)
+        return ImageGrid(title: "Test images, clean and moved", columns: 1, items: items, scale: 3)
     }
 }

@@ -109,7 +109,8 @@ extension Experiment {
                 comparison.claims.append(
                     Claim(
                         "\(name): the adversarial gradient lowers the test error",
-                        publishedDifference: published - publishedPlain, ours: errors[1] - errors[0]))
+                        publishedDifference: published - publishedPlain, ours: errors[1],
+                        against: errors[0], images: data.test.count))
             }
             curves.append(
                 .plot(errorCurves(name, [("plain", plain), ("adversarial", adversarial)])))

@@ -40,27 +40,34 @@ public struct Experiment: Sendable, Identifiable {
 
     /// Trains and measures what is not in the context's folder yet.
     ///
-    /// - Throws: `SparringError`; `CancellationError` when the task is cancelled. What is done by then is kept.
+    /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000; `CancellationError` when the
+    ///   task is cancelled. What is done by then is kept.
     /// - Returns: the page.
     public func run(in context: ExperimentContext) async throws -> Report {
-        try await body(context)
+        if let seeds = context.seeds, !(1...1000 ~= seeds) {
+            throw SparringError(.argument, "\(seeds) seeds; there can be 1 to 1000")
+        }
+        context.ledger.clear()
+        return try await body(context)
     }
 
     /// Runs and writes the page into a folder named after the experiment: `report.html`, and `ID.md` with its
-    /// images beside it.
+    /// images beside it. `index.html` beside the folder leads to the pages of all experiments.
     ///
     /// - Returns: the path of `report.html`.
     public func reproduce(in context: ExperimentContext) async throws -> String {
         let report = try await run(in: context)
         let folder = "\(context.folder)/\(id)"
         try makeFolder(folder)
+        let written = Set(try report.write(markdown: "\(folder)/\(id).md", assets: folder))
+        try report.write(html: "\(folder)/report.html")
+        try PageSummary(of: report, in: context).write(to: folder)
         // An earlier page may have had other images.
         let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        for file in files where file.hasPrefix("\(id)-") {
+        for file in files where file.hasPrefix("\(id)-") && !written.contains(file) {
             try? FileManager.default.removeItem(atPath: "\(folder)/\(file)")
         }
-        try report.write(markdown: "\(folder)/\(id).md", assets: folder)
-        try report.write(html: "\(folder)/report.html")
+        try Experiment.index(of: context.folder).write(html: "\(context.folder)/index.html")
         return "\(folder)/report.html"
     }
 }

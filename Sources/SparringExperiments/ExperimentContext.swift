@@ -19,6 +19,8 @@ public struct ExperimentContext: Sendable {
     public let threads: Int
     /// Called on the task that runs the experiment.
     public let onProgress: (@Sendable (ExperimentProgress) -> Void)?
+    /// Of the experiment that runs.
+    let ledger = Ledger()
 
     public init(
         experiment: String, scale: Scale, dataDirectory: String? = nil, folder: String, seeds: Int? = nil,
@@ -62,6 +64,8 @@ public enum ExperimentProgress: Sendable {
     case training(String, position: Int, count: Int, step: StepProgress)
     /// The `position`-th of `count` trainings is done, now or in an earlier run.
     case trained(TrainedNetwork, position: Int, count: Int)
+    /// A file of an earlier run, of this path, is damaged or of something else; what it should hold is measured again.
+    case discarded(String)
     /// Something is measured.
     case measuring(String)
 }

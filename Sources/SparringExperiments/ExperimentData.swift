@@ -40,6 +40,9 @@ public struct DataSetting: Hashable, Sendable, Codable {
     public static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
     public static let cifar10Gray = DataSetting(.cifar10Gray, train: 50_000, test: 10_000)
 
+    /// Whether the images are drawn, as no paper's are.
+    var isDrawn: Bool { source == .digits || source == .colorDigits }
+
     /// As many of the first images.
     public mutating func keep(train: Int, test: Int) {
         trainImages = train
@@ -67,7 +70,7 @@ public struct ExperimentData: Dataset {
     /// What sets these files apart from those of the papers, a sentence each.
     public let caveats: [String]
 
-    fileprivate init(
+    init(
         _ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []
     ) throws {
         self.setting = setting
@@ -84,6 +87,7 @@ extension ExperimentContext {
     ///
     /// - Throws: when files are needed and there is no data directory, or they are not in it.
     public func load(_ setting: DataSetting) throws -> ExperimentData {
+        try Task.checkCancellation()
         let (train, test) = (setting.trainImages, setting.testImages)
         switch setting.source {
         case .digits:

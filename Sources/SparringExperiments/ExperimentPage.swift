@@ -16,15 +16,16 @@ extension Experiment {
         networks: [TrainedNetwork], results: [Report.Section]
     ) throws -> Report {
         let experiment = try Experiment(id: id)
-        let caveats = data.flatMap(\.caveats).map { Report.Block.notice($0) }
+        let isTrial = data.contains(where: \.setting.isDrawn)
+        let trial = isTrial ? [trialNotice] : []
+        let caveats = (trial + data.flatMap(\.caveats)).map { Report.Block.notice($0) }
         var report = Report(
             title: "\(experiment.title) (\(id))", summary: summary,
             sections: [Report.Section("Setting", try differences(setting, context) + caveats)])
-        report.sections += results
+        report.sections += isTrial ? results.map(withoutVerdicts) : results
         let facts = data.map {
             Report.Fact($0.name, "\($0.train.count) training and \($0.test.count) test images of \($0.shape)")
         }
-        let system = try SystemInfo.current()
         let seconds = networks.reduce(0) { $0 + $1.seconds }
         report.sections.append(
             Report.Section(
@@ -41,11 +42,42 @@ extension Experiment {
                                     "Trained",
                                     "\(networks.count) network\(networks.count == 1 ? "" : "s") in \(minutes(seconds)) of training"
                                 ),
-                                Report.Fact(
-                                    "By", "Sparring \(system.version), \(system.isa), \(system.cpuName)"),
-                            ])
+                            ] + (try makers(of: networks, context)))
                 ] + notes.map { .paragraph($0) } + [.command(context.command)]))
         return report
+    }
+
+    /// Who trained, who measured, and who wrote this page and made its pictures: they need not be one version and one
+    /// processor.
+    private static func makers(
+        of networks: [TrainedNetwork], _ context: ExperimentContext
+    ) throws(SparringError) -> [Report.Fact] {
+        let trainers = Dictionary(
+            networks.map { (Maker($0.folder.description.system), 1) }, uniquingKeysWith: +)
+        func text(_ makers: [Maker: Int], _ what: String) -> String {
+            let sorted = makers.map { (name: "\($0)", count: $1) }.sorted { $0.name < $1.name }
+            return sorted.map { sorted.count > 1 ? "\($0.name) (\($0.count) \(what))" : $0.name }
+                .joined(separator: "; ")
+        }
+        let measured = context.ledger.makers
+        return [Report.Fact("Trained and tested by", text(trainers, "networks"))]
+            + (measured.isEmpty ? [] : [Report.Fact("Measured by", text(measured, "parts"))])
+            + [Report.Fact("Page by", "\(try Maker.current())")]
+    }
+
+    private static let trialNotice = """
+        This is a trial on drawn images, which shows that the experiment runs. Its numbers say nothing about the paper's, \
+        so there are no verdicts on the paper's claims.
+        """
+
+    private static func withoutVerdicts(_ section: Report.Section) -> Report.Section {
+        var section = section
+        section.blocks = section.blocks.map { block in
+            guard case .comparison(var comparison) = block else { return block }
+            for index in comparison.claims.indices { comparison.claims[index].isTrial = true }
+            return .comparison(comparison)
+        }
+        return section
     }
 
     private static func differences(
@@ -62,6 +94,6 @@ extension Experiment {
     }
 
     private static func minutes(_ seconds: Double) -> String {
-        seconds < 90 ? "\(Int(seconds)) s" : String(format: "%.1f min", seconds / 60)
+        seconds < 90 ? seconds.text(digits: 0, unit: "s") : (seconds / 60).text(digits: 1, unit: "min")
     }
 }

@@ -63,7 +63,8 @@ extension Experiment {
                 let name = "\(data.name), \(network.rawValue)"
                 comparison.add(
                     name, ["baseline", "perturbed"],
-                    published: paper[network].map { [$0.baseline, $0.perturbed] }, ours: ours)
+                    published: paper[network].map { [$0.baseline, $0.perturbed] }, ours: ours,
+                    images: data.test.count)
                 curves.append(
                     .plot(errorCurves(name, [("baseline", networks[0]), ("perturbed", networks[1])])))
                 all += networks.flatMap { $0 }
@@ -129,7 +130,8 @@ extension Experiment {
                 let networks = variants.map { trained[$0, default: []] }
                 comparison.add(
                     "\(data.name) \(dropout ? "with" : "without") dropout", ["baseline", "perturbed"],
-                    published: published[dropout], ours: networks.map { .testAccuracies(of: $0) })
+                    published: published[dropout], ours: networks.map { .testAccuracies(of: $0) },
+                    images: data.test.count)
                 all += networks.flatMap { $0 }
             }
             loaded.append(data)
@@ -197,8 +199,8 @@ extension Experiment {
             comparison.claims.append(
                 Claim(
                     "perturbing conv1 to \(place) against the baseline",
-                    publishedDifference: published - 89.4,
-                    ours: ours - baseline))
+                    publishedDifference: published - 89.4, ours: ours, against: baseline,
+                    images: data.test.count))
         }
         return try page(
             "layerwise-t6", in: context,
@@ -251,7 +253,7 @@ extension Experiment {
             comparison.add(
                 "\(data.name), \(network.rawValue)", ["plain", "with dropout", "with Ours-joint"],
                 published: publishedTable7[setting.paper.data[index].source],
-                ours: networks.map { Measurements($0.map { $0.testError() }) })
+                ours: networks.map { Measurements($0.map { $0.testError() }) }, images: data.test.count)
             all += networks.flatMap { $0 }
             loaded.append(data)
         }
@@ -274,14 +276,19 @@ extension Experiment {
 
 extension Comparison {
     /// Adds a row for each training of a network, and the claim that each differs from the first as published.
-    mutating func add(_ name: String, _ trainings: [String], published: [Double]?, ours: [Measurements]) {
+    ///
+    /// - Parameter images: how many test images the numbers are shares of.
+    mutating func add(
+        _ name: String, _ trainings: [String], published: [Double]?, ours: [Measurements], images: Int
+    ) {
         for (index, training) in trainings.enumerated() {
             rows.append(.init("\(name), \(training)", published: published?[index], ours: ours[index]))
             guard index > 0, let published else { continue }
             claims.append(
                 Claim(
                     "\(name): \(training) against \(trainings[0])",
-                    publishedDifference: published[index] - published[0], ours: ours[index] - ours[0]))
+                    publishedDifference: published[index] - published[0], ours: ours[index],
+                    against: ours[0], images: images))
         }
     }
 }

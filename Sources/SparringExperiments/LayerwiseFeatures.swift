@@ -59,7 +59,15 @@ extension Experiment {
             data.test.labels.indices.filter { data.test.labels[$0] == Int32(label) }.prefix(
                 used.imagesPerClass)
         }.sorted()
-        let panels = try context.part("perturbed-features", of: networks, setting.used) {
+        let panels = try context.part(
+            "perturbed-features", of: networks, on: data, setting.used,
+            isValid: { panels in
+                panels.map(\.epsilon) == used.epsilons + used.epsilons
+                    && panels.allSatisfy { isValid($0, images.map { data.test.labels[$0] }) }
+                    && panels.map(\.isRandom) == used.epsilons.map { _ in false }
+                        + used.epsilons.map { _ in true }
+            }
+        ) {
             try [false, true].flatMap { isRandom in
                 try used.epsilons.map { epsilon in
                     try panel(
@@ -83,7 +91,8 @@ extension Experiment {
             comparison.claims.append(
                 Claim(
                     "ε = \(epsilon): the gradients of the sample before harm more than noise",
-                    publishedDifference: paper.layerwise - paper.random, ours: ours[0] - ours[1]))
+                    publishedDifference: paper.layerwise - paper.random, ours: ours[0], against: ours[1],
+                    images: images.count))
         }
         return try page(
             "layerwise-f1", in: context,
@@ -106,6 +115,11 @@ extension Experiment {
                 Report.Section("Random perturbation", random.map { .plot(plot($0, data)) }),
                 Report.Section("Accuracy", [.comparison(comparison)]),
             ])
+    }
+
+    /// - Parameter labels: of the images shown.
+    private static func isValid(_ panel: Panel, _ labels: [Int32]) -> Bool {
+        panel.labels == labels && panel.points.count == labels.count && [panel.accuracy].arePercents(1)
     }
 
     private static func plot(_ panel: Panel, _ data: ExperimentData) -> Plot {

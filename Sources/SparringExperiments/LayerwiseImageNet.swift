@@ -44,7 +44,7 @@ extension Experiment {
         var comparison = Comparison(title: "Accuracy", unit: "%", digits: 1, rows: [])
         comparison.add(
             "AlexNet", ["baseline", "perturbed"], published: [56.1, 59.2],
-            ours: networks.map { .testAccuracies(of: $0) })
+            ours: networks.map { .testAccuracies(of: $0) }, images: data.test.count)
         return try page(
             "layerwise-imagenet", in: context,
             summary:

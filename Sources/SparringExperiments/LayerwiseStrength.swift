@@ -44,7 +44,14 @@ extension Experiment {
         let networks = try await context.train(
             (1...used.seeds).map { used.networks.training(variant, seed: $0, on: data) })
         let measured = try networks.map { network in
-            try context.part("strength", of: [network], Part(used.epsilons, used.perturbedImages)) {
+            try context.part(
+                "strength", of: [network], on: data, Part(used.epsilons, used.perturbedImages),
+                isValid: { strengths in
+                    strengths.map(\.epsilon) == used.epsilons
+                        && strengths.flatMap { [$0.fgsm, $0.layerwise, $0.previousInput] }.arePercents(
+                            3 * used.epsilons.count)
+                }
+            ) {
                 try layerwiseStrength(
                     of: try network.network(threads: context.threads),
                     on: data.test.prefix(used.perturbedImages), epsilons: used.epsilons)
@@ -71,7 +78,8 @@ extension Experiment {
                 Claim(
                     "ε = \(epsilon): layerwise perturbations harm more than FGS at the input",
                     publishedDifference: published[index].layerwise - published[index].fgs,
-                    ours: ours(index, \.layerwise) - ours(index, \.fgsm)))
+                    ours: ours(index, \.layerwise), against: ours(index, \.fgsm),
+                    images: min(used.perturbedImages, data.test.count)))
         }
         let drops = used.epsilons.indices.map { ours($0, \.previousInput).mean }
         let plot = Plot(
@@ -113,6 +121,6 @@ extension Experiment {
     }
 
     private static func percent(_ value: Double?) -> String {
-        value.map { "\(($0 * 10).rounded() / 10) %" } ?? "–"
+        value.map { $0.text(digits: 1, unit: "%") } ?? "–"
     }
 }

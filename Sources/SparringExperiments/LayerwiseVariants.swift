@@ -49,7 +49,10 @@ extension Experiment {
         let networks = ways.map { trained[.init(network: network, way: $0), default: []] }
         let curves = try networks.map { networks in
             try networks.map { network in
-                try context.part("fgsm-curve", of: [network], used.epsilons) {
+                try context.part(
+                    "fgsm-curve", of: [network], on: data, used.epsilons,
+                    isValid: { $0.arePercents(used.epsilons.count) }
+                ) {
                     try accuracy(
                         of: try network.network(threads: context.threads), on: data.test,
                         under: .fgsm(delta: 0, unit: .one), deltas: used.epsilons
@@ -57,7 +60,10 @@ extension Experiment {
                 }
             }
         }
-        let times = try context.part("step-times", of: networks.flatMap { $0 }, used.timedSteps) {
+        let times = try context.part(
+            "step-times", of: networks.flatMap { $0 }, on: data, used.timedSteps,
+            isValid: { times in times.areFinite(ways.count) && times.allSatisfy { $0 > 0 } }
+        ) {
             try stepTimes(
                 ways.map { used.networks.training(.init(network: network, way: $0), seed: 1, on: data) },
                 steps: used.timedSteps)
@@ -81,7 +87,7 @@ extension Experiment {
                 Report.Section(
                     "Accuracy (Table 4)",
                     [
-                        .comparison(accuracies(used.epsilons, ways, curves)),
+                        .comparison(accuracies(used.epsilons, ways, curves, of: data.test.count)),
                         .plot(plot(used.epsilons, ways, curves)),
                     ]),
                 Report.Section("Training time", [.comparison(trainingTimes(ways, times))]),
@@ -89,7 +95,7 @@ extension Experiment {
     }
 
     private static func accuracies(
-        _ epsilons: [Float], _ ways: [LayerwiseNetworks.Way], _ curves: [[[Double]]]
+        _ epsilons: [Float], _ ways: [LayerwiseNetworks.Way], _ curves: [[[Double]]], of images: Int
     ) -> Comparison {
         func ours(_ way: Int, _ epsilon: Int) -> Measurements {
             Measurements(curves[way].map { $0[epsilon] })
@@ -111,7 +117,8 @@ extension Experiment {
                 comparison.claims.append(
                     Claim(
                         "\(name.rawValue) against the baseline at ε = \(epsilons[index])",
-                        publishedDifference: difference, ours: ours(way, index) - ours(0, index)))
+                        publishedDifference: difference, ours: ours(way, index), against: ours(0, index),
+                        images: images))
             }
         }
         return comparison

@@ -63,5 +63,5 @@ private func text(_ leaf: Any) -> String {
     guard let number = leaf as? NSNumber, !(leaf is String) else { return "\(leaf)" }
     // Foundation keeps truth values as numbers of this one type.
     if String(cString: number.objCType) == "c" { return number.boolValue ? "yes" : "no" }
-    return String(format: "%.6g", number.doubleValue)
+    return number.doubleValue.text(significant: 7)
 }

@@ -35,6 +35,8 @@ public struct Training: Sendable {
     private struct Identity: Encodable {
         let model: String
         let data: DataSetting
+        /// Of the images themselves.
+        let fingerprint: String
         let normalization: Normalization
         let inputPoint: InputPoint
         let method: Method
@@ -42,12 +44,18 @@ public struct Training: Sendable {
         let seed: UInt64
     }
 
+    /// The images, as run.json calls them.
+    var dataDescription: String {
+        "\(data.name), \(data.setting.trainImages) and \(data.setting.testImages) images"
+    }
+
     /// The run folder's name.
     public var name: String {
         get throws(SparringError) {
             let words = label.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
             let identity = Identity(
-                model: String(describing: model), data: data.setting, normalization: normalization,
+                model: String(describing: model), data: data.setting, fingerprint: data.fingerprint,
+                normalization: normalization,
                 inputPoint: inputPoint, method: method, recipe: recipe, seed: seed)
             return "\(words.joined(separator: "-"))-\(try fingerprint(identity))"
         }
@@ -67,7 +75,17 @@ public struct TrainedNetwork: Sendable {
     ///
     /// - Parameter batchSize: the most images one pass will see.
     public func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
-        try Network(contentsOf: folder.lastModel, batchSize: batchSize, threads: threads)
+        let network = try Network(contentsOf: folder.lastModel, batchSize: batchSize, threads: threads)
+        let run = folder.description
+        guard network.inputShape == run.inputShape, network.classes == run.classes,
+            try network.info.trainableParameters == run.trainableParameters
+        else {
+            throw SparringError(
+                .format,
+                "\(folder.lastModel) is of another network than \(folder.path)/run.json; move the folder away"
+            )
+        }
+        return network
     }
 
     /// The mean test error of the last epochs, in percent.
@@ -132,10 +150,9 @@ extension ExperimentContext {
             inputPoint: training.inputPoint, batchSize: training.recipe.batchSize, threads: threads,
             seed: training.seed)
         let trainer = Trainer(network, method: training.method, recipe: training.recipe)
-        let data = training.data.setting
         let description = try RunDescription(
-            of: trainer, model: String(describing: training.model),
-            data: "\(training.data.name), \(data.trainImages) and \(data.testImages) images",
+            of: trainer, model: String(describing: training.model), data: training.dataDescription,
+            fingerprint: training.data.fingerprint,
             dataDirectory: dataDirectory, classNames: training.data.classNames,
             normalization: training.normalization,
             inputPoint: training.inputPoint)
@@ -146,10 +163,14 @@ extension ExperimentContext {
         let run = try RunFolder(opening: path)
         let description = run.description
         guard description.method == training.method, description.recipe == training.recipe,
-            description.seed == training.seed
+            description.seed == training.seed, description.model == String(describing: training.model),
+            description.data == training.dataDescription, description.normalization == training.normalization,
+            description.inputPoint == training.inputPoint, description.inputShape == training.data.shape,
+            description.classes == training.data.classes
         else {
             throw SparringError(
-                .file, "\(path)/run.json tells of another training than '\(training.label)'; move it away")
+                .format,
+                "\(path)/run.json tells of another training than '\(training.label)'; move the folder away")
         }
         return (run, try run.resume(threads: threads))
     }

@@ -4,30 +4,33 @@ import SparringExperiments
 import Synchronization
 import Testing
 
-/// Every experiment, as far as its pages and what it keeps go.
-@Suite struct ExperimentTests {
-    /// A folder that goes with the test.
-    private final class Folder {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-        deinit { try? FileManager.default.removeItem(atPath: path) }
-    }
+/// A folder that goes with the test.
+final class Folder {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
 
-    /// Counts what an experiment does.
-    private final class Recorder: Sendable {
-        let steps = Mutex(0)
-        let measured = Mutex<[String]>([])
+/// Counts what an experiment does.
+final class Recorder: Sendable {
+    let steps = Mutex(0)
+    let measured = Mutex<[String]>([])
+    let discarded = Mutex<[String]>([])
 
-        func context(_ id: String, in folder: Folder, seeds: Int? = nil) -> ExperimentContext {
-            ExperimentContext(experiment: id, scale: .smoke, folder: folder.path, seeds: seeds, threads: 1) {
-                progress in
-                switch progress {
-                case .training: self.steps.withLock { $0 += 1 }
-                case .trained: break
-                case .measuring(let name): self.measured.withLock { $0.append(name) }
-                }
+    func context(_ id: String, in folder: Folder, seeds: Int? = nil) -> ExperimentContext {
+        ExperimentContext(experiment: id, scale: .smoke, folder: folder.path, seeds: seeds, threads: 1) {
+            progress in
+            switch progress {
+            case .training: self.steps.withLock { $0 += 1 }
+            case .trained: break
+            case .discarded(let path): self.discarded.withLock { $0.append(path) }
+            case .measuring(let name): self.measured.withLock { $0.append(name) }
             }
         }
     }
+}
+
+/// Every experiment, as far as its pages and what it keeps go.
+@Suite struct ExperimentTests {
 
     /// The tables and figures of the papers.
     @Test func everyTableAndFigureIsThere() {
@@ -43,6 +46,7 @@ import Testing
             ])
     }
 
+    /// And once more from parts whose values have another form, which it measures again.
     @Test(arguments: Experiment.all.map(\.id))
     func everyExperimentWritesItsPage(id: String) async throws {
         let folder = Folder()
@@ -52,7 +56,40 @@ import Testing
         let html = try String(contentsOfFile: page, encoding: .utf8)
         #expect(html.contains("sparring reproduce \(id) --scale smoke"))
         #expect(html.contains(try Experiment(id: id).title))
+        #expect(html.contains("trial on drawn images") && html.contains("Trained and tested by"))
+        #expect(!html.contains("Same direction") && !html.contains("Opposite direction"))
         #expect(FileManager.default.fileExists(atPath: "\(folder.path)/\(id)/\(id).md"))
+
+        let parts = try spoilParts(in: folder)
+        guard !parts.isEmpty else { return }
+        let again = Recorder()
+        _ = try await Experiment(id: id).run(in: again.context(id, in: folder))
+        #expect(again.discarded.withLock { Set($0) } == parts)
+        #expect(again.steps.withLock { $0 } == 0)
+    }
+
+    /// Takes the elements out of all lists that were measured, and the sense out of all numbers.
+    ///
+    /// - Returns: the parts' paths.
+    private func spoilParts(in folder: Folder) throws -> Set<String> {
+        func spoiled(_ value: Any) -> Any {
+            switch value {
+            case is [Any]: [Any]()
+            case let object as [String: Any]: object.mapValues(spoiled)
+            case is NSNumber: -1
+            default: value
+            }
+        }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "\(folder.path)/parts")) ?? []
+        let paths = names.map { "\(folder.path)/parts/\($0)" }
+        for path in paths {
+            let file = URL(fileURLWithPath: path)
+            let json = try JSONSerialization.jsonObject(with: Data(contentsOf: file))
+            var object = try #require(json as? [String: Any])
+            object["value"] = spoiled(try #require(object["value"]))
+            try JSONSerialization.data(withJSONObject: object).write(to: file)
+        }
+        return Set(paths)
     }
 
     @Test func unknownExperimentNamesTheNearest() {
@@ -125,6 +162,15 @@ import Testing
                 FileManager.default.contents(atPath: "\($0.path)/runs/\(run)/last.safetensors")
             }
             #expect(models[0] != nil && models[0] == models[1], "\(run)")
+        }
+    }
+
+    @Test(arguments: [0, -1, 1001, Int.max]) func seedsAreBounded(seeds: Int) async throws {
+        let context = Recorder().context("backprop-fgs", in: Folder(), seeds: seeds)
+        await #expect {
+            try await Experiment(id: "backprop-fgs").run(in: context)
+        } throws: { error in
+            "\(error)".contains("\(seeds) seeds")
         }
     }
 

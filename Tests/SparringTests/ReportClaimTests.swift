@@ -19,33 +19,80 @@ import Testing
         #expect(Measurements([]).text(digits: 2, unit: "%") == "–")
     }
 
+    private func claim(
+        _ ours: [Double], published: Double = -0.27, against other: [Double]? = nil, images: Int? = nil
+    ) -> Claim {
+        Claim(
+            "it helps", publishedDifference: published, ours: Measurements(ours),
+            against: Measurements(other ?? ours.map { _ in 0 }), images: images)
+    }
+
+    /// Student's t for 3 seeds is 4.30: differences below 2.48 of their deviations are those of the seeds.
     @Test(arguments: [
         (-0.27, [-0.3, -0.4, -0.35], Claim.Verdict.sameDirection),
-        (0.27, [0.1], .sameDirection),
         (-0.27, [0.3, 0.4, 0.35], .oppositeDirection),
-        (-0.27, [0.1], .oppositeDirection),
-        (-0.27, [-0.1, 0.2, -0.15], .withinDeviation),
-        (-0.27, [-1, 1], .noDifference),
-        (-0.27, [0], .noDifference),
-        (-0.27, [], .notMeasured),
-        (-0.27, [-1, .nan], .notMeasured),
+        (0.27, [0.3, 0.4, 0.35], .sameDirection),
+        (-0.27, [-0.23, -0.35, -0.47], .sameDirection),
+        (-0.27, [-0.20, -0.35, -0.50], .undecided(.seeds)),
+        (-0.27, [-0.1, 0.2, -0.15], .undecided(.seeds)),
+        (-0.27, [0.61 - 0.35, 0.61, 0.61 + 0.35], .undecided(.seeds)),
+        (-0.27, [-0.1], .undecided(.oneSeed)),
+        (-0.27, [-1, 1], .undecided(.noDifference)),
+        (-0.27, [-0.0049, -0.0049], .undecided(.noDifference)),
+        (-0.27, [-2e-6, -2e-6, -2e-6], .undecided(.noDifference)),
+        (-0.27, [], .undecided(.notMeasured)),
+        (-0.27, [-1, .nan], .undecided(.notMeasured)),
     ])
-    func verdicts(published: Double, ours: [Double], verdict: Claim.Verdict) {
-        #expect(
-            Claim("it helps", publishedDifference: published, ours: Measurements(ours)).verdict == verdict)
+    func verdictsOnlyBeyondChance(published: Double, ours: [Double], verdict: Claim.Verdict) {
+        #expect(claim(ours, published: published).verdict(digits: 2) == verdict)
+    }
+
+    /// Two shares near 10 % of 1000 images differ by chance by 2.6 points.
+    @Test func verdictsOnlyBeyondTheChoiceOfImages() {
+        let (base, near, far) = ([10.0, 10, 10], [8.0, 8.1, 8.2], [6.0, 6.1, 6.2])
+        #expect(claim(near, against: base).verdict(digits: 2) == .sameDirection)
+        #expect(claim(near, against: base, images: 1000).verdict(digits: 2) == .undecided(.images))
+        #expect(claim(near, against: base, images: 10_000).verdict(digits: 2) == .sameDirection)
+        #expect(claim(far, against: base, images: 1000).verdict(digits: 2) == .sameDirection)
+    }
+
+    @Test func trialsHaveNoVerdict() {
+        var trial = claim([-0.3, -0.4, -0.35])
+        trial.isTrial = true
+        #expect(trial.verdict(digits: 2) == .undecided(.trial))
+        #expect(trial.sentence().hasPrefix("No verdict, as this is a trial: "))
+    }
+
+    @Test func directionsNeedNoNumber() {
+        let claim = Claim(
+            "it is sharper", expected: .higher, ours: Measurements([3, 3.1]), against: Measurements([1, 1]))
+        #expect(claim.verdict(digits: 2) == .sameDirection)
+        #expect(claim.sentence(digits: 1) == "Same direction: higher published, +2.0 ± 0.1 ours (2 seeds).")
+    }
+
+    /// By R's qt(0.975, n).
+    @Test(arguments: [(2, 12.7062), (3, 4.3027), (11, 2.2281), (12, 2.2010), (31, 2.0423), (1001, 1.9623)])
+    func confidenceIsStudents(count: Int, quantile: Double) throws {
+        let values = Measurements((0..<count).map { Double($0 % 2) })
+        let deviation = try #require(values.deviation)
+        let error = try #require(values.meanError)
+        #expect(abs(error / deviation * Double(count).squareRoot() / quantile - 1) < 2e-3)
     }
 
     @Test func sentencesHaveTheNumbers() {
-        let claim = Claim("it helps", publishedDifference: -0.27, ours: Measurements([-0.25, -0.35, -0.45]))
         #expect(
-            claim.sentence(unit: "points")
-                == "Same direction: −0.27\u{a0}points published, −0.35 ± 0.10\u{a0}points ours (3 seeds), "
-                + "3.5 times the seeds' deviation.")
-        let alone = Claim("it helps", publishedDifference: -1, ours: Measurements([2]))
+            claim([-0.25, -0.35, -0.45]).sentence(unit: "points")
+                == "Same direction: −0.27\u{a0}points published, −0.35 ± 0.10\u{a0}points ours (3 seeds).")
         #expect(
-            alone.sentence(digits: 1)
-                == "Opposite direction: −1.0 published, +2.0 ours (1 seed, so of unknown spread).")
-        let none = Claim("it helps", publishedDifference: 1, ours: Measurements([]))
-        #expect(none.sentence(digits: 0) == "Not measured: +1 published.")
+            claim([-0.2, -0.35, -0.5]).sentence(unit: "%")
+                == "No verdict, as seeds alone make up to 0.37\u{a0}%: −0.27\u{a0}% published, "
+                + "−0.35 ± 0.15\u{a0}% ours (3 seeds).")
+        #expect(
+            claim([2], published: -1).sentence(digits: 1)
+                == "No verdict, as one seed does not tell what chance does: −1.0 published, +2.0 ours (1 seed)."
+        )
+        #expect(
+            claim([], published: 1).sentence(digits: 0)
+                == "No verdict, as nothing was measured: +1 published.")
     }
 }

@@ -13,7 +13,9 @@ import Testing
             unit: text)
         let comparison = Comparison(
             title: text, unit: text, rows: [.init(text, published: 1, ours: Measurements([2, 3]))],
-            claims: [Claim(text, publishedDifference: 1, ours: Measurements([2]))])
+            claims: [
+                Claim(text, publishedDifference: 1, ours: Measurements([2]), against: Measurements([0]))
+            ])
         let blocks: [Report.Block] = [
             .paragraph(text), .facts([.init(text, text)]),
             .table(ReportTable(title: text, columns: [text], rows: [[text]])), .plot(plot), .heatMap(map),

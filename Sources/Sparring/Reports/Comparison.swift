@@ -1,3 +1,5 @@
+import Foundation
+
 /// A number measured once a seed: a result with its uncertainty.
 public struct Measurements: Hashable, Sendable, Codable {
     /// In the order of the seeds.
@@ -59,56 +61,146 @@ public struct Comparison: Hashable, Sendable, Codable {
 
 /// A paper's statement that one number is larger than another, against our measurement of the difference.
 public struct Claim: Hashable, Sendable, Codable {
+    public enum Direction: String, Hashable, Sendable, Codable {
+        case lower, higher
+    }
+
     /// Such as "adversarial noise layers lower the test error".
     public var statement: String
-    /// The difference in the paper, not 0.
-    public var publishedDifference: Double
+    /// What the paper says of the difference.
+    public var expected: Direction
+    /// The difference in the paper; nil where it gives no number.
+    public var publishedDifference: Double?
     /// The same difference of ours, once a seed.
     public var ours: Measurements
+    /// Twice the standard error that the difference has because the images counted are a sample; 0 where no images are
+    /// counted.
+    public var samplingError: Double
+    /// Whether it is of a trial that has nothing to do with the paper's setting, such as on drawn images, from which no
+    /// verdict follows.
+    public var isTrial = false
 
-    public init(_ statement: String, publishedDifference: Double, ours: Measurements) {
+    /// A claim that our `ours` is above or below our `other`.
+    ///
+    /// - Parameters:
+    ///   - ours, other: one number a seed, the same seeds.
+    ///   - images: where the numbers are shares of as many images in percent, how many; nil otherwise.
+    public init(
+        _ statement: String, expected: Direction, publishedDifference: Double? = nil, ours: Measurements,
+        against other: Measurements, images: Int? = nil
+    ) {
         self.statement = statement
+        self.expected = expected
         self.publishedDifference = publishedDifference
-        self.ours = ours
+        self.ours = ours - other
+        samplingError = images.map { Self.samplingError(ours.mean, other.mean, images: $0) } ?? 0
     }
 
-    public enum Verdict: String, Hashable, Sendable, Codable {
-        case sameDirection = "same direction"
-        case oppositeDirection = "opposite direction"
-        /// Our mean difference is no larger than its deviation over the seeds.
-        case withinDeviation = "within the seeds' deviation"
-        /// Our mean difference is 0.
-        case noDifference = "no difference"
+    /// A claim whose direction is that of the difference in the paper, which is not 0.
+    public init(
+        _ statement: String, publishedDifference: Double, ours: Measurements, against other: Measurements,
+        images: Int? = nil
+    ) {
+        self.init(
+            statement, expected: publishedDifference > 0 ? .higher : .lower,
+            publishedDifference: publishedDifference, ours: ours, against: other, images: images)
+    }
+
+    /// Of the difference of two shares in percent of as many images each.
+    private static func samplingError(_ first: Double, _ second: Double, images: Int) -> Double {
+        let variances = [first, second].map { $0 * (100 - $0) / Double(max(images, 1)) }
+        return 1.96 * max(variances.reduce(0, +), 0).squareRoot()
+    }
+}
+
+// MARK: - Verdicts
+
+extension Claim {
+    /// A direction, or why there is none.
+    public enum Verdict: Hashable, Sendable {
+        case sameDirection
+        case oppositeDirection
+        case undecided(Reason)
+    }
+
+    public enum Reason: Hashable, Sendable {
+        case trial
         /// There is no finite number of ours.
-        case notMeasured = "not measured"
+        case notMeasured
+        case oneSeed
+        /// What is printed of the difference is 0.
+        case noDifference
+        /// Seeds alone make as large a difference in one of twenty experiments.
+        case seeds
+        /// Other images of the same kind would make as large a difference in one of twenty experiments.
+        case images
     }
 
-    /// Of one seed alone, the direction without regard to chance.
-    public var verdict: Verdict {
+    /// A direction only where the difference is larger than what the seeds and the choice of the images make by chance.
+    ///
+    /// - Parameter digits: of the numbers, after the point.
+    public func verdict(digits: Int) -> Verdict {
+        if isTrial { return .undecided(.trial) }
         let mean = ours.mean
-        guard mean.isFinite else { return .notMeasured }
-        guard mean != 0 else { return .noDifference }
-        guard abs(mean) > ours.deviation ?? 0 else { return .withinDeviation }
-        return mean * publishedDifference > 0 ? .sameDirection : .oppositeDirection
+        guard mean.isFinite else { return .undecided(.notMeasured) }
+        guard let error = ours.meanError else { return .undecided(.oneSeed) }
+        guard abs(mean) >= 0.5 * pow(10, Double(-digits)) else { return .undecided(.noDifference) }
+        guard abs(mean) > error else { return .undecided(.seeds) }
+        guard abs(mean) > samplingError else { return .undecided(.images) }
+        return (mean > 0) == (expected == .higher) ? .sameDirection : .oppositeDirection
     }
 
-    /// The verdict with its numbers, such as "Same direction: −0.27 published, −0.35 ± 0.10 ours (3 seeds), 3.5
-    /// times the seeds' deviation."
+    /// The verdict with its numbers, such as "Same direction: −0.27 published, −0.35 ± 0.10 ours (3 seeds).", or why there
+    /// is none.
     ///
     /// - Parameters:
     ///   - unit: of the numbers, such as "%".
     ///   - digits: after the point.
     public func sentence(unit: String = "", digits: Int = 2) -> String {
-        let name = verdict.rawValue.prefix(1).uppercased() + verdict.rawValue.dropFirst()
-        let published = publishedDifference.text(digits: digits, unit: unit, isSigned: true)
-        guard verdict != .notMeasured else { return "\(name): \(published) published." }
-        let count = ours.values.count
-        let seeds = count == 1 ? "1 seed, so of unknown spread" : "\(count) seeds"
-        var sentence =
-            "\(name): \(published) published, \(ours.text(digits: digits, unit: unit, isSigned: true)) ours (\(seeds))"
-        if let deviation = ours.deviation, deviation > 0 {
-            sentence += ", \((abs(ours.mean) / deviation).text(digits: 1)) times the seeds' deviation"
+        let verdict = verdict(digits: digits)
+        let seeds = ours.values.count
+        let published =
+            publishedDifference.map { "\($0.text(digits: digits, unit: unit, isSigned: true)) published" }
+            ?? "\(expected.rawValue) published"
+        let numbers =
+            ours.mean.isFinite
+            ? "\(published), \(ours.text(digits: digits, unit: unit, isSigned: true)) ours "
+                + "(\(seeds) seed\(seeds == 1 ? "" : "s"))"
+            : published
+        switch verdict {
+        case .sameDirection: return "Same direction: \(numbers)."
+        case .oppositeDirection: return "Opposite direction: \(numbers)."
+        case .undecided(let reason):
+            return "No verdict, \(why(reason, unit: unit, digits: digits)): \(numbers)."
         }
-        return sentence + "."
     }
+
+    private func why(_ reason: Reason, unit: String, digits: Int) -> String {
+        switch reason {
+        case .trial: "as this is a trial"
+        case .notMeasured: "as nothing was measured"
+        case .oneSeed: "as one seed does not tell what chance does"
+        case .noDifference: "as there is no difference"
+        case .seeds:
+            "as seeds alone make up to \((ours.meanError ?? 0).text(digits: digits, unit: unit))"
+        case .images:
+            "as the choice of the images alone makes up to \(samplingError.text(digits: digits, unit: unit))"
+        }
+    }
+}
+
+extension Measurements {
+    /// Half the 95 % confidence interval of the mean, by Student's distribution; nil below two values.
+    public var meanError: Double? {
+        deviation.map { studentQuantile(values.count - 1) * $0 / Double(values.count).squareRoot() }
+    }
+}
+
+/// What 97.5 % of Student's t are below. By table up to 10 degrees of freedom; beyond, within 0.1 % of it.
+private func studentQuantile(_ degrees: Int) -> Double {
+    let table = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281]
+    if degrees <= table.count { return table[max(degrees, 1) - 1] }
+    let (z, n) = (1.959964, Double(degrees))
+    // The first terms of Cornish and Fisher's expansion.
+    return z + (pow(z, 3) + z) / (4 * n) + (5 * pow(z, 5) + 16 * pow(z, 3) + 3 * z) / (96 * n * n)
 }

@@ -181,12 +181,11 @@ extension ImageGrid {
 extension Comparison {
     fileprivate var html: String {
         let claims = claims.map { claim in
-            // One seed alone may be chance.
             let kind =
-                switch claim.verdict {
-                case .sameDirection where claim.ours.deviation != nil: "same"
-                case .oppositeDirection where claim.ours.deviation != nil: "opposite"
-                default: "unsure"
+                switch claim.verdict(digits: digits) {
+                case .sameDirection: "same"
+                case .oppositeDirection: "opposite"
+                case .undecided: "unsure"
                 }
             return "<li class=\"\(kind)\">\(claim.statement.htmlEscaped) <span class=\"verdict\">"
                 + claim.sentence(unit: unit, digits: digits).htmlEscaped + "</span></li>\n"
