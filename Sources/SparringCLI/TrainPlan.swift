@@ -44,7 +44,7 @@ extension TrainCommand {
         let normalize = normalization.name(setting: setting, shape: data.shape)
         if normalize == .zca, !quiet, !json { printNow("whitening: fitted to \(data.train.count) images") }
         return TrainPlan(
-            data: data, fingerprint: data.fingerprint, modelName: model.name, model: resolved,
+            data: data, fingerprint: try data.fingerprint, modelName: model.name, model: resolved,
             methodName: methodName,
             normalization: normalize,
             preprocessing: try normalization.fitted(normalize, on: data.train),

@@ -74,7 +74,7 @@ extension ExperimentContext {
         let origin = Origin(
             networks: networks.map(\.name),
             models: try networks.map { try fingerprint(ofFile: $0.folder.lastModel) },
-            data: data?.fingerprint ?? "",
+            data: try data?.fingerprint ?? "",
             setting: String(decoding: try canonicalJSON(setting), as: UTF8.self))
         let path = "\(folder)/parts/\(name)-\(try fingerprint(origin)).json"
         if FileManager.default.fileExists(atPath: path) {

@@ -51,10 +51,10 @@ public struct Training: Sendable {
 
     /// The run folder's name.
     public var name: String {
-        get throws(SparringError) {
+        get throws {
             let words = label.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
             let identity = Identity(
-                model: String(describing: model), data: data.setting, fingerprint: data.fingerprint,
+                model: String(describing: model), data: data.setting, fingerprint: try data.fingerprint,
                 normalization: normalization,
                 inputPoint: inputPoint, method: method, recipe: recipe, seed: seed)
             return "\(words.joined(separator: "-"))-\(try fingerprint(identity))"
@@ -152,7 +152,7 @@ extension ExperimentContext {
         let trainer = Trainer(network, method: training.method, recipe: training.recipe)
         let description = try RunDescription(
             of: trainer, model: String(describing: training.model), data: training.dataDescription,
-            fingerprint: training.data.fingerprint,
+            fingerprint: try training.data.fingerprint,
             dataDirectory: dataDirectory, classNames: training.data.classNames,
             normalization: training.normalization,
             inputPoint: training.inputPoint)

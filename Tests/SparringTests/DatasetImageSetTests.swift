@@ -81,3 +81,17 @@ import Testing
         expectError(.argument, "'cifar-10'", "no folder") { _ = try DatasetName.cifar10.load() }
     }
 }
+
+@Suite struct DatasetFingerprintTests {
+    /// A fingerprint that is begun before Ctrl-C and ended after it would be another data set's.
+    @Test func fingerprintsOfCancelledTasksAreNone() async throws {
+        let data = try Quadrants()
+        #expect(try data.fingerprint == Quadrants().fingerprint)
+        await #expect(throws: CancellationError.self) {
+            try await Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try data.fingerprint
+            }.value
+        }
+    }
+}

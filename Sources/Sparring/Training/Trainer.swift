@@ -119,8 +119,8 @@ public final class Trainer {
         let test: ImageSet
     }
 
-    private func parts(of data: any Dataset) throws(SparringError) -> Parts {
-        if let begun = recorder?.folder.description.fingerprint, begun != data.fingerprint {
+    private func parts(of data: any Dataset) throws -> Parts {
+        if let begun = recorder?.folder.description.fingerprint, try begun != data.fingerprint {
             throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
         let count = recipe.validationImages(of: data.train.count)
