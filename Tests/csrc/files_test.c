@@ -92,6 +92,32 @@ static void weights_travel_from_files_without_our_metadata(void) {
     }
 }
 
+static void doubles_are_converted(void) {
+    enum { UNITS = 700 }; // more than are converted at a time
+    static double doubles[UNITS];
+    char path[TEMPORARY_PATH], header[200];
+    float weights[UNITS];
+    temporary_path(path, "doubles.safetensors");
+    for (int i = 0; i < UNITS; i++) doubles[i] = i + 1.0 / 3;
+    spar_graph *graph;
+    spar_network *network = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_dense_params params = example_dense_params("fc", UNITS);
+    params.bias = false;
+    CHECK_OK(spar_network_create(graph, spar_dense(graph, spar_input(graph, 1, 1, 1), &params), NULL, &network));
+    snprintf(header, sizeof header, "{\"fc.weight\":{\"dtype\":\"F64\",\"shape\":[%d,1],\"data_offsets\":[0,%d]}}",
+             UNITS, 8 * UNITS);
+    raw_file_write(path, header, doubles, sizeof doubles);
+    CHECK_OK(spar_network_load_parameters(network, path));
+    CHECK_OK(spar_network_read_parameter(network, 0, SPAR_PART_VALUE, weights, UNITS));
+    for (int i = 0; i < UNITS; i++) CHECK(weights[i] == (float)doubles[i]);
+    doubles[UNITS - 1] = 1e39; // no float
+    raw_file_write(path, header, doubles, sizeof doubles);
+    CHECK_FAILS(spar_network_load_parameters(network, path), SPAR_ERROR_FORMAT, path, "fc.weight", "699");
+    spar_graph_destroy(graph);
+    spar_network_destroy(network);
+}
+
 // Convolution and dense weights have PyTorch's order: output, input, rows, columns; a flatten counts channel,
 // row, column.
 static void weights_keep_their_order_in_the_file(void) {
@@ -143,21 +169,12 @@ static void constants_stay_where_files_of_other_programs_lack_them(void) {
     spar_network_destroy(network);
 }
 
-// Layers beside the way to the output are described in the file, without parameters.
-static void layers_that_the_output_does_not_need_are_no_hindrance(void) {
-    static const float mean[1] = {0}, deviation[1] = {1};
+// A network of this graph, which is destroyed, saved with its state and loaded again.
+static void check_comes_back(spar_graph *graph, spar_value output, const char *name) {
     char path[TEMPORARY_PATH];
-    temporary_path(path, "unneeded.safetensors");
-    spar_graph *graph;
     spar_network *network = NULL, *loaded = NULL;
-    CHECK_OK(spar_graph_create(&graph));
-    spar_value x = spar_input(graph, 1, 1, 1), y;
-    spar_dense_params params = example_dense_params("unneeded", 16384);
-    spar_dense(graph, x, &params);
-    spar_normalize(graph, x, "unneeded constants", mean, deviation);
-    params = example_dense_params("fc", 2);
-    y = spar_dense(graph, x, &params);
-    CHECK_OK(spar_network_create(graph, y, NULL, &network));
+    temporary_path(path, name);
+    CHECK_OK(spar_network_create(graph, output, NULL, &network));
     CHECK_OK(spar_network_save(network, path, true, NULL, 0));
     CHECK_OK(model_load(path, &loaded));
     CHECK(loaded != NULL && model_equal(network, loaded));
@@ -166,24 +183,29 @@ static void layers_that_the_output_does_not_need_are_no_hindrance(void) {
     spar_network_destroy(loaded);
 }
 
+// Layers beside the way to the output are described in the file, without parameters.
+static void layers_that_the_output_does_not_need_are_no_hindrance(void) {
+    static const float mean[1] = {0}, deviation[1] = {1};
+    spar_graph *graph;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_value x = spar_input(graph, 1, 1, 1);
+    spar_dense_params params = example_dense_params("unneeded", 16384);
+    spar_dense(graph, x, &params);
+    spar_normalize(graph, x, "unneeded constants", mean, deviation);
+    params = example_dense_params("fc", 2);
+    check_comes_back(graph, spar_dense(graph, x, &params), "unneeded.safetensors");
+}
+
 static void settings_that_nothing_reads_are_no_hindrance(void) {
     static const float unread[] = {NAN, INFINITY, -1};
-    char path[TEMPORARY_PATH];
-    temporary_path(path, "unread.safetensors");
     for (int i = 0; i < 3; i++) {
         spar_graph *graph;
-        spar_network *network = NULL, *loaded = NULL;
         CHECK_OK(spar_graph_create(&graph));
         spar_conv2d_params convolution = example_conv2d("conv", 2, 1, 1, false);
         spar_dense_params dense = example_dense_params("fc", 2);
         convolution.initializer_deviation = dense.initializer_deviation = unread[i];
         spar_value x = spar_conv2d(graph, spar_input(graph, 1, 1, 1), &convolution);
-        CHECK_OK(spar_network_create(graph, spar_dense(graph, x, &dense), NULL, &network));
-        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
-        CHECK_OK(model_load(path, &loaded));
-        spar_graph_destroy(graph);
-        spar_network_destroy(network);
-        spar_network_destroy(loaded);
+        check_comes_back(graph, spar_dense(graph, x, &dense), "unread.safetensors");
     }
 }
 
@@ -201,23 +223,14 @@ static void names_that_no_file_can_keep_are_refused_by_the_graph(void) {
         CHECK_FAILS(spar_network_create(graph, x, NULL, &network), SPAR_ERROR_ARGUMENT, "name");
         spar_graph_destroy(graph);
     }
-    char path[TEMPORARY_PATH];
-    temporary_path(path, "names.safetensors");
     spar_graph *graph;
-    spar_network *network = NULL, *loaded = NULL;
     CHECK_OK(spar_graph_create(&graph));
     spar_value x = spar_input(graph, 2, 1, 1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         spar_dense_params params = example_dense_params(good[i], 2);
         x = spar_dense(graph, x, &params);
     }
-    CHECK_OK(spar_network_create(graph, x, NULL, &network));
-    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
-    CHECK_OK(model_load(path, &loaded));
-    CHECK(loaded != NULL && model_equal(network, loaded));
-    spar_graph_destroy(graph);
-    spar_network_destroy(network);
-    spar_network_destroy(loaded);
+    check_comes_back(graph, x, "names.safetensors");
 }
 
 static void missing_files_and_bad_paths_are_named(void) {
@@ -372,8 +385,8 @@ static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
 }
 
 TEST_MAIN(TEST(saved_networks_come_back), TEST(metadata_comes_back_and_reserved_keys_are_refused),
-          TEST(weights_travel_from_files_without_our_metadata), TEST(weights_keep_their_order_in_the_file),
-          TEST(constants_stay_where_files_of_other_programs_lack_them),
+          TEST(weights_travel_from_files_without_our_metadata), TEST(doubles_are_converted),
+          TEST(weights_keep_their_order_in_the_file), TEST(constants_stay_where_files_of_other_programs_lack_them),
           TEST(layers_that_the_output_does_not_need_are_no_hindrance),
           TEST(settings_that_nothing_reads_are_no_hindrance),
           TEST(names_that_no_file_can_keep_are_refused_by_the_graph), TEST(metadata_that_no_reader_takes_is_not_saved),
