@@ -126,4 +126,20 @@ import Testing
         try loaded.forward(batch)
         #expect(try loaded.output() == network.output())
     }
+
+    /// The eigenvectors take ten times as long as the answer may.
+    @Test func whiteningStopsWhenItsTaskIsCancelled() async throws {
+        let shape = ImageShape(channels: 3, height: 30, width: 30)
+        let images = try ImageSet(
+            shape: shape, classes: 1, labels: [0, 0],
+            pixels: (0..<2 * shape.count).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) })
+        let fit = Task.detached { try ZCA.fit(on: images) }
+        try await Task.sleep(for: .milliseconds(300))
+        let clock = ContinuousClock()
+        let seconds = await clock.measure {
+            fit.cancel()
+            await #expect(throws: CancellationError.self) { try await fit.value }
+        }
+        #expect(seconds < .seconds(1))
+    }
 }
