@@ -21,8 +21,10 @@ func numbers<Number: LosslessStringConvertible>(_ text: String) throws(SparringE
 /// A shape such as "3x32x32": channels, height, width.
 func shape(_ text: String) throws(SparringError) -> ImageShape {
     let sizes = text.split(separator: "x").compactMap { Int($0) }
-    guard sizes.count == 3, sizes.allSatisfy({ $0 > 0 }) else {
-        throw SparringError(.argument, "'\(text)' is no shape; write channels, height and width as 3x32x32")
+    guard sizes.count == 3, sizes.allSatisfy({ 1...1 << 20 ~= $0 }) else {
+        throw SparringError(
+            .argument,
+            "'\(text)' is no shape; write channels, height and width, 1 to \(1 << 20) each, as 3x32x32")
     }
     return ImageShape(channels: sizes[0], height: sizes[1], width: sizes[2])
 }

@@ -118,6 +118,35 @@ import Testing
         }
         #expect(error?.kind == .shape)
     }
+
+    /// Sizes that a program computed wrongly are an error, not a trap and not an endless loop.
+    @Test func impossibleSizesAreRefused() throws {
+        let shape = ImageShape(channels: 3, height: 32, width: 32)
+        let models: [any Model] = [
+            WideResNet(.init(blocks: -1, widening: 1)), WideResNet(.init(blocks: 1, widening: .max)),
+            PyramidNet(.init(alpha: .max, blocks: 2)), PyramidNet(.init(alpha: 48, blocks: .max)),
+            ResNet(.init(blocks: [1, -1], width: 16, shortcut: .projection)),
+            ResNet(.init(blocks: [1, 1, 1], width: .max / 2, shortcut: .zeroPadding)),
+            MLP(hidden: [.max]), MLP(hidden: [-1]), MLP(classes: .max), VGG(.init(groups: [[.max]])),
+            LeNet5(classes: .min),
+        ]
+        func refuse(_ model: some Model) {
+            #expect(throws: SparringError.self, "\(model)") {
+                _ = try Network(model, input: shape, batchSize: 1)
+            }
+        }
+        for model in models { refuse(model) }
+        func refuse(_ shape: ImageShape) {
+            #expect(throws: SparringError.self) { _ = try Network(LeNet5(), input: shape) }
+        }
+        refuse(ImageShape(channels: .max, height: .max, width: .max))
+        refuse(ImageShape(channels: 1, height: -1, width: 1))
+        let graph = try Graph()
+        let x = graph.input(ImageShape(channels: 1 << 20, height: 1 << 14, width: 1 << 14))
+        #expect(throws: SparringError.self) {
+            try Network(computing: x.whiten(mean: [0], matrix: [1]).convolution(.max, .max, stride: .min))
+        }
+    }
 }
 
 extension Network {

@@ -53,6 +53,18 @@ public struct Node {
         return Node(graph: graph, value: spar_value(SPAR_NO_VALUE))
     }
 
+    /// The node itself where all of these sizes of a model can be, for those that it computes with; nil where one cannot,
+    /// and the network's initializer tells so.
+    func taking(_ sizes: [Int], of model: String) -> Node? {
+        let limit = 1 << 20
+        guard let wrong = sizes.first(where: { !(1...limit ~= $0) }) else { return self }
+        _ = refuse("\(model): a size is \(wrong); it must be 1 to \(limit)")
+        return nil
+    }
+
+    /// A node without a value, for a model that cannot be.
+    var none: Node { Node(graph: graph, value: spar_value(SPAR_NO_VALUE)) }
+
     /// (x − mean) / deviation, one of each a channel. They are kept with the network, so that attacks reach
     /// the pixels through this layer.
     public func normalize(mean: [Float], deviation: [Float], name: String? = nil) -> Node {
@@ -71,10 +83,10 @@ public struct Node {
     ///   - mean: C·H·W numbers.
     ///   - matrix: W, row-major, C·H·W squared numbers; an image has at most 16,384.
     public func whiten(mean: [Float], matrix: [Float], name: String? = nil) -> Node {
-        if let count = shape?.count, mean.count != count || matrix.count != count * count {
+        if let count = shape?.count, mean.count != count || matrix.count != count.clampedProduct(count) {
             return refuse(
                 "whiten: the input has \(count) values, the mean \(mean.count) numbers, "
-                    + "the matrix \(matrix.count), not \(count * count)")
+                    + "the matrix \(matrix.count), not \(count.clampedProduct(count))")
         }
         return layer(name) { spar_whiten(graph.pointer, value, $0, mean, matrix) }
     }

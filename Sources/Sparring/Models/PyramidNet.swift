@@ -33,17 +33,18 @@ public struct PyramidNet: ModelWithDropout {
     }
 
     public func callAsFunction(_ x: Node) -> Node {
-        var x = x.convolution(16, 3, name: "conv1").batchNorm(name: "bn1").point("point1")
+        guard let x = x.taking([layout.alpha, layout.blocks], of: "PyramidNet") else { return x.none }
+        var y = x.convolution(16, 3, name: "conv1").batchNorm(name: "bn1").point("point1")
         var inputs = 16
         for number in 0..<3 * layout.blocks {
             let (stage, index) = number.quotientAndRemainder(dividingBy: layout.blocks)
             let growth = Double(layout.alpha * (number + 1)) / Double(3 * layout.blocks)
             let outputs = Int((16 + growth).rounded())
             let stride = stage > 0 && index == 0 ? 2 : 1
-            x = block(x, from: inputs, to: outputs, stride, "layer\(stage + 1).\(index)")
+            y = block(y, from: inputs, to: outputs, stride, "layer\(stage + 1).\(index)")
             inputs = outputs
         }
-        return x.batchNorm(name: "bn_final").point("point2").relu().globalAveragePool()
+        return y.batchNorm(name: "bn_final").point("point2").relu().globalAveragePool()
             .dropoutIfAny(dropout.dense).dense(classes, name: "fc")
     }
 

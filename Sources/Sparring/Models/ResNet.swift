@@ -41,14 +41,15 @@ public struct ResNet: ModelWithDropout {
     }
 
     public func callAsFunction(_ x: Node) -> Node {
-        var x = x.convolution(layout.width, 3, name: "conv1").batchNorm(name: "bn1").point("point1").relu()
+        guard let x = x.taking(layout.blocks + [layout.width], of: "ResNet") else { return x.none }
+        var y = x.convolution(layout.width, 3, name: "conv1").batchNorm(name: "bn1").point("point1").relu()
         for (stage, blocks) in layout.blocks.enumerated() {
             for index in 0..<blocks {
                 let stride = stage > 0 && index == 0 ? 2 : 1
-                x = block(x, layout.width << stage, stride, "layer\(stage + 1).\(index)")
+                y = block(y, layout.width << stage, stride, "layer\(stage + 1).\(index)")
             }
         }
-        return x.globalAveragePool().dropoutIfAny(dropout.dense).dense(classes, name: "fc")
+        return y.globalAveragePool().dropoutIfAny(dropout.dense).dense(classes, name: "fc")
     }
 
     private func block(_ x: Node, _ channels: Int, _ stride: Int, _ name: String) -> Node {

@@ -33,15 +33,16 @@ public struct WideResNet: ModelWithDropout {
     public var usualDropout: Dropout { Dropout(convolution: 0.3) }
 
     public func callAsFunction(_ x: Node) -> Node {
-        var x = x.convolution(16, 3, name: "conv1")
+        guard let x = x.taking([layout.blocks, layout.widening], of: "WideResNet") else { return x.none }
+        var y = x.convolution(16, 3, name: "conv1")
         for stage in 0..<3 {
             for index in 0..<layout.blocks {
                 let stride = stage > 0 && index == 0 ? 2 : 1
                 let channels = 16 * layout.widening << stage
-                x = block(x, channels, stride, changesShape: index == 0, "layer\(stage + 1).\(index)")
+                y = block(y, channels, stride, changesShape: index == 0, "layer\(stage + 1).\(index)")
             }
         }
-        return x.batchNorm(name: "bn1").point("point1").relu().globalAveragePool().dense(classes, name: "fc")
+        return y.batchNorm(name: "bn1").point("point1").relu().globalAveragePool().dense(classes, name: "fc")
     }
 
     private func block(
