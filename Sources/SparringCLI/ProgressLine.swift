@@ -62,7 +62,7 @@ private struct LineWidth {
         var line = LineWidth(characters: max(characters - first, 0)).cut(name)
         for (index, part) in parts.enumerated() {
             let separator = index > 0 ? ", " : ""
-            guard line.count + separator.count + part.count <= characters else { break }
+            guard index == 0 || line.count + separator.count + part.count <= characters else { break }
             line += separator + part
         }
         return cut(line)

@@ -64,8 +64,10 @@ class CommandTest(unittest.TestCase):
         return {path: path.read_bytes() for path in self.folder.rglob("*") if path.is_file()}
 
     def train_arguments(self, out, *more):
-        return ["train", "--data", "mnist", "--data-dir", self.data, "--model", "mlp", "--widths", "32,32",
-                "--normalize", "per-channel", "--lr", "0.1", "--batch-size", "32", "--out", out, *more]
+        """A small training; `more` may set the options again."""
+        usual = {"--data": "mnist", "--data-dir": self.data, "--model": "mlp", "--widths": "32,32",
+                 "--normalize": "per-channel", "--lr": "0.1", "--batch-size": "32", "--out": out}
+        return ["train", *(word for pair in usual.items() if pair[0] not in more for word in pair), *more]
 
     def train(self, out, *more):
         return self.succeed(*self.train_arguments(out, *more))

@@ -73,11 +73,19 @@ func write(_ data: Data, to file: Int32, of path: String) throws(SparringError) 
     }
 }
 
+/// Makes the folder, and those that it is in, where they are not there.
 package func makeFolder(_ path: String) throws(SparringError) {
-    do {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-        throw SparringError(.file, "the folder \(path) cannot be made: \(reason(error))")
+    if mkdir(path, 0o777) == 0 { return }
+    var error = errno
+    var outer = path[...]
+    while outer.last == "/" { outer.removeLast() }
+    outer = outer.prefix(upTo: outer.lastIndex(of: "/") ?? outer.startIndex)
+    if error == ENOENT, !outer.isEmpty {
+        try makeFolder(String(outer))
+        error = mkdir(path, 0o777) == 0 ? 0 : errno
+    }
+    guard error == 0 || error == EEXIST && isFolder(path) else {
+        throw SparringError(.file, "the folder \(path) cannot be made: \(String(cString: strerror(error)))")
     }
 }
 
@@ -182,9 +190,6 @@ private func reason(_ error: any Error) -> String {
     case DecodingError.dataCorrupted(let context):
         return context.codingPath.isEmpty
             ? "it is not JSON" : "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' cannot be"
-    default:
-        let error = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError ?? error as NSError
-        return error.domain == NSPOSIXErrorDomain
-            ? String(cString: strerror(Int32(truncatingIfNeeded: error.code))) : "the system refused it"
+    default: return "it is not what such a file holds"
     }
 }
