@@ -3,7 +3,9 @@ import Foundation
 import Sparring
 
 /// The SHA-256 of a file, in lower-case hexadecimal digits.
-func checksum(ofFile path: String) throws(SparringError) -> String {
+///
+/// - Throws: when it cannot be read; `CancellationError` when the task is cancelled.
+func checksum(ofFile path: String) throws -> String {
     guard let context = EVP_MD_CTX_new() else {
         throw SparringError(.memory, "\(path): no memory to check it")
     }
@@ -11,14 +13,11 @@ func checksum(ofFile path: String) throws(SparringError) -> String {
     var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
     var count: UInt32 = 0
     var isComplete = EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
-    do {
-        let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-        defer { try? file.close() }
-        while isComplete, let piece = try file.read(upToCount: 1 << 20), !piece.isEmpty {
-            isComplete = piece.withUnsafeBytes { EVP_DigestUpdate(context, $0.baseAddress, $0.count) == 1 }
-        }
-    } catch {
-        throw SparringError(.file, "\(path) cannot be read: \(error.localizedDescription)")
+    let file = try RegularFile(FilePath(path))
+    while isComplete {
+        let piece = try file.read(upTo: 1 << 20)
+        if piece.isEmpty { break }
+        isComplete = EVP_DigestUpdate(context, piece, piece.count) == 1
     }
     guard isComplete, EVP_DigestFinal_ex(context, &digest, &count) == 1 else {
         throw SparringError(.state, "\(path): SHA-256 is not to be had from the system's libcrypto")
@@ -27,13 +26,9 @@ func checksum(ofFile path: String) throws(SparringError) -> String {
 }
 
 /// The sums of a file as `sha256sum` writes it, by the files' names.
-func checksums(inFile path: String) throws(SparringError) -> [String: String] {
-    let text: String
-    do {
-        text = try String(contentsOfFile: path, encoding: .utf8)
-    } catch {
-        throw SparringError(.file, "\(path) cannot be read: \(error.localizedDescription)")
-    }
+func checksums(inFile path: String) throws -> [String: String] {
+    let bytes = try RegularFile(FilePath(path)).readToEnd(limit: 1 << 20)
+    let text = String(decoding: bytes, as: UTF8.self)
     var sums: [String: String] = [:]
     for (number, line) in text.split(separator: "\n").enumerated() {
         // A star before the name tells that the file is not text.

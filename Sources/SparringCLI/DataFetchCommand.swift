@@ -44,8 +44,8 @@ struct DataFetchCommand: AsyncParsableCommand {
         }
     }
 
-    private func downloads() throws(SparringError) -> [Download] {
-        let sums = try sums.map { (path) throws(SparringError) in try checksums(inFile: path) }
+    private func downloads() throws -> [Download] {
+        let sums = try sums.map { try checksums(inFile: $0) }
         var downloads: [Download] = []
         for file in name.publicFiles {
             guard let sum = sums == nil ? file.sha256 : sums?[file.path] else {
@@ -54,7 +54,7 @@ struct DataFetchCommand: AsyncParsableCommand {
             downloads.append(
                 Download(
                     name: file.path, addresses: try addresses(of: file), sha256: sum,
-                    target: "\(dataDir)/\(file.path)"))
+                    size: sum == file.sha256 ? file.size : nil, target: "\(dataDir)/\(file.path)"))
         }
         return downloads
     }

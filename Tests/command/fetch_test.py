@@ -1,7 +1,9 @@
 """Downloads from a server on the loopback address: whole, resumed, refused, wrong, interrupted."""
 
+import fcntl
 import hashlib
 import http.server
+import itertools
 import os
 import re
 import signal
@@ -34,15 +36,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 return
         self.send_response(status)
         if status == 206:
-            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - first))
+            told = server.content_range or "bytes {0}-{1}/{2}"
+            self.send_header("Content-Range", told.format(first, len(content) - 1, len(content)))
+        if server.tells_length:
+            self.send_header("Content-Length", str(len(content) - first))
         self.end_headers()
         body = content[first:]
         if server.cut_after is not None:
             body = body[:server.cut_after]
+        if server.sends_on:
+            body = itertools.chain([body], itertools.repeat(bytes(1 << 16)))
+        else:
+            body = [body[start:start + (1 << 16)] for start in range(0, len(body), 1 << 16)]
         try:
-            for start in range(0, len(body), 1 << 16):
-                self.wfile.write(body[start:start + (1 << 16)])
+            for piece in body:
+                self.wfile.write(piece)
+                server.sent += len(piece)
                 time.sleep(server.delay)
         except OSError:
             pass
@@ -58,6 +67,7 @@ class FetchTest(CommandTest):
         self.server.daemon_threads = True
         self.server.files = {f"/mirror/mnist/{name}": os.urandom(300_000 + 10 * i) for i, name in enumerate(NAMES)}
         self.server.has_ranges, self.server.cut_after, self.server.delay, self.server.requests = True, None, 0, []
+        self.server.content_range, self.server.tells_length, self.server.sends_on, self.server.sent = None, True, False, 0
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -135,7 +145,53 @@ class FetchTest(CommandTest):
         self.assertIn(NAMES[0], result.stderr)
         self.assertLessEqual(len(self.requests_of()), 6)
 
+    def test_hostile_ranges(self):
+        for told in ["bytes {0}-5/10", "bytes {0}-{1}/3", "bytes 0-{1}/{2}", "bytes {0}-{1}/99999999999999999999",
+                     "bytes {0}-{1}/999999999999", "bytes -{0}-{1}/{2}", "{0} {1} {2}", "x"]:
+            with self.subTest(told):
+                self.server.content_range = told
+                self.write_part(self.content()[:250_000])
+                result = self.run_command(*self.fetch_arguments("--sums", "sums"))
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertRegex(result.stderr, f"Error: mnist/{NAMES[0]} cannot be downloaded")
+
+    def test_no_more_is_taken_than_the_file_has(self):
+        self.server.tells_length, self.server.sends_on = False, True
+        result = self.run_command(*self.fetch_arguments(name="fashion-mnist"))
+        self.assertRegex(result.stderr, "status 404")
+        name = f"/mirror/mnist/{NAMES[1]}"
+        self.server.files = {f"/mirror/mnist/{NAMES[0]}": b"", name: b""}
+        result = self.run_command(*self.fetch_arguments())
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("more than 9912422 bytes", result.stderr)
+        self.assertLess(self.server.sent, 60_000_000)
+        self.assertEqual(list((self.folder / "fetched/mnist").iterdir()), [])
+
+    def test_a_size_other_than_the_known_one(self):
+        result = self.run_command(*self.fetch_arguments())
+        self.assertIn("300000 bytes, not 9912422", result.stderr)
+
+    def test_two_fetches_do_not_share_a_part(self):
+        self.write_part(self.content()[:1000])
+        with open(self.part(), "r+b") as part:
+            fcntl.flock(part, fcntl.LOCK_EX)
+            self.fail_with([f"{NAMES[0]}.part", "another process"], *self.fetch_arguments("--sums", "sums"))
+        self.fetch()
+        self.assert_fetched()
+
+    def test_parts_and_sums_that_are_no_files(self):
+        self.part().parent.mkdir(parents=True)
+        os.symlink("/dev/null", self.part())
+        self.fail_with([f"{NAMES[0]}.part"], *self.fetch_arguments("--sums", "sums"))
+        self.part().unlink()
+        os.mkfifo(self.part())
+        self.fail_with([f"{NAMES[0]}.part", "no regular file"], *self.fetch_arguments("--sums", "sums"))
+        os.mkfifo(self.folder / "pipe")
+        self.fail_with(["pipe"], *self.fetch_arguments("--sums", "pipe"))
+
     def test_wrong_content(self):
+        path = f"/mirror/mnist/{NAMES[0]}"
+        self.server.files[path] = bytes(9_912_422)
         result = self.run_command(*self.fetch_arguments())
         self.assertEqual(result.returncode, 1)
         for part in [NAMES[0], hashlib.sha256(self.content()).hexdigest(), "440fcabf73cc546f"]:
