@@ -135,7 +135,46 @@ static void bad_arguments_are_refused(void) {
     CHECK_FAILS(spar_random_bits(&stream, 0, 1, &bits), SPAR_ERROR_ARGUMENT, "70000");
 }
 
+// Element 2^34 is the first whose block does not fit 32 bits.
+static void elements_do_not_repeat_where_the_block_outgrows_its_word(void) {
+    static const spar_random_stream stream = {.seed = 42, .purpose = 0x1004, .layer = 0, .step = 7};
+    static const uint64_t starts[] = {0, 1ull << 34, 2ull << 34, 1ull << 63, UINT64_MAX - 255};
+    enum { STARTS = sizeof starts / sizeof starts[0] };
+    static uint32_t bits[STARTS][256];
+    for (int s = 0; s < STARTS; s++) CHECK_OK(spar_random_bits(&stream, starts[s], 256, bits[s]));
+    for (int a = 0; a < STARTS; a++) {
+        for (int b = a + 1; b < STARTS; b++) {
+            int equal = 0;
+            for (int i = 0; i < 256; i++) equal += bits[a][i] == bits[b][i];
+            check_that(equal == 0, __FILE__, __LINE__, "from %llu and from %llu on %d of 256 words are equal",
+                       (unsigned long long)starts[a], (unsigned long long)starts[b], equal);
+        }
+    }
+    uint32_t across[8], before[4], after[4];
+    CHECK_OK(spar_random_bits(&stream, (1ull << 34) - 4, 8, across));
+    CHECK_OK(spar_random_bits(&stream, (1ull << 34) - 4, 4, before));
+    CHECK_OK(spar_random_bits(&stream, 1ull << 34, 4, after));
+    CHECK(memcmp(across, before, sizeof before) == 0 && memcmp(across + 4, after, sizeof after) == 0);
+}
+
+static void a_stream_ends_with_its_last_element(void) {
+    static const spar_random_stream stream = {.seed = 3, .purpose = 0x1005, .layer = 0, .step = 0};
+    uint32_t bits[5] = {0}, last = 0;
+    float uniform[5] = {-1, -1, -1, -1, -1}, normal[5] = {99, 99, 99, 99, 99};
+    CHECK_OK(spar_random_bits(&stream, UINT64_MAX - 3, 4, bits));
+    CHECK_OK(spar_random_bits(&stream, UINT64_MAX, 1, &last));
+    CHECK(bits[3] == last && bits[3] != 0);
+    CHECK_OK(spar_random_uniform(&stream, UINT64_MAX - 3, 4, uniform));
+    CHECK_OK(spar_random_normal(&stream, UINT64_MAX - 3, 4, normal));
+    for (int i = 0; i < 4; i++) CHECK(uniform[i] == (float)(bits[i] >> 8) * 0x1p-24f && fabsf(normal[i]) < 10);
+    CHECK_FAILS(spar_random_bits(&stream, UINT64_MAX - 3, 5, bits), SPAR_ERROR_ARGUMENT, "5", "18446744073709551612");
+    CHECK_FAILS(spar_random_uniform(&stream, UINT64_MAX, 2, uniform), SPAR_ERROR_ARGUMENT, "18446744073709551615");
+    CHECK_FAILS(spar_random_normal(&stream, 1ull << 63, SIZE_MAX, normal), SPAR_ERROR_ARGUMENT, "ends");
+    CHECK_OK(spar_random_normal(&stream, UINT64_MAX, 0, normal));
+}
+
 TEST_MAIN(TEST(known_answers_of_random123), TEST(uniform_values_are_the_upper_24_bits),
           TEST(normal_values_come_from_pairs_of_uniform_ones), TEST(elements_do_not_depend_on_how_many_are_asked_for),
           TEST(streams_that_differ_in_one_word_share_nothing), TEST(uniform_and_normal_moments),
+          TEST(elements_do_not_repeat_where_the_block_outgrows_its_word), TEST(a_stream_ends_with_its_last_element),
           TEST(bad_arguments_are_refused))

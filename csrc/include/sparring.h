@@ -79,7 +79,8 @@ SPAR_API spar_status spar_system(spar_system_info *info);
 typedef bool (*spar_proceed)(void *context, double done);
 
 // Random numbers: Philox 4x32-10, counter based. Element `first + i` of a stream does not depend on
-// how many are asked for at once, nor on other streams.
+// how many are asked for at once, nor on other streams. A stream has 2^64 elements; a range that goes beyond them is
+// refused.
 typedef struct spar_random_stream {
     uint64_t seed;
     uint32_t purpose; // callers use values from 0x1000; smaller ones are the engine's

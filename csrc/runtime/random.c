@@ -5,27 +5,44 @@
 #include <math.h>
 #include <string.h>
 
-static void philox_block(const spar_random_stream *stream, uint64_t block, uint32_t out[4]) {
-    uint32_t key0 = (uint32_t)stream->seed, key1 = (uint32_t)(stream->seed >> 32);
-    uint32_t c0 = (uint32_t)block, c1 = stream->purpose << 16 | stream->layer;
-    uint32_t c2 = (uint32_t)stream->step, c3 = (uint32_t)(stream->step >> 32);
+typedef struct philox_key {
+    uint32_t words[2];
+} philox_key;
+
+static inline void philox(uint32_t c[4], philox_key key) {
     for (int round = 0; round < 10; round++) {
-        uint64_t product0 = (uint64_t)0xD2511F53u * c0, product1 = (uint64_t)0xCD9E8D57u * c2;
-        c0 = (uint32_t)(product1 >> 32) ^ c1 ^ key0;
-        c1 = (uint32_t)product1;
-        c2 = (uint32_t)(product0 >> 32) ^ c3 ^ key1;
-        c3 = (uint32_t)product0;
-        key0 += 0x9E3779B9u;
-        key1 += 0xBB67AE85u;
+        uint64_t product0 = (uint64_t)0xD2511F53u * c[0], product1 = (uint64_t)0xCD9E8D57u * c[2];
+        uint32_t high0 = (uint32_t)(product0 >> 32), high1 = (uint32_t)(product1 >> 32);
+        uint32_t next0 = high1 ^ c[1] ^ key.words[0], next2 = high0 ^ c[3] ^ key.words[1];
+        c[0] = next0, c[1] = (uint32_t)product1, c[2] = next2, c[3] = (uint32_t)product0;
+        key.words[0] += 0x9E3779B9u;
+        key.words[1] += 0xBB67AE85u;
     }
-    out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
 }
 
+// The other words of the counter are taken, so that only 32 bits are left for the block. The first 2^32 blocks have the
+// seed for a key, every 2^32 that follow a key drawn from it.
+static philox_key key_of(const spar_random_stream *stream, uint64_t block) {
+    philox_key key = {{(uint32_t)stream->seed, (uint32_t)(stream->seed >> 32)}};
+    uint32_t high = (uint32_t)(block >> 32), drawn[4] = {high, UINT32_MAX, UINT32_MAX, UINT32_MAX};
+    if (high == 0) return key;
+    philox(drawn, key);
+    return (philox_key){{drawn[0], drawn[1]}};
+}
+
+static inline void philox_block(const spar_random_stream *stream, philox_key key, uint64_t block, uint32_t out[4]) {
+    out[0] = (uint32_t)block, out[1] = stream->purpose << 16 | stream->layer;
+    out[2] = (uint32_t)stream->step, out[3] = (uint32_t)(stream->step >> 32);
+    philox(out, key);
+}
+
+// Element `first + i` counts up to 2^64 − 1; the number behind it would be 0.
 void spar_fill_bits(const spar_random_stream *stream, uint64_t first, size_t count, uint32_t *bits) {
     uint32_t words[4];
-    for (uint64_t i = first; i < first + count; i++) {
-        if (i == first || i % 4 == 0) philox_block(stream, i / 4, words);
-        bits[i - first] = words[i % 4];
+    for (size_t i = 0; i < count;) {
+        uint64_t block = (first + i) / 4, offset = (first + i) % 4;
+        philox_block(stream, key_of(stream, block), block, words);
+        for (; offset < 4 && i < count; offset++, i++) bits[i] = words[offset];
     }
 }
 
@@ -34,10 +51,11 @@ static float uniform_of(uint32_t bits) {
 }
 
 void spar_fill_uniform(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
-    uint32_t words[4];
-    for (uint64_t i = first; i < first + count; i++) {
-        if (i == first || i % 4 == 0) philox_block(stream, i / 4, words);
-        values[i - first] = uniform_of(words[i % 4]);
+    uint32_t bits[64];
+    for (size_t i = 0, part; i < count; i += part) {
+        part = count - i < 64 ? count - i : 64;
+        spar_fill_bits(stream, first + i, part, bits);
+        for (size_t j = 0; j < part; j++) values[i + j] = uniform_of(bits[j]);
     }
 }
 
@@ -82,7 +100,8 @@ enum { BLOCKS = 8 }; // of the generator, whose normal values are made at once
 static void normal_blocks(const spar_random_stream *stream, uint64_t block, float *values) {
     uint32_t words[4 * BLOCKS];
     float radius[2 * BLOCKS], cosine[2 * BLOCKS], sine[2 * BLOCKS];
-    for (int b = 0; b < BLOCKS; b++) philox_block(stream, block + (uint64_t)b, words + 4 * b);
+    philox_key key = key_of(stream, block);
+    for (int b = 0; b < BLOCKS; b++) philox_block(stream, key, block + (uint64_t)b, words + 4 * b);
     for (int i = 0; i < 2 * BLOCKS; i++) {
         radius[i] = -2.0f * log_of(1.0f - uniform_of(words[2 * i]));
         turn(uniform_of(words[2 * i + 1]), &cosine[i], &sine[i]);
@@ -96,38 +115,41 @@ static void normal_blocks(const spar_random_stream *stream, uint64_t block, floa
 
 void spar_fill_normal(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
     float normals[4 * BLOCKS];
-    for (uint64_t i = first; i < first + count;) {
-        uint64_t group = i / (4 * BLOCKS), offset = i % (4 * BLOCKS), part = 4 * BLOCKS - offset;
-        if (part > first + count - i) part = first + count - i;
+    for (size_t i = 0, part; i < count; i += part) {
+        uint64_t group = (first + i) / (4 * BLOCKS), offset = (first + i) % (4 * BLOCKS);
+        part = 4 * BLOCKS - offset < count - i ? 4 * BLOCKS - offset : count - i;
         normal_blocks(stream, group * BLOCKS, normals);
-        memcpy(values + (i - first), normals + offset, part * sizeof *values);
-        i += part;
+        memcpy(values + i, normals + offset, part * sizeof *values);
     }
 }
 
-static spar_status check_stream(const spar_random_stream *stream, const void *out) {
+static spar_status check_range(const spar_random_stream *stream, uint64_t first, size_t count, const void *out) {
     if (stream == NULL || out == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: a pointer is NULL");
     if (stream->purpose >= 1u << 16 || stream->layer >= 1u << 16) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: purpose %u and layer %u must be below 65536",
                          stream->purpose, stream->layer);
     }
+    if (count > 0 && count - 1 > UINT64_MAX - first) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: %zu elements from %llu on; a stream ends with %llu",
+                         count, (unsigned long long)first, (unsigned long long)UINT64_MAX);
+    }
     return SPAR_OK;
 }
 
 spar_status spar_random_bits(const spar_random_stream *stream, uint64_t first, size_t count, uint32_t *bits) {
-    SPAR_TRY(check_stream(stream, bits));
+    SPAR_TRY(check_range(stream, first, count, bits));
     spar_fill_bits(stream, first, count, bits);
     return SPAR_OK;
 }
 
 spar_status spar_random_uniform(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
-    SPAR_TRY(check_stream(stream, values));
+    SPAR_TRY(check_range(stream, first, count, values));
     spar_fill_uniform(stream, first, count, values);
     return SPAR_OK;
 }
 
 spar_status spar_random_normal(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
-    SPAR_TRY(check_stream(stream, values));
+    SPAR_TRY(check_range(stream, first, count, values));
     spar_fill_normal(stream, first, count, values);
     return SPAR_OK;
 }
