@@ -81,5 +81,53 @@ static void large_outputs_do_not_overflow(void) {
     }
 }
 
+// exp(−margin), which the loss and its gradient come down to, is far below the rounding of 1.
+static void confident_outputs_have_a_loss_and_a_gradient(void) {
+    static const float margins[] = {17, 34, 38, 95};
+    static const int32_t labels[] = {1};
+    for (size_t m = 0; m < sizeof margins / sizeof *margins; m++) {
+        float z[CLASSES] = {5 - margins[m], 5, 4 - margins[m]};
+        double left = exp((double)z[0] - z[1]), right = exp((double)z[2] - z[1]), sum = 1 + left + right;
+        double of_each = log1p(exp(z[0])) + log1p(exp(-5)) + log1p(exp(z[2]));
+        double losses[] = {log1p(left + right), of_each};
+        double gradients[2][CLASSES] = {
+            {left / sum, -(left + right) / sum, right / sum},
+            {exp(z[0]) / (1 + exp(z[0])), -exp(-5) / (1 + exp(-5)), exp(z[2]) / (1 + exp(z[2]))}};
+        for (int i = 0; i < 2; i++) {
+            spar_network *network = identity(LOSSES[i]);
+            spar_loss_result result = {0};
+            float gradient[CLASSES];
+            CHECK_OK(spar_forward(network, z, 1, 0));
+            CHECK_OK(spar_backward(network, labels, 1, SPAR_BACKWARD_INPUT, &result));
+            CHECK_OK(spar_input_gradient(network, gradient));
+            CHECK_NEAR(result.loss, losses[i], 1e-12 * losses[i]);
+            // Of numbers too small to have all digits the last one is 2^−149.
+            for (int k = 0; k < CLASSES; k++) {
+                CHECK_NEAR(gradient[k], gradients[i][k], 1e-6 * fabs(gradients[i][k]) + 0x1p-149);
+            }
+            spar_network_destroy(network);
+        }
+    }
+}
+
+// The label's logistic gradient is e^−x, not logistic(x) − 1.
+static void a_confident_label_has_a_logistic_gradient(void) {
+    static const float outputs[] = {17, 34, 38, 87};
+    static const int32_t label = 2;
+    for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
+        float z[CLASSES] = {-outputs[i], -outputs[i], outputs[i]}, gradient[CLASSES];
+        double expected = exp(-outputs[i]) / (1 + exp(-outputs[i]));
+        spar_network *network = identity(SPAR_LOSS_LOGISTIC_CROSS_ENTROPY);
+        spar_loss_result result = {0};
+        CHECK_OK(spar_forward(network, z, 1, 0));
+        CHECK_OK(spar_backward(network, &label, 1, SPAR_BACKWARD_INPUT, &result));
+        CHECK_OK(spar_input_gradient(network, gradient));
+        CHECK_NEAR(result.loss, 3 * log1p(exp(-outputs[i])), 1e-12 * result.loss);
+        for (int k = 0; k < CLASSES; k++) CHECK_NEAR(gradient[k], k == label ? -expected : expected, 1e-6 * expected);
+        spar_network_destroy(network);
+    }
+}
+
 TEST_MAIN(TEST(values_of_known_outputs), TEST(gradients_agree_with_central_differences),
-          TEST(large_outputs_do_not_overflow))
+          TEST(large_outputs_do_not_overflow), TEST(confident_outputs_have_a_loss_and_a_gradient),
+          TEST(a_confident_label_has_a_logistic_gradient))

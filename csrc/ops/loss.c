@@ -15,23 +15,26 @@ spar_status spar_check_labels(const int32_t *labels, int count, int classes) {
 
 // Each returns one sample's loss and, where d is not NULL, writes factor · its gradient.
 
+// p − 1 of the label would be rounding where the image is sure of it, so it is minus the sum of the other p; and the
+// loss log(1 + x), x being that sum over p of the label.
 static double softmax_cross_entropy(const float *z, int classes, int label, double factor, float *d) {
-    double highest = z[0], sum = 0;
+    double highest = z[0], others = 0;
     for (int c = 1; c < classes; c++) highest = z[c] > highest ? z[c] : highest;
-    for (int c = 0; c < classes; c++) sum += exp(z[c] - highest);
+    for (int c = 0; c < classes; c++) others += c == label ? 0 : exp(z[c] - highest);
+    double own = exp(z[label] - highest), sum = others + own;
     for (int c = 0; c < classes && d != NULL; c++) {
-        d[c] = (float)(factor * (exp(z[c] - highest) / sum - (c == label)));
+        d[c] = (float)(factor * (c == label ? -others / sum : exp(z[c] - highest) / sum));
     }
-    return highest + log(sum) - z[label];
+    return own == 1 ? log1p(others) : highest + log(sum) - z[label];
 }
 
+// log(1 + e^−x) of the label's x, log(1 + e^x) of the others', without overflow or a difference that cancels.
 static double logistic_cross_entropy(const float *z, int classes, int label, double factor, float *d) {
     double loss = 0;
     for (int c = 0; c < classes; c++) {
-        // log(1 + e^z) − t·z, without overflow.
-        double x = z[c], e = exp(-fabs(x)), target = c == label;
-        loss += (x > 0 ? x : 0) + log1p(e) - target * x;
-        if (d != NULL) d[c] = (float)(factor * ((x > 0 ? 1 : e) / (1 + e) - target));
+        double x = c == label ? -(double)z[c] : z[c], e = exp(-fabs(x)), slope = (x > 0 ? 1 : e) / (1 + e);
+        loss += (x > 0 ? x : 0) + log1p(e);
+        if (d != NULL) d[c] = (float)(factor * (c == label ? -slope : slope));
     }
     return loss;
 }
