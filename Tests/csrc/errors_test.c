@@ -52,6 +52,29 @@ static void batches_of_no_or_too_many_images_are_refused(void) {
     fixture_destroy(&f);
 }
 
+// The running variance would decay towards zero.
+static void one_value_a_channel_is_no_batch_to_normalize(void) {
+    oracle *o = oracle_create(3, 2, 2, EXAMPLE_BATCH, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = oracle_dense(o, oracle_unary(o, 0, ORACLE_FLATTEN), example_dense_params("fc1", 9));
+    x = oracle_unary(o, oracle_point(o, oracle_batch_norm(o, x, "bn_flat"), "point"), ORACLE_RELU);
+    oracle_dense(o, x, example_dense_params("fc2", EXAMPLE_CLASSES));
+    fixture f = {.o = o, .network = oracle_engine(o, 1, SEED), .batch = example_batch_create(o, EXAMPLE_BATCH, SEED)};
+    oracle_randomize(o, f.network, SEED);
+    float deviation, attacked[12];
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_FGSM);
+    attack.training_mode = true;
+    CHECK_FAILS(step(&f, 1), SPAR_ERROR_ARGUMENT, "bn_flat", "2 images");
+    CHECK_FAILS(spar_forward(f.network, f.batch.images, 1, SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS),
+                SPAR_ERROR_ARGUMENT, "bn_flat", "variance");
+    CHECK_FAILS(spar_measure_points(f.network, f.batch.images, 1, &deviation), SPAR_ERROR_ARGUMENT, "bn_flat");
+    CHECK_FAILS(spar_attack_images(f.network, &attack, f.batch.images, f.batch.labels, 1, attacked),
+                SPAR_ERROR_ARGUMENT, "bn_flat");
+    check_unchanged(&f, "a batch of one");
+    CHECK_OK(spar_forward(f.network, f.batch.images, 1, 0));
+    CHECK_OK(step(&f, 2));
+    fixture_destroy(&f);
+}
+
 static void labels_out_of_range_are_refused(void) {
     static const int32_t labels[] = {EXAMPLE_CLASSES, -1, INT32_MAX};
     static const char *const numbers[] = {"4", "-1", "2147483647"};
@@ -261,8 +284,8 @@ static void the_plan_and_the_system_describe_themselves(void) {
     CHECK(spar_version()[0] != 0 && spar_last_error() != NULL);
 }
 
-TEST_MAIN(TEST(batches_of_no_or_too_many_images_are_refused), TEST(labels_out_of_range_are_refused),
-          TEST(pixels_that_are_not_finite_are_refused),
+TEST_MAIN(TEST(batches_of_no_or_too_many_images_are_refused), TEST(one_value_a_channel_is_no_batch_to_normalize),
+          TEST(labels_out_of_range_are_refused), TEST(pixels_that_are_not_finite_are_refused),
           TEST(a_diverging_loss_leaves_parameters_and_statistics_as_they_were),
           TEST(bad_settings_of_the_update_are_refused), TEST(bad_methods_are_refused_and_the_old_one_stays),
           TEST(calls_out_of_order_are_refused), TEST(null_pointers_and_wrong_numbers_are_refused_everywhere),

@@ -75,6 +75,19 @@ static spar_status check_output_values(const spar_network *network) {
     return SPAR_OK;
 }
 
+// One value a channel has no variance: its batch norm gives the shift alone, whatever the image.
+static spar_status check_variances(const spar_network *network, int32_t count) {
+    for (int s = 0; s < network->step_count; s++) {
+        const spar_step *step = &network->steps[s];
+        if (!spar_normalizes_batch(step) || count * spar_pixels(step->inputs[0]->extent) > 1) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "%s: a batch of 1 image has one value a channel, which has no variance; a training pass needs "
+                         "2 images or more",
+                         ((const spar_sweep *)step->state)->stages[0].node->name);
+    }
+    return SPAR_OK;
+}
+
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
@@ -84,6 +97,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     }
     uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
+    if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_variances(network, count));
     network->ran_forward = network->ran_backward = false;
     network->has_input_gradient = false;
     SPAR_TRY(take_images(network, images, count));

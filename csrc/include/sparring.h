@@ -185,7 +185,8 @@ SPAR_API spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv
 // x·Wᵀ + b of a flat value (1×1 map).
 SPAR_API spar_value spar_dense(spar_graph *graph, spar_value x, const spar_dense_params *params);
 
-// Ioffe & Szegedy 2015. Batch statistics in training passes; running ones (variance unbiased) otherwise.
+// Ioffe & Szegedy 2015. Batch statistics in training passes; running ones (variance unbiased) otherwise. A training pass
+// is refused where a channel has one value: one image whose map has one pixel.
 SPAR_API spar_value spar_batch_norm(spar_graph *graph, spar_value x, const spar_batch_norm_params *params);
 
 SPAR_API spar_value spar_relu(spar_graph *graph, spar_value x);
