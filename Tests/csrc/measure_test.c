@@ -35,6 +35,43 @@ static void every_point_is_measured_whatever_the_method(void) {
     }
 }
 
+// Rows of images without padding, and of hidden values with it.
+static oracle *around_a_point(int channels, bool hidden) {
+    oracle *o = oracle_create(channels, 9, 7, 70, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = oracle_point(o, hidden ? oracle_unary(o, 0, ORACLE_RELU) : 0, "point");
+    oracle_dense(o, oracle_unary(o, x, ORACLE_FLATTEN), example_dense_params("fc", EXAMPLE_CLASSES));
+    return o;
+}
+
+// One value far from all others, first, where a sum might begin.
+static void deviations_are_right_far_from_zero(void) {
+    static const double means[] = {0, 1e3, 1e5, 3e6};
+    static const int counts[] = {1, 3, 70}, channels[] = {1, 3, 17, 40};
+    for (size_t i = 0; i < 4 * 3 * 4 * 4; i++) {
+        double mean = means[i % 4];
+        bool hidden = i / 4 % 2, outlier = i / 8 % 2;
+        int count = counts[i / 16 % 3];
+        oracle *o = around_a_point(channels[i / 48], hidden);
+        spar_network *network = oracle_engine(o, THREADS, SEED);
+        example_batch batch = example_batch_create(o, count, SEED);
+        for (int k = 0; k < count * o->layers[0].size; k++) {
+            batch.images[k] = (float)(mean + 4 * batch.doubles[k]);
+            if (outlier && k == 0) batch.images[k] = (float)(mean / 2);
+            batch.doubles[k] = batch.images[k];
+        }
+        float deviation;
+        CHECK_OK(spar_measure_points(network, batch.images, count, &deviation));
+        oracle_forward(o, batch.doubles, count, true, false);
+        double expected = perturbation_deviation(o, perturbation_next_point(o, 0));
+        check_that(fabs(deviation - expected) <= 1e-5 * expected, __FILE__, __LINE__,
+                   "%d images of %d channels, mean %g%s: s(h) is %.9g, expected %.9g", count, o->layers[0].shape[0],
+                   mean, outlier ? " with an outlier" : "", deviation, expected);
+        example_batch_destroy(&batch);
+        spar_network_destroy(network);
+        oracle_destroy(o);
+    }
+}
+
 // Trains three steps and gives the parameters; measures before every step, or never.
 static void train(const spar_method *method, bool measures, float *loss, char *path) {
     oracle *o = example_dropout(EXAMPLE_BATCH);
@@ -104,5 +141,5 @@ static void a_pass_to_follow_is_asked_for_again(void) {
     oracle_destroy(o);
 }
 
-TEST_MAIN(TEST(every_point_is_measured_whatever_the_method), TEST(training_goes_on_with_the_same_bits),
-          TEST(a_pass_to_follow_is_asked_for_again))
+TEST_MAIN(TEST(every_point_is_measured_whatever_the_method), TEST(deviations_are_right_far_from_zero),
+          TEST(training_goes_on_with_the_same_bits), TEST(a_pass_to_follow_is_asked_for_again))

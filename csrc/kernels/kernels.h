@@ -129,6 +129,20 @@ typedef enum spar_activation {
     SPAR_ACTIVATION_LOGISTIC,
 } spar_activation;
 
+// Of numbers: how many, their mean, and Σ (x − mean)².
+typedef struct spar_moments {
+    double count, mean, squares;
+} spar_moments;
+
+// Those of all and part together (Chan, Golub & LeVeque 1983).
+static inline void spar_join_moments(spar_moments *all, spar_moments part) {
+    double difference = part.mean - all->mean, count = all->count + part.count;
+    if (part.count == 0) return;
+    all->squares += part.squares + difference * difference * part.count * all->count / count;
+    all->mean += difference * part.count / count;
+    all->count = count;
+}
+
 typedef struct spar_sgd_step {
     float learning_rate, momentum, weight_decay;
     bool nesterov;
@@ -176,14 +190,15 @@ typedef struct spar_kernels {
     void (*column_products)(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift,
                             double *sum, double *product);
 
-    // Over the true channels of every row.
-    void (*moments)(const float *x, int64_t rows, int64_t stride, int64_t channels, double *sum, double *square);
+    // Over the true channels of every row, joined to what is there. Extremes are NaN where a number is.
+    void (*moments)(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments);
     void (*extremes)(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest);
 
-    // Sign masks: bit i of word w tells of element 16·w + i.
+    // Sign masks: bit i of word w tells of element 16·w + i. NaN is both positive and negative.
     void (*record_signs)(const float *g, int64_t n, uint16_t *positive, uint16_t *negative);
     void (*add_signs)(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude);
-    void (*add_scaled)(float *y, const float *x, int64_t n, float magnitude);
+    // y += (x·unit)·magnitude
+    void (*add_scaled)(float *y, const float *x, int64_t n, float unit, float magnitude);
 
     // Σ (a − b)²
     float (*squared_distance)(const float *a, const float *b, int64_t n);

@@ -52,12 +52,17 @@ INLINE vf vf_select(vi mask, vf x, vf y) {
     return (vf)((mask & (vi)x) | (~mask & (vi)y));
 }
 
+// Where one of them is NaN, y.
 INLINE vf vf_max(vf x, vf y) {
     return vf_select(x > y, x, y);
 }
 
 INLINE vf vf_min(vf x, vf y) {
     return vf_select(x < y, x, y);
+}
+
+INLINE vi vf_is_nan(vf x) {
+    return x != x;
 }
 
 INLINE float vf_sum(vf x) {

@@ -1,5 +1,6 @@
 // What perturbation points record and add.
 
+// NaN has both signs: added with a magnitude of NaN, which it makes, it stays NaN.
 static void record_signs(const float *g, int64_t n, uint16_t *positive, uint16_t *negative) {
     for (int64_t i = 0; i < n; i += 16, positive++, negative++) {
         float tail[16] = {0};
@@ -11,8 +12,8 @@ static void record_signs(const float *g, int64_t n, uint16_t *positive, uint16_t
         unsigned above = 0, below = 0;
         for (int lane = 0; lane < 16; lane += LANES) {
             vf x = vf_load(source + lane);
-            above |= vi_bits(x > 0) << lane;
-            below |= vi_bits(x < 0) << lane;
+            above |= vi_bits(~(x <= 0)) << lane;
+            below |= vi_bits(~(x >= 0)) << lane;
         }
         *positive = (uint16_t)above;
         *negative = (uint16_t)below;
@@ -30,15 +31,16 @@ static void add_signs(float *y, int64_t n, const uint16_t *positive, const uint1
             }
         } else {
             for (int lane = 0; i + lane < n; lane++) {
-                y[i + lane] += magnitude * (float)((*positive >> lane & 1) - (*negative >> lane & 1));
+                float up = (*positive >> lane & 1) ? magnitude : 0, down = (*negative >> lane & 1) ? magnitude : 0;
+                y[i + lane] += up - down;
             }
         }
     }
 }
 
-static void add_scaled(float *y, const float *x, int64_t n, float magnitude) {
+static void add_scaled(float *y, const float *x, int64_t n, float unit, float magnitude) {
     int64_t i = 0;
     vf factor = vf_set1(magnitude);
-    for (; i + LANES <= n; i += LANES) vf_store(y + i, vf_fma(vf_load(x + i), factor, vf_load(y + i)));
-    for (; i < n; i++) y[i] += x[i] * magnitude;
+    for (; i + LANES <= n; i += LANES) vf_store(y + i, vf_fma(vf_load(x + i) * unit, factor, vf_load(y + i)));
+    for (; i < n; i++) y[i] += x[i] * unit * magnitude;
 }

@@ -59,39 +59,61 @@ static void column_products(const float *d, const float *x, int64_t rows, int64_
     sum_all_columns(d, x, rows, stride, shift, sum, product);
 }
 
-static void moments(const float *x, int64_t rows, int64_t stride, int64_t channels, double *sum, double *square) {
+// Of few numbers: about the mean of the first vector, from which theirs is not many deviations away.
+static void join_piece(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments) {
+    int64_t vectors = channels / LANES * LANES;
+    float shift = vectors > 0 ? vf_sum(vf_load(x)) / LANES : x[0];
+    double sum = 0, square = 0, count = (double)(rows * channels);
+    vf s = vf_set1(0), q = vf_set1(0);
     for (int64_t r = 0; r < rows; r++, x += stride) {
-        for (int64_t first = 0; first < channels; first += 1024) {
-            int64_t last = first + 1024 < channels ? first + 1024 : channels, c = first;
-            vf s = vf_set1(0), q = vf_set1(0);
-            for (; c + LANES <= last; c += LANES) {
-                vf y = vf_load(x + c);
-                s += y;
-                q = vf_fma(y, y, q);
-            }
-            *sum += vf_sum(s), *square += vf_sum(q);
-            for (; c < last; c++) *sum += x[c], *square += (double)x[c] * x[c];
+        int64_t c = 0;
+        for (; c < vectors; c += LANES) {
+            vf y = vf_load(x + c) - shift;
+            s += y;
+            q = vf_fma(y, y, q);
+        }
+        for (; c < channels; c++) {
+            double y = (double)x[c] - shift;
+            sum += y, square += y * y;
+        }
+    }
+    sum += vf_sum(s), square += vf_sum(q);
+    spar_join_moments(moments, (spar_moments){count, shift + sum / count, square - sum / count * sum});
+}
+
+static void moments(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments) {
+    enum { PIECE = 128 * LANES };
+    int64_t most = channels < PIECE ? PIECE / channels : 1;
+    for (int64_t r = 0; r < rows; r += most) {
+        for (int64_t c = 0; c < channels; c += PIECE) {
+            join_piece(x + r * stride + c, rows - r < most ? rows - r : most, stride,
+                       channels - c < PIECE ? channels - c : PIECE, moments);
         }
     }
 }
 
+// Both are NaN where an element is.
 static void extremes(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest) {
-    float low = *lowest, high = *highest;
+    float low = *lowest, high = *highest, tail = 0;
     vf lows = vf_set1(low), highs = vf_set1(high);
+    vi unordered = vi_set1(0);
     for (int64_t r = 0; r < rows; r++, x += stride) {
         int64_t c = 0;
         for (; c + LANES <= channels; c += LANES) {
             vf y = vf_load(x + c);
             lows = vf_min(y, lows), highs = vf_max(y, highs);
+            unordered |= vf_is_nan(y);
         }
         for (; c < channels; c++) {
             low = x[c] < low ? x[c] : low;
             high = x[c] > high ? x[c] : high;
+            if (isnan(x[c])) tail = x[c];
         }
     }
     for (int lane = 0; lane < LANES; lane++) {
         low = lows[lane] < low ? lows[lane] : low;
         high = highs[lane] > high ? highs[lane] : high;
+        if (unordered[lane] != 0) tail = NAN;
     }
-    *lowest = low, *highest = high;
+    *lowest = low + tail, *highest = high + tail;
 }

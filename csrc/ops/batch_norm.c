@@ -82,22 +82,18 @@ static void sum_moments(spar_step *step, const spar_run *run, const spar_share *
                                  state->sums + share->chunk * in->stride, state->products + share->chunk * in->stride);
 }
 
-// Mean and variance of a column from those of the chunks (Chan, Golub & LeVeque 1983).
-static double combine_moments(const spar_step *step, int64_t batch, int column, double *variance) {
+static spar_moments join_chunks(const spar_step *step, int64_t batch, int column) {
     const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
     int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(step->inputs[0]->extent);
-    double count = 0, mean = 0, squares = 0;
+    spar_moments moments = {0, 0, 0};
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
         int64_t at = chunk * step->inputs[0]->stride + column;
         double rows = (double)((spar_chunk_start(batch, chunk + 1) - spar_chunk_start(batch, chunk)) * pixels);
-        double own = state->sums[at] / rows, difference = state->shifts[at] + own - mean;
-        squares +=
-            state->products[at] - own * state->sums[at] + difference * difference * rows * count / (count + rows);
-        mean += difference * rows / (count + rows);
-        count += rows;
+        double own = state->sums[at] / rows;
+        spar_join_moments(&moments,
+                          (spar_moments){rows, state->shifts[at] + own, state->products[at] - own * state->sums[at]});
     }
-    *variance = squares > 0 ? squares / count : 0;
-    return mean;
+    return moments;
 }
 
 static void take_statistics(spar_step *step, const spar_run *run) {
@@ -105,10 +101,10 @@ static void take_statistics(spar_step *step, const spar_run *run) {
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    double count = (double)run->batch * (double)spar_pixels(step->inputs[0]->extent);
-    double unbias = count > 1 ? count / (count - 1) : 1;
+    double count = (double)run->batch * (double)spar_pixels(step->inputs[0]->extent), unbias = count / (count - 1);
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        double variance, mean = combine_moments(step, run->batch, c, &variance);
+        spar_moments moments = join_chunks(step, run->batch, c);
+        double mean = moments.mean, variance = moments.squares < 0 ? 0 : moments.squares / count;
         state->mean[c] = (float)mean;
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
         if (!(run->flags & SPAR_FORWARD_UPDATE_STATISTICS)) continue;

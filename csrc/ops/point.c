@@ -7,7 +7,7 @@
 
 static void forget_memory(spar_point *point) {
     point->positive = point->negative = NULL;
-    point->gradient = point->lowest = point->highest = point->magnitudes = NULL;
+    point->gradient = point->lowest = point->highest = point->magnitudes = point->units = NULL;
 }
 
 void spar_point_discard(spar_point *point) {
@@ -20,7 +20,7 @@ void spar_point_discard(spar_point *point) {
 
 size_t spar_point_bytes(const spar_point *point) {
     if (!point->active) return 0;
-    size_t batch = (size_t)point->batch_size, bytes = batch * sizeof(float);
+    size_t batch = (size_t)point->batch_size, bytes = 2 * batch * sizeof(float);
     if (point->shape == SPAR_SHAPE_GAUSSIAN) return bytes;
     bytes += 2 * batch * (size_t)point->pieces * sizeof(float);
     size_t words = batch * (size_t)point->words_per_sample;
@@ -30,8 +30,9 @@ size_t spar_point_bytes(const spar_point *point) {
 
 static bool allocate_storage(spar_point *point) {
     size_t batch = (size_t)point->batch_size;
-    point->magnitudes = spar_allocate(batch, sizeof(float));
+    point->magnitudes = spar_allocate(2 * batch, sizeof(float));
     if (point->magnitudes == NULL) return false;
+    point->units = point->magnitudes + batch;
     if (point->shape == SPAR_SHAPE_GAUSSIAN) return true;
     size_t slots = batch * (size_t)point->pieces;
     point->lowest = spar_allocate(2 * slots, sizeof(float));
@@ -63,12 +64,15 @@ spar_status spar_point_configure(const spar_point *point, const spar_method *met
     return allocate_storage(configured) ? SPAR_OK : SPAR_ERROR_MEMORY;
 }
 
+// Of the gradient; NaN where one of its elements is.
 static void extremes_of(const spar_point *point, int64_t first, int64_t samples, float *lowest, float *highest) {
     *lowest = INFINITY;
     *highest = -INFINITY;
     for (int64_t slot = first * point->pieces; slot < (first + samples) * point->pieces; slot++) {
-        *lowest = fminf(*lowest, point->lowest[slot]);
-        *highest = fmaxf(*highest, point->highest[slot]);
+        float low = point->lowest[slot], high = point->highest[slot];
+        if (isnan(low) || low < *lowest) *lowest = low;
+        if (isnan(high) || high > *highest) *highest = high;
+        if (isnan(low)) return;
     }
 }
 
@@ -81,6 +85,32 @@ static float draw_r(const spar_point *point, const spar_run *run, uint64_t draw)
     return fminf(fmaxf(r, fminf(0, epsilon)), fmaxf(0, epsilon));
 }
 
+// The power of two near 1 / norm: a norm may be so small that 1 / norm is infinite.
+static float unit_of(float norm) {
+    int exponent = 0;
+    if (isfinite(norm)) frexpf(norm, &exponent);
+    return ldexpf(1, exponent < -126 ? 126 : exponent > 126 ? -126 : -exponent);
+}
+
+// Of the samples from the `first` on that share one magnitude.
+static void find_magnitude(const spar_point *point, const spar_run *run, int64_t first, int64_t samples,
+                           float *magnitude, float *unit) {
+    float lowest = 0, highest = 0;
+    if (point->shape != SPAR_SHAPE_GAUSSIAN) extremes_of(point, first, samples, &lowest, &highest);
+    *unit = 1;
+    *magnitude = point->epsilon;
+    if (point->size == SPAR_SIZE_RANGE) *magnitude *= highest - lowest;
+    if (point->size == SPAR_SIZE_RANDOM || point->size == SPAR_SIZE_RANDOM_DEVIATION) {
+        *magnitude = draw_r(point, run, (uint64_t)first);
+    }
+    if (point->size == SPAR_SIZE_RANDOM_DEVIATION) *magnitude *= point->deviation;
+    if (isnan(lowest)) *magnitude = NAN;
+    if (point->shape != SPAR_SHAPE_GRADIENT) return;
+    float norm = fmaxf(highest, -lowest);
+    *unit = unit_of(norm);
+    *magnitude = norm == 0 ? 0 : *magnitude / (norm * *unit);
+}
+
 void spar_point_arm(spar_point *point, const spar_run *run) {
     bool keeps_gradient = point->shape != SPAR_SHAPE_GAUSSIAN;
     point->perturbed = !point->active                                    ? 0
@@ -90,26 +120,15 @@ void spar_point_arm(spar_point *point, const spar_run *run) {
     for (int64_t n = 0; n < point->perturbed; n++) {
         if (n > 0 && !each) {
             point->magnitudes[n] = point->magnitudes[0];
-            continue;
+            point->units[n] = point->units[0];
+        } else {
+            find_magnitude(point, run, n, each ? 1 : point->recorded, &point->magnitudes[n], &point->units[n]);
         }
-        float lowest = 0, highest = 0, magnitude = point->epsilon;
-        if (keeps_gradient) extremes_of(point, n, each ? 1 : point->recorded, &lowest, &highest);
-        if (point->size == SPAR_SIZE_RANGE) magnitude *= highest - lowest;
-        if (point->size == SPAR_SIZE_RANDOM || point->size == SPAR_SIZE_RANDOM_DEVIATION) {
-            magnitude = draw_r(point, run, (uint64_t)n);
-        }
-        if (point->size == SPAR_SIZE_RANDOM_DEVIATION) magnitude *= point->deviation;
-        if (point->shape == SPAR_SHAPE_GRADIENT) {
-            float norm = fmaxf(highest, -lowest);
-            magnitude = norm > 0 ? magnitude / norm : 0;
-        }
-        point->magnitudes[n] = magnitude;
     }
 }
 
 void spar_point_begin_measure(spar_point *point) {
-    memset(point->partial_sums, 0, sizeof point->partial_sums);
-    memset(point->partial_squares, 0, sizeof point->partial_squares);
+    memset(point->moments, 0, sizeof point->moments);
 }
 
 // A flat image section has no padding: one long row is cheaper than many short ones.
@@ -125,17 +144,13 @@ void spar_point_measure(spar_point *point, const spar_run *run, const spar_block
                         const float *h) {
     int64_t rows, stride, channels;
     shape_rows(point, block, &rows, &stride, &channels);
-    run->kernels->moments(h, rows, stride, channels, &point->partial_sums[chunk], &point->partial_squares[chunk]);
+    run->kernels->moments(h, rows, stride, channels, &point->moments[chunk]);
 }
 
-void spar_point_end_measure(spar_point *point, int64_t batch) {
-    double sum = 0, square = 0, count = (double)batch * (double)spar_pixels(point->extent) * point->extent.channels;
-    for (int chunk = 0; chunk < SPAR_MAX_CHUNKS; chunk++) {
-        sum += point->partial_sums[chunk];
-        square += point->partial_squares[chunk];
-    }
-    double mean = sum / count, variance = square / count - mean * mean;
-    point->deviation = (float)sqrt(variance > 0 ? variance : 0);
+void spar_point_end_measure(spar_point *point) {
+    spar_moments all = {0, 0, 0};
+    for (int chunk = 0; chunk < SPAR_MAX_CHUNKS; chunk++) spar_join_moments(&all, point->moments[chunk]);
+    point->deviation = (float)sqrt(all.squares < 0 ? 0 : all.squares / all.count);
 }
 
 static void add_noise(const spar_point *point, const spar_run *run, const spar_block *block, float *h, int64_t floats,
@@ -145,7 +160,7 @@ static void add_noise(const spar_point *point, const spar_run *run, const spar_b
     for (int64_t i = 0; i < floats; i += 256) {
         size_t count = floats - i < 256 ? (size_t)(floats - i) : 256;
         spar_fill_normal(&stream, (uint64_t)(block->offset + i), count, noise);
-        run->kernels->add_scaled(h + i, noise, (int64_t)count, magnitude);
+        run->kernels->add_scaled(h + i, noise, (int64_t)count, 1, magnitude);
     }
 }
 
@@ -159,7 +174,8 @@ void spar_point_add(const spar_point *point, const spar_run *run, const spar_blo
             int64_t word = sample * point->words_per_sample + inside / 16;
             run->kernels->add_signs(y, floats, point->positive + word, point->negative + word, magnitude);
         } else if (point->shape == SPAR_SHAPE_GRADIENT) {
-            run->kernels->add_scaled(y, point->gradient + sample * point->sample_floats + inside, floats, magnitude);
+            run->kernels->add_scaled(y, point->gradient + sample * point->sample_floats + inside, floats,
+                                     point->units[sample], magnitude);
         } else {
             spar_block part = *block;
             part.offset += i * floats;

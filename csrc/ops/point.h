@@ -25,10 +25,11 @@ typedef struct spar_point {
     float *lowest, *highest; // of g, one a sample and piece
     float deviation;         // s(h)
     float last_deviation;    // and before the pass or step under way, which may fail
-    double partial_sums[SPAR_MAX_CHUNKS], partial_squares[SPAR_MAX_CHUNKS];
+    spar_moments moments[SPAR_MAX_CHUNKS];
 
-    float *magnitudes; // of this pass, one a sample
-    int perturbed;     // samples that this pass perturbs
+    float *magnitudes; // of this pass, one a sample: η = (gradient · unit) · magnitude, or sign or noise · magnitude
+    float *units;
+    int perturbed; // samples that this pass perturbs
 } spar_point;
 
 // The point with other settings, what they need and nothing recorded. `point` stays as it is.
@@ -43,7 +44,7 @@ void spar_point_arm(spar_point *point, const spar_run *run);
 void spar_point_begin_measure(spar_point *point);
 // Adds a block to the sums of a chunk.
 void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, int64_t chunk, const float *h);
-void spar_point_end_measure(spar_point *point, int64_t batch);
+void spar_point_end_measure(spar_point *point);
 
 void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h);
 void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g);

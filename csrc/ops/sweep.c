@@ -109,7 +109,7 @@ static void forward_samples(spar_step *step, const spar_run *run, const spar_sha
 static void end_forward(spar_step *step, const spar_run *run) {
     const spar_sweep *sweep = step->state;
     for (int s = 0; s < sweep->count && run->flags & SPAR_FORWARD_MEASURE; s++) {
-        if (sweep->stages[s].point != NULL) spar_point_end_measure(sweep->stages[s].point, run->batch);
+        if (sweep->stages[s].point != NULL) spar_point_end_measure(sweep->stages[s].point);
     }
 }
 
