@@ -36,7 +36,7 @@ static void add(const float *x, float *y, int64_t n) {
     for (; i < n; i++) y[i] += x[i];
 }
 
-// e^x for x ≤ 0, to about 1e-7 relative: 2^k · e^r with |r| ≤ ½ ln 2, e^r by its series.
+// e^x for x ≤ 0, to about 1e-7 relative: 2^k · e^r with |r| ≤ ½ ln 2, e^r by its series. Of NaN it is some number.
 INLINE vf vf_exp_nonpositive(vf x) {
     x = vf_max(x, vf_set1(-87.0f));
     vi k = __builtin_convertvector(x * 1.44269504f - 0.5f, vi);
@@ -58,11 +58,11 @@ INLINE vf vf_abs(vf x) {
 }
 
 INLINE vf vf_logistic(vf x) {
-    vf e = vf_exp_nonpositive(-vf_abs(x));
+    vf e = (vf)((vi)vf_exp_nonpositive(-vf_abs(x)) | vf_is_nan(x));
     return vf_select(x < 0, e, vf_set1(1)) / (1.0f + e);
 }
 
-// Near zero 1 − e^(−2x) cancels; there the odd series is exact to 1e-7.
+// Near zero 1 − e^(−2x) cancels; there the odd series is exact to 1e-7. NaN takes the series, which keeps it.
 INLINE vf vf_tanh(vf x) {
     vf size = vf_abs(x), square = x * x;
     vf e = vf_exp_nonpositive(-2.0f * size);
@@ -73,16 +73,17 @@ INLINE vf vf_tanh(vf x) {
     p = vf_fma(p, square, vf_set1(0.1333333333f));
     p = vf_fma(p, square, vf_set1(-0.3333333333f));
     vf near = vf_fma(p * square, size, size);
-    vf result = vf_select(size < 0.3f, near, far);
+    vf result = vf_select(size >= 0.3f, far, near);
     return (vf)((vi)result | ((vi)x & vi_set1((int32_t)0x80000000)));
 }
 
+// Of comparisons with NaN all but ≠ are false: what they throw away is chosen, so that NaN is kept.
 INLINE vf vf_activate(spar_activation activation, vf x) {
     switch (activation) {
     case SPAR_ACTIVATION_RELU:
-        return (vf)((vi)x & (x > 0));
+        return (vf)((vi)x & ~(x <= 0));
     case SPAR_ACTIVATION_RELU6:
-        return vf_min((vf)((vi)x & (x > 0)), vf_set1(6));
+        return vf_min(vf_set1(6), (vf)((vi)x & ~(x <= 0)));
     case SPAR_ACTIVATION_TANH:
         return vf_tanh(x);
     case SPAR_ACTIVATION_LOGISTIC:
@@ -95,9 +96,9 @@ INLINE vf vf_activate(spar_activation activation, vf x) {
 INLINE vf vf_activate_backward(spar_activation activation, vf y, vf d) {
     switch (activation) {
     case SPAR_ACTIVATION_RELU:
-        return (vf)((vi)d & (y > 0));
+        return (vf)((vi)d & ~(y <= 0));
     case SPAR_ACTIVATION_RELU6:
-        return (vf)((vi)d & (y > 0) & (y < 6));
+        return (vf)((vi)d & ~(y <= 0) & ~(y >= 6));
     case SPAR_ACTIVATION_TANH:
         return d * (1.0f - y * y);
     case SPAR_ACTIVATION_LOGISTIC:
@@ -166,5 +167,5 @@ static void activate_backward(spar_activation activation, const float *y, float 
 }
 
 static void drop(const float *x, float *y, int64_t n, const uint32_t *bits, uint32_t threshold, float scale) {
-    for (int64_t i = 0; i < n; i++) y[i] = bits[i] >> 8 >= threshold ? x[i] * scale : 0.0f;
+    for (int64_t i = 0; i < n; i++) y[i] = x[i] * (bits[i] >> 8 >= threshold ? scale : 0.0f);
 }

@@ -20,15 +20,18 @@ INLINE void pool_with(const spar_pool_row *s, const bool maximum, const int side
         const float *window = s->in + (side > 0 ? x * side : begin) * s->pixel;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
             vf result = vf_set1(maximum ? -INFINITY : 0);
+            vi unordered = vi_set1(0);
             for (int y = 0; y < rows; y++) {
                 for (int i = 0; i < columns; i++) {
                     const float *in = window + y * s->row + i * s->pixel + c;
                     vf value = vf_load(in);
                     fetch_to_read(in + rows * s->row);
                     result = maximum ? vf_max(value, result) : result + value;
+                    if (maximum) unordered |= vf_is_nan(value);
                 }
             }
-            vf_store(s->out + (ptrdiff_t)x * s->channels + c, maximum ? result : result * s->scale);
+            vf_store(s->out + (ptrdiff_t)x * s->channels + c,
+                     maximum ? (vf)((vi)result | unordered) : result * s->scale);
         }
     }
 }
@@ -45,7 +48,7 @@ static void average_pool(const spar_pool_row *s) {
     pool_with(s, false, 0);
 }
 
-// Of equal inputs the first has the gradient.
+// Of equal inputs the first has the gradient. So has the first where the maximum is NaN: nothing is below that.
 INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum, const int side, const bool accumulate) {
     for (int x = 0; x < s->out_width; x++) {
         int begin, end;
@@ -63,7 +66,7 @@ INLINE void pool_backward_with(const spar_pool_row *s, const bool maximum, const
                     vf share = d;
                     fetch_to_write(s->in_gradient + at + rows * s->row);
                     if (maximum) {
-                        vi here = (vf_load(s->in + at) == best) & open;
+                        vi here = ~(vf_load(s->in + at) < best) & open;
                         open &= ~here;
                         fetch_to_read(s->in + at + rows * s->row);
                         share = (vf)((vi)d & here);
