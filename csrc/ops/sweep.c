@@ -5,14 +5,15 @@
 #include <math.h>
 #include <string.h>
 
-static void prepare_normalize(spar_sweep *sweep, const spar_stage *stage, int64_t stride) {
+static void fill_normalize(const spar_stage *stage, int64_t stride) {
+    const spar_normalize_state *state = &stage->normalize;
     const float *mean = stage->parameters[0]->value, *deviation = stage->parameters[1]->value;
     int channels = stage->node->extent.channels;
-    for (int64_t i = 0; i < sweep->period; i++) {
+    for (int64_t i = 0; i < state->period; i++) {
         int64_t channel = i % stride;
         bool real = channel < channels;
-        sweep->scale[i] = real ? 1 / deviation[channel] : 0;
-        sweep->center[i] = real ? mean[channel] : 0;
+        state->scale[i] = real ? 1 / deviation[channel] : 0;
+        state->center[i] = real ? mean[channel] : 0;
     }
 }
 
@@ -40,7 +41,8 @@ static bool stage_forward(spar_step *step, const spar_run *run, const spar_stage
         return true;
     }
     if (layer == &spar_layer_normalize) {
-        run->kernels->affine(x, y, block->floats, sweep->period, sweep->center, sweep->scale, sweep->zero);
+        const spar_normalize_state *state = &stage->normalize;
+        run->kernels->affine(x, y, block->floats, state->period, state->center, state->scale, state->zero);
         return true;
     }
     if (layer == &spar_layer_perturb) {
@@ -84,7 +86,7 @@ static void begin_forward(spar_step *step, const spar_run *run) {
     for (int s = 0; s < sweep->count; s++) {
         spar_stage *stage = &sweep->stages[s];
         if (stage->node->layer == &spar_layer_batch_norm) spar_batch_norm_before_forward(step, run);
-        if (stage->node->layer == &spar_layer_normalize) prepare_normalize(sweep, stage, step->output->stride);
+        if (stage->node->layer == &spar_layer_normalize) fill_normalize(stage, step->output->stride);
         if (stage->node->layer != &spar_layer_perturb) continue;
         if (run->flags & SPAR_FORWARD_PERTURB) spar_point_arm(stage->point, run);
         if (run->flags & SPAR_FORWARD_MEASURE) spar_point_begin_measure(stage->point);
@@ -115,12 +117,12 @@ static void end_forward(spar_step *step, const spar_run *run) {
 
 static void stage_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_stage *stage,
                            const spar_block *block, float *d) {
-    const spar_sweep *sweep = step->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
         spar_batch_norm_backward(step, run, share, block, d);
     } else if (layer == &spar_layer_normalize) {
-        run->kernels->affine(d, d, block->floats, sweep->period, sweep->zero, sweep->scale, sweep->zero);
+        const spar_normalize_state *state = &stage->normalize;
+        run->kernels->affine(d, d, block->floats, state->period, state->zero, state->scale, state->zero);
     } else if (layer == &spar_layer_perturb) {
         if (run->backward_flags & SPAR_BACKWARD_RECORD && stage->point->active) {
             spar_point_record(stage->point, run, block, d);
@@ -197,18 +199,23 @@ static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kin
     return count;
 }
 
+static spar_status prepare_normalize(spar_step *step, spar_normalize_state *state) {
+    int64_t stride = step->output->stride;
+    state->period = stride % 16 == 0 ? stride : stride * 16;
+    state->scale = spar_allocate(3 * (size_t)state->period, sizeof(float));
+    if (state->scale == NULL) return SPAR_ERROR_MEMORY;
+    state->center = state->scale + state->period;
+    state->zero = state->center + state->period;
+    step->state_bytes += 3 * (size_t)state->period * sizeof(float);
+    return SPAR_OK;
+}
+
 static spar_status prepare(spar_step *step) {
     spar_sweep *sweep = step->state;
-    int64_t stride = step->output->stride;
     step->kernel = "sweep";
     for (int s = 0; s < sweep->count; s++) {
-        if (sweep->stages[s].node->layer != &spar_layer_normalize) continue;
-        sweep->period = stride % 16 == 0 ? stride : stride * 16;
-        sweep->scale = spar_allocate(3 * (size_t)sweep->period, sizeof(float));
-        if (sweep->scale == NULL) return SPAR_ERROR_MEMORY;
-        sweep->center = sweep->scale + sweep->period;
-        sweep->zero = sweep->center + sweep->period;
-        step->state_bytes += 3 * (size_t)sweep->period * sizeof(float);
+        spar_stage *stage = &sweep->stages[s];
+        if (stage->node->layer == &spar_layer_normalize) SPAR_TRY(prepare_normalize(step, &stage->normalize));
     }
     return spar_normalizes_batch(step) ? spar_batch_norm_prepare(step, sweep) : SPAR_OK;
 }
@@ -216,7 +223,7 @@ static spar_status prepare(spar_step *step) {
 static void discard(spar_step *step) {
     spar_sweep *sweep = step->state;
     if (sweep == NULL) return;
-    spar_release(sweep->scale);
+    for (int s = 0; s < sweep->count; s++) spar_release(sweep->stages[s].normalize.scale);
     spar_batch_norm_discard(sweep);
     spar_release(sweep);
 }

@@ -7,11 +7,18 @@
 
 enum { SPAR_MAX_STAGES = 8 };
 
+// A normalize stage's channels, repeated until vectors fit.
+typedef struct spar_normalize_state {
+    float *scale, *center, *zero;
+    int64_t period;
+} spar_normalize_state;
+
 typedef struct spar_stage {
     const spar_node *node;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     spar_point *point; // of a perturb stage
     uint32_t dropout;  // number of a dropout stage among its kind
+    spar_normalize_state normalize;
 } spar_stage;
 
 // Per-column numbers of a batch norm stage.
@@ -30,8 +37,6 @@ typedef struct spar_sweep {
     spar_stage stages[SPAR_MAX_STAGES];
     int count;
     spar_batch_norm_state batch_norm; // of the first stage, if it is one
-    float *scale, *center, *zero;     // of a normalize stage: its channels repeated until vectors fit
-    int64_t period;
 } spar_sweep;
 
 extern const spar_layer spar_layer_sweep;
