@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-// What a node's value was before it was flattened; sweeps keep it, products start anew. False when a layer or the
-// output needs the flat order of images outside.
+// What a node's value was before it was flattened. Elementwise layers and further flattens keep it, a dense layer ends
+// it; what else a layer does with the values of an image depends on their order. False when a layer or the output needs
+// the flat order of images outside.
 static bool find_flattened(const spar_network *network, spar_extent *flattened) {
     const spar_graph *graph = network->graph;
     for (int v = 0; v < graph->count; v++) {
@@ -17,12 +18,11 @@ static bool find_flattened(const spar_network *network, spar_extent *flattened) 
         flattened[v] = (spar_extent){node->extent.channels, 1, 1};
         if (v == 0) continue;
         spar_extent before = graph->nodes[node->inputs[0]].extent, kept = flattened[node->inputs[0]];
-        if (layer == &spar_layer_flatten) flattened[v] = spar_pixels(before) > 1 ? before : kept;
-        if (layer->sweep) flattened[v] = kept;
-        bool moves =
-            layer == &spar_layer_convolution || layer == &spar_layer_channel_shortcut || layer == &spar_layer_whiten;
+        bool flattens = layer == &spar_layer_flatten, reads = layer->sweep || flattens || layer == &spar_layer_dense;
+        if (flattens && spar_pixels(before) > 1) kept = before;
+        if (flattens || layer->sweep) flattened[v] = kept;
         bool mixes = layer == &spar_layer_add && !spar_same_extent(kept, flattened[node->inputs[1]]);
-        if (network->live[v] && ((moves && spar_pixels(kept) > 1) || mixes)) return false;
+        if (network->live[v] && ((!reads && spar_pixels(kept) > 1) || mixes)) return false;
     }
     return spar_pixels(flattened[network->output]) == 1;
 }

@@ -28,16 +28,38 @@ static bool images_are_padded(const oracle *o) {
     return false;
 }
 
+static bool is_elementwise(oracle_kind kind) {
+    return kind == ORACLE_NORMALIZE || kind == ORACLE_BATCH_NORM || kind == ORACLE_RELU || kind == ORACLE_RELU6 ||
+           kind == ORACLE_TANH || kind == ORACLE_LOGISTIC || kind == ORACLE_ADD || kind == ORACLE_DROPOUT ||
+           kind == ORACLE_POINT;
+}
+
 // The map that a flat value was flattened from; the layer itself where it is no flattened map.
 static const oracle_layer *flattened_map(const oracle *o, int layer) {
-    for (int i = layer;; i = o->layers[i].inputs[0]) {
-        oracle_kind kind = o->layers[i].kind;
-        if (kind == ORACLE_FLATTEN) return &o->layers[o->layers[i].inputs[0]];
-        bool elementwise = kind == ORACLE_BATCH_NORM || kind == ORACLE_RELU || kind == ORACLE_RELU6 ||
-                           kind == ORACLE_TANH || kind == ORACLE_LOGISTIC || kind == ORACLE_DROPOUT ||
-                           kind == ORACLE_POINT;
-        if (!elementwise) return &o->layers[layer];
+    for (int i = layer; i >= 0; i = o->layers[i].inputs[0]) {
+        const oracle_layer *at = &o->layers[i], *in = i > 0 ? &o->layers[at->inputs[0]] : at;
+        if (at->kind == ORACLE_FLATTEN && in->shape[1] * in->shape[2] > 1) return in;
+        if (at->kind != ORACLE_FLATTEN && !is_elementwise(at->kind)) break;
     }
+    return &o->layers[layer];
+}
+
+static bool is_flattened(const oracle *o, int layer) {
+    return flattened_map(o, layer)->shape[0] != o->layers[layer].shape[0];
+}
+
+// Flattened values are in their own order where one is the output, where one is added to a value of another shape
+// before, or where a layer reads one that is neither elementwise, nor flatten, nor dense.
+static bool flattens_in_order(const oracle *o) {
+    for (int i = 1; i < o->layer_count; i++) {
+        const oracle_layer *layer = &o->layers[i];
+        bool follows = is_elementwise(layer->kind) || layer->kind == ORACLE_FLATTEN || layer->kind == ORACLE_DENSE;
+        if (!follows && is_flattened(o, layer->inputs[0])) return true;
+        if (layer->kind != ORACLE_ADD) continue;
+        const int *a = flattened_map(o, layer->inputs[0])->shape, *b = flattened_map(o, layer->inputs[1])->shape;
+        if (memcmp(a, b, sizeof layer->shape) != 0) return true;
+    }
+    return is_flattened(o, o->layer_count - 1);
 }
 
 // Floats of one row of a layer inside the engine.
@@ -47,7 +69,7 @@ static size_t row_floats(const oracle *o, int layer) {
 }
 
 size_t oracle_draw_index(const oracle *o, int layer, int n, int i) {
-    const int *shape = o->layers[layer].shape, *map = flattened_map(o, layer)->shape;
+    const int *shape = o->layers[layer].shape, *map = flattens_in_order(o) ? shape : flattened_map(o, layer)->shape;
     int map_pixels = map[1] * map[2], pixel = i % map_pixels, channel = i / map_pixels;
     if (map_pixels != shape[1] * shape[2]) return (size_t)n * row_floats(o, layer) + pixel * map[0] + channel;
     return (size_t)(n * map_pixels + pixel) * row_floats(o, layer) + channel;
