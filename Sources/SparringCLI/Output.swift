@@ -1,4 +1,5 @@
 import Foundation
+import Sparring
 
 /// Prints a value as JSON, keys in order.
 func printJSON(_ value: some Encodable) throws {
@@ -21,7 +22,7 @@ func printNow(_ line: String) {
 extension Double {
     /// This number with so many digits after the point.
     func rounded(digits: Int) -> String {
-        String(format: "%.\(digits)f", self)
+        isFinite ? plain("%.\(digits)f", self) : "\(self)"
     }
 }
 

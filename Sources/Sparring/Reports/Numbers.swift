@@ -24,7 +24,7 @@ extension Double {
 }
 
 /// One finite number by a format of C, with a point where the C locale in force may have a comma.
-private func plain(_ format: String, _ value: Double) -> String {
+package func plain(_ format: String, _ value: Double) -> String {
     let text = String(format: format, value)
     return String(text.map { $0 == "e" || $0 == "+" || $0 == "-" || $0.isASCII && $0.isNumber ? $0 : "." })
 }
