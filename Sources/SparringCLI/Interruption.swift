@@ -7,9 +7,9 @@ import Synchronization
 /// keep what it has; the command then ends with 128 and the signal's number, as shells count: 130 or 143. A second one
 /// ends the process at once. After the work signals do what they did before.
 ///
-/// - Parameter notice: printed when the work has stopped; nil where it tells so itself.
+/// - Parameter notice: printed when the work has stopped.
 func cancelledByInterrupt<Result: Sendable>(
-    saying notice: String? = "stopped", _ work: @escaping @Sendable () async throws -> Result
+    saying notice: String = "stopped", _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let task = Task(operation: work)
     let received = Mutex<Int32?>(nil)
@@ -33,7 +33,7 @@ func cancelledByInterrupt<Result: Sendable>(
         return try await task.value
     } catch is CancellationError {
         guard let number = received.withLock({ $0 }) else { throw CancellationError() }
-        if let notice { printError(notice) }
+        printError(notice)
         throw ExitCode(128 + number)
     }
 }

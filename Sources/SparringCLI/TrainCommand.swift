@@ -72,7 +72,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         warnOfSlowOpenBLAS(try SystemInfo.current())
-        try await cancelledByInterrupt(saying: nil) {
+        try await cancelledByInterrupt {
             if let resume {
                 try await goOn(with: resume)
             } else if isDemonstration {
@@ -179,7 +179,7 @@ extension TrainCommand {
             progress.clear()
             guard error is CancellationError else { throw error }
             printError(
-                "stopped in epoch \(trainer.state.epoch + 1); "
+                "epoch \(trainer.state.epoch + 1) was cut off; "
                     + "'sparring train --resume \(folder.path)' goes on from its start")
             throw error
         }
