@@ -79,8 +79,8 @@ extension Experiment {
             notes: [
                 used.note,
                 """
-                As in the paper, residual baselines are stopped early: theirs is the best accuracy of all epochs, \
-                the others' that of the last. Training errors of perturbed networks are those of perturbed \
+                As in the paper, residual baselines are stopped early: theirs is the best accuracy of all epochs \
+                on the test images, which favors them; the others' is that of the last. Training errors of perturbed networks are those of perturbed \
                 activations.
                 """,
             ],

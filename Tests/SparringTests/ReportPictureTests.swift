@@ -1,7 +1,8 @@
 import CZlib
 import Foundation
-import Sparring
 import Testing
+
+@testable import Sparring
 
 @Suite struct ReportPictureTests {
     /// A PNG file's chunks by kind, their checksums tried.
@@ -61,6 +62,21 @@ import Testing
         #expect(mosaic.pixels == [1, 1, 128, 2, 2, 128, 128, 128, 128, 128, 3, 3, 128, 128, 128])
         let row = try Picture(tiling: pictures, columns: 9)
         #expect((row.width, row.height) == (8, 1))
+    }
+
+    @Test func smallPicturesAreShownLarge() throws {
+        let picture = try Picture(width: 5, height: 5, channels: 1, pixels: patternBytes(25))
+        let grid = ImageGrid(title: "Filters", columns: 1, items: [.init("one", picture)], scale: 1)
+        let page = try Report(title: "Page", summary: "", sections: [.init("Part", [.images(grid)])]).html()
+        #expect(page.contains("width=\"130\" height=\"130\"") && page.contains("image-rendering: pixelated"))
+    }
+
+    @Test(arguments: [Int.max, Int.min, 1 << 31, 100_000, 0, -1]) func enlargementsAreBounded(scale: Int)
+        throws
+    {
+        let picture = try Picture(width: 2, height: 1, channels: 1, pixels: [0, 255])
+        #expect(try picture.enlarged(by: 3).pixels.count == 18)
+        expectError(.argument, "2×1", "\(scale) times") { _ = try picture.enlarged(by: scale) }
     }
 
     @Test func wrongSizesAreRefused() throws {

@@ -6,8 +6,8 @@ extension Method {
             direction == .random
             ? "Gaussian noise" : preset ?? "\(direction.rawValue) \(shape.rawValue) of \(size.rawValue) size"
         let epsilons = [
-            epsilon == 0 ? nil : "ε = \(described(epsilon))",
-            inputEpsilon == 0 ? nil : "ε = \(described(inputEpsilon)) at the input",
+            epsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(epsilon))",
+            inputEpsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(inputEpsilon)) at the input",
             lastPoint.map { "up to \($0)" },
         ]
         return "\(name) (\(epsilons.compactMap { $0 }.joined(separator: ", ")))"

@@ -84,7 +84,16 @@ public struct Picture: Hashable, Sendable, Codable {
     }
 
     /// Every pixel as a square of `scale` by `scale`.
+    ///
+    /// - Throws: when that is no enlargement, or more than 256 MB.
     package func enlarged(by scale: Int) throws(SparringError) -> Picture {
+        let (limit, area) = (256 << 20, scale.multipliedReportingOverflow(by: scale))
+        guard scale >= 1, !area.overflow, area.partialValue <= limit / pixels.count else {
+            throw SparringError(
+                .argument,
+                "a picture of \(width)×\(height) pixels cannot be shown \(scale) times as large; it may have \(limit) "
+                    + "bytes then, and has \(pixels.count) now")
+        }
         var enlarged: [UInt8] = []
         enlarged.reserveCapacity(pixels.count * scale * scale)
         for row in 0..<height {
@@ -105,7 +114,7 @@ public struct ImageGrid: Hashable, Sendable, Codable {
     public var title: String
     public var columns: Int
     public var items: [Item]
-    /// Screen pixels a picture's pixel is wide and high, 1…64.
+    /// Screen pixels a picture's pixel is wide and high, 1…64; small pictures are shown larger than that.
     public var scale: Int
 
     public init(title: String, columns: Int, items: [Item], scale: Int = 4) {

@@ -166,6 +166,11 @@ private struct RunRecord {
         facts += Mirror(reflecting: description.recipe).children.compactMap { child in
             child.label.map { Report.Fact(words($0), described(child.value)) }
         }
+        if description.recipe.validationImages == nil,
+            let place = facts.firstIndex(where: { $0.name == "validation images" })
+        {
+            facts[place].value = "a tenth"
+        }
         return facts + [
             Report.Fact("seed", "\(description.seed)"),
             Report.Fact("convolutions", description.exactConvolutions ? "exact" : "3×3 by Winograd"),

@@ -11,6 +11,7 @@ enum Stylesheet {
         font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif;
         }
         main { max-width: 70rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; overflow-wrap: anywhere; }
+        h1, h2 { text-wrap: balance; }
         h1 { font-size: clamp(1.5rem, 1.2rem + 1.6vw, 2.1rem); line-height: 1.2; margin: 0.5rem 0; }
         h2 {
         font-size: 1.25rem; margin: 2.75rem 0 1rem; padding-bottom: 0.35rem; border-bottom: 1px solid var(--line);
@@ -38,7 +39,7 @@ enum Stylesheet {
         thead th { color: var(--muted); font-size: 0.85rem; vertical-align: bottom; }
         .number { text-align: right; }
         td.number { white-space: nowrap; }
-        thead th { max-width: 9rem; }
+        thead th { max-width: 10rem; }
         .heat td { text-align: center; border: 2px solid var(--page); min-width: 3.75rem; }
         .heat thead th { text-align: center; }
         .heat td { white-space: nowrap; }

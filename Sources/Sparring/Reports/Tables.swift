@@ -12,7 +12,11 @@ extension ReportTable {
 }
 
 extension ImageGrid {
-    var pixelSize: Int { min(max(scale, 1), 64) }
+    /// At least what makes the widest picture 128 screen pixels wide.
+    var pixelSize: Int {
+        let widest = items.map(\.picture.width).max() ?? 1
+        return min(max(scale, (128 + widest - 1) / max(widest, 1), 1), 64)
+    }
 }
 
 extension HeatMap {
