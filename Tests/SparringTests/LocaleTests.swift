@@ -19,6 +19,8 @@ import Testing
         unsetenv("LOCPATH")
         #expect(german != nil, "Debian's package is `locales`")
         guard let german else { return }
+        let report = Self.page
+        let html = try report.html()
         let before = uselocale(german)  // of this thread alone
         defer {
             uselocale(before)
@@ -29,6 +31,7 @@ import Testing
         #expect(text.prefix(4) == [48, 44, 53, 0])  // "0,5"
 
         #expect(1234.5.text(digits: 2) == "1234.50" && (-0.25).text(significant: 3) == "−0.25")
+        #expect(try report.html() == html)
         var recipe = Recipe(epochs: 3, schedule: .constant(0.125))
         recipe.optimizer.weightDecay = 5e-4
         let json = try encodeJSON(recipe, for: "recipe")
@@ -49,4 +52,23 @@ import Testing
         #expect(description.metadata["test_error"] == "12.5")
         #expect(ModelDescription(metadata: description.metadata) == description)
     }
+
+    /// With numbers in every place.
+    private static let page = Report(
+        title: "Page", summary: "",
+        sections: [
+            .init(
+                "Part",
+                [
+                    .plot(
+                        Plot(
+                            title: "Error", x: Plot.Axis("epoch"), y: Plot.Axis("error"),
+                            series: [.init("a", values: [0.25, 1.5e-7, 2e6])])),
+                    .heatMap(HeatMap(title: "Map", rows: ["a"], columns: ["b"], values: [[0.5]], unit: "s")),
+                    .comparison(
+                        Comparison(
+                            title: "Errors", unit: "%",
+                            rows: [.init("a", published: 0.5, ours: Measurements([0.25, 0.75]))])),
+                ])
+        ])
 }

@@ -169,42 +169,6 @@ import Testing
         #expect(try report.html().contains("<td>2×400 ReLU</td><td class=\"number\">1.00</td>"))
     }
 
-    /// Qt and GTK set the C locale; files stay as they are.
-    @Test func numbersAreWrittenWithAPointInEveryLocale() throws {
-        let folder = try TemporaryFolder()
-        let german = try #require(commaLocale(in: folder))
-        let plot = Plot(
-            title: "Error", x: Plot.Axis("epoch"), y: Plot.Axis("error"),
-            series: [.init("a", values: [0.25, 1.5e-7, 2e6])])
-        let map = HeatMap(title: "Map", rows: ["a"], columns: ["b"], values: [[0.5]], unit: "s")
-        let comparison = Comparison(
-            title: "Errors", unit: "%", rows: [.init("a", published: 0.5, ours: Measurements([0.25, 0.75]))])
-        let report = Report(
-            title: "Page", summary: "",
-            sections: [.init("Part", [.plot(plot), .heatMap(map), .comparison(comparison)])])
-        let usual = try report.html()
-        let before = uselocale(german)
-        defer {
-            uselocale(before)
-            freelocale(german)
-        }
-        #expect(String(format: "%.1f", 0.5) == "0,5")
-        #expect(try report.html() == usual)
-    }
-
-    /// A locale whose numbers have a comma, made here.
-    private func commaLocale(in folder: TemporaryFolder) -> locale_t? {
-        let maker = Process()
-        maker.executableURL = URL(fileURLWithPath: "/usr/bin/localedef")
-        maker.arguments = ["-i", "de_DE", "-f", "UTF-8", folder.file("de_DE.UTF-8")]
-        maker.standardError = FileHandle.nullDevice
-        guard (try? maker.run()) != nil else { return nil }
-        maker.waitUntilExit()
-        setenv("LOCPATH", folder.path, 1)
-        defer { unsetenv("LOCPATH") }
-        return newlocale(1 << LC_NUMERIC, "de_DE.UTF-8", nil)
-    }
-
     @Test func unwritablePlacesAreNamed() throws {
         let report = Report(title: "Page", summary: "")
         expectError(.file, "/no/such/folder/page.html") {
