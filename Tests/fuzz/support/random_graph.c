@@ -88,7 +88,7 @@ static spar_value convolution(describer *d, const value *x) {
         break;
     }
     int32_t multiplier = fuzz_size(d->bytes, params.groups > 1 ? 3 : 40);
-    bool multiply = params.groups > 1 && params.groups < 1 << 16 && multiplier < 8;
+    bool multiply = params.groups > 1 && params.groups < 1 << 16 && multiplier > 0 && multiplier < 8;
     params.channels = multiply ? params.groups * multiplier : multiplier;
     params.bias = fuzz_choice(d->bytes, 2);
     params.initializer = (spar_initializer)fuzz_choice(d->bytes, fuzz_rarely(d->bytes, 50) ? 6 : 3);
