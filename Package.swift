@@ -43,6 +43,10 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
+        .executableTarget(
+            name: "ReaderMutations",
+            dependencies: ["Sparring", "SparringImageFolders", "CTurboJPEG", "CZlib"],
+            path: "Tests/fuzz/ReaderMutations"),
         .testTarget(
             name: "SparringTests", dependencies: ["Sparring", "SparringImageFolders", "CTurboJPEG"]),
         .testTarget(name: "SparringExperimentsTests", dependencies: ["SparringExperiments"]),
