@@ -90,9 +90,10 @@ class PageTest(CommandTest):
         self.check_page(self.folder / "run" / "report.html")
 
     def test_experiments(self):
-        for experiment in ["backprop-fgs", "backprop-f2"]:
+        for experiment in ["backprop-fgs", "backprop-f2", "anl-t3"]:
             self.succeed("reproduce", experiment, "--scale", "smoke", "--out", "results")
             self.check_page(self.folder / "results" / experiment / "report.html")
+        self.check_page(self.folder / "results" / "index.html")
 
     def test_measuring_finds_faults(self):
         page = self.folder / "faulty.html"
