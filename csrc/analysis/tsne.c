@@ -2,6 +2,7 @@
 // plane.
 #include "analysis/tsne.h"
 
+#include "runtime/environment.h"
 #include "runtime/parallel.h"
 #include "runtime/proceed.h"
 #include "runtime/random.h"
@@ -90,6 +91,7 @@ spar_status spar_tsne_create(const float *points, int32_t count, int32_t dimensi
         return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: %d points of %d dimensions are not possible", count, dimensions);
     }
     SPAR_TRY(check_options(&chosen, count));
+    SPAR_TRY(spar_check_environment());
     SPAR_TRY(check_points(points, count, dimensions));
     if (chosen.threads == 0) chosen.threads = spar_available_threads();
     if (chosen.learning_rate == 0) chosen.learning_rate = fmax(50, count / (4 * chosen.exaggeration));

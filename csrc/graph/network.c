@@ -1,5 +1,6 @@
 #include "graph/network.h"
 
+#include "runtime/environment.h"
 #include "runtime/parallel.h"
 
 spar_network_options spar_network_defaults(void) {
@@ -39,6 +40,7 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
     if (graph->failure_status != SPAR_OK) return spar_fail(graph->failure_status, "%s", graph->failure);
     spar_network_options chosen = options == NULL ? spar_network_defaults() : *options;
     SPAR_TRY(spar_check_options(&chosen));
+    SPAR_TRY(spar_check_environment());
     if (chosen.threads == 0) chosen.threads = spar_available_threads();
     if (output < 0 || output >= graph->count) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: value %d is not of this graph, which has %d", output,

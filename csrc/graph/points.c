@@ -4,8 +4,32 @@
 #include <math.h>
 #include <string.h>
 
+enum {
+    BACKPROP,
+    ADVERSARIAL_BACKPROP,
+    FGS_ORIG,
+    FGS_INTER,
+    LAYERWISE,
+    LAYERWISE_JOINT,
+    ANL,
+    GAUSSIAN,
+    RANDOM,
+    PRESET_COUNT,
+};
+
+static const char *const names[PRESET_COUNT + 1] = {
+    [BACKPROP] = "backprop",
+    [ADVERSARIAL_BACKPROP] = "adversarial-backprop",
+    [FGS_ORIG] = "fgs-orig",
+    [FGS_INTER] = "fgs-inter",
+    [LAYERWISE] = "layerwise",
+    [LAYERWISE_JOINT] = "layerwise-joint",
+    [ANL] = "anl",
+    [GAUSSIAN] = "gaussian",
+    [RANDOM] = "random",
+};
+
 typedef struct preset {
-    const char *name;
     spar_direction direction;
     spar_shape shape;
     spar_size size;
@@ -15,29 +39,26 @@ typedef struct preset {
     float clean_weight;
 } preset;
 
-static const preset presets[] = {
-    {"backprop", SPAR_DIRECTION_NONE, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0, 0},
-    {"adversarial-backprop", SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH,
-     true, 1, 0},
-    {"fgs-orig", SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, true, 1,
-     0.5f},
-    {"fgs-inter", SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1,
-     0.5f},
-    {"layerwise", SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1, 0},
-    {"layerwise-joint", SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false,
-     1, 0.5f},
-    {"anl", SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_GRADIENT, SPAR_SIZE_RANDOM_DEVIATION, SPAR_GRANULARITY_SAMPLE,
-     false, 1, 0},
-    {"gaussian", SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0.25f,
-     0},
-    {"random", SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 1, 0},
+static const preset presets[PRESET_COUNT] = {
+    [BACKPROP] = {SPAR_DIRECTION_NONE, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0, 0},
+    [ADVERSARIAL_BACKPROP] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH,
+                              true, 1, 0},
+    [FGS_ORIG] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, true, 1,
+                  0.5f},
+    [FGS_INTER] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1,
+                   0.5f},
+    [LAYERWISE] = {SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1,
+                   0},
+    [LAYERWISE_JOINT] = {SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false,
+                         1, 0.5f},
+    [ANL] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_GRADIENT, SPAR_SIZE_RANDOM_DEVIATION, SPAR_GRANULARITY_SAMPLE,
+             false, 1, 0},
+    [GAUSSIAN] = {SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0.25f,
+                  0},
+    [RANDOM] = {SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 1, 0},
 };
 
-enum { PRESET_COUNT = sizeof presets / sizeof *presets };
-
 const char *const *spar_method_names(void) {
-    static const char *names[PRESET_COUNT + 1];
-    for (int i = 0; i < PRESET_COUNT; i++) names[i] = presets[i].name;
     return names;
 }
 
@@ -47,8 +68,8 @@ spar_status spar_method_preset(const char *name, float epsilon, spar_method *met
     char list[256] = "";
     for (int i = 0; i < PRESET_COUNT; i++) {
         const preset *p = &presets[i];
-        strcat(strcat(list, i > 0 ? ", " : ""), p->name);
-        if (strcmp(p->name, name) != 0) continue;
+        strcat(strcat(list, i > 0 ? ", " : ""), names[i]);
+        if (strcmp(names[i], name) != 0) continue;
         if (!isfinite(epsilon)) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: epsilon is %g", name, (double)epsilon);
         *method = (spar_method){.direction = p->direction,
                                 .shape = p->shape,

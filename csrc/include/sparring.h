@@ -13,6 +13,21 @@
 // - After `spar_network_create` and `spar_network_set_method` no pass allocates memory.
 // - The same seed gives the same bits on any number of threads.
 //
+// Threads, processes and the environment
+// - Objects of one process may be used at the same time on different threads. Their bits do not depend on that.
+// - Worker threads are OpenMP's, of LLVM's libomp in a build by clang and of GNU's libgomp in one by gcc, and wait
+//   between calls; one process should hold one of the two. Either reads the OMP_ variables once, when it is first used.
+//   libomp ends the program on an OMP_NUM_THREADS that is no number, and where the system refuses it a thread: calls
+//   that make networks and t-SNE objects, and spar_system, refuse such a number instead, which helps where the program
+//   has not used OpenMP before them.
+// - SPARRING_ISA ("avx512", "avx2" or "generic") caps the instruction set; it is read once. The same calls refuse
+//   anything else.
+// - OpenBLAS decomposes matrices (ZCA, Jacobian, the start of t-SNE) on one thread: openblas_set_num_threads, which is
+//   the whole process's, is 1 meanwhile and afterwards what it was before.
+// - A child made by fork, while no other thread is inside a call, may go on with all objects in a build by clang. With
+//   gcc it hangs in its first loop on more than one thread once its parent has run such a loop; networks of one
+//   thread work there too. After exec nothing of this matters.
+//
 // Limits. What is beyond them is refused, before any memory is taken for it, with a sentence that has the numbers.
 // - A graph has at most 65,536 layers. Images have at most 2²⁰ channels and sides of 2¹⁴.
 // - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of channels,
@@ -489,10 +504,11 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
 // round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
 // statistics are updated once: in the clean round when the objective has a clean term, else in the last.
-// A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other gradients
-// of parameters and, with the current batch's direction, other recorded gradients: no later step reads any of these.
-// Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's,
-// a full one more when the objective has a clean term.
+// A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other
+// gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
+//
+// Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's, a full one
+// more when the objective has a clean term.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
 

@@ -1,5 +1,6 @@
 #include "runtime/cpu.h"
 
+#include "runtime/environment.h"
 #include "runtime/parallel.h"
 #include "runtime/status.h"
 
@@ -73,6 +74,7 @@ static spar_isa isa_of_core(const char *core) {
 
 spar_status spar_system(spar_system_info *info) {
     SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_environment());
     *info = (spar_system_info){
         .isa = spar_isa_name(spar_used_isa()),
         .cpu_isa = spar_isa_name(spar_cpu_isa()),

@@ -1,0 +1,81 @@
+// Variables of the environment that make no sense are refused with a sentence, where OpenMP would end the program.
+#define _POSIX_C_SOURCE 200809L
+
+#include "support/check.h"
+#include "support/examples.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static spar_status create(void) {
+    spar_graph *graph = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_dense_params dense = example_dense_params("fc", 2);
+    spar_network *network = NULL;
+    spar_status status =
+        spar_network_create(graph, spar_dense(graph, spar_input(graph, 3, 1, 1), &dense), NULL, &network);
+    CHECK((network != NULL) == (status == SPAR_OK));
+    spar_network_destroy(network);
+    spar_graph_destroy(graph);
+    return status;
+}
+
+static spar_status embed(void) {
+    static const float points[] = {0, 1, 3, 4, 7, 9, 2, 5};
+    spar_tsne_options options = spar_tsne_defaults();
+    options.perplexity = 1.5;
+    spar_tsne *tsne = NULL;
+    spar_status status = spar_tsne_create(points, 4, 2, &options, &tsne);
+    spar_tsne_destroy(tsne);
+    return status;
+}
+
+static spar_status ask(void) {
+    spar_system_info info;
+    return spar_system(&info);
+}
+
+static spar_status (*const calls[])(void) = {create, embed, ask};
+
+enum { CALLS = sizeof calls / sizeof *calls };
+
+// Runs first, before anything has begun a parallel loop.
+static void numbers_of_threads_that_are_none_are_refused(void) {
+    static const char *const wrong[] = {
+        "abc", "", "0", "-1", "3x", "1.5", "+2", "4 2", "4,", ",4", "2,0", "99999999999999999999", "4097"};
+    static const char *const right[] = {"2", " 3 ", "2,1", "4096"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("OMP_NUM_THREADS", wrong[i], 1);
+        for (int c = 0; c < CALLS; c++) {
+            CHECK_FAILS(calls[c](), SPAR_ERROR_ARGUMENT, "OMP_NUM_THREADS is", wrong[i], "4096");
+        }
+    }
+    setenv("OMP_NUM_THREADS", "2", 1);
+    spar_system_info info;
+    CHECK_OK(spar_system(&info));
+    CHECK_EQUAL(info.threads, 2);
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        setenv("OMP_NUM_THREADS", right[i], 1);
+        for (int c = 0; c < CALLS; c++) CHECK_OK(calls[c]());
+    }
+    unsetenv("OMP_NUM_THREADS");
+}
+
+static void unknown_instruction_sets_are_refused_with_the_list(void) {
+    const char *own = getenv("SPARRING_ISA");
+    char *kept = own == NULL ? NULL : strdup(own);
+    setenv("SPARRING_ISA", "avx3", 1);
+    for (int c = 0; c < CALLS; c++) {
+        CHECK_FAILS(calls[c](), SPAR_ERROR_ARGUMENT, "SPARRING_ISA is \"avx3\"", "generic", "avx2", "avx512");
+    }
+    static const char *const known[] = {"", "generic", "avx2", "avx512"};
+    for (int i = 0; i < 4; i++) {
+        setenv("SPARRING_ISA", known[i], 1);
+        for (int c = 0; c < CALLS; c++) CHECK_OK(calls[c]());
+    }
+    unsetenv("SPARRING_ISA");
+    if (kept != NULL) setenv("SPARRING_ISA", kept, 1);
+    free(kept);
+}
+
+TEST_MAIN(TEST(numbers_of_threads_that_are_none_are_refused), TEST(unknown_instruction_sets_are_refused_with_the_list))
