@@ -119,6 +119,22 @@ static void values_of_too_many_floats_are_refused(void) {
     spar_graph_destroy(graph);
 }
 
+// LAPACK counts in 32 bits.
+static void jacobians_beyond_lapack_are_refused(void) {
+    spar_value x;
+    spar_graph *graph = graph_of(1, 2048, 2048, &x);
+    spar_conv2d_params params = example_conv2d("conv", 1024, 1, 1024, false);
+    params.padding_height = params.padding_width = 0;
+    spar_network *network;
+    CHECK_OK(create(graph, spar_global_average_pool(graph, spar_conv2d(graph, x, &params)), 1, &network));
+    float pixel = 0;
+    double value;
+    CHECK_FAILS(spar_jacobian_singular_values(network, &pixel, 1, NULL, NULL, &value), SPAR_ERROR_SHAPE, "1024",
+                "4194304", "2147483647");
+    spar_network_destroy(network);
+    spar_graph_destroy(graph);
+}
+
 enum { MOST_LAYERS = 65536 };
 
 static spar_graph *long_graph(spar_value (*add)(spar_graph *graph, spar_value x, int number), spar_value *x) {
@@ -182,5 +198,5 @@ static void every_weight_has_random_numbers_of_its_own(void) {
 TEST_MAIN(TEST(sums_of_weights_cannot_wrap), TEST(more_weights_than_memory_are_refused_with_their_bytes),
           TEST(a_batch_that_does_not_fit_into_memory_is_refused), TEST(a_workspace_beyond_all_memory_is_refused),
           TEST(tables_of_depthwise_kernels_are_limited), TEST(strides_beyond_the_image_take_no_memory),
-          TEST(values_of_too_many_floats_are_refused), TEST(the_longest_graphs_are_planned_in_seconds),
-          TEST(every_weight_has_random_numbers_of_its_own))
+          TEST(values_of_too_many_floats_are_refused), TEST(jacobians_beyond_lapack_are_refused),
+          TEST(the_longest_graphs_are_planned_in_seconds), TEST(every_weight_has_random_numbers_of_its_own))

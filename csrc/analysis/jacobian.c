@@ -137,6 +137,10 @@ spar_status spar_jacobian_singular_values(spar_network *network, const float *im
                  .images = count < network->run.threads ? count : network->run.threads,
                  .proceed = proceed,
                  .context = context};
+    if ((int64_t)s.outputs * s.pixels > INT32_MAX) {
+        return spar_fail(SPAR_ERROR_SHAPE, "jacobian: %d × %d numbers are too many; at most %d are possible", s.outputs,
+                         s.pixels, INT32_MAX);
+    }
     s.rank = s.outputs < s.pixels ? s.outputs : s.pixels;
     s.batch = s.outputs < network->options.batch_size ? s.outputs : network->options.batch_size;
     s.passes = (int64_t)count * ((s.outputs + s.batch - 1) / s.batch);

@@ -36,7 +36,7 @@
 // - Kernels, strides and paddings are at most 1,024 a side. The outputs of a convolution, times its taps, are at most
 //   2²⁸; so are the pixels of a depthwise one's input, times the taps that reach each of them.
 // - A network takes batches of at most 2²⁰ images, and at most 4,096 threads. A layer's workspace, and a thread's share
-//   of it, have at most 2⁴⁰ floats.
+//   of it, have at most 2⁴⁰ floats. A Jacobian has less than 2³¹ numbers an image.
 // - All objects of a process together hold at most as much memory as the machine has (SPAR_ERROR_MEMORY): more may be
 //   promised by the system, which then ends the program when it is used. A limit of a container is not known here.
 #ifndef SPARRING_H
@@ -200,8 +200,8 @@ SPAR_API spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv
 // x·Wᵀ + b of a flat value (1×1 map).
 SPAR_API spar_value spar_dense(spar_graph *graph, spar_value x, const spar_dense_params *params);
 
-// Ioffe & Szegedy 2015. Batch statistics in training passes; running ones (variance unbiased) otherwise. A training pass
-// is refused where a channel has one value: one image whose map has one pixel.
+// Ioffe & Szegedy 2015. Batch statistics in training passes; running ones (variance unbiased) otherwise. A training
+// pass is refused where a channel has one value: one image whose map has one pixel.
 SPAR_API spar_value spar_batch_norm(spar_graph *graph, spar_value x, const spar_batch_norm_params *params);
 
 SPAR_API spar_value spar_relu(spar_graph *graph, spar_value x);
