@@ -1,5 +1,6 @@
 // Networks whose passes are chained, in batches that are cut into chunks and shares: against the oracle, and the same
 // bits on every number of threads.
+#include "graph/network.h"
 #include "support/compare.h"
 
 #include <stdlib.h>
@@ -42,6 +43,59 @@ static oracle *residual(void) {
     return o;
 }
 
+// Convolutions of groups, whose columns end inside vectors.
+static oracle *grouped(void) {
+    oracle *o = oracle_create(3, 9, 11, BATCH, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    static const int groups[] = {3, 3, 20};
+    static const char *const names[] = {"conv1", "conv2", "conv3"}, *const points[] = {"point1", "point2", "point3"};
+    static const int channels[] = {12, 21, 20};
+    int x = 0;
+    for (int i = 0; i < 3; i++) {
+        if (i == 2) x = oracle_channel_shortcut(o, x, 40, 1);
+        spar_conv2d_params params = example_conv2d(names[i], channels[i], 3, 1, true);
+        params.groups = groups[i];
+        x = tanh_of(o, oracle_conv2d(o, x, params), points[i]);
+    }
+    x = oracle_unary(o, x, ORACLE_GLOBAL_AVERAGE_POOL);
+    oracle_dense(o, x, example_dense_params("fc", EXAMPLE_CLASSES));
+    return o;
+}
+
+static const spar_kernels *kernels;
+static const spar_network *watched;
+static int reads, reads_beyond;
+
+// Counts outer products that read a gradient beyond the columns of its pixels.
+static void watch_outer_product(const spar_outer_product *p) {
+    for (int s = 0; s < watched->step_count; s++) {
+        const spar_tensor *output = watched->steps[s].output;
+        const float *end = output->gradient + watched->run.batch * spar_sample_floats(output);
+        if (p->d < output->gradient || p->d >= end || p->d_stride != output->stride) continue;
+        reads++;
+        reads_beyond += (p->d - output->gradient) % output->stride + p->columns > output->stride;
+    }
+    kernels->outer_product(p);
+}
+
+// Another thread may be writing the next pixel's gradient.
+static void no_pass_reads_beyond_its_pixels(void) {
+    oracle *o = grouped();
+    spar_network *network = oracle_engine(o, 1, SEED);
+    kernels = network->run.kernels;
+    watched = network;
+    spar_kernels watching = *kernels;
+    watching.outer_product = watch_outer_product;
+    network->run.kernels = &watching;
+    example_batch batch = example_batch_create(o, 3, SEED);
+    CHECK_OK(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_TRAIN));
+    CHECK_OK(spar_backward(network, batch.labels, 1, SPAR_BACKWARD_WEIGHTS, NULL));
+    CHECK(reads > 0);
+    CHECK_EQUAL(reads_beyond, 0);
+    example_batch_destroy(&batch);
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 static void run_engine(spar_network *network, const example_batch *batch, bool train) {
     CHECK_OK(spar_forward(network, batch->images, batch->count, train ? SPAR_FORWARD_TRAIN : 0));
     CHECK_OK(spar_backward(network, batch->labels, 1, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT, NULL));
@@ -67,6 +121,7 @@ static void chunks_of_any_size_are_right(void) {
     static const int counts[] = {1, 3, 64, 65, BATCH};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         check_against_oracle("plain", plain, counts[i], true);
+        check_against_oracle("grouped", grouped, counts[i], true);
         check_against_oracle("residual", residual, counts[i], true);
         check_against_oracle("residual, running statistics", residual, counts[i], false);
     }
@@ -97,8 +152,8 @@ static float *gradients_on(oracle *o, int threads, const example_batch *batch, s
 }
 
 static void gradients_have_the_same_bits_on_any_number_of_threads(void) {
-    static oracle *(*const networks[])(void) = {plain, residual};
-    for (int n = 0; n < 2; n++) {
+    static oracle *(*const networks[])(void) = {plain, residual, grouped};
+    for (int n = 0; n < 3; n++) {
         oracle *o = networks[n]();
         example_batch batch = example_batch_create(o, BATCH, SEED);
         size_t floats, same;
@@ -114,4 +169,5 @@ static void gradients_have_the_same_bits_on_any_number_of_threads(void) {
     }
 }
 
-TEST_MAIN(TEST(chunks_of_any_size_are_right), TEST(gradients_have_the_same_bits_on_any_number_of_threads))
+TEST_MAIN(TEST(no_pass_reads_beyond_its_pixels), TEST(chunks_of_any_size_are_right),
+          TEST(gradients_have_the_same_bits_on_any_number_of_threads))

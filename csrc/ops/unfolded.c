@@ -190,7 +190,7 @@ static void multiply_blocks(const spar_unfolded *task, const spar_share *share) 
     const spar_kernels *kernels = task->run->kernels;
     const spar_tensor *output = task->step->output;
     const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
-    float *narrow = block_in(task, share->scratch) + task->block_pixels * task->block_row + 16;
+    float *narrow = spar_unfolded_narrow(task, share->scratch);
     int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;

@@ -31,6 +31,11 @@ void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded)
 // padded when its first pixel comes. The scratch has zeros where padding will be.
 spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch);
 
+// A block of the columns of one group of pixels, behind the padded sample and the joined runs in a thread's scratch.
+static inline float *spar_unfolded_narrow(const spar_unfolded *task, float *scratch) {
+    return scratch + task->padded_floats + task->block_pixels * task->block_row + 16;
+}
+
 // unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace.
 static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
     return task->row * spar_round_up16(task->columns);

@@ -66,6 +66,18 @@ static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, spl
     }
 }
 
+// Columns of a group of `count` pixels, where its last vector would reach into the next pixel, which in a chain another
+// thread may be writing.
+static spar_matrix copy_group(const spar_unfolded *task, spar_matrix d, int64_t count, split_sums to, float *narrow) {
+    int64_t stride = spar_round_up16(task->columns),
+            columns = (to.to < task->columns ? to.to : task->columns) - to.from;
+    for (int64_t p = 0; p < count; p++) {
+        memset(narrow + p * stride, 0, (size_t)(to.to - to.from) * sizeof *narrow);
+        memcpy(narrow + p * stride, d.data + p * d.stride, (size_t)columns * sizeof *narrow);
+    }
+    return (spar_matrix){narrow, stride};
+}
+
 static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
     const spar_tensor *output = task->step->output;
     int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
@@ -75,7 +87,9 @@ static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, s
         spar_matrix d = {output->gradient + start * output->stride + to.from, output->stride};
         for (int group = 0; group < task->settings->groups; group++) {
             spar_rows sums = {to.sums + group * task->rows * columns + to.from, columns};
-            spar_add_outer_products(task->run->kernels, runs, d, count, task->rows, to.to - to.from, sums, !to.fresh);
+            bool inside = group * task->columns + to.to <= output->stride;
+            spar_matrix own = inside ? d : copy_group(task, d, count, to, spar_unfolded_narrow(task, scratch));
+            spar_add_outer_products(task->run->kernels, runs, own, count, task->rows, to.to - to.from, sums, !to.fresh);
             runs.data += task->rows, d.data += task->columns;
         }
     }
