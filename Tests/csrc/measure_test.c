@@ -125,6 +125,54 @@ static void training_goes_on_with_the_same_bits(void) {
     }
 }
 
+// η of noise r·s(h), s(h) that of the images without noise.
+static void draw_measured_noise(oracle *o, uint64_t step, double epsilon, int count) {
+    int number = 0;
+    for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1), number++) {
+        oracle_layer *point = &o->layers[i];
+        if (perturbation_at_input(o, i)) continue;
+        double deviation = perturbation_deviation(o, i);
+        perturbation_draw_noise(o, i, SEED, step, number, count, point->perturbation);
+        for (int k = 0; k < count * point->size; k++) {
+            point->perturbation[k] *= deviation * perturbation_draw_r(epsilon, SEED, step, number, k / point->size);
+        }
+    }
+}
+
+static void noise_has_the_size_of_the_batch_it_is_added_to(void) {
+    for (int clean = 0; clean < 2; clean++) {
+        spar_method method = {.direction = SPAR_DIRECTION_RANDOM,
+                              .shape = SPAR_SHAPE_GAUSSIAN,
+                              .size = SPAR_SIZE_RANDOM_DEVIATION,
+                              .granularity = SPAR_GRANULARITY_SAMPLE,
+                              .epsilon = 0.75f,
+                              .clean_weight = clean ? 0.25f : 0};
+        oracle *o = example_convolutional(EXAMPLE_BATCH);
+        spar_network *network = oracle_engine(o, THREADS, SEED);
+        oracle_randomize(o, network, SEED);
+        spar_sgd sgd = spar_sgd_defaults();
+        CHECK_OK(spar_network_set_method(network, &method));
+        for (int step = 0; step < 3; step++) {
+            example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + step);
+            spar_loss_result result = {0};
+            oracle_clear_perturbations(o);
+            oracle_forward(o, batch.doubles, batch.count, true, clean);
+            oracle_backward(o, batch.labels, method.clean_weight, false);
+            draw_measured_noise(o, (uint64_t)step, method.epsilon, batch.count);
+            oracle_forward(o, batch.doubles, batch.count, true, !clean);
+            oracle_backward(o, batch.labels, 1 - method.clean_weight, true);
+            CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, &result));
+            CHECK_NEAR(result.loss, oracle_loss(o, batch.labels), 1e-4 * result.loss);
+            oracle_update(o, &sgd);
+            compare_parameters("noise of r·s(h)", o, network, 1e-3);
+            oracle_copy_parameters(o, network);
+            example_batch_destroy(&batch);
+        }
+        spar_network_destroy(network);
+        oracle_destroy(o);
+    }
+}
+
 static void a_pass_to_follow_is_asked_for_again(void) {
     oracle *o = example_plain(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, 1, SEED);
@@ -141,5 +189,6 @@ static void a_pass_to_follow_is_asked_for_again(void) {
     oracle_destroy(o);
 }
 
-TEST_MAIN(TEST(every_point_is_measured_whatever_the_method), TEST(deviations_are_right_far_from_zero),
-          TEST(training_goes_on_with_the_same_bits), TEST(a_pass_to_follow_is_asked_for_again))
+TEST_MAIN(TEST(noise_has_the_size_of_the_batch_it_is_added_to), TEST(every_point_is_measured_whatever_the_method),
+          TEST(deviations_are_right_far_from_zero), TEST(training_goes_on_with_the_same_bits),
+          TEST(a_pass_to_follow_is_asked_for_again))

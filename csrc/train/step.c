@@ -9,16 +9,21 @@ static spar_status run_rounds(spar_network *network, const float *images, const 
     bool from_previous = perturbs && method->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
     bool clean_term = perturbs && method->clean_weight > 0;
     uint32_t measure = perturbs && method->size == SPAR_SIZE_RANDOM_DEVIATION ? SPAR_FORWARD_MEASURE : 0;
+    // A perturbation is as large as what was measured before it, on the batch that gives its direction; noise has the
+    // size of the batch it is added to.
+    bool measures_first = measure && !from_previous;
 
-    if (from_current || clean_term) {
+    if (from_current || clean_term || measures_first) {
         uint32_t forward =
-            SPAR_FORWARD_TRAIN | (from_current ? measure : 0) | (clean_term ? SPAR_FORWARD_UPDATE_STATISTICS : 0);
+            SPAR_FORWARD_TRAIN | (measures_first ? measure : 0) | (clean_term ? SPAR_FORWARD_UPDATE_STATISTICS : 0);
         SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
+    }
+    if (from_current || clean_term) {
         uint32_t flags =
             SPAR_BACKWARD_DATA | (from_current ? SPAR_BACKWARD_RECORD : 0) | (clean_term ? SPAR_BACKWARD_WEIGHTS : 0);
         SPAR_TRY(spar_backward(network, labels, clean_term ? method->clean_weight : 1, flags, NULL));
     }
-    uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (from_current ? 0 : measure) |
+    uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (measures_first ? 0 : measure) |
                        (clean_term ? 0 : SPAR_FORWARD_UPDATE_STATISTICS);
     SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
     uint32_t backward = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | (clean_term ? SPAR_BACKWARD_ACCUMULATE : 0) |
