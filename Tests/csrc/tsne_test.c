@@ -308,7 +308,22 @@ static void a_caller_can_stop_it_and_go_on(void) {
     spar_tsne_destroy(tsne);
 }
 
-TEST_MAIN(TEST(the_divergence_is_that_of_neighborhoods_of_the_perplexity),
+static void an_embedding_that_leaves_the_plane_is_refused(void) {
+    static const double rates[] = {1e300, 1e45, 1e150};
+    for (int i = 0; i < 3; i++) {
+        spar_tsne_options options = spar_tsne_defaults();
+        options.perplexity = 5;
+        options.learning_rate = rates[i];
+        double divergence = 7;
+        spar_tsne *tsne = create(&options);
+        CHECK_FAILS(spar_tsne_iterate(tsne, 50, &divergence), SPAR_ERROR_NON_FINITE, "learning rate", "iterations");
+        CHECK(divergence == 7);
+        spar_tsne_destroy(tsne);
+    }
+}
+
+TEST_MAIN(TEST(an_embedding_that_leaves_the_plane_is_refused),
+          TEST(the_divergence_is_that_of_neighborhoods_of_the_perplexity),
           TEST(the_first_move_is_along_the_gradient_of_the_divergence),
           TEST(clusters_stay_together_and_the_divergence_falls),
           TEST(the_principal_start_has_the_variances_of_the_points),

@@ -145,6 +145,18 @@ static void impossible_fits_are_refused(void) {
     spar_zca_destroy(NULL);
 }
 
+// Their matrix would be infinite.
+static void pixels_that_hardly_vary_are_refused(void) {
+    spar_zca *zca = NULL;
+    float images[5 * 3] = {1, 0, 0, 0, 2, 0, 0, 0, 3, 1, 1, 1, 5, 2, 0}, mean[3], matrix[9];
+    for (int i = 0; i < 15; i++) images[i] *= 0x1p-149f;
+    CHECK_OK(spar_zca_create(3, &zca));
+    CHECK_OK(spar_zca_add(zca, images, 5));
+    CHECK_FAILS(spar_zca_finish(zca, 0, mean, matrix), SPAR_ERROR_NON_FINITE, "5 images", "epsilon");
+    CHECK_OK(spar_zca_finish(zca, 0.1f, mean, matrix));
+    spar_zca_destroy(zca);
+}
+
 TEST_MAIN(TEST(whitened_images_have_identity_covariance), TEST(epsilon_is_added_to_every_variance),
           TEST(chunks_do_not_change_a_bit), TEST(points_on_both_sides_of_whitening_are_input_points),
-          TEST(impossible_fits_are_refused))
+          TEST(impossible_fits_are_refused), TEST(pixels_that_hardly_vary_are_refused))

@@ -107,6 +107,11 @@ static spar_status add_spectra(spectra *s, spar_network *network, const float *i
                              "jacobian: the singular values of image %lld were not found (LAPACK's %d)",
                              (long long)(first + i), s->statuses[i]);
         }
+        double largest = s->values[i * s->rank];
+        if (!isfinite(largest)) {
+            return spar_fail(SPAR_ERROR_NON_FINITE, "jacobian: the largest singular value of image %lld is %g",
+                             (long long)(first + i), largest);
+        }
         for (int k = 0; k < s->rank; k++) sums[k] += s->values[i * s->rank + k];
     }
     return SPAR_OK;

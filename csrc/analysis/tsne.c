@@ -7,6 +7,7 @@
 #include "runtime/proceed.h"
 #include "runtime/random.h"
 
+#include <float.h>
 #include <math.h>
 
 spar_tsne_options spar_tsne_defaults(void) {
@@ -170,6 +171,20 @@ static void iterate(spar_tsne *tsne) {
     tsne->iteration++;
 }
 
+// The embedding is of floats.
+static spar_status check_positions(const spar_tsne *tsne) {
+    for (int i = 0; i < 2 * tsne->count; i++) {
+        double position = tsne->positions[i];
+        if (fabs(position) <= FLT_MAX) continue;
+        return spar_fail(SPAR_ERROR_NON_FINITE,
+                         "tsne: point %d is at %g after %lld iterations: the learning rate, %g, or the exaggeration, "
+                         "%g, is too large",
+                         i % tsne->count, position, (long long)tsne->iteration, tsne->options.learning_rate,
+                         tsne->options.exaggeration);
+    }
+    return SPAR_OK;
+}
+
 // Σ p log(p / w) of every point; the part of Σ w is the same for all.
 static void diverge_rows(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
@@ -198,8 +213,16 @@ spar_status spar_tsne_iterate(spar_tsne *tsne, int32_t iterations, double *diver
     for (int i = 0; i < iterations; i++) {
         SPAR_TRY(spar_go_on(tsne->options.proceed, tsne->options.context, (double)i / iterations, "tsne"));
         iterate(tsne);
+        SPAR_TRY(check_positions(tsne));
     }
-    if (divergence != NULL) *divergence = find_divergence(tsne);
+    if (divergence == NULL) return SPAR_OK;
+    double reached = find_divergence(tsne);
+    if (!isfinite(reached)) {
+        return spar_fail(SPAR_ERROR_NON_FINITE,
+                         "tsne: the divergence is %g after %lld iterations: the points are too far apart", reached,
+                         (long long)tsne->iteration);
+    }
+    *divergence = reached;
     return SPAR_OK;
 }
 

@@ -145,6 +145,14 @@ static spar_status fill_matrix(const spar_zca *zca, double epsilon, double *cova
     SPAR_TRY(scale_eigenvectors(zca, eigenvalues, epsilon, covariance));
     add_products(covariance, zca->size, zca->size, false, work);
     for (int64_t i = 0; i < size; i++) {
+        // An element of W, which is positive, is at most the larger one on the diagonal.
+        if (work[i * size + i] <= FLT_MAX) continue;
+        return spar_fail(
+            SPAR_ERROR_NON_FINITE,
+            "zca: W has %g in row %lld, which no float holds: %lld images vary too little for an epsilon of %g",
+            work[i * size + i], (long long)i, (long long)zca->count, epsilon);
+    }
+    for (int64_t i = 0; i < size; i++) {
         for (int64_t j = i; j < size; j++) matrix[i * size + j] = matrix[j * size + i] = (float)work[i * size + j];
     }
     return SPAR_OK;
