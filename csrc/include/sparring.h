@@ -401,17 +401,24 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // A perturbation of sample n at a point is η = magnitude[n] · direction, where
 //   direction  sign(g) | g / ‖g‖∞ | N(0, 1), g the gradient of J at the point;
 //   magnitude  ε | ε·(max g − min g) | r | r·s(h), r = ε/2 + ε/4 · N(0, 1), clipped to lie
-// between 0 and ε.
+// between 0 and ε. For a gradient of zeros η is 0.
 // With granularity SAMPLE, r, ‖g‖∞ and max g − min g are each sample's own; with BATCH there is one of each a
-// point and batch. s(h) is always that of the whole tensor.
+// point and batch. s(h) is always that of the whole tensor. A pass perturbs by what was measured before it: in
+// spar_train_step s(h) is that of the batch that gives the direction, in a pass without perturbations where that is the
+// batch at hand or a random draw.
 //
 // Random draws of step t (updates done before it), so that any program can repeat them. The normal draw of r for
 // sample n (0 with BATCH) at point p is element n of the stream {seed, 3, p, t}; the noise of N(0, 1) at row
 // n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}; the l-th dropout layer keeps the
 // value at the same place when that uniform element of {seed, 2, l, t} is ≥ rate. S is the number of channels, rounded
 // up to a multiple of 16; not rounded where only normalize, whiten, points, dropout and flatten stand between the input
-// and the value, as long as these, convolutions and dense layers are all that read such values. A flattened value
-// counts as it was before, row by row; where a layer other than dense and elementwise ones reads it, in its own order.
+// and the value, as long as these, convolutions and dense layers are all that read such values.
+// A flattened value has one row an image, so that S is its C·H·W, rounded or not as above, and the value that was at
+// channel c, row y, column x is number (y·W + x)·C + c of it, pixel by pixel. All flattened values of a network are
+// instead numbered channel, row, column, (c·H + y)·W + x, when one of them, or what elementwise layers and further
+// flattens made of one, is the network's output, is added to a value that was not flattened from the same shape, or is
+// read by any layer that is not elementwise, flatten or dense. Elementwise are normalize, batch norm, the activations,
+// add, dropout and points.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation
@@ -446,7 +453,8 @@ typedef struct spar_method {
     float epsilon;          // ε of the hidden points; 0 turns them off; may be negative
     float input_epsilon;    // ε of the input points, pixels in [0, 1]; 0 turns them off; may be negative
     const char *last_point; // hidden points from the first up to this one; NULL: all
-    float clean_weight;     // α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0: the perturbed loss alone
+    float clean_weight; // α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0: the perturbed loss alone; 1: the clean
+                        // loss alone, and a training step neither records, measures nor perturbs
 } spar_method;
 
 // The papers' methods by name: "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
@@ -508,7 +516,7 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
 //
 // Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's, a full one
-// more when the objective has a clean term.
+// more when the objective has a clean term; a forward pass more for noise of size r·s(h) without one.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
 
@@ -573,7 +581,11 @@ SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind);
 // Random draws of image n: the start `restart` of PGD is x₀ + δ·(2u − 1), u the uniform elements of the stream
 // {seed, 5, restart, first_image + n}. Square reads the uniform elements of {seed, 6, 0, first_image + n} one after
 // the other: one a channel and column for the stripes, then for each further query one for the row, one for the
-// column and one a channel for the sign of its square; a sign is + where u ≥ 1/2, a place is ⌊u · places⌋.
+// column and one a channel for the sign of its square; a sign is + where u ≥ 1/2. The first row of a square of side s is
+// ⌊u · (H − s + 1)⌋ and its first column ⌊u · (W − s + 1)⌋, in single precision; s is √(p·H·W) rounded, at least 1 and at
+// most the shorter side of the image. Square number k, from 0, has p = first_share halved once for each of 10, 50, 200,
+// 500, 1000, 2000, 4000, 6000 and 8000 that is below ⌊10000·k / queries⌋. The first query is the stripes, so that there
+// are queries − 1 squares.
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
 
