@@ -581,11 +581,11 @@ SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind);
 // Random draws of image n: the start `restart` of PGD is x₀ + δ·(2u − 1), u the uniform elements of the stream
 // {seed, 5, restart, first_image + n}. Square reads the uniform elements of {seed, 6, 0, first_image + n} one after
 // the other: one a channel and column for the stripes, then for each further query one for the row, one for the
-// column and one a channel for the sign of its square; a sign is + where u ≥ 1/2. The first row of a square of side s is
-// ⌊u · (H − s + 1)⌋ and its first column ⌊u · (W − s + 1)⌋, in single precision; s is √(p·H·W) rounded, at least 1 and at
-// most the shorter side of the image. Square number k, from 0, has p = first_share halved once for each of 10, 50, 200,
-// 500, 1000, 2000, 4000, 6000 and 8000 that is below ⌊10000·k / queries⌋. The first query is the stripes, so that there
-// are queries − 1 squares.
+// column and one a channel for the sign of its square; a sign is + where u ≥ 1/2. The first row of a square of side s
+// is ⌊u · (H − s + 1)⌋ and its first column ⌊u · (W − s + 1)⌋, in single precision; s is √(p·H·W) rounded, at least 1
+// and at most the shorter side of the image. Square number k, from 0, has p = first_share halved once for each of 10,
+// 50, 200, 500, 1000, 2000, 4000, 6000 and 8000 that is below ⌊10000·k / queries⌋. The first query is the stripes, so
+// that there are queries − 1 squares.
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
 
