@@ -45,6 +45,13 @@ bool check_close(const char *file, int line, const char *label, const double *ac
 #define CHECK_CLOSE(label, actual, expected, count, tolerance, floor)                                                  \
     check_close(__FILE__, __LINE__, (label), (actual), (expected), (count), (tolerance), (floor))
 
+// How many times as long work may take where a sanitizer watches it.
+#if defined(__has_feature)
+#define CHECK_SLOWNESS (__has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ? 10 : 1)
+#else
+#define CHECK_SLOWNESS 1
+#endif
+
 // Ends the program when a test cannot go on.
 void *check_allocate(size_t bytes);
 
