@@ -37,6 +37,21 @@ import Testing
         #expect(labels.sorted() == set.labels && labels != set.labels)
     }
 
+    @Test(arguments: [
+        (17, 8, [8, 7, 2]), (9, 8, [7, 2]), (16, 8, [8, 8]), (1, 8, [1]), (3, 2, [2, 1]), (2, 1, [1, 1]),
+    ])
+    func noBatchIsASingleImageThatAnotherCouldJoin(count: Int, batchSize: Int, expected: [Int]) async throws {
+        let set = try images(count, small)
+        var counts: [Int] = []
+        var labels: [Int32] = []
+        for try await batch in try BatchLoader(set, batchSize: batchSize, shuffled: false, seed: 1, epoch: 0)
+        {
+            counts.append(batch.count)
+            labels += batch.labels
+        }
+        #expect(counts == expected && labels == set.labels)
+    }
+
     @Test func orderIsAFunctionOfSeedAndEpoch() async throws {
         let set = try images(64, small)
         let order = try await labels(set)

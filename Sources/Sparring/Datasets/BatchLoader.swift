@@ -21,8 +21,9 @@ public struct Batch: Sendable {
 /// While one batch is consumed the next ones are prepared by tasks on other threads, at most
 /// ``batchesAhead`` of them; these stop when the iterator is dropped. The order of the images and
 /// the augmentation are functions of the seed and the epoch alone. Every image comes once; the last batch may be
-/// smaller. Iteration throws `CancellationError` when the consuming task is cancelled before the epoch's end, and what the
-/// set's decoder throws when an image of the next batch cannot be decoded.
+/// smaller, but has at least two images where batches have more than two. Iteration throws `CancellationError` when the
+/// consuming task is cancelled before the epoch's end, and what the set's decoder throws when an image of the next batch
+/// cannot be decoded.
 public struct BatchLoader: Sendable, AsyncSequence {
     /// How many batches are prepared or under way while one is consumed.
     public static let batchesAhead = 2
@@ -65,6 +66,14 @@ public struct BatchLoader: Sendable, AsyncSequence {
             set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
     }
 
+    /// The position of a batch's first image; of the batch behind the last, the number of images. One image alone has
+    /// no batch statistics, so that the batch before one of a single image gives it another.
+    private func start(ofBatch number: Int) -> Int {
+        guard number < batchCount else { return plan.order.count }
+        let start = number * batchSize
+        return start + 1 == plan.order.count && number > 0 && batchSize > 2 ? start - 1 : start
+    }
+
     public func makeAsyncIterator() -> Iterator {
         Iterator(loader: self)
     }
@@ -105,8 +114,8 @@ public struct BatchLoader: Sendable, AsyncSequence {
 
         private mutating func prepareAhead() {
             while underWay.tasks.count < BatchLoader.batchesAhead, started < loader.batchCount {
-                let lower = started * loader.batchSize
-                let upper = lower + Swift.min(loader.batchSize, loader.plan.order.count - lower)
+                let lower = loader.start(ofBatch: started)
+                let upper = loader.start(ofBatch: started + 1)
                 underWay.tasks.append(Task.detached { [plan = loader.plan] in try plan.batch(lower..<upper) })
                 started += 1
             }
