@@ -249,6 +249,7 @@ static void null_pointers_and_wrong_numbers_are_refused_everywhere(void) {
     CHECK_FAILS(spar_evaluate_loss(n, f.batch.labels, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_backward(n, NULL, 1, SPAR_BACKWARD_DATA, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_backward(n, f.batch.labels, NAN, SPAR_BACKWARD_DATA, NULL), SPAR_ERROR_ARGUMENT, "nan");
+    CHECK_FAILS(spar_backward(n, f.batch.labels, 1e-39f, SPAR_BACKWARD_DATA, NULL), SPAR_ERROR_ARGUMENT, "1e-39");
     CHECK_FAILS(spar_train_step(n, NULL, f.batch.images, f.batch.labels, 1, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_train_step(n, &sgd, NULL, f.batch.labels, 1, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_train_step(n, &sgd, f.batch.images, NULL, 1, NULL), SPAR_ERROR_ARGUMENT, null);

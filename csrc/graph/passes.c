@@ -6,6 +6,7 @@
 #include "runtime/finite.h"
 #include "runtime/parallel.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -201,8 +202,10 @@ static spar_status check_backward(const spar_network *network, const char *call,
     uint32_t known = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT | SPAR_BACKWARD_RECORD |
                      SPAR_BACKWARD_ACCUMULATE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "backward: flags 0x%x are unknown", flags & ~known);
-    if (scale > 0 && scale < INFINITY) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_ARGUMENT, "backward: the loss scale is %g, not a positive number", (double)scale);
+    // Points divide by the scale what they record.
+    if (scale >= FLT_MIN && scale < INFINITY) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "backward: the loss scale is %g; it must be finite and at least %g",
+                     (double)scale, (double)FLT_MIN);
 }
 
 // From the output's gradient, which is there, to everything asked for.

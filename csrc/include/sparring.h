@@ -381,8 +381,7 @@ SPAR_API spar_status spar_read_output(const spar_network *network, float *output
 SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result);
 
 // Gradient of scale·J of the last forward pass, whose flags it follows and whose activations it overwrites: one
-// backward pass a forward pass. Points record ∂J without the scale.
-// `result` may be NULL.
+// backward pass a forward pass. `scale` is at least FLT_MIN; points record ∂J without it. `result` may be NULL.
 SPAR_API spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                                    spar_loss_result *result);
 
