@@ -1,5 +1,4 @@
 import ArgumentParser
-import Foundation
 import Sparring
 
 struct DataShowCommand: AsyncParsableCommand {
@@ -58,11 +57,7 @@ struct DataShowCommand: AsyncParsableCommand {
         }
         let columns = columns ?? Int(Double(shown).squareRoot().rounded(.up))
         let sheet = try Picture(tiling: pictures, columns: columns).png()
-        do {
-            try sheet.write(to: URL(fileURLWithPath: out), options: .atomic)
-        } catch {
-            throw SparringError(.file, "\(out) cannot be written: \(error.localizedDescription)")
-        }
+        try Sparring.write(sheet, to: out)
         print("\(shown) of \(set.count) images of \(data.name) in \(out), \(columns) a row")
     }
 }

@@ -1,5 +1,33 @@
 import Foundation
 import Sparring
+import Synchronization
+
+/// Of the first output that was lost; 0 while all of it was taken.
+private let outputFailure = Mutex<Int32>(0)
+
+/// Why a part of the output was lost; nil when nothing was.
+var outputError: SparringError? {
+    let failure = outputFailure.withLock { $0 }
+    if failure == 0 { return nil }
+    let reason = failure == EBADF ? "it is closed" : String(cString: strerror(failure))
+    return SparringError(.file, "the standard output cannot be written: \(reason)")
+}
+
+/// Prints a line to the standard output at once. What is lost, as to a full device, the program tells when it ends
+/// (``outputError``).
+func print(_ value: Any) {
+    var bytes = Array("\(value)\n".utf8)[...]
+    while !bytes.isEmpty {
+        let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+        if count > 0 {
+            bytes = bytes.dropFirst(count)
+        } else if errno != EINTR {
+            let failure = errno
+            outputFailure.withLock { $0 = $0 == 0 ? failure : $0 }
+            return
+        }
+    }
+}
 
 /// Prints a value as JSON, keys in order.
 func printJSON(_ value: some Encodable) throws {
@@ -8,15 +36,19 @@ func printJSON(_ value: some Encodable) throws {
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
-/// Prints a line to the standard error stream.
-func printError(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
-}
-
 /// Prints a line that is not to wait in a buffer.
 func printNow(_ line: String) {
     print(line)
-    fflush(nil)
+}
+
+/// Prints a line to the standard error stream.
+func printError(_ line: String) {
+    writeError(line + "\n")
+}
+
+/// Writes to the standard error stream. Where it takes nothing, there is nowhere to tell it, and nothing to end for.
+func writeError(_ text: String) {
+    try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
 }
 
 extension Double {

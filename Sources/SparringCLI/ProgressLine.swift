@@ -32,19 +32,15 @@ struct ProgressLine {
         lastShown = now
         if isTerminal {
             // A line that fills the last column would wrap, and the next would stand below it.
-            write("\r\(line(LineWidth(characters: terminalColumns() - 1)))\u{1B}[K")
+            writeError("\r\(line(LineWidth(characters: terminalColumns() - 1)))\u{1B}[K")
         } else {
-            write(line(LineWidth(characters: .max)) + "\n")
+            printError(line(LineWidth(characters: .max)))
         }
     }
 
     /// Makes room for other output.
     func clear() {
-        if isTerminal { write("\r\u{1B}[K") }
-    }
-
-    private func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        if isTerminal { writeError("\r\u{1B}[K") }
     }
 }
 

@@ -1,0 +1,66 @@
+import ArgumentParser
+import Foundation
+import Sparring
+
+/// The program: the command line in, one sentence and an exit code out when it fails.
+@main
+enum Program {
+    static func main() async {
+        var status = ExitCode.success
+        do {
+            try await run(CommandLineArguments())
+        } catch {
+            status = report(error)
+        }
+        // What failed before has told so already.
+        if status == .success, let error = outputError { status = report(error) }
+        exit(status.rawValue)
+    }
+
+    private static func run(_ arguments: CommandLineArguments) async throws {
+        var command = try await SparringCommand.asyncParseAsRoot(arguments.checked())
+        if var command = command as? any AsyncParsableCommand {
+            try await command.run()
+        } else {
+            try command.run()
+        }
+    }
+
+    /// Tells what went wrong, in one sentence; help that was asked for goes to the output.
+    private static func report(_ error: any Error) -> ExitCode {
+        if let error = error as? SparringError {
+            printError("Error: \(error.message)")
+            return exitCode(of: error.kind)
+        }
+        let status = SparringCommand.exitCode(for: error)
+        let message = SparringCommand.message(for: error)
+        switch status {
+        case .success: print(message)
+        case .validationFailure:
+            printError("Error: \(withoutFarName(message))")
+            // The last line of the whole text tells where the options are explained.
+            let hint = SparringCommand.fullMessage(for: error).split(separator: "\n").last
+            printError(hint.map { $0.drop { $0 == " " } }.map(String.init) ?? "See 'sparring --help'.")
+        case _ where error is ExitCode: break
+        default: printError("Error: \(reason(of: error))")
+        }
+        return status
+    }
+
+    /// The exit code of a failure, as the help of the command tells them.
+    private static func exitCode(of kind: SparringError.Kind) -> ExitCode {
+        switch kind {
+        case .argument: .validationFailure
+        case .format, .shape: ExitCode(EX_DATAERR)
+        case .memory, .file, .state, .nonFinite: .failure
+        }
+    }
+}
+
+/// The parser suggests the nearest option for an unknown one, however far it is.
+private func withoutFarName(_ message: String) -> String {
+    let words = message.split(separator: "'")
+    guard message.hasPrefix("Unknown option"), words.count >= 4, !isNear(String(words[1]), String(words[3]))
+    else { return message }
+    return "Unknown option '\(words[1])'"
+}
