@@ -225,8 +225,7 @@ extension Experiment {
     private static func warningSection(_ matrices: [TransferMatrix]) -> Report.Section {
         func results(from source: Int, to target: Int) -> [AttackAccuracy] {
             matrices.map {
-                AttackAccuracy(
-                    attack: $0.attack.kind, delta: $0.attack.delta, outcomes: $0.outcomes[source][target])
+                AttackAccuracy($0.attack, outcomes: $0.outcomes[source][target])
             }
         }
         let names = ANLAttacked.names

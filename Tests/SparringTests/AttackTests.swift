@@ -111,7 +111,10 @@ import Testing
         let (images, labels) = try Quadrants().test.batch(4)
         let attacks = [
             Attack.fgsm(delta: -1), .fgsm(delta: .nan), .ifgsm(delta: 8, step: 0), .ifgsm(delta: 8, step: -1),
-            .ifgsm(delta: 8, step: 1, iterations: 0), .ifgsm(delta: .infinity, step: 1),
+            .ifgsm(delta: 8, step: 1, iterations: -1), .ifgsm(delta: .infinity, step: 1),
+            .ifgsm(delta: 1e30), .ifgsm(delta: 8, step: 1e-30), .fgsm(delta: 1000),
+            .fgsm(delta: 16, unit: .one),
+            .ifgsm(delta: 8, step: 1, iterations: .max),
             .pgd(delta: 8, step: -1), .pgd(delta: 8, iterations: 0), .pgd(delta: 8, restarts: 0),
             .square(delta: 8, queries: 0), .square(delta: -1),
         ]

@@ -140,6 +140,43 @@ static void an_attack_leaves_training_as_it_was(void) {
     attacked_destroy(&quiet);
 }
 
+// A δ that leaves the pixel range was meant in another unit.
+static void delta_beyond_the_pixel_range_is_refused(void) {
+    attacked a = attacked_create(example_plain, 2, SEED);
+    for (int kind = SPAR_ATTACK_FGSM; kind <= SPAR_ATTACK_SQUARE; kind++) {
+        spar_attack attack = spar_attack_defaults((spar_attack_kind)kind);
+        const float beyond[] = {255.5f, 1000, 1e30f, INFINITY};
+        for (int i = 0; i < 4; i++) {
+            attack.delta = beyond[i];
+            CHECK_FAILS(attacked_run(&a, &attack), SPAR_ERROR_ARGUMENT, "delta", "0 to 255");
+        }
+        attack.unit = SPAR_UNIT_ONE, attack.delta = 16;
+        attack.step = kind == SPAR_ATTACK_IFGSM ? 1 : 0;
+        CHECK_FAILS(attacked_run(&a, &attack), SPAR_ERROR_ARGUMENT, "delta is 16", "0 to 1");
+    }
+    attacked_destroy(&a);
+}
+
+static void no_iterations_are_as_many_as_reach_delta(void) {
+    const struct {
+        spar_pixel_unit unit;
+        float delta, step;
+        int iterations;
+    } cases[] = {{SPAR_UNIT_255, 10, 4, 3}, {SPAR_UNIT_ONE, 16.0f / 255, 1.0f / 255, 16}, {SPAR_UNIT_255, 0, 1, 1}};
+    for (int i = 0; i < 3; i++) {
+        attacked given = attacked_create(example_plain, 2, SEED), chosen = attacked_create(example_plain, 2, SEED);
+        spar_attack attack = spar_attack_defaults(SPAR_ATTACK_IFGSM);
+        attack.unit = cases[i].unit, attack.delta = cases[i].delta, attack.step = cases[i].step;
+        attack.iterations = cases[i].iterations;
+        CHECK_OK(attacked_run(&given, &attack));
+        attack.iterations = 0;
+        CHECK_OK(attacked_run(&chosen, &attack));
+        CHECK(memcmp(given.images, chosen.images, given.pixels * sizeof *given.images) == 0);
+        attacked_destroy(&given);
+        attacked_destroy(&chosen);
+    }
+}
+
 static void bad_settings_are_refused(void) {
     attacked a = attacked_create(example_plain, 2, SEED);
     spar_attack good = spar_attack_defaults(SPAR_ATTACK_IFGSM), bad;
@@ -150,8 +187,14 @@ static void bad_settings_are_refused(void) {
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "delta", "nan");
     bad = good, bad.step = 0;
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "step", "0");
-    bad = good, bad.iterations = 0;
-    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "iterations", "0");
+    bad = good, bad.step = 256;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "step", "256");
+    bad = good, bad.iterations = -1;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "iterations", "-1");
+    bad = good, bad.iterations = INT32_MAX;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "iterations", "1048576");
+    bad = good, bad.iterations = 0, bad.step = 1e-6f;
+    CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "1.6e+07 iterations", "1048576");
     bad = good, bad.lowest = 2;
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "2");
     bad = good, bad.kind = (spar_attack_kind)9;
@@ -174,4 +217,5 @@ static void bad_settings_are_refused(void) {
 TEST_MAIN(TEST(fgsm_follows_the_sign_of_the_gradient_in_evaluation_mode), TEST(ifgsm_iterates_inside_the_ball),
           TEST(units_name_the_same_attack), TEST(the_range_clip_can_be_moved_and_turned_off),
           TEST(training_mode_uses_batch_statistics), TEST(delta_zero_changes_nothing_and_attacks_work_in_place),
-          TEST(an_attack_leaves_training_as_it_was), TEST(bad_settings_are_refused))
+          TEST(an_attack_leaves_training_as_it_was), TEST(delta_beyond_the_pixel_range_is_refused),
+          TEST(no_iterations_are_as_many_as_reach_delta), TEST(bad_settings_are_refused))

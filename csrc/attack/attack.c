@@ -20,13 +20,33 @@ spar_attack spar_attack_defaults(spar_attack_kind kind) {
                          .seed = 1};
 }
 
+enum { MOST_ITERATIONS = 1 << 20 };
+
+// From black to white, in the attack's unit.
+static double pixel_range(const spar_attack *a) {
+    return a->unit == SPAR_UNIT_255 ? 255 : 1;
+}
+
+// Steps that reach δ, without a last one that rounding alone asks for.
+static double iterations_to_delta(const spar_attack *a) {
+    return fmax(1, ceil((double)a->delta / (double)a->step * (1 - 1e-6)));
+}
+
 static spar_status check_steps(const spar_attack *a) {
-    bool chosen = a->kind == SPAR_ATTACK_PGD && a->step == 0;
-    if (!chosen && !(a->step > 0 && a->step < INFINITY)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the step is %g, not above 0", (double)a->step);
+    bool is_pgd = a->kind == SPAR_ATTACK_PGD;
+    if (!(is_pgd && a->step == 0) && !(a->step > 0 && a->step <= pixel_range(a))) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "attack: the step is %g; of pixels of 0 to %g it must be above 0, at most %g", (double)a->step,
+                         pixel_range(a), pixel_range(a));
     }
-    if (a->iterations < 1) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d iterations; there must be at least 1", a->iterations);
+    if (a->iterations < (is_pgd ? 1 : 0) || a->iterations > MOST_ITERATIONS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d iterations; there must be 1 to %d", a->iterations,
+                         MOST_ITERATIONS);
+    }
+    if (a->iterations == 0 && iterations_to_delta(a) > MOST_ITERATIONS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "attack: steps of %g would reach delta %g after %g iterations; there may be at most %d",
+                         (double)a->step, (double)a->delta, iterations_to_delta(a), MOST_ITERATIONS);
     }
     if (a->kind != SPAR_ATTACK_PGD) return SPAR_OK;
     if (a->restarts < 1 || a->restarts > 1 << 16) {
@@ -46,8 +66,9 @@ static spar_status check(const spar_attack *a) {
     if (a->unit != SPAR_UNIT_255 && a->unit != SPAR_UNIT_ONE) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no pixel unit %d", (int)a->unit);
     }
-    if (!(a->delta >= 0 && a->delta < INFINITY)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: delta is %g, not a number of at least 0", (double)a->delta);
+    if (!(a->delta >= 0 && a->delta <= pixel_range(a))) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: delta is %g; of pixels of 0 to %g it must be 0 to %g",
+                         (double)a->delta, pixel_range(a), pixel_range(a));
     }
     if (a->kind == SPAR_ATTACK_IFGSM || a->kind == SPAR_ATTACK_PGD) SPAR_TRY(check_steps(a));
     if (a->kind == SPAR_ATTACK_SQUARE && a->queries < 1) {
@@ -74,9 +95,11 @@ spar_status spar_attack_climb(spar_standing *standing, float step, int iteration
     const spar_attack *attack = standing->attack;
     size_t floats = (size_t)standing->count * standing->pixels;
     for (int k = 0; k < iterations; k++) {
-        SPAR_TRY(spar_go_on(attack->proceed, attack->context, done + share * k / iterations, "the attack"));
+        double part = share / iterations;
+        SPAR_TRY(spar_go_on(attack->proceed, attack->context, done + part * k, "the attack"));
         SPAR_TRY(spar_forward(standing->network, standing->images, standing->count,
                               attack->training_mode ? SPAR_FORWARD_TRAIN : 0));
+        SPAR_TRY(spar_go_on(attack->proceed, attack->context, done + part * (k + 0.4), "the attack"));
         // Times the count: each image's own gradient, whatever the batch it is in.
         SPAR_TRY(spar_backward(standing->network, standing->labels, (float)standing->count, SPAR_BACKWARD_INPUT, NULL));
         SPAR_TRY(spar_input_gradient(standing->network, standing->gradients));
@@ -114,9 +137,13 @@ spar_status spar_attack_images(spar_network *network, const spar_attack *attack,
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: a batch of %d images: the network takes 1 to %d", count,
                          network->options.batch_size);
     }
+    spar_attack chosen = *attack;
+    if (chosen.kind == SPAR_ATTACK_IFGSM && chosen.iterations == 0) {
+        chosen.iterations = (int32_t)iterations_to_delta(attack);
+    }
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
     spar_standing standing;
-    SPAR_TRY(spar_standing_create(&standing, network, attack, images, labels, count));
+    SPAR_TRY(spar_standing_create(&standing, network, &chosen, images, labels, count));
     spar_status status = run(&standing);
     if (status == SPAR_OK) memcpy(attacked, standing.results, (size_t)count * standing.pixels * sizeof *attacked);
     spar_standing_destroy(&standing);

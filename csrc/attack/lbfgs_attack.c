@@ -106,6 +106,7 @@ static spar_status run(work *w) {
         SPAR_TRY(spar_go_on(w->attack->proceed, w->attack->context, done, "the attack"));
         SPAR_TRY(spar_forward(w->network, w->images, w->active_count, 0));
         SPAR_TRY(spar_read_output(w->network, w->outputs));
+        SPAR_TRY(spar_go_on(w->attack->proceed, w->attack->context, done, "the attack"));
         SPAR_TRY(spar_backward(w->network, w->targets, (float)w->active_count, SPAR_BACKWARD_INPUT, NULL));
         SPAR_TRY(spar_input_gradient(w->network, w->gradients));
         spar_parallel(w->network->run.threads, w->active_count, observe_all, w);

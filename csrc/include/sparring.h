@@ -553,9 +553,9 @@ typedef enum spar_attack_kind {
 typedef struct spar_attack {
     spar_attack_kind kind;
     spar_pixel_unit unit;
-    float delta;        // ≥ 0
-    float step;         // IFGSM, > 0; PGD, ≥ 0: 0 is 2.5·δ / iterations
-    int32_t iterations; // IFGSM, PGD, ≥ 1
+    float delta;        // 0 to the pixel range: 255 or 1 by the unit
+    float step;         // IFGSM, > 0; PGD, ≥ 0: 0 is 2.5·δ / iterations; at most the pixel range
+    int32_t iterations; // IFGSM, PGD, 1 to 2²⁰; IFGSM also 0: as many as reach δ, ⌈δ / step⌉
     bool random_start;  // PGD: from a uniform draw in the ball instead of the image
     int32_t restarts;   // PGD: starts, 1 to 65536; an image that stands to the end keeps the result of highest loss
     int32_t queries;    // SQUARE: images tried for an image, ≥ 1

@@ -148,7 +148,9 @@ static spar_status make_network(const spar_tensor_file *file, const spar_network
     if (text == NULL || !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.output"), &output) ||
         !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.loss"), &loss) ||
         !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.seed"), &seed) || loss > 100) {
-        return spar_fail(SPAR_ERROR_FORMAT, "the metadata has no graph, output, loss and seed of Sparring");
+        return spar_fail(SPAR_ERROR_FORMAT, "it has no graph of Sparring, only weights: make their network and load "
+                                            "them into it by loadParameters (Swift) or "
+                                            "spar_network_load_parameters (C), and save that");
     }
     spar_network_options chosen = *options;
     chosen.loss = (spar_loss)loss;

@@ -51,7 +51,7 @@ extension Network {
 
     /// Runs the set through the network in evaluation mode and gives each batch's outputs.
     func forEachBatch(of set: ImageSet, _ body: ([Float]) throws -> Void) throws {
-        for range in set.batches(of: batchSize) {
+        for range in set.batches(of: try imagesAPass) {
             try Task.checkCancellation()
             try forward(try set.images(range))
             try body(output())

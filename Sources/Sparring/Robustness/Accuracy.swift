@@ -27,7 +27,7 @@ public struct Metrics: Hashable, Sendable, Codable {
 public func evaluate(_ network: Network, on set: ImageSet) throws -> Metrics {
     try checkFit(network, set)
     var sum = MetricsSum()
-    for range in set.batches(of: network.batchSize) {
+    for range in set.batches(of: try network.imagesAPass) {
         try Task.checkCancellation()
         try network.forward(try set.images(range))
         sum.add(try network.evaluateLoss(Array(set.labels[range])))
@@ -38,8 +38,9 @@ public func evaluate(_ network: Network, on set: ImageSet) throws -> Metrics {
 /// The accuracy of a network under one attack.
 public struct AttackAccuracy: Hashable, Sendable, Codable {
     public let attack: Attack.Kind
-    /// δ in the attack's unit.
+    /// δ in ``unit``.
     public let delta: Float
+    public let unit: Attack.PixelUnit
     /// Of the attacked images.
     public let outcomes: Outcomes
 
@@ -48,9 +49,10 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
     /// Images attacked.
     public var count: Int { outcomes.count }
 
-    public init(attack: Attack.Kind, delta: Float, outcomes: Outcomes) {
-        self.attack = attack
-        self.delta = delta
+    public init(_ attack: Attack, outcomes: Outcomes) {
+        self.attack = attack.kind
+        delta = attack.delta
+        unit = attack.unit
         self.outcomes = outcomes
     }
 }
@@ -72,9 +74,10 @@ public func accuracy(
     let deltas = deltas ?? [attack.delta]
     var progress = ProgressCounter(parts: deltas.count, onProgress)
     return try deltas.map { delta in
+        let attack = attack.with(delta: delta)
         let outcomes = try evaluate(
-            [network], on: set, attackedBy: attack.with(delta: delta), from: source ?? network, &progress)
-        return AttackAccuracy(attack: attack.kind, delta: delta, outcomes: outcomes[0])
+            [network], on: set, attackedBy: attack, from: source ?? network, &progress)
+        return AttackAccuracy(attack, outcomes: outcomes[0])
     }
 }
 
@@ -84,9 +87,10 @@ func evaluate(
     _ progress: inout ProgressCounter
 ) throws -> [Outcomes] {
     for network in networks + [source] { try checkFit(network, set) }
-    progress.begin("\(attack.kind.rawValue), δ \(attack.delta.brief)")
+    progress.begin("\(attack.kind.rawValue), δ = \(attack.deltaText)")
     var outcomes = networks.map { _ in Outcomes() }
-    for range in set.batches(of: (networks + [source]).map(\.batchSize).min() ?? 1) {
+    let sizes = try (networks + [source]).map { network in try network.imagesAPass }
+    for range in set.batches(of: sizes.min() ?? 1) {
         try Task.checkCancellation()
         let labels = Array(set.labels[range])
         let attacked = try source.attacked(
@@ -101,6 +105,17 @@ func evaluate(
     }
     progress.end()
     return outcomes
+}
+
+extension Network {
+    /// Images of one pass of an evaluation: as many as the network takes, or so few of a large network that a pass is
+    /// done, and so can be cancelled, within about a second.
+    var imagesAPass: Int {
+        get throws(SparringError) {
+            let multiplyAdds = 100_000_000_000
+            return max(1, min(batchSize, multiplyAdds / max(1, try info.multiplyAdds)))
+        }
+    }
 }
 
 /// Throws when the network does not take these images or has too few outputs for their classes.

@@ -29,15 +29,18 @@ public struct Attack: Hashable, Sendable, Codable {
         case byte
         /// The pixel range: pixels are [0, 1].
         case one
+
+        /// From black to white: the most that δ and a step can be.
+        public var range: Float { self == .byte ? 255 : 1 }
     }
 
     public var kind: Kind
-    /// The most a pixel moves, at least 0.
+    /// The most a pixel moves: 0 to the unit's range.
     public var delta: Float
     /// IFGSM and PGD: how far one iteration moves a pixel; nil for 1/255 of the pixel range (IFGSM) or 2.5·δ /
     /// iterations (PGD).
     public var step: Float?
-    /// IFGSM and PGD; nil for as many as reach δ, ⌈δ/step⌉ (IFGSM), or 20 (PGD).
+    /// IFGSM and PGD, 1 to 2²⁰; nil for as many as reach δ, ⌈δ/step⌉ (IFGSM), or 20 (PGD).
     public var iterations: Int?
     /// PGD: starts, each at a random point of the ball.
     public var restarts: Int
@@ -107,6 +110,9 @@ public struct Attack: Hashable, Sendable, Codable {
         return attack
     }
 
+    /// δ with its unit, such as "16 of 255".
+    public var deltaText: String { "\(delta.brief) of \(unit.range.brief)" }
+
     var parameters: spar_attack {
         var attack = spar_attack_defaults(kind.engineKind)
         attack.unit = unit == .byte ? SPAR_UNIT_255 : SPAR_UNIT_ONE
@@ -119,9 +125,7 @@ public struct Attack: Hashable, Sendable, Codable {
         if let iterations {
             attack.iterations = Int32(clamping: iterations)
         } else if kind == .ifgsm {
-            // Of a step that is not positive or a δ that is no number the engine says what is wrong.
-            let reaching = Int(exactly: (delta / attack.step).rounded(.up)) ?? 1
-            attack.iterations = max(Int32(clamping: reaching), 1)
+            attack.iterations = 0
         }
         attack.random_start = startsAtRandom
         attack.restarts = Int32(clamping: restarts)

@@ -50,5 +50,5 @@ struct ProgressCounter {
 
 extension Float {
     /// This number for a person: 8 rather than 8.0.
-    var brief: String { Int32(exactly: self).map { "\($0)" } ?? "\(self)" }
+    package var brief: String { Int32(exactly: self).map { "\($0)" } ?? "\(self)" }
 }

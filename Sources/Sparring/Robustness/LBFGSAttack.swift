@@ -78,7 +78,7 @@ public func smallestChanges(
     var progress = ProgressCounter(parts: 1, onProgress)
     progress.begin("lbfgs")
     var examples: [LBFGSExample] = []
-    for range in set.batches(of: network.batchSize) {
+    for range in set.batches(of: try network.imagesAPass) {
         let result = try network.attacked(
             try set.images(range), Array(set.labels[range]), by: attack
         ) { [progress] share in

@@ -24,6 +24,7 @@ public struct LayerwiseStrength: Hashable, Sendable, Codable {
 ///
 /// - Parameters:
 ///   - network: has an input point and hidden points.
+///   - epsilons: 0 to 1, the pixel range.
 ///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit or it has no such points, `CancellationError` when the
 ///   task is cancelled.
@@ -32,6 +33,10 @@ public func layerwiseStrength(
     onProgress: ((EvaluationProgress) -> Void)? = nil
 ) throws -> [LayerwiseStrength] {
     try checkFit(network, set)
+    if let epsilon = epsilons.first(where: { !(0...1 ~= $0) }) {
+        throw SparringError(
+            .argument, "an ε of \(epsilon.brief) is beyond the range of pixels; it must be 0 to 1")
+    }
     var progress = ProgressCounter(parts: 3 * epsilons.count, onProgress)
     return try epsilons.map { epsilon in
         var hidden = Method(

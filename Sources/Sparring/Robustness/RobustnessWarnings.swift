@@ -40,7 +40,7 @@ public func robustnessWarnings(
 public func imagesWithoutGradient(of network: Network, on set: ImageSet) throws -> Int {
     try checkFit(network, set)
     var count = 0
-    for range in set.batches(of: network.batchSize) {
+    for range in set.batches(of: try network.imagesAPass) {
         try Task.checkCancellation()
         try network.forward(try set.images(range))
         // Times the batch, so that no gradient is lost to the mean over it.
@@ -65,11 +65,11 @@ private func warningsOfStrongerAttacks(
         result.outcomes.areWorse(than: best.outcomes)
     }
     let withoutGradient = whiteBox.filter { !$0.attack.usesGradient && isStronger($0) }.map {
-        "At δ = \($0.delta.brief) \($0.attack.rawValue), which uses no gradients, leaves less accuracy "
+        "At δ = \($0.deltaText) \($0.attack.rawValue), which uses no gradients, leaves less accuracy "
             + "(\(percent($0.accuracy))) \(known): the gradients may be masked."
     }
     let transferred = blackBox.filter(isStronger).map {
-        "At δ = \($0.delta.brief) images made by \($0.attack.rawValue) against another network leave less accuracy "
+        "At δ = \($0.deltaText) images made by \($0.attack.rawValue) against another network leave less accuracy "
             + "(\(percent($0.accuracy))) \(known): the gradients may be masked."
     }
     return withoutGradient + transferred
@@ -80,7 +80,7 @@ private func warningsOfWeakIteration(_ whiteBox: [AttackAccuracy]) -> [String] {
     return whiteBox.filter {
         [.ifgsm, .pgd].contains($0.attack) && single.outcomes.areWorse(than: $0.outcomes)
     }.map {
-        "At δ = \($0.delta.brief) \($0.attack.rawValue) leaves more accuracy (\(percent($0.accuracy))) than the single step "
+        "At δ = \($0.deltaText) \($0.attack.rawValue) leaves more accuracy (\(percent($0.accuracy))) than the single step "
             + "of fgsm (\(percent(single.accuracy))): it has too few iterations, or the gradients are masked."
     }
 }
@@ -88,9 +88,13 @@ private func warningsOfWeakIteration(_ whiteBox: [AttackAccuracy]) -> [String] {
 private func warningsOfRisingAccuracy(_ curve: [AttackAccuracy]) -> [String] {
     let curve = curve.sorted { $0.delta < $1.delta }
     return zip(curve, curve.dropFirst()).filter { $0.outcomes.areWorse(than: $1.outcomes) }.map {
-        "Under \($0.attack.rawValue) accuracy rises from \(percent($0.accuracy)) at δ = \($0.delta.brief) to "
-            + "\(percent($1.accuracy)) at δ = \($1.delta.brief), where the attack may do all that it could do before."
+        "Under \($0.attack.rawValue) accuracy rises from \(percent($0.accuracy)) at δ = \($0.deltaText) to "
+            + "\(percent($1.accuracy)) at δ = \($1.deltaText), where the attack may do all that it could do before."
     }
+}
+
+extension AttackAccuracy {
+    fileprivate var deltaText: String { "\(delta.brief) of \(unit.range.brief)" }
 }
 
 private func percent(_ value: Double) -> String {

@@ -177,19 +177,6 @@ package func decodeJSON<Value: Decodable>(
     do {
         return try JSONDecoder().decode(type, from: data)
     } catch {
-        throw SparringError(.format, "\(path) is damaged or of another version: \(reason(error))")
-    }
-}
-
-/// An error of Foundation in words that a person knows.
-private func reason(_ error: any Error) -> String {
-    switch error {
-    case DecodingError.keyNotFound(let key, _): return "it lacks '\(key.stringValue)'"
-    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-        return "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' is of another kind"
-    case DecodingError.dataCorrupted(let context):
-        return context.codingPath.isEmpty
-            ? "it is not JSON" : "'\(context.codingPath.map(\.stringValue).joined(separator: "."))' cannot be"
-    default: return "it is not what such a file holds"
+        throw SparringError(.format, "\(path) is damaged or of another version: \(reason(of: error))")
     }
 }
