@@ -4,16 +4,21 @@ import Sparring
 /// The choices of attacks inside a ball, and of the images they work on.
 struct AttackOptions: ParsableArguments {
     @Option(
-        help: "ifgsm, pgd: how far an iteration moves a pixel (default: 1 of 255, or 2.5·δ / iterations).")
+        help: "ifgsm, pgd: how far an iteration moves a pixel (default: 1 of 255, or 2.5·δ / iterations).",
+        transform: real(0...255, isOpenBelow: true))
     var step: Float?
 
-    @Option(help: "ifgsm, pgd, lbfgs: how many iterations (default: as many as reach δ, 20, 10).")
+    @Option(
+        help: "ifgsm, pgd, lbfgs: how many iterations (default: as many as reach δ, 20, 10).",
+        transform: whole(1...1 << 20))
     var iterations: Int?
 
-    @Option(help: "pgd: how many random starts (default: 1).")
+    @Option(help: "pgd: how many random starts (default: 1).", transform: whole(1...65536))
     var restarts: Int?
 
-    @Option(help: "square: how many changed images it tries for an image (default: 5000).")
+    @Option(
+        help: "square: how many changed images it tries for an image (default: 5000).",
+        transform: whole(from: 1))
     var queries: Int?
 
     @Option(help: "The unit of δ and --step: byte for pixels of 0 to 255, one for pixels of 0 to 1.")
@@ -22,21 +27,13 @@ struct AttackOptions: ParsableArguments {
     @Flag(help: "Let attacked pixels leave the pixel range.")
     var noClip = false
 
-    @Option(help: "pgd, square: the seed of random draws.")
-    var seed: UInt64 = 1
+    @OptionGroup var sample: SampleOptions
 
-    @Option(help: "The first test images, so many of them (default: all).")
-    var count: Int?
-
-    @Option(help: "Images a pass.")
+    @Option(help: "Images a pass.", transform: whole(batchSizes))
     var batchSize = 128
 
     @OptionGroup
     var threads: ThreadOptions
-
-    mutating func validate() throws {
-        if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1.") }
-    }
 
     /// Throws when an option is given that is for none of these attacks.
     func check(for attacks: [AttackName]) throws {
@@ -51,6 +48,30 @@ struct AttackOptions: ParsableArguments {
         }
     }
 
+    /// Throws when a δ was surely meant in the other unit.
+    ///
+    /// - Parameter option: that gives them.
+    func check(_ deltas: [Float], of option: String) throws {
+        let steps = step.map { [("--step", $0)] } ?? []
+        for (option, delta) in deltas.map({ (option, $0) }) + steps {
+            let text = "\(option) \(delta.brief)"
+            switch unit {
+            case .byte where delta > 0 && delta < 1 && option != "--step":
+                throw ValidationError(
+                    "\(text) of 255 is less than a step of a pixel; for \(delta.brief) of a pixel range of 1 say "
+                        + "--unit one, for \(delta.brief) of 255 --unit one with \((delta / 255).brief).")
+            case .byte where delta > 255:
+                throw ValidationError(
+                    "\(text) is beyond the range of pixels, 0 to 255; at 255 an image can become any other.")
+            case .one where delta > 1:
+                throw ValidationError(
+                    "\(text) is beyond the range of pixels, 0 to 1; for \(delta.brief) of 255 say --unit byte."
+                )
+            default: break
+            }
+        }
+    }
+
     /// The attack of this kind; its δ is 16 of 255 where none is given.
     func attack(_ kind: Attack.Kind, delta: Float? = nil) -> Attack {
         var attack = Attack(
@@ -58,17 +79,12 @@ struct AttackOptions: ParsableArguments {
         if [.ifgsm, .pgd].contains(kind) { (attack.step, attack.iterations) = (step, iterations) }
         attack.restarts = restarts ?? attack.restarts
         attack.queries = queries ?? attack.queries
-        attack.seed = seed
+        attack.seed = sample.seed
         return attack
     }
 
-    /// The images to attack.
-    func images(of data: any Dataset) -> ImageSet {
-        count.map { data.test.prefix($0) } ?? data.test
-    }
-
     func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads.count)
+        try model.network(batchSize: batchSize, threads: threads.count)
     }
 }
 
@@ -92,4 +108,7 @@ enum AttackName: String, CaseIterable {
     }
 }
 
-extension Attack.PixelUnit: ExpressibleByArgument {}
+extension Attack.PixelUnit: ExpressibleByArgument {
+    /// The head of a column of numbers in this unit.
+    func head(_ quantity: String) -> String { "\(quantity) of \(range.brief)" }
+}

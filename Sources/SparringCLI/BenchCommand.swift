@@ -23,25 +23,25 @@ struct BenchCommand: ParsableCommand {
 
     @Option(
         help: "The shape of the images (default: those the papers train the model on).",
-        transform: { try shape($0) })
+        transform: shape)
     var input: ImageShape?
 
-    @Option(help: "The number of classes.")
+    @Option(help: "The number of classes.", transform: whole(classCounts))
     var classes = 10
 
-    @Option(help: "Images a step.")
+    @Option(help: "Images a step.", transform: whole(batchSizes))
     var batchSize = 128
 
-    @Option(help: "Steps to time; the median counts.")
+    @Option(help: "Steps to time; the median counts.", transform: whole(1...100_000))
     var steps = 5
 
-    @Option(help: "Steps before, which do not count.")
+    @Option(help: "Steps before, which do not count.", transform: whole(0...100_000))
     var warmUp = 2
 
     @OptionGroup
     var threads: ThreadOptions
 
-    @Option(help: "The seed of weights, images and perturbations.")
+    @Option(help: "The seed of weights, images and perturbations.", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
@@ -55,11 +55,6 @@ struct BenchCommand: ParsableCommand {
 
     @Flag(help: "Print a JSON object.")
     var json = false
-
-    mutating func validate() throws {
-        if steps < 1 { throw ValidationError("--steps is \(steps); it must be at least 1.") }
-        if warmUp < 0 { throw ValidationError("--warm-up is \(warmUp); it must be at least 0.") }
-    }
 
     func run() throws {
         let result = try measure()

@@ -18,14 +18,14 @@ struct DataOptions: ParsableArguments {
             """)
     var dataDir: String?
 
-    @Option(help: "image-folder: the side of the images (default: 224).")
+    @Option(help: "image-folder: the side of the images (default: 224).", transform: whole(1...8192))
     var imageSize: Int?
 
     @Option(
         help: """
             image-folder: the shorter side of a photograph before the square in its middle is cut out (default: 256/224 \
             of --image-size).
-            """)
+            """, transform: whole(1...8192))
     var resizedSide: Int?
 
     @Flag(
@@ -57,7 +57,8 @@ extension DataOptions {
             if run.arguments.isEmpty {
                 self = try DataOptions.parse(["--data", run.data])
             } else {
-                self = try TrainCommand.parse(Array(run.arguments.dropFirst(2))).data
+                self = try TrainCommand.parse(CommandLineArguments(Array(run.arguments.dropFirst(2))).joined)
+                    .data
             }
         } catch {
             throw SparringError(
@@ -92,7 +93,13 @@ enum DataName: Hashable {
         directory: String?, imageSize: Int? = nil, resizedSide: Int? = nil, strictImages: Bool = false
     ) throws -> any Dataset {
         switch self {
-        case .known(let name): return try name.load(directory: directory)
+        case .known(let name):
+            guard directory == nil, name != .digits else { return try name.load(directory: directory) }
+            let isPublic = !name.publicFiles.isEmpty
+            throw SparringError(
+                .argument,
+                "\(text) is read from files: name the folder that holds them by --data-dir"
+                    + (isPublic ? "; 'sparring data fetch \(text)' downloads them into the folder data" : ""))
         case .imageFolder:
             guard let directory else {
                 throw SparringError(

@@ -20,26 +20,20 @@ struct DataShowCommand: AsyncParsableCommand {
     @Option(help: "The part of the set.")
     var part = Part.train
 
-    @Option(help: "Images at most.")
+    @Option(help: "Images at most.", transform: whole(1...100_000))
     var count = 64
 
-    @Option(help: "Images a row (default: as many as rows).")
+    @Option(help: "Images a row (default: as many as rows).", transform: whole(1...100_000))
     var columns: Int?
 
     @Option(help: "Random changes, as in training.")
     var augment = RecipeOptions.AugmentationName.none
 
-    @Option(help: "The seed of the random changes.")
+    @Option(help: "The seed of the random changes.", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     @Option(help: "The PNG file to write.")
     var out: String
-
-    mutating func validate() throws {
-        if count < 1 || (columns ?? 1) < 1 {
-            throw ValidationError("--count and --columns must be at least 1.")
-        }
-    }
 
     func run() async throws {
         let data = try data.load()

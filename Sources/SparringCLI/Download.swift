@@ -122,7 +122,7 @@ struct Download {
             }
         } catch let error as URLError {
             try Task.checkCancellation()
-            throw TransferFailure(reason: error.localizedDescription)
+            throw TransferFailure(reason: Sparring.reason(of: error))
         }
         try Task.checkCancellation()
         if let extent, let total = extent.total, extent.first + count != total {

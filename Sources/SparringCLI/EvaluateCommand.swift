@@ -28,9 +28,9 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(
         help: """
-            How far the attack moves a pixel, such as 0,4,8,16 (default: 16), or ε of layerwise, in pixels of 0 to 1 \
-            (default: 0,0.05,0.1,0.15,0.2).
-            """, transform: { try numbers($0) })
+            How far the attack moves a pixel, in --unit, such as 0,4,8,16 (default: 16 of 255), or ε of layerwise, in \
+            pixels of 0 to 1 (default: 0,0.05,0.1,0.15,0.2).
+            """, transform: list(of: real(0...Float.greatestFiniteMagnitude)))
     var deltas: [Float]?
 
     @Option(help: "A black box: also images made against this model. May be given more than once.")
@@ -48,6 +48,15 @@ struct EvaluateCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--deltas goes with an attack that moves pixels by at most δ, or layerwise.")
         }
+        if attack == [.layerwise] {
+            if let epsilon = deltas?.first(where: { $0 > 1 }) {
+                throw ValidationError(
+                    "--deltas \(epsilon.brief): ε of layerwise is of pixels of 0 to 1; for \(epsilon.brief) of 255 say "
+                        + "\((epsilon / 255).brief).")
+            }
+        } else {
+            try options.check(deltas ?? [], of: "--deltas")
+        }
         if let alone = attack.first(where: { [.lbfgs, .layerwise].contains($0) }) {
             if attack.count > 1 { throw ValidationError("--attack \(alone.rawValue) comes alone.") }
             if !source.isEmpty {
@@ -57,22 +66,27 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let model = try ModelArgument(modelFile)
-        let images = options.images(of: try data.load(orOf: model.run))
+        let models = try ([modelFile] + source).map { (path) throws(SparringError) in try ModelArgument(path)
+        }
         let output = try await withProgress { onProgress in
-            let network = try options.network(model)
+            let data = try models.data(data)
+            let images = try options.sample.images(of: data)
+            let network = try options.network(models[0])
             return switch attack {
-            case [.lbfgs]: try lbfgs(network, images, onProgress)
-            case [.layerwise]: try layerwise(network, images, onProgress)
-            default: try accuracies(network, images, onProgress)
+            case [.lbfgs]: try lbfgs(network, images, data.name, onProgress)
+            case [.layerwise]: try layerwise(network, images, data.name, onProgress)
+            default:
+                try accuracies(network, images, data.name, sources: Array(models.dropFirst()), onProgress)
             }
         }
-        if json { try printJSON(output.json) } else { print(output.table) }
+        if json { try printJSON(output.json) } else { print("\(output.table)\n\n\(output.data)") }
         for warning in output.warnings { printError("warning: \(warning)") }
     }
 
     private struct Output: Sendable {
         let table: Table
+        /// The images, in words.
+        let data: String
         let json: any Encodable & Sendable
         var warnings: [String] = []
     }
@@ -82,19 +96,25 @@ struct EvaluateCommand: AsyncParsableCommand {
     private struct Row: Encodable {
         let attack: String
         let delta: Float
+        let unit: Attack.PixelUnit
         let accuracy: Double
+        let data: String
         let count: Int
         /// The model the images were made against, where it is another one.
         var source: String?
     }
 
     private func accuracies(
-        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+        _ network: Network, _ images: ImageSet, _ data: String, sources: [ModelArgument],
+        _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
         var rows: [Row] = []
         if attack.contains(.none) {
             let clean = try evaluate(network, on: images)
-            rows.append(Row(attack: "none", delta: 0, accuracy: clean.accuracy, count: clean.count))
+            rows.append(
+                Row(
+                    attack: "none", delta: 0, unit: options.unit, accuracy: clean.accuracy, data: data,
+                    count: clean.count))
         }
         var whiteBox: [AttackAccuracy] = []
         var blackBox: [AttackAccuracy] = []
@@ -105,66 +125,78 @@ struct EvaluateCommand: AsyncParsableCommand {
                     from: source?.network, onProgress: onProgress)
                 rows += curve.map {
                     Row(
-                        attack: $0.attack.rawValue, delta: $0.delta, accuracy: $0.accuracy, count: $0.count,
-                        source: source?.name)
+                        attack: $0.attack.rawValue, delta: $0.delta, unit: $0.unit, accuracy: $0.accuracy,
+                        data: data, count: $0.count, source: source?.name)
                 }
                 if source == nil { whiteBox += curve } else { blackBox += curve }
             }
         }
         try measure(nil)
-        for path in source {
-            let model = try ModelArgument(path)
-            try measure((model.name, try options.network(model)))
-        }
+        for model in sources { try measure((model.name, try options.network(model))) }
         let follows = whiteBox.contains { $0.attack.usesGradient }
         let warnings = robustnessWarnings(
             whiteBox: whiteBox, blackBox: blackBox,
             imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
             of: images.count)
         var table = Table(
-            ["attack", "δ", "accuracy %", "images"] + (source.isEmpty ? [] : ["made on"]))
+            ["attack", options.unit.head("δ"), "accuracy %", "images"] + (source.isEmpty ? [] : ["made on"]))
         for row in rows {
-            let delta = String(format: "%g", row.delta)
+            let delta = row.delta.brief
             let made = source.isEmpty ? [] : [row.source ?? ""]
             table.add([row.attack, delta, row.accuracy.rounded(digits: 2), "\(row.count)"] + made)
         }
-        return Output(table: table, json: rows, warnings: warnings)
+        return Output(table: table, data: words(data, images), json: rows, warnings: warnings)
     }
 
     // MARK: The smallest change
 
     private struct Summary: Encodable {
         let attack: String
+        let data: String
         let count: Int
+        /// Of the norms.
+        let unit = Attack.PixelUnit.one
         let found: Double
         let meanNorm: Double?
         let medianNorm: Double?
     }
 
     private func lbfgs(
-        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+        _ network: Network, _ images: ImageSet, _ data: String,
+        _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
         let attack = options.iterations.map { LBFGSAttack(iterations: $0) } ?? LBFGSAttack()
         let examples = try smallestChanges(of: network, on: images, by: attack, onProgress: onProgress)
         // An image that is wrong as it is needs no change.
         let norms = examples.filter { $0.isFound && $0.norm > 0 }.map(\.norm).sorted()
         let summary = Summary(
-            attack: "lbfgs", count: examples.count,
+            attack: "lbfgs", data: data, count: examples.count,
             found: 100 * Double(examples.filter(\.isFound).count) / Double(examples.count),
             meanNorm: norms.isEmpty ? nil : norms.reduce(0, +) / Double(norms.count),
             medianNorm: norms.isEmpty ? nil : norms[norms.count / 2])
-        var table = Table("attack", "found %", "mean ‖r‖₂", "median ‖r‖₂", "images")
+        var table = Table("attack", "found %", "mean ‖r‖₂ of 1", "median ‖r‖₂ of 1", "images")
         table.add([
             summary.attack, summary.found.rounded(digits: 2), summary.meanNorm?.rounded(digits: 3) ?? "–",
             summary.medianNorm?.rounded(digits: 3) ?? "–", "\(summary.count)",
         ])
-        return Output(table: table, json: [summary])
+        return Output(table: table, data: words(data, images), json: [summary])
     }
 
     // MARK: Hidden points
 
+    private struct Strength: Encodable {
+        let epsilon: Float
+        let unit = Attack.PixelUnit.one
+        let fgsm: Double
+        let layerwise: Double
+        let previousInput: Double
+        let data: String
+        let count: Int
+    }
+
     private func layerwise(
-        _ network: Network, _ images: ImageSet, _ onProgress: @escaping (EvaluationProgress) -> Void
+        _ network: Network, _ images: ImageSet, _ data: String,
+        _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
         let rows =
             if let deltas {
@@ -172,11 +204,21 @@ struct EvaluateCommand: AsyncParsableCommand {
             } else {
                 try layerwiseStrength(of: network, on: images, onProgress: onProgress)
             }
-        var table = Table("ε", "fgsm %", "layerwise %", "input by the image before %", "images")
+        var table = Table(
+            Attack.PixelUnit.one.head("ε"), "fgsm %", "layerwise %", "input by the image before %", "images")
         for row in rows {
             let accuracies = [row.fgsm, row.layerwise, row.previousInput].map { $0.rounded(digits: 2) }
-            table.add([String(format: "%g", row.epsilon)] + accuracies + ["\(row.count)"])
+            table.add([row.epsilon.brief] + accuracies + ["\(row.count)"])
         }
-        return Output(table: table, json: rows)
+        let json = rows.map {
+            Strength(
+                epsilon: $0.epsilon, fgsm: $0.fgsm, layerwise: $0.layerwise, previousInput: $0.previousInput,
+                data: data, count: $0.count)
+        }
+        return Output(table: table, data: words(data, images), json: json)
+    }
+
+    private func words(_ data: String, _ images: ImageSet) -> String {
+        "\(images.count) test images of \(data)"
     }
 }

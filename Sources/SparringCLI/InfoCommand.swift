@@ -16,17 +16,16 @@ struct InfoCommand: ParsableCommand {
 
     @Option(
         help: "The shape of the images (default: those the papers train the model on).",
-        transform: { try shape($0) })
+        transform: shape)
     var input: ImageShape?
 
-    @Option(help: "The number of classes.")
+    @Option(help: "The number of classes.", transform: whole(classCounts))
     var classes = 10
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
     mutating func validate() throws {
-        if classes < 1 { throw ValidationError("--classes is \(classes); it must be at least 1.") }
         if model.model == nil, input != nil {
             throw ValidationError("--input is the shape of a model's images; --model is missing.")
         }

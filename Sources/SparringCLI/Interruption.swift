@@ -7,9 +7,13 @@ import Synchronization
 /// keep what it has; the command then ends with 128 and the signal's number, as shells count: 130 or 143. A second one
 /// ends the process at once. After the work signals do what they did before.
 ///
-/// - Parameter notice: printed when the work has stopped.
+/// - Parameters:
+///   - notice: printed when the work has stopped.
+///   - keepsNothing: whether there is nothing to keep, so that work which cannot stop within a second, as in a
+///     decomposition of a large matrix, is left there.
 func cancelledByInterrupt<Result: Sendable>(
-    saying notice: String = "stopped", _ work: @escaping @Sendable () async throws -> Result
+    saying notice: String = "stopped", keepsNothing: Bool = false,
+    _ work: @escaping @Sendable () async throws -> Result
 ) async throws -> Result {
     let task = Task(operation: work)
     let received = Mutex<Int32?>(nil)
@@ -21,6 +25,11 @@ func cancelledByInterrupt<Result: Sendable>(
             received.withLock { $0 = $0 ?? number }
             for number in signals { signal(number, SIG_DFL) }
             task.cancel()
+            guard keepsNothing else { return }
+            DispatchQueue.global().asyncAfter(deadline: .now() + .milliseconds(700)) {
+                printError(notice)
+                _exit(128 + number)
+            }
         }
         source.resume()
         return source

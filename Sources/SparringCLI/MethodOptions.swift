@@ -1,34 +1,51 @@
 import ArgumentParser
 import Sparring
 
-/// The choices of a training method.
+/// The five choices of a training method: where it perturbs, whence the direction comes, its shape, its size, and what is
+/// minimized.
 struct MethodOptions: ParsableArguments {
     @Option(
-        help: "How training perturbs: \(Method.names.joined(separator: ", ")).",
+        help: """
+            How training perturbs: \(Method.names.joined(separator: ", ")). The method says where its direction \
+            comes from (the batch before, the same batch, a random draw) and its shape; the other options choose where, \
+            how far and for which loss.
+            """,
         transform: { try checkedMethod($0) })
     var method: String?
 
     @Option(
-        parsing: .unconditional,
-        help: "How far to perturb: the input for adversarial-backprop and fgs-orig, else the hidden points.")
+        help: """
+            Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop and fgs-orig, else \
+            of the hidden points.
+            """, transform: anyReal())
     var epsilon: Float?
 
-    @Option(parsing: .unconditional, help: "ε of the input, of pixels in [0, 1].")
+    @Option(
+        help: "Where: also the input, so far, in pixels of 0 to 1 (default: as the method has it).",
+        transform: anyReal())
     var inputEpsilon: Float?
 
-    @Flag(help: "Perturb by ε itself: the same as --size constant.")
+    @Flag(help: "Size: perturb by ε itself, the same as --size constant.")
     var fixedEpsilon = false
 
-    @Option(help: "The size of a perturbation.")
+    @Option(
+        help: """
+            Size: ε, ε times the gradient's range, a random share of ε, or that times the deviation of the point's input \
+            (default: as the method has it).
+            """)
     var size: Method.Size?
 
-    @Option(help: "Whether random draws, norms and ranges are a batch's or each sample's.")
+    @Option(help: "Size: whether random draws, norms and ranges are a batch's or each sample's.")
     var granularity: Method.Granularity?
 
-    @Option(help: "The last hidden point to perturb: its name, or pool1, pool2, … (default: all points).")
+    @Option(
+        help: "Where: up to this hidden point, by its name, or pool1, pool2, … (default: all hidden points).")
     var lastPoint: String?
 
-    @Option(help: "The weight of the clean loss beside the perturbed one, 0 to 1.")
+    @Option(
+        help:
+            "Objective: the weight of the clean loss beside the perturbed one, 0 to 1 (default: as the method has it).",
+        transform: real(0...1))
     var alpha: Float?
 
     mutating func validate() throws {

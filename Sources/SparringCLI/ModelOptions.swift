@@ -7,7 +7,9 @@ struct ModelOptions: ParsableArguments {
         help: "The network: \(list(ModelName.self)) (default: lenet5).", transform: { try ModelName($0) })
     var model: ModelName?
 
-    @Option(help: "mlp…, toy: units of the hidden layers, such as 800,800.", transform: { try numbers($0) })
+    @Option(
+        help: "mlp…, toy: units of the hidden layers, such as 800,800.",
+        transform: list(of: whole(1...1_000_000)))
     var widths: [Int]?
 
     @Option(help: "mlp…, toy: the nonlinearity of hidden units.")
@@ -19,10 +21,10 @@ struct ModelOptions: ParsableArguments {
         transform: { try DropoutChoice($0) })
     var dropout: DropoutChoice?
 
-    @Option(help: "mlp…, conv3-dense3: the rate of dropout on the input.")
+    @Option(help: "mlp…, conv3-dense3: the rate of dropout on the input.", transform: dropoutRate)
     var inputDropout: Float?
 
-    @Option(help: "conv3…, vgg-bn, wrn…: the rate of dropout after convolutions.")
+    @Option(help: "conv3…, vgg-bn, wrn…: the rate of dropout after convolutions.", transform: dropoutRate)
     var convolutionDropout: Float?
 
     @Option(help: "resnet…: the shortcut where shapes change.")
@@ -101,12 +103,21 @@ enum DropoutChoice: Equatable {
     init(_ text: String) throws(SparringError) {
         if text == "usual" {
             self = .usual
-        } else if let rate = Float(text) {
+        } else if let rate = try? dropoutRate(text) {
             self = .rate(rate)
         } else {
-            throw SparringError(.argument, "--dropout takes a rate, such as 0.5, or 'usual', not '\(text)'")
+            throw SparringError(
+                .argument, "it must be a rate of at least 0 and below 1, such as 0.5, or 'usual'")
         }
     }
+}
+
+/// The share of values that dropout sets to 0.
+private func dropoutRate(_ text: String) throws -> Float {
+    guard let rate = Float(text), 0..<1 ~= rate else {
+        throw SparringError(.argument, "it must be a number of at least 0 and below 1")
+    }
+    return rate
 }
 
 extension Unit: ExpressibleByArgument {}

@@ -10,7 +10,9 @@ struct NormalizationOptions: ParsableArguments {
             """)
     var normalize: Normalization?
 
-    @Option(help: "zca: what is added to every variance (default: \(ZCA.usualEpsilon)).")
+    @Option(
+        help: "zca: what is added to every variance (default: \(ZCA.usualEpsilon)).",
+        transform: real(0...1e6))
     var zcaEpsilon: Float?
 
     @Option(

@@ -77,7 +77,7 @@ private func terminalColumns() -> Int {
 func withProgress<Result: Sendable>(
     _ work: @escaping @Sendable (_ onProgress: @escaping (EvaluationProgress) -> Void) throws -> Result
 ) async throws -> Result {
-    try await cancelledByInterrupt {
+    try await cancelledByInterrupt(keepsNothing: true) {
         var line = ProgressLine()
         defer { line.clear() }
         return try work { line.show($0) }

@@ -34,13 +34,15 @@ struct RecipeOptions: ParsableArguments {
         help: """
             Epochs (default: 5). The epochs that a paper's setting names, such as those before its plain end or between \
             two steps of its learning rate, change in proportion.
-            """)
+            """, transform: whole(1...1_000_000))
     var epochs: Int?
 
-    @Option(help: "Images a step (default: 128).")
+    @Option(help: "Images a step (default: 128).", transform: whole(batchSizes))
     var batchSize: Int?
 
-    @Option(help: "The learning rate at the start (default: 0.05).")
+    @Option(
+        help: "The learning rate at the start (default: 0.05).",
+        transform: real(0...Float.greatestFiniteMagnitude, isOpenBelow: true))
     var lr: Float?
 
     @Option(
@@ -51,13 +53,13 @@ struct RecipeOptions: ParsableArguments {
         transform: { try scheduleRule($0) })
     var schedule: Schedule.Rule?
 
-    @Option(help: "The momentum (default: 0.9).")
+    @Option(help: "The momentum (default: 0.9).", transform: real(0...1))
     var momentum: Float?
 
     @Flag(inversion: .prefixedNo, help: "Nesterov's momentum (default: no).")
     var nesterov: Bool?
 
-    @Option(help: "The weight decay (default: 0).")
+    @Option(help: "The weight decay (default: 0).", transform: real(0...Float.greatestFiniteMagnitude))
     var weightDecay: Float?
 
     @Option(
@@ -66,7 +68,9 @@ struct RecipeOptions: ParsableArguments {
     )
     var decayScope: DecayScope?
 
-    @Option(help: "The norm that a unit's incoming weights are scaled back to, 0 for none (default: 0).")
+    @Option(
+        help: "The norm that a unit's incoming weights are scaled back to, 0 for none (default: 0).",
+        transform: real(0...Float.greatestFiniteMagnitude))
     var maxNorm: Float?
 
     @Option(help: "Random changes of the training images (default: none).")
@@ -76,7 +80,7 @@ struct RecipeOptions: ParsableArguments {
         help: """
             Training images to hold out: they tell the best epoch, and halving-on-validation-loss watches them (default: a \
             tenth). 0 for none: the best epoch is then the last, and that rule watches the test images.
-            """)
+            """, transform: whole(from: 0))
     var validation: Int?
 
     /// The recipe these options describe.

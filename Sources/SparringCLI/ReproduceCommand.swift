@@ -34,7 +34,7 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "The folder of the results.")
     var out = "results"
 
-    @Option(help: "Trainings of each network (default: the scale's own).")
+    @Option(help: "Trainings of each network (default: the scale's own).", transform: whole(1...1000))
     var seeds: Int?
 
     @OptionGroup
@@ -51,9 +51,6 @@ struct ReproduceCommand: AsyncParsableCommand {
             throw ValidationError("Name one experiment, or give --list to see them all.")
         }
         if json, !list { throw ValidationError("--json goes with --list.") }
-        if let seeds, !(1...1000 ~= seeds) {
-            throw ValidationError("--seeds is \(seeds); there can be 1 to 1000.")
-        }
     }
 
     func run() async throws {

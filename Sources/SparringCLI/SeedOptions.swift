@@ -3,7 +3,9 @@ import Sparring
 
 /// The seeds of a training: one, or several for a mean and a deviation.
 struct SeedOptions: ParsableArguments {
-    @Option(help: "The seed of weights, order, augmentation, dropout and perturbations (default: 1).")
+    @Option(
+        help: "The seed of weights, order, augmentation, dropout and perturbations (default: 1).",
+        transform: SparringCLI.seed)
     var seed: UInt64?
 
     @Option(
@@ -23,14 +25,14 @@ struct SeedOptions: ParsableArguments {
 struct SeedList {
     let values: [UInt64]
 
-    init(_ text: String) throws(SparringError) {
+    init(_ text: String) throws {
         if let count = Int(text) {
             guard 1...1000 ~= count else {
                 throw SparringError(.argument, "\(count) seeds; there must be 1 to 1000")
             }
             values = (1...count).map { UInt64($0) }
         } else {
-            values = try numbers(text)
+            values = try list(of: SparringCLI.seed)(text)
         }
         guard Set(values).count == values.count else {
             throw SparringError(.argument, "--seeds \(text) names a seed twice")

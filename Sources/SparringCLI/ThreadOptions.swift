@@ -5,7 +5,7 @@ import Foundation
 struct ThreadOptions: ParsableArguments {
     @Option(
         name: .customLong("threads"), parsing: .unconditional,
-        help: "Threads, 0 for all cores; the results do not depend on them.")
+        help: "Threads, 0 for all cores; the results do not depend on them.", transform: whole(from: 0))
     var asked = 0
 
     /// At most as many as there are cores; 0 for all.
@@ -13,10 +13,6 @@ struct ThreadOptions: ParsableArguments {
         let cores = ProcessInfo.processInfo.activeProcessorCount
         if asked > cores { _ = warnedOfCores }
         return min(asked, cores)
-    }
-
-    mutating func validate() throws {
-        if asked < 0 { throw ValidationError("--threads is \(asked); it must be 0, for all cores, or more.") }
     }
 }
 

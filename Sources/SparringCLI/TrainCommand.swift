@@ -55,6 +55,11 @@ struct TrainCommand: AsyncParsableCommand {
         for (option, path) in [("--out", out), ("--resume", resume)] where path == "" {
             throw ValidationError("\(option) names no folder.")
         }
+        if let setting = recipe.recipe, data.data == nil, resume == nil {
+            throw ValidationError(
+                "--recipe \(setting.name) is a paper's setting for its images: name them by --data, such as --data cifar-10."
+            )
+        }
         guard resume != nil else { return }
         let settings = CommandLine.arguments.filter { $0.hasPrefix("--") }.map { $0.prefix { $0 != "=" } }
         let allowed = ["--resume", "--threads", "--quiet", "--json"]
@@ -105,7 +110,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     /// The rest of a run.
     private func goOn(with path: String) async throws {
-        let folder = try RunFolder(opening: path)
+        let folder = try openRun(path)
         let data = try DataOptions(of: folder.description).load()
         let trainer = try folder.resume(threads: threads.count)
         try finish([await follow(trainer, in: folder, on: data)])
@@ -128,7 +133,7 @@ struct TrainCommand: AsyncParsableCommand {
             epochs: 12, schedule: .constant(0.03), optimizer: Optimizer(weightDecay: 5e-4))
         let plan = try prepare(usual: usual)
         let path = out ?? freeFolder("runs/\(plan.data.name)-\(plan.modelName.rawValue)")
-        var table = Table("accuracy in %", "clean", "FGSM δ=16", "IFGSM δ=16")
+        var table = Table("accuracy in %", "clean", "FGSM δ=16/255", "IFGSM δ=16/255")
         var rows: [[String]] = []
         var folders: [RunFolder] = []
         let methods = [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))]
@@ -147,7 +152,7 @@ struct TrainCommand: AsyncParsableCommand {
         for row in rows { table.add(row) }
         print("\n\(table)")
         let robustness = ReportTable(
-            columns: ["accuracy, %", "clean", "FGSM, δ = 16", "IFGSM, δ = 16"], rows: rows)
+            columns: ["accuracy, %", "clean", "FGSM, δ = 16/255", "IFGSM, δ = 16/255"], rows: rows)
         let report = "\(path)/report.html"
         try Report(of: folders, robustness: [.table(robustness)]).write(html: report)
         print("\nreport: \(report)")

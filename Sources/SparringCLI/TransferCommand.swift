@@ -23,7 +23,9 @@ struct TransferCommand: AsyncParsableCommand {
         transform: { try AttackName.list($0) })
     var attack = [AttackName.fgsm, .ifgsm]
 
-    @Option(help: "How far the attack moves a pixel (default: 16 of 255).")
+    @Option(
+        help: "How far the attack moves a pixel, in --unit (default: 16 of 255).",
+        transform: real(0...Float.greatestFiniteMagnitude))
     var delta: Float?
 
     @OptionGroup(title: "Attack")
@@ -41,22 +43,24 @@ struct TransferCommand: AsyncParsableCommand {
             throw ValidationError("--attack \(other.rawValue) makes no images that could be transferred.")
         }
         try options.check(for: attack)
+        try options.check(delta.map { [$0] } ?? [], of: "--delta")
     }
 
     func run() async throws {
         let models = try self.models.map { (path) throws(SparringError) in try ModelArgument(path) }
-        let data = try data.load(orOf: models[0].run)
         let names = Set(models.map(\.name)).count == models.count ? models.map(\.name) : self.models
         let result = try await withProgress { onProgress in
+            let data = try models.data(data)
+            let images = try options.sample.images(of: data)
             let networks = try models.map { (model) throws(SparringError) in try options.network(model) }
-            let images = options.images(of: data)
             return Transfer(
                 models: names, data: data.name, count: images.count,
                 clean: try networks.map { try evaluate($0, on: images).accuracy },
                 matrices: try attack.compactMap(\.kind).map {
-                    try transferMatrix(
-                        of: networks, on: images, under: options.attack($0, delta: delta),
-                        onProgress: onProgress)
+                    Transfer.Matrix(
+                        try transferMatrix(
+                            of: networks, on: images, under: options.attack($0, delta: delta),
+                            onProgress: onProgress))
                 })
         }
         if let out { try result.report.write(html: out) }
@@ -66,12 +70,22 @@ struct TransferCommand: AsyncParsableCommand {
 
 /// Matrices of the same models and images.
 private struct Transfer: Encodable, CustomStringConvertible {
+    struct Matrix: Encodable {
+        let attack: Attack
+        /// In percent: `[source][target]`.
+        let accuracies: [[Double]]
+
+        init(_ matrix: TransferMatrix) {
+            (attack, accuracies) = (matrix.attack, matrix.accuracies)
+        }
+    }
+
     let models: [String]
     let data: String
     let count: Int
     /// Accuracy on the images as they are, in percent.
     let clean: [Double]
-    let matrices: [TransferMatrix]
+    let matrices: [Matrix]
 
     var description: String {
         let tables = matrices.map { matrix in
@@ -83,7 +97,8 @@ private struct Transfer: Encodable, CustomStringConvertible {
             }
             return table.description
         }
-        let legend = "Accuracy in % on \(count) images made against the model of the row; * white box."
+        let legend =
+            "Accuracy in % on \(count) test images of \(data), made against the model of the row; * white box."
         return (tables + [legend]).joined(separator: "\n\n")
     }
 
@@ -106,9 +121,8 @@ private struct Transfer: Encodable, CustomStringConvertible {
             sections: [Report.Section("Matrices", [.facts(facts)] + maps)])
     }
 
-    private func title(_ matrix: TransferMatrix) -> String {
-        let unit = matrix.attack.unit == .byte ? " of 255" : ""
-        return "\(matrix.attack.kind.rawValue), δ = \(String(format: "%g", matrix.attack.delta))\(unit)"
+    private func title(_ matrix: Matrix) -> String {
+        "\(matrix.attack.kind.rawValue), δ = \(matrix.attack.deltaText)"
     }
 
     private func cell(_ accuracy: Double, isWhiteBox: Bool = false) -> String {

@@ -37,6 +37,26 @@ class CommandLineTest(CommandTest):
         self.assertEqual(code, 64)
         self.assertIn("'-1' is invalid for '--seed", sentence)
 
+    def test_numbers_out_of_range_are_told_with_their_range(self):
+        for command in ["train", "bench"]:
+            for option, values, range in [
+                ("--lr", ["-1", "0", "nan", "inf", "x", ""], "above 0"), ("--epochs", ["-1", "0", "1.5"], "1 to"),
+                ("--steps", ["-1", "0", "99999999999999999999"], "1 to"), ("--warm-up", ["-1"], "0 to"),
+                ("--batch-size", ["0", "-8", "99999999"], "1 to 65536"), ("--classes", ["0", "9999999999"], "1 to"),
+                ("--threads", ["-1", "x"], "0 to"), ("--seed", ["-1", "18446744073709551616"], "0 to"),
+                ("--momentum", ["-0.1", "2"], "at least 0, at most 1"), ("--weight-decay", ["-1"], "at least 0"),
+                ("--alpha", ["1.5", "-0.5"], "at least 0, at most 1"), ("--epsilon", ["nan", "inf"], "a number"),
+                ("--dropout", ["1", "-1", "x"], "below 1"), ("--widths", ["0", "8,-1", "8,,8"], "1 to"),
+                ("--image-size", ["0", "-1"], "1 to"), ("--validation", ["-1"], "0 to"),
+            ]:
+                if option not in self.succeed(command, "--help").replace("\n", " ").split():
+                    continue
+                for value in values:
+                    code, sentence, _ = self.failure(command, option, value)
+                    self.assertEqual(code, 64)
+                    self.assertIn(option, sentence)
+                    self.assertIn(range, sentence)
+
     def test_an_option_given_twice_is_refused(self):
         for arguments in [["evaluate", "--model-file", "a", "--model-file", "b"], ["info", "--json", "--json"],
                           ["bench", "--steps=1", "--steps", "2"]]:

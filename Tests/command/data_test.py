@@ -51,7 +51,7 @@ class DataTest(CommandTest):
         photos = json.loads(self.succeed("data", "--data-dir", self.photos(), "--json"))["found"][-1]
         self.assertEqual((photos["name"], photos["classes"], photos["trainCount"]), ("image-folder", 3, 32))
         self.assertEqual(sorted(round(32 * mean, 4) for mean in photos["statistics"]["mean"]), [10, 11, 11])
-        self.assertIn("no folder", json.loads(self.succeed("data", "--json"))["missing"]["cifar-100"])
+        self.assertIn("--data-dir", json.loads(self.succeed("data", "--json"))["missing"]["cifar-100"])
 
     def test_show(self):
         folder = self.photos()

@@ -59,6 +59,9 @@ class InfoTest(CommandTest):
     def test_wrong_arguments(self):
         self.fail_with(["resent20", "did you mean 'resnet20'?", "pyramidnet-270"], "info", "--model", "resent20")
         self.fail_with(["28x28"], "info", "--model", "lenet5", "--input", "28x28")
+        for size in ["9999999999999x1x1", "3x9223372036854775807x1", "65536x65536x65536", "1x-1x1", "1x2x3x", "0x1x1"]:
+            for command in ["info", "bench"]:
+                self.fail_with([size, "3x32x32"], command, "--model", "lenet5", "--input", size)
         self.fail_with(["--input", "--model"], "info", "--input", "1x28x28")
         self.fail_with(["0"], "info", "--model", "lenet5", "--classes", "0")
         self.fail_with(["5×5", "1×1"], "info", "--model", "lenet5", "--input", "1x3x3")

@@ -63,6 +63,7 @@ class RecipesTest(CommandTest):
 
     def test_mistakes(self):
         self.fail_with(["anl-cifra", "anl-cifar"], "train", "--recipe", "anl-cifra")
+        self.fail_with(["anl-cifar", "--data"], "train", "--recipe", "anl-cifar")
         self.fail_with(["layerwise", "--epsilon"], *self.train_arguments(
             "run", "--recipe", "anl-cifar", "--method", "layerwise"))
         self.fail_with(["--zca-epsilon", "per-channel"], *self.train_arguments("run", "--zca-epsilon", "1"))

@@ -70,7 +70,7 @@ class RobustnessTest(CommandTest):
         result = self.run_command(*self.evaluate("--attack", "fgsm,ifgsm", "--deltas", "32", "--iterations", "1",
                                                  "--json"))
         self.assertEqual(result.returncode, 0)
-        self.assertIn("warning: At δ = 32 ifgsm leaves more accuracy", result.stderr)
+        self.assertIn("warning: At δ = 32 of 255 ifgsm leaves more accuracy", result.stderr)
         json.loads(result.stdout)
         sound = self.run_command(*self.evaluate("--attack", "fgsm,ifgsm", "--deltas", "8,32"))
         self.assertNotIn("warning", sound.stderr)
@@ -84,8 +84,8 @@ class RobustnessTest(CommandTest):
 
     def test_layerwise(self):
         clean = self.results()[0]["accuracy"]
-        rows = self.results("--attack", "layerwise", "--deltas", "0,0.2,20")
-        self.assertEqual([row["epsilon"] for row in rows], [0, 0.2, 20])
+        rows = self.results("--attack", "layerwise", "--deltas", "0,0.2,1")
+        self.assertEqual([row["epsilon"] for row in rows], [0, 0.2, 1])
         self.assertEqual({rows[0][way] for way in ["fgsm", "layerwise", "previousInput"]}, {clean})
         self.assertLess(rows[2]["layerwise"], clean)
 
@@ -106,8 +106,49 @@ class RobustnessTest(CommandTest):
         self.assertIn("fgsm", page)
         self.assertIn(f"{result['matrices'][1]['accuracies'][0][1]:.2f}", page)
 
+    def test_tables_and_json_name_the_unit_and_the_images(self):
+        for unit, head in [("byte", "δ of 255"), ("one", "δ of 1")]:
+            settings = ["--attack", "none,fgsm", "--unit", unit]
+            table = self.succeed(*self.evaluate(*settings))
+            self.assertIn(head, table)
+            self.assertIn("100 test images of mnist", table)
+            self.assertEqual({(row["unit"], row["data"]) for row in self.results(*settings)}, {(unit, "mnist")})
+            self.assertIn(f"δ = {'16 of 255' if unit == 'byte' else '0.0627451 of 1'}",
+                          self.succeed("transfer", "first", "second", "--attack", "fgsm", "--unit", unit))
+        self.assertIn("‖r‖₂ of 1", self.succeed(*self.evaluate("--attack", "lbfgs", "--count", "3")))
+        self.assertIn("ε of 1", self.succeed(*self.evaluate("--attack", "layerwise", "--count", "3")))
+
+    def test_a_model_file_outside_its_run_knows_its_images(self):
+        (self.folder / "first/best.safetensors").rename(self.folder / "moved.safetensors")
+        (self.folder / "first/run.json").unlink()
+        moved = ["evaluate", "--model-file", "moved.safetensors"]
+        self.fail_with(["mnist", "--data-dir", "data fetch mnist"], *moved)
+        self.fail_with(["1×28×28", "1×12×12", "mnist"], *moved, "--data", "digits")
+        self.assertIn("images of mnist", self.succeed(*moved, "--data-dir", self.data))
+
+    def test_models_of_different_images_are_not_compared(self):
+        digits = ["--data", "digits", "--model", "mlp", "--widths", "4", "--epochs", "1"]
+        self.succeed("train", *digits, "--out", "digits")
+        self.fail_with(["first", "mnist", "digits", "different data sets"], "transfer", "first", "digits")
+        self.fail_with(["different data sets"], "transfer", "first", "digits", "--data", "digits")
+        self.fail_with(["different data sets"], *self.evaluate("--attack", "fgsm", "--source", "digits"))
+        self.fail_with(["different data sets"], "analyze", "zeros", "--model-file", "first", "digits")
+
+    def test_a_folder_of_several_runs_is_recognized(self):
+        self.train("seeds", "--epochs", "1", "--seeds", "2")
+        self.fail_with(["several seeds", "seeds/seed-1"], "evaluate", "--model-file", "seeds")
+        self.fail_with(["several seeds", "seeds/seed-1"], "analyze", "deviations", "--model-file", "seeds")
+        self.fail_with(["several runs", "first"], "evaluate", "--model-file", ".")
+
+    def test_a_sample_is_drawn_by_a_seed(self):
+        rows = [self.results("--count", "30", "--seed", seed, "--attack", "fgsm", "--deltas", "12")[0]
+                for seed in ["1", "1", "2", "3", "4"]]
+        self.assertEqual({row["count"] for row in rows}, {30})
+        self.assertEqual(rows[0], rows[1])
+        self.assertGreater(len({row["accuracy"] for row in rows}), 1)
+
     def test_interrupted(self):
-        settings = ["--attack", "square", "--deltas", "0.01", "--queries", "10000000"]
+        settings = ["--attack", "square", "--deltas", "0.00004", "--unit", "one", "--queries", "10000000"]
         process = subprocess.Popen(self.arguments(*self.evaluate(*settings)), cwd=self.folder,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         time.sleep(1)
@@ -127,11 +168,20 @@ class RobustnessTest(CommandTest):
             (["lbfgs", "alone"], self.evaluate("--attack", "lbfgs,fgsm")),
             (["--source", "layerwise"], self.evaluate("--attack", "layerwise", "--source", "second")),
             (["--count", "0"], self.evaluate("--count", "0")),
-            (["restarts", "-1"], self.evaluate("--attack", "pgd", "--restarts=-1")),
+            (["'-1'", "--restarts", "1 to 65536"], self.evaluate("--attack", "pgd", "--restarts", "-1")),
             (["nowhere"], self.evaluate("--attack", "fgsm", "--source", "nowhere")),
             (["two models"], ["transfer", "first"]),
             (["layerwise"], ["transfer", "first", "second", "--attack", "layerwise"]),
             (["nowhere"], ["transfer", "first", "nowhere"]),
+            (["0.0314", "--unit one"], self.evaluate("--attack", "fgsm", "--deltas", "8,0.0314")),
+            (["1000", "0 to 255"], self.evaluate("--attack", "pgd", "--deltas", "1000")),
+            (["beyond", "0 to 255"], self.evaluate("--attack", "ifgsm", "--deltas", "1e30")),
+            (["16", "--unit byte"], self.evaluate("--attack", "fgsm", "--deltas", "16", "--unit", "one")),
+            (["0.0314", "--unit one"], ["transfer", "first", "second", "--delta", "0.0314"]),
+            (["16", "0.0627"], self.evaluate("--attack", "layerwise", "--deltas", "16")),
+            (["given twice"], self.evaluate("--model-file", "second")),
+            (["--step", "at most 255"], self.evaluate("--attack", "pgd", "--step", "1e30")),
+            (["1e-30", "iterations"], self.evaluate("--attack", "ifgsm", "--step", "1e-30")),
             (["1×28×28"], ["transfer", "first", "second", "--data", "digits"]),
         ]:
             with self.subTest(arguments):

@@ -73,7 +73,7 @@ class ResultsTest(CommandTest):
         self.assertEqual(attacked[0]["accuracy"], clean[0]["accuracy"])
         self.assertLess(attacked[2]["accuracy"], attacked[0]["accuracy"])
         iterated = json.loads(self.succeed("evaluate", *model, "--attack", "ifgsm", "--deltas", "8", "--step", "2"))
-        self.assertEqual(set(iterated[0]), {"attack", "delta", "accuracy", "count"})
+        self.assertEqual(set(iterated[0]), {"attack", "delta", "unit", "accuracy", "data", "count"})
 
     def test_bench(self):
         result = json.loads(self.succeed("bench", "--model", "lenet5", "--batch-size", "8", "--method", "layerwise",
@@ -142,7 +142,7 @@ class FailureTest(CommandTest):
                 (self.folder / name).write_bytes(content)
                 self.fail_with([name], "evaluate", "--model-file", name, "--data", "mnist", "--data-dir", self.data)
         self.fail_with(["nowhere"], "evaluate", "--model-file", "nowhere")
-        self.fail_with(["1×28×28"], "evaluate", "--model-file", "run/last.safetensors")
+        self.fail_with(["1×28×28"], "evaluate", "--model-file", "run/last.safetensors", "--data", "digits")
 
     def test_diverging_loss(self):
         self.train("run", "--epochs", "1")

@@ -13,36 +13,42 @@ from sklearn.datasets import load_digits
 from sklearn.manifold import TSNE, trustworthiness
 
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "command"))
-from support import CommandTest, SIDE
+from support import SIDE, CommandTest, write_images
 
 POINTS = 500
 
 
 class TSNETest(CommandTest):
-    def drawn_digits(self):
-        """The first test images of the set `digits`, one a row, pixels in [0, 1]."""
-        count, side = 2000, 28
-        self.succeed("data", "show", "--part", "test", "--count", count, "--columns", "1", "--out", "digits.png")
-        with Image.open(self.folder / "digits.png") as sheet:
-            pixels = numpy.asarray(sheet, numpy.float32) / 255
-        # A row of grey is between two images.
-        images = numpy.append(pixels, pixels[-1:], axis=0).reshape(count, side + 1, side)
-        return images[:POINTS, :side].reshape(POINTS, -1)
-
-    def handwritten_digits(self):
-        """scikit-learn's digits as the test images of the set `mnist`, one a row, pixels in [0, 1]."""
-        digits = load_digits()
-        images = (digits.images[:POINTS] * 255 / 16).round().astype(numpy.uint8)
+    def write_test_images(self, images, labels):
+        """Bytes as the images of the set `mnist`; returns them one a row, pixels in [0, 1]."""
         for part in ["train", "t10k"]:
             header = struct.pack(">4B3I", 0, 0, 8, 3, *images.shape)
             (self.data / f"{part}-images-idx3-ubyte").write_bytes(header + images.tobytes())
-            labels = digits.target[:POINTS].astype(numpy.uint8).tobytes()
-            (self.data / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, POINTS) + labels)
+            labels = labels.astype(numpy.uint8)
+            (self.data / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, POINTS) +
+                                                                  labels.tobytes())
         return images.reshape(POINTS, -1).astype(numpy.float32) / 255
 
-    def check(self, points, least, *data):
+    def drawn_digits(self):
+        """The first test images of the set `digits`."""
+        count, side = 2000, 28
+        self.succeed("data", "show", "--part", "test", "--count", count, "--columns", "1", "--out", "digits.png")
+        with Image.open(self.folder / "digits.png") as sheet:
+            pixels = numpy.asarray(sheet, numpy.uint8)
+        # A row of grey is between two images.
+        images = numpy.append(pixels, pixels[-1:], axis=0).reshape(count, side + 1, side)
+        return self.write_test_images(images[:POINTS, :side].copy(), numpy.arange(POINTS) % 10)
+
+    def handwritten_digits(self):
+        """scikit-learn's digits."""
+        digits = load_digits()
+        images = (digits.images[:POINTS] * 255 / 16).round().astype(numpy.uint8)
+        return self.write_test_images(images, digits.target[:POINTS])
+
+    def check(self, points, least):
         """Neighbors of the pixels, which is what a network's first layer gives, against scikit-learn's."""
-        self.succeed("train", "--model", "mlp", "--widths", "8", "--epochs", "1", "--quiet", "--out", "run", *data)
+        self.succeed("train", "--model", "mlp", "--widths", "8", "--epochs", "1", "--quiet", "--out", "run",
+                     "--data", "mnist", "--data-dir", self.data)
         expected = trustworthiness(points, TSNE(init="pca", random_state=1).fit_transform(points))
         for start in ["principal", "random"]:
             with self.subTest(start=start):
@@ -53,8 +59,7 @@ class TSNETest(CommandTest):
                 self.assertGreaterEqual(reached, max(least, expected - 0.02))
 
     def test_keeps_neighbors_of_handwritten_digits(self):
-        points = self.handwritten_digits()
-        self.check(points, 0.9, "--data", "mnist", "--data-dir", self.data)
+        self.check(self.handwritten_digits(), 0.9)
 
     def test_keeps_neighbors_of_drawn_digits_as_scikit_learn_does(self):
         self.check(self.drawn_digits(), 0)
@@ -81,6 +86,7 @@ class JacobianTest(CommandTest):
         self.train("run", "--epochs", "3")
         for count in [1, 20]:
             with self.subTest(count=count):
+                write_images(self.data, "t10k", count)
                 result = json.loads(self.succeed("analyze", "jacobian", "--model-file", "run", "--count", count, "--json"))
                 expected = self.expected_spectrum(self.folder / "run/best.safetensors", count)
                 values = numpy.array(result[0]["values"])

@@ -19,7 +19,7 @@ struct AnalyzedModels: ParsableArguments {
         help: "The models: runs' folders, whose best models count, or safetensors files of them.")
     var modelFile: [String]
 
-    @Option(help: "Images a pass.")
+    @Option(help: "Images a pass.", transform: whole(batchSizes))
     var batchSize = 128
 
     @OptionGroup
@@ -34,7 +34,7 @@ struct AnalyzedModels: ParsableArguments {
     }
 
     func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try Network(contentsOf: model.file, batchSize: batchSize, threads: threads.count)
+        try model.network(batchSize: batchSize, threads: threads.count)
     }
 
     func checkThereIsOne() throws {
@@ -49,12 +49,16 @@ struct AnalyzedImages: ParsableArguments {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    /// The first `count` test images of the data set, which is by default the one the model was trained on.
+    @OptionGroup var sample: SampleOptions
+
+    /// The data set, by default the one the models were trained on, and the chosen ones of its test images.
+    ///
+    /// - Parameter usual: how many where no number is given; nil for all.
     func load(
-        _ count: Int, for model: ModelArgument
+        for models: [ModelArgument], usual: Int? = nil
     ) throws -> (dataset: any Dataset, images: ImageSet) {
-        let dataset = try data.load(orOf: model.run)
-        return (dataset, dataset.test.prefix(count))
+        let dataset = try models.data(data)
+        return (dataset, try sample.images(of: dataset, usual: usual))
     }
 }
 
@@ -93,9 +97,4 @@ struct AnalysisOutput: ParsableArguments {
         try Sparring.write(data, to: out)
         if !json { print("wrote \(out)") }
     }
-}
-
-/// Throws when a count on the command line is not positive.
-func checkPositive(_ option: String, _ count: Int) throws {
-    if count < 1 { throw ValidationError("--\(option) is \(count); it must be at least 1.") }
 }

@@ -9,13 +9,12 @@ struct AnalyzeDeviationsCommand: AsyncParsableCommand {
     @Option(name: .customLong("model-file"), parsing: .upToNextOption, help: "The runs' folders.")
     var runs: [String]
 
-    @Option(help: "How many of the last epochs (default: all).")
+    @Option(help: "How many of the last epochs (default: all).", transform: whole(from: 1))
     var count: Int?
 
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        if let count { try checkPositive("count", count) }
         try output.check("svg")
     }
 
@@ -42,7 +41,7 @@ struct AnalyzeDeviationsCommand: AsyncParsableCommand {
     }
 
     private func rows(of path: String) throws(SparringError) -> [Row] {
-        let history = try RunFolder(opening: path).history()
+        let history = try openRun(path).history()
         guard !history.deviations.isEmpty else {
             throw SparringError(.argument, "the run \(path) has no record of its points' deviations")
         }

@@ -8,26 +8,25 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
         discussion: "A row is a model, a column a channel.")
 
     @OptionGroup var models: AnalyzedModels
-    @OptionGroup var images: AnalyzedImages
 
-    @Option(help: "The number of the test image, from 0.")
+    @OptionGroup(title: "Data")
+    var data: DataOptions
+
+    @Option(help: "The number of the test image, from 0.", transform: whole(from: 0))
     var image = 0
 
-    @Option(help: "Of so many test images, from --image on; a row each.")
+    @Option(help: "Of so many test images, from --image on; a row each.", transform: whole(1...1000))
     var count = 1
 
     @Option(help: "The layer, one of 'info --model' (default: the first convolution).")
     var layer: String?
 
-    @Option(help: "How many pixels wide and high a map's pixel is shown.")
+    @Option(help: "How many pixels wide and high a map's pixel is shown.", transform: whole(pictureScales))
     var scale = 4
 
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        if image < 0 { throw ValidationError("--image is \(image); images are counted from 0.") }
-        try checkPositive("count", count)
-        try checkPositive("scale", scale)
         try output.checkPictures()
     }
 
@@ -39,9 +38,9 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(.max, for: named[0].model).images.subset(Array(image..<image + count))
         let rows = try await withProgress { _ in
-            try named.flatMap { name, model in
+            let images = try named.map(\.model).data(data).test.subset(Array(image..<image + count))
+            return try named.flatMap { name, model in
                 try featureMaps(of: models.network(model), on: images, layer: layer).enumerated().map {
                     Maps(model: name, image: image + $0, pictures: $1)
                 }

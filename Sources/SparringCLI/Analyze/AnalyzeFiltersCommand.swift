@@ -8,17 +8,15 @@ struct AnalyzeFiltersCommand: AsyncParsableCommand {
 
     @OptionGroup var models: AnalyzedModels
 
-    @Option(help: "How many filters (default: all).")
+    @Option(help: "How many filters (default: all).", transform: whole(from: 1))
     var count: Int?
 
-    @Option(help: "How many pixels wide and high a weight is shown.")
+    @Option(help: "How many pixels wide and high a weight is shown.", transform: whole(pictureScales))
     var scale = 4
 
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        if let count { try checkPositive("count", count) }
-        try checkPositive("scale", scale)
         try models.checkThereIsOne()
         try output.checkPictures()
     }

@@ -4,7 +4,7 @@ import Sparring
 struct AnalyzeJacobianCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "jacobian",
-        abstract: "Singular values of the encoder's Jacobian, averaged over test images.",
+        abstract: "Singular values of the encoder's Jacobian, averaged over test images, usually 100.",
         discussion: """
             The encoder is the network up to what the last dense layer reads. The values tell in how many directions of \
             the image it is sensitive, and how much: how far its output moves with the pixels, which are in [0, 1].
@@ -13,20 +13,15 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
     @OptionGroup var models: AnalyzedModels
     @OptionGroup var images: AnalyzedImages
 
-    @Option(help: "How many test images to average over.")
-    var count = 100
-
     @Option(help: "The layer the encoder ends at, one of 'info --model' (default: the penultimate features).")
     var layer: String?
 
-    @Option(help: "How many values to show.")
+    @Option(help: "How many values to show.", transform: whole(from: 1))
     var top = 50
 
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        try checkPositive("count", count)
-        try checkPositive("top", top)
         try output.check("svg")
     }
 
@@ -38,9 +33,9 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(count, for: named[0].model).images
         let spectra = try await withProgress { onProgress in
-            try named.map { name, model in
+            let images = try images.load(for: named.map(\.model), usual: 100).images
+            return try named.map { name, model in
                 Spectrum(
                     model: name, count: images.count,
                     values: try jacobianSpectrum(
@@ -51,7 +46,7 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
         try output.write(
             Plot(
                 title: "Singular values of the encoder's Jacobian", x: .init("singular value, by size"),
-                y: .init("mean over \(images.count) images", .logarithmic),
+                y: .init("mean over \(spectra[0].count) images", .logarithmic),
                 series: spectra.map { .init($0.model, values: Array($0.values.prefix(top))) }))
     }
 

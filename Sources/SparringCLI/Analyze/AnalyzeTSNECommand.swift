@@ -4,36 +4,31 @@ import Sparring
 struct AnalyzeTSNECommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tsne",
-        abstract: "Test images on a plane, neighbors by their penultimate features (t-SNE).")
+        abstract: "Test images, usually 500, on a plane, neighbors by their penultimate features (t-SNE).")
 
     @OptionGroup var models: AnalyzedModels
     @OptionGroup var images: AnalyzedImages
 
-    @Option(help: "How many test images.")
-    var count = 500
-
-    @Option(help: "Images of these classes only, by number, such as 3,5.", transform: { try numbers($0) })
+    @Option(
+        help: "Images of these classes only, by number, such as 3,5.",
+        transform: list(of: whole(0...classCounts.upperBound)))
     var classes: [Int]?
 
     @Option(help: "The layer whose values count, one of 'info --model' (default: the penultimate features).")
     var layer: String?
 
-    @Option(help: "How many neighbors a point has, about.")
+    @Option(help: "How many neighbors a point has, about.", transform: real(1...1e6, isOpenBelow: true))
     var perplexity = 30.0
 
-    @Option(help: "Steps of gradient descent.")
+    @Option(help: "Steps of gradient descent.", transform: whole(from: 0))
     var iterations = 1000
 
     @Option(help: "How the points lie at first.")
     var start = TSNE.Start.principal
 
-    @Option(help: "Of a random start.")
-    var seed: UInt64 = 1
-
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        try checkPositive("count", count)
         try models.checkThereIsOne()
         try output.check("svg")
     }
@@ -53,12 +48,15 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
 
     func run() async throws {
         let (name, model) = try models.named()[0]
-        let (dataset, images) = try load(model)
-        let settings = TSNE(perplexity: perplexity, iterations: iterations, start: start, seed: seed)
-        let embedding = try await withProgress { onProgress in
+        let settings = TSNE(
+            perplexity: perplexity, iterations: iterations, start: start, seed: images.sample.seed)
+        let (embedding, dataset, images) = try await withProgress { onProgress in
+            let (dataset, images) = try load(model)
             let features = try features(
                 of: models.network(model), on: images, layer: layer, onProgress: onProgress)
-            return try settings.embedding(of: features, threads: models.threads.count, onProgress: onProgress)
+            let embedding = try settings.embedding(
+                of: features, threads: models.threads.count, onProgress: onProgress)
+            return (embedding, dataset, images)
         }
         if output.json {
             let points = zip(embedding.points, images.labels).map {
@@ -73,13 +71,17 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
     }
 
     private func load(_ model: ModelArgument) throws -> (any Dataset, ImageSet) {
-        guard let classes else { return try images.load(count, for: model) }
-        let (dataset, all) = try images.load(.max, for: model)
-        for number in classes where !(0..<all.classes).contains(number) {
+        guard let classes else { return try images.load(for: [model], usual: 500) }
+        let dataset = try [model].data(images.data)
+        let all = dataset.test
+        for number in classes where number >= all.classes {
             throw SparringError(.argument, "class \(number) is not among 0 to \(all.classes - 1)")
         }
         let indices = all.labels.indices.filter { classes.contains(Int(all.labels[$0])) }
-        return (dataset, try all.subset(Array(indices.prefix(count))))
+        let chosen = try all.subset(Array(indices))
+        return (
+            dataset, try chosen.stratifiedSample(images.sample.count ?? 500, seed: images.sample.seed)
+        )
     }
 
     private func plot(

@@ -9,13 +9,9 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
     @OptionGroup var models: AnalyzedModels
     @OptionGroup var images: AnalyzedImages
 
-    @Option(help: "How many test images (default: all).")
-    var count: Int?
-
     @OptionGroup var output: AnalysisOutput
 
     mutating func validate() throws {
-        if let count { try checkPositive("count", count) }
         try output.check("svg")
     }
 
@@ -26,19 +22,20 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
         }
 
         let model: String
+        let count: Int
         let share: Double
         let layers: [Layer]
     }
 
     func run() async throws {
         let named = try models.named()
-        let images = try images.load(count ?? .max, for: named[0].model).images
         let results = try await withProgress { onProgress in
-            try named.map { name, model in
+            let images = try images.load(for: named.map(\.model)).images
+            return try named.map { name, model in
                 let zeros = try zeroActivations(
                     of: models.network(model), on: images, onProgress: onProgress)
                 return Result(
-                    model: name, share: zeros.share,
+                    model: name, count: images.count, share: zeros.share,
                     layers: zeros.layers.map { .init(name: $0.name, share: $0.share) })
             }
         }
@@ -46,7 +43,7 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
         let names = layerNames(results)
         try output.write(
             Plot(
-                title: "Zero activations, mean over \(images.count) images",
+                title: "Zero activations, mean over \(results[0].count) images",
                 x: .init("ReLU layer", categories: names), y: .init("%", range: 0...100),
                 series: results.map { result in
                     .init(
