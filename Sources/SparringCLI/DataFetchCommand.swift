@@ -39,7 +39,7 @@ struct DataFetchCommand: AsyncParsableCommand {
             for download in downloads {
                 let isNew = try await download.run { line.show($0) }
                 line.clear()
-                printNow("\(download.target) \(isNew ? "is here" : "was here already"), SHA-256 right")
+                print("\(download.target) \(isNew ? "is here" : "was here already"), SHA-256 right")
             }
         }
     }

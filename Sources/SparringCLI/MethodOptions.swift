@@ -6,9 +6,8 @@ import Sparring
 struct MethodOptions: ParsableArguments {
     @Option(
         help: """
-            How training perturbs: \(Method.names.joined(separator: ", ")). The method says where its direction \
-            comes from (the batch before, the same batch, a random draw) and its shape; the other options choose where, \
-            how far and for which loss.
+            How training perturbs: \(Method.names.joined(separator: ", ")). A method is five choices, of which the other \
+            options change one each.
             """,
         transform: { try checkedMethod($0) })
     var method: String?
@@ -24,6 +23,16 @@ struct MethodOptions: ParsableArguments {
         help: "Where: also the input, so far, in pixels of 0 to 1 (default: as the method has it).",
         transform: anyReal())
     var inputEpsilon: Float?
+
+    @Option(help: "Direction: whose gradient, or a random draw (default: as the method has it).")
+    var direction: Method.Direction?
+
+    @Option(
+        help: """
+            Shape: the gradient's sign, the gradient over its largest element, or normal noise, which goes with a random \
+            direction (default: as the method has it).
+            """)
+    var shape: Method.Shape?
 
     @Flag(help: "Size: perturb by ε itself, the same as --size constant.")
     var fixedEpsilon = false
@@ -67,7 +76,9 @@ struct MethodOptions: ParsableArguments {
         var resolved = try Method(named: name, epsilon: epsilon ?? usualEpsilon ?? 0)
         let size = fixedEpsilon ? .constant : size
         guard resolved.direction != .none else {
-            let choices: [Any?] = [epsilon, inputEpsilon, size, granularity, lastPoint, alpha]
+            let choices: [Any?] = [
+                epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha,
+            ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
                     .argument, "method '\(name)' perturbs nothing, so it has no choices to make")
@@ -78,6 +89,8 @@ struct MethodOptions: ParsableArguments {
             throw SparringError(.argument, "method '\(name)' needs --epsilon, how far it perturbs")
         }
         if let inputEpsilon { resolved.inputEpsilon = inputEpsilon }
+        if let direction { resolved.direction = direction }
+        if let shape { resolved.shape = shape }
         if let size { resolved.size = size }
         if let granularity { resolved.granularity = granularity }
         if let lastPoint { resolved.lastPoint = lastPoint }
@@ -92,5 +105,15 @@ private func checkedMethod(_ name: String) throws(SparringError) -> String {
     return name
 }
 
+extension Method.Direction: ExpressibleByArgument {
+    public static var allValueStrings: [String] { allCases.filter { $0 != .none }.map(\.rawValue) }
+
+    public init?(argument: String) {
+        guard Self.allValueStrings.contains(argument) else { return nil }
+        self.init(rawValue: argument)
+    }
+}
+
+extension Method.Shape: ExpressibleByArgument {}
 extension Method.Size: ExpressibleByArgument {}
 extension Method.Granularity: ExpressibleByArgument {}

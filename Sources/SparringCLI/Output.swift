@@ -36,11 +36,6 @@ func printJSON(_ value: some Encodable) throws {
     print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
 
-/// Prints a line that is not to wait in a buffer.
-func printNow(_ line: String) {
-    print(line)
-}
-
 /// Prints a line to the standard error stream.
 func printError(_ line: String) {
     writeError(line + "\n")

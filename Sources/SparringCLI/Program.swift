@@ -6,6 +6,7 @@ import Sparring
 @main
 enum Program {
     static func main() async {
+        prepareStreams()
         var status = ExitCode.success
         do {
             try await run(CommandLineArguments())
@@ -55,6 +56,16 @@ enum Program {
         case .memory, .file, .state, .nonFinite: .failure
         }
     }
+}
+
+/// A standard stream that is closed would give its number to the next file that is opened, and what is printed would go
+/// into that. A file that may not grow is told as an error, like a full device.
+private func prepareStreams() {
+    for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) < 0 {
+        // For reading alone, so that printing fails as it would have.
+        _ = open("/dev/null", O_RDONLY)
+    }
+    signal(SIGXFSZ, SIG_IGN)
 }
 
 /// The parser suggests the nearest option for an unknown one, however far it is.

@@ -115,14 +115,14 @@ private final class ExperimentProgressLine: Sendable {
             line.withLock { $0.show(step, of: "[\(position)/\(count)] \(label): ") }
         case .trained(let network, let position, let count):
             clear()
-            printNow(
+            print(
                 """
                 [\(position)/\(count)] \(network.label): test error \(network.testError().rounded(digits: 2)) % \
                 after \(network.history.rows.count) epochs
                 """)
         case .measuring(let name):
             clear()
-            printNow("measuring \(name)")
+            print("measuring \(name)")
         case .discarded(let path):
             clear()
             printError("\(path) is damaged or of something else; it is measured again")

@@ -18,19 +18,4 @@ struct SparringCommand: AsyncParsableCommand {
             TrainCommand.self, EvaluateCommand.self, TransferCommand.self, AnalyzeCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, InfoCommand.self,
         ])
-
-    static func main() async {
-        prepareStreams()
-        await main(nil)
-    }
-}
-
-/// A standard stream that is closed would give its number to the next file that is opened, and what is printed would go
-/// into that. A file that may not grow is told as an error, like a full device.
-private func prepareStreams() {
-    for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) < 0 {
-        // For reading alone, so that printing fails as it would have.
-        _ = open("/dev/null", O_RDONLY)
-    }
-    signal(SIGXFSZ, SIG_IGN)
 }

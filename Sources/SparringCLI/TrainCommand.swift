@@ -172,13 +172,13 @@ extension TrainCommand {
         let tells = !quiet && !json
         let lines = EpochLines(of: trainer.recipe)
         if tells {
-            printNow("\(try heading(trainer, folder))\n\(lines.heading)")
+            print("\(try heading(trainer, folder))\n\(lines.heading)")
             trainer.onStep = { progress.show($0, runsToCome: runsToCome) }
         }
         do {
             for try await epoch in trainer.fit(data, recordingTo: folder) where tells {
                 progress.clear()
-                printNow(lines.line(epoch))
+                print(lines.line(epoch))
             }
         } catch {
             progress.clear()
@@ -191,7 +191,7 @@ extension TrainCommand {
         guard let errors = trainer.state.summary else {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
-        if !json { printNow("\(errors.line)\nbest model: \(folder.bestModel)") }
+        if !json { print("\(errors.line)\nbest model: \(folder.bestModel)") }
         return TrainResults.Run(folder: folder.path, seed: folder.description.seed, errors: errors)
     }
 

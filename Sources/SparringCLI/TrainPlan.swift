@@ -42,7 +42,7 @@ extension TrainCommand {
         if !quiet, !json, let note = self.recipe.note(on: recipe) { printError("note: \(note)") }
         let resolved = try model.resolved(classes: data.classes)
         let normalize = normalization.name(setting: setting, shape: data.shape)
-        if normalize == .zca, !quiet, !json { printNow("whitening: fitted to \(data.train.count) images") }
+        if normalize == .zca, !quiet, !json { print("whitening: fitted to \(data.train.count) images") }
         return TrainPlan(
             data: data, fingerprint: try data.fingerprint, modelName: model.name, model: resolved,
             methodName: methodName,

@@ -38,6 +38,22 @@ class RecipesTest(CommandTest):
         plain = self.begin("plain", "--recipe", "adversarial-backprop-cifar-dense", *SHORT, "--method", "backprop")
         self.assertEqual((plain["method"]["direction"], plain["normalization"]), ("none", "zca"))
 
+    def test_every_choice_of_a_method_can_be_made(self):
+        begun = ["--model", "mlp", *SHORT, "--method", "anl", "--epsilon", "0.1"]
+        method = self.begin("run", *begun, "--direction", "previous-batch", "--shape", "sign", "--size", "constant",
+                            "--granularity", "batch", "--input-epsilon", "0.02", "--alpha", "0.25")["method"]
+        self.assertEqual([method[choice] for choice in ("direction", "shape", "size", "granularity")],
+                         ["previous-batch", "sign", "constant", "batch"])
+        self.assertEqual([round(method[number], 6) for number in ("epsilon", "inputEpsilon", "cleanWeight")],
+                         [0.1, 0.02, 0.25])
+        refused = self.run_command("train", "--data", "mnist", "--data-dir", self.data, "--out", "bad", *begun,
+                                   "--direction", "random")
+        self.assertNotEqual(refused.returncode, 0)
+        self.assertIn("Gaussian", refused.stderr)
+        refused = self.run_command("train", "--direction", "none")
+        self.assertEqual(refused.returncode, 64)
+        self.assertIn("previous-batch", refused.stderr)
+
     def test_epsilon_follows_the_size_of_the_network(self):
         run = self.begin("run", "--recipe", "anl-cifar", "--model", "mlp", *SHORT, "--augment", "none")
         self.assertAlmostEqual(run["method"]["epsilon"], 0.01, 6)

@@ -288,7 +288,7 @@ class TerminalTest(CommandTest):
             self.assertEqual(result.stderr.count("warning: --threads"), 1, result.stderr)
             wrong = self.run_command(*command, "--threads", "-1")
             self.assertEqual(wrong.returncode, 64)
-            self.assertIn("--threads is -1", wrong.stderr)
+            self.assertIn("'-1' is invalid for '--threads <threads>': it must be a whole number, 0 to", wrong.stderr)
 
 
 if __name__ == "__main__":
