@@ -94,11 +94,12 @@ import Testing
                 for try await _ in loader {}
             },
         ]
-        // All would take 100 s on two cores; other tests may hold the threads that this one waits for.
+        // Counted in images: other tests may hold the threads that this one waits for.
         for way in ways {
-            #expect(await timeToCancel(after: 0.05, way) < .seconds(5))
+            let before = decoded.value
+            #expect(await timeToCancel(after: 0.05, way) < .seconds(Int.max))
+            #expect(decoded.value - before < count / 2)
         }
-        #expect(decoded.value < count)
     }
 
     @Test func batchesAheadStopWithTheirIterator() async throws {
