@@ -22,6 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (possible && (row > MOST_BYTES || height > MOST_BYTES)) return 0;
     int64_t source_bytes = possible ? (height - 1) * row_bytes + row : 1;
     int64_t pixels = target_height > 0 && target_width > 0 ? (int64_t)target_height * target_width : 1;
+    int64_t middle = height > 0 && target_width > 0 ? (int64_t)height * target_width : 1;
+    if (middle > MOST_BYTES) return 0; // the time and memory of it are known
     if (source_bytes > MOST_BYTES || pixels > MOST_BYTES / (channels > 0 ? channels : 1)) return 0;
     size_t target_bytes = (size_t)(pixels * (channels > 0 ? channels : 1));
 
