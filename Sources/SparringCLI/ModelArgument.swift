@@ -74,6 +74,8 @@ extension [ModelArgument] {
     private func dataOptions(_ options: DataOptions) throws(SparringError) -> DataOptions {
         if options.data != nil { return options }
         guard let model = first(where: { $0.run != nil || $0.description != nil }) else {
+            // What is no model at all, such as weights without a graph, is told as that.
+            for model in self { _ = try model.network(batchSize: 1, threads: 1) }
             throw SparringError(
                 .argument,
                 "\(first?.file ?? "the model") does not say which data set it is for; name it by --data")

@@ -126,6 +126,13 @@ class RobustnessTest(CommandTest):
         self.fail_with(["1×28×28", "1×12×12", "mnist"], *moved, "--data", "digits")
         self.assertIn("images of mnist", self.succeed(*moved, "--data-dir", self.data))
 
+    def test_weights_without_a_graph_are_told_how_to_load(self):
+        header = json.dumps({"fc.weight": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]}}).encode()
+        (self.folder / "torch.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(24))
+        for data in [], ["--data", "digits"]:
+            self.fail_with(["no graph", "loadParameters", "spar_network_load_parameters"],
+                           "evaluate", "--model-file", "torch.safetensors", *data)
+
     def test_models_of_different_images_are_not_compared(self):
         digits = ["--data", "digits", "--model", "mlp", "--widths", "4", "--epochs", "1"]
         self.succeed("train", *digits, "--out", "digits")
