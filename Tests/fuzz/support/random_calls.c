@@ -189,6 +189,7 @@ static void jacobian(caller *c) {
     size_t count = c->classes < c->pixels ? c->classes : c->pixels;
     if (count > sizeof values / sizeof *values) return;
     draw_batch(c);
+    if (c->count > c->info.batch_size) return; // the images drawn are fewer, and any number is taken here
     int calls = 1 + fuzz_choice(&c->bytes, 30);
     if (!succeeded(c, spar_jacobian_singular_values(c->network, c->images, c->count, proceed, &calls, values))) return;
     for (size_t i = 0; i < count; i++) {
