@@ -46,7 +46,7 @@ static void draw_batch(caller *c) {
     }
     for (int i = 0; i < c->count; i++) c->labels[i] = (int32_t)(((uint64_t)i + state) % c->classes);
     if (fuzz_rarely(&c->bytes, 24)) c->images[fuzz_byte(&c->bytes) % c->pixels] = fuzz_number(&c->bytes);
-    if (fuzz_rarely(&c->bytes, 48)) c->labels[0] = fuzz_size(&c->bytes, 300) - 2;
+    if (fuzz_rarely(&c->bytes, 48)) c->labels[0] = fuzz_size(&c->bytes, 300);
     if (fuzz_rarely(&c->bytes, 48)) c->count = fuzz_size(&c->bytes, 20);
 }
 
