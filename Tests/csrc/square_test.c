@@ -129,6 +129,18 @@ static void it_lowers_the_margin_inside_the_ball_and_the_range(void) {
     attacked_destroy(&a);
 }
 
+// An image that needs no square is in the range too.
+static void images_that_are_wrong_as_they_are_are_clipped(void) {
+    attacked a = attacked_create(example_convolutional, 1, SEED);
+    attacked_label_by_network(&a);
+    for (int n = 0; n < EXAMPLE_BATCH; n++) a.batch.labels[n] = (a.batch.labels[n] + 1) % EXAMPLE_CLASSES;
+    spar_attack attack = square();
+    attack.highest = 0.25f;
+    CHECK_OK(attacked_run(&a, &attack));
+    for (size_t i = 0; i < a.pixels; i++) CHECK(a.images[i] >= 0 && a.images[i] <= 0.25f);
+    attacked_destroy(&a);
+}
+
 static void results_do_not_depend_on_threads_or_batches(void) {
     spar_attack attack = square();
     attacked_check_independence(&attack, SEED);
@@ -155,5 +167,5 @@ static void bad_settings_are_refused(void) {
 }
 
 TEST_MAIN(TEST(it_is_the_papers_random_search), TEST(it_lowers_the_margin_inside_the_ball_and_the_range),
-          TEST(results_do_not_depend_on_threads_or_batches), TEST(the_caller_may_stop_it),
-          TEST(bad_settings_are_refused))
+          TEST(images_that_are_wrong_as_they_are_are_clipped), TEST(results_do_not_depend_on_threads_or_batches),
+          TEST(the_caller_may_stop_it), TEST(bad_settings_are_refused))

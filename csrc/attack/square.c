@@ -116,6 +116,10 @@ static spar_status search(spar_standing *standing, float *lowest_margin, bool *s
     const spar_attack *attack = standing->attack;
     int threads = standing->network->run.threads, count = standing->count;
     square_task task = {.standing = standing, .extent = standing->network->tensors[0].extent};
+    // One that is wrong as it is ends here, and is a result like the others.
+    for (size_t i = 0; i < (size_t)count * standing->pixels; i++) {
+        standing->images[i] = spar_attack_clip(attack, standing->delta, standing->originals[i], standing->originals[i]);
+    }
     SPAR_TRY(judge(standing, lowest_margin, stands));
     // The stripes are taken whatever their margin.
     for (int n = 0; n < count; n++) lowest_margin[n] = INFINITY;
