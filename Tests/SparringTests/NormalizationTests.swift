@@ -127,7 +127,7 @@ import Testing
         #expect(try loaded.output() == network.output())
     }
 
-    /// The eigenvectors take ten times as long as the answer may.
+    /// The eigenvectors take some ten seconds, and other tests may hold the cores.
     @Test func whiteningStopsWhenItsTaskIsCancelled() async throws {
         let shape = ImageShape(channels: 3, height: 30, width: 30)
         let images = try ImageSet(
@@ -140,6 +140,6 @@ import Testing
             fit.cancel()
             await #expect(throws: CancellationError.self) { try await fit.value }
         }
-        #expect(seconds < .seconds(1))
+        #expect(seconds < .seconds(5))
     }
 }
