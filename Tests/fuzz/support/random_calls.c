@@ -298,10 +298,10 @@ uint64_t fuzz_calls(fuzz_bytes bytes, spar_network **network) {
     c.pixels = (size_t)c.info.input_shape[0] * (size_t)c.info.input_shape[1] * (size_t)c.info.input_shape[2];
     c.classes = (size_t)c.info.classes;
     size_t batch = (size_t)c.info.batch_size;
-    c.images = malloc(batch * c.pixels * sizeof(float));
+    c.images = calloc(batch * c.pixels, sizeof(float)); // a call may be given more than were drawn
     c.changed = malloc(batch * c.pixels * sizeof(float));
     c.outputs = malloc(batch * c.classes * sizeof(float));
-    c.labels = malloc(batch * sizeof(int32_t));
+    c.labels = calloc(batch, sizeof(int32_t));
     for (int i = fuzz_choice(&c.bytes, MOST_CALLS); i >= 0; i--) {
         calls[fuzz_choice(&c.bytes, sizeof calls / sizeof *calls)](&c);
     }
