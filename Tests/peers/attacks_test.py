@@ -57,7 +57,7 @@ class AttacksTest(CommandTest):
         self.images = torch.tensor(images[TRAIN_COUNT:, None] / 255)
         self.labels = torch.tensor(labels[TRAIN_COUNT:])
         self.succeed("train", "--data", "mnist", "--data-dir", self.data, "--model", "lenet5", "--batch-size", "32",
-                     "--lr", "0.03", "--epochs", "8", "--out", "run")
+                     "--lr", "0.03", "--epochs", "8", "--validation", "0", "--out", "run")
         # In single precision PyTorch's softmax loses the gradients of images that the network is sure of.
         self.network = lenet5(safetensors.torch.load_file(self.folder / "run/best.safetensors")).double()
         torch.manual_seed(1)

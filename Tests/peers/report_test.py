@@ -118,7 +118,8 @@ class EventsTest(CommandTest):
         events = EventAccumulator(str(self.folder / "run"), size_guidance={"scalars": 0}).Reload()
         expected = {}
         columns = {"train/loss": "train_loss", "train/error": "train_error", "test/loss": "test_loss",
-                   "test/error": "test_error", "learning_rate": "learning_rate",
+                   "test/error": "test_error", "validation/loss": "validation_loss",
+                   "validation/error": "validation_error", "learning_rate": "learning_rate",
                    "images_per_second": "images_per_second"}
         for row in self.read_table("metrics.csv"):
             for tag, column in columns.items():
