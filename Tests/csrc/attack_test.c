@@ -214,8 +214,38 @@ static void bad_settings_are_refused(void) {
     attacked_destroy(&a);
 }
 
+// On black images a network of two dense layers with huge weights is 0, and its gradient overflows.
+static void a_gradient_that_is_not_finite_is_an_error(void) {
+    enum { SIDE = 4, PIXELS = SIDE * SIDE };
+    oracle *o = oracle_create(1, SIDE, SIDE, 2, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int hidden = oracle_dense(o, oracle_unary(o, 0, ORACLE_FLATTEN), example_dense_params("hidden", 1));
+    oracle_dense(o, hidden, example_dense_params("fc", 2));
+    spar_network *network = oracle_engine(o, 2, SEED);
+    float weights[PIXELS], images[2 * PIXELS] = {0}, results[2 * PIXELS], huge[2] = {-1e30f, 1e30f};
+    for (int i = 0; i < PIXELS; i++) weights[i] = 1e30f;
+    CHECK_OK(
+        spar_network_write_parameter(network, oracle_find(network, "hidden.weight"), SPAR_PART_VALUE, weights, PIXELS));
+    CHECK_OK(spar_network_write_parameter(network, oracle_find(network, "fc.weight"), SPAR_PART_VALUE, huge, 2));
+    int32_t labels[2] = {0, 0};
+    for (int kind = SPAR_ATTACK_FGSM; kind <= SPAR_ATTACK_PGD; kind++) {
+        spar_attack attack = spar_attack_defaults((spar_attack_kind)kind);
+        attack.random_start = false;
+        CHECK_FAILS(spar_attack_images(network, &attack, images, labels, 2, results), SPAR_ERROR_NON_FINITE, "image 0",
+                    "gradient", "inf");
+    }
+    spar_lbfgs_attack attack = spar_lbfgs_attack_defaults();
+    CHECK_FAILS(spar_lbfgs_attack_images(network, &attack, images, labels, NULL, 2, results, NULL),
+                SPAR_ERROR_NON_FINITE, "image 0", "gradient", "inf");
+    double values[2];
+    CHECK_FAILS(spar_jacobian_singular_values(network, images, 2, NULL, NULL, values), SPAR_ERROR_NON_FINITE,
+                "gradient", "inf");
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 TEST_MAIN(TEST(fgsm_follows_the_sign_of_the_gradient_in_evaluation_mode), TEST(ifgsm_iterates_inside_the_ball),
           TEST(units_name_the_same_attack), TEST(the_range_clip_can_be_moved_and_turned_off),
           TEST(training_mode_uses_batch_statistics), TEST(delta_zero_changes_nothing_and_attacks_work_in_place),
           TEST(an_attack_leaves_training_as_it_was), TEST(delta_beyond_the_pixel_range_is_refused),
-          TEST(no_iterations_are_as_many_as_reach_delta), TEST(bad_settings_are_refused))
+          TEST(no_iterations_are_as_many_as_reach_delta), TEST(a_gradient_that_is_not_finite_is_an_error),
+          TEST(bad_settings_are_refused))

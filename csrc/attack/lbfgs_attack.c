@@ -47,8 +47,8 @@ static void try_next_c(search *s, int searches) {
     } else {
         s->failed = m->c;
     }
-    s->done = ++s->tried == searches;
     double c = s->failed == INFINITY ? 4 * m->c : s->succeeded == 0 ? m->c / 10 : sqrt(s->succeeded * s->failed);
+    s->done = ++s->tried == searches || !(c > 0 && c < INFINITY);
     spar_lbfgs_start(m, c, s->example.found ? s->best : m->original);
 }
 

@@ -392,7 +392,8 @@ SPAR_API spar_status spar_backward(spar_network *network, const int32_t *labels,
 SPAR_API spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale,
                                           uint32_t flags);
 
-// ∂(scale·J)/∂images of the last backward pass with INPUT, shaped as the images.
+// ∂(scale·J)/∂images of the last backward pass with INPUT, shaped as the images. A value that is not finite is an error
+// that names its pixel; `gradient` is written all the same.
 SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gradient);
 
 // ---------------------------------------------------------------------------------------------
