@@ -10,7 +10,7 @@ struct BenchCommand: ParsableCommand {
             effectiveGFLOPS counts one forward and one backward pass, 6 operations a multiply–add of the model, whatever \
             rounds the method adds; so it compares methods by what a trained image costs.
 
-            --explain tells the cost of each step of the plan in the training step of median time: milliseconds of its \
+            --explain tells the cost of each operation of the plan in the training step of median time: milliseconds of its \
             forward pass, its gradients of data and of weights (those of a sweep are all under data), effective \
             GFLOP/s counted as above, and the size of its input and output.
             """)
@@ -50,7 +50,7 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Time FGSM on the batch too.")
     var fgsm = false
 
-    @Flag(help: "Tell what each step of the plan costs.")
+    @Flag(help: "Tell what each operation of the plan costs.")
     var explain = false
 
     @Flag(help: "Print a JSON object.")
@@ -84,11 +84,11 @@ struct BenchCommand: ParsableCommand {
             try network.trainStep(images, labels, Optimizer(), learningRate: 0.01)
         }
         for _ in 0..<warmUp { try step() }
-        var samples: [(seconds: Double, planSteps: [Network.PlanStep])] = []
+        var samples: [(seconds: Double, planOperations: [Network.PlanOperation])] = []
         for _ in 0..<steps {
             if explain { try network.setProfiling(true) }
             let seconds = try ContinuousClock().measure(step).seconds
-            samples.append((seconds, explain ? try network.planSteps : []))
+            samples.append((seconds, explain ? try network.planOperations : []))
         }
         samples.sort { $0.seconds < $1.seconds }
         let middle = samples[(steps - 1) / 2]
@@ -99,8 +99,8 @@ struct BenchCommand: ParsableCommand {
             network, model: model.name.rawValue, method: self.method.name,
             secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
             fgsmSeconds: fgsm ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
-            steps: explain
-                ? StepCosts(middle.planSteps, seconds: middle.seconds, images: batchSize) : nil)
+            operations: explain
+                ? OperationCosts(middle.planOperations, seconds: middle.seconds, images: batchSize) : nil)
     }
 }
 
@@ -120,11 +120,11 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let peakMemoryBytes: Int
     let trainableParameters: Int
     /// Only when it was asked for.
-    let steps: StepCosts?
+    let operations: OperationCosts?
 
     init(
         _ network: Network, model: String, method: String, secondsPerStep: Double, fgsmSeconds: Double?,
-        steps: StepCosts?
+        operations: OperationCosts?
     ) throws {
         let (info, system) = (try network.info, try SystemInfo.current())
         self.model = model
@@ -141,7 +141,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
             multiplyAdds: multiplyAdds, images: batchSize, seconds: secondsPerStep)
         peakMemoryBytes = peakResidentBytes()
         trainableParameters = info.trainableParameters
-        self.steps = steps
+        self.operations = operations
     }
 
     var description: String {
@@ -154,7 +154,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         """
             + (fgsmSeconds.map {
                 "\nFGSM \((1000 * $0).rounded(digits: 2)) ms a batch, \(($0 / secondsPerStep).rounded(digits: 2)) of a step"
-            } ?? "") + (steps.map { "\n\n\($0)" } ?? "")
+            } ?? "") + (operations.map { "\n\n\($0)" } ?? "")
     }
 }
 

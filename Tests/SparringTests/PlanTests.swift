@@ -21,37 +21,37 @@ import Testing
         try network.trainStep(images, [0, 1], Optimizer(), learningRate: 0.01)
     }
 
-    @Test func stepsAreThoseOfTheNetwork() throws {
+    @Test func operationsAreThoseOfTheNetwork() throws {
         let network = try network()
-        let steps = try network.planSteps
-        #expect(steps.map(\.multiplyAdds).reduce(0, +) == (try network.info.multiplyAdds))
-        let first = try #require(steps.first { $0.layers == "first" })
+        let operations = try network.planOperations
+        #expect(operations.map(\.multiplyAdds).reduce(0, +) == (try network.info.multiplyAdds))
+        let first = try #require(operations.first { $0.layers == "first" })
         #expect(first.inputShape == Self.shape && first.outputShape == Self.shape)
         #expect(first.multiplyAdds == 9 * 16 * Self.shape.count)
         #expect(first.bytes == 2 * 2 * 4 * Self.shape.count)
-        #expect(steps.contains { $0.layers.split(separator: " + ").contains("norm") })
+        #expect(operations.contains { $0.layers.split(separator: " + ").contains("norm") })
     }
 
-    @Test func onlyAProfiledNetworkTimesItsSteps() throws {
+    @Test func onlyAProfiledNetworkTimesItsOperations() throws {
         let network = try network()
         try train(network)
-        #expect(try network.planSteps.allSatisfy { $0.seconds == 0 })
+        #expect(try network.planOperations.allSatisfy { $0.seconds == 0 })
         try network.setProfiling(true)
         try train(network)
         try network.setProfiling(false)
-        let steps = try network.planSteps
-        let second = try #require(steps.first { $0.layers == "second" })
+        let operations = try network.planOperations
+        let second = try #require(operations.first { $0.layers == "second" })
         #expect(second.forwardSeconds > 0 && second.backwardDataSeconds > 0)
         #expect(second.backwardWeightsSeconds > 0)
         try train(network)
-        #expect(try network.planSteps == steps)
+        #expect(try network.planOperations == operations)
         try network.setProfiling(true)
-        #expect(try network.planSteps.allSatisfy { $0.seconds == 0 })
+        #expect(try network.planOperations.allSatisfy { $0.seconds == 0 })
     }
 
     @Test func exactConvolutionsAreOtherKernels() throws {
         let kernels = try [false, true].map {
-            try network(exactConvolutions: $0).planSteps.first { $0.layers == "second" }?.kernel
+            try network(exactConvolutions: $0).planOperations.first { $0.layers == "second" }?.kernel
         }
         #expect(kernels[0]?.contains("winograd") == true)
         #expect(kernels[1]?.contains("winograd") == false)
@@ -64,6 +64,6 @@ import Testing
         try trainer.saveCheckpoint(to: folder.file("checkpoint"))
         let resumed = try Trainer(checkpoint: folder.file("checkpoint")).network
         #expect(resumed.usesExactConvolutions)
-        #expect(try resumed.planSteps == network.planSteps)
+        #expect(try resumed.planOperations == network.planOperations)
     }
 }

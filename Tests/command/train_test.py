@@ -87,14 +87,14 @@ class ResultsTest(CommandTest):
     def test_bench_explains(self):
         arguments = ["bench", "--model", "resnet20", "--batch-size", "2", "--explain"]
         result = json.loads(self.succeed(*arguments, "--json"))
-        kernels = {row["layers"]: row["kernel"] for row in result["steps"]}
+        kernels = {row["layers"]: row["kernel"] for row in result["operations"]}
         self.assertIn("winograd", kernels["layer1.0.conv2"])
-        self.assertAlmostEqual(sum(row["multiplyAdds"] for row in result["steps"]), result["multiplyAdds"])
-        self.assertLessEqual(sum(row["share"] for row in result["steps"]), 1)
+        self.assertAlmostEqual(sum(row["multiplyAdds"] for row in result["operations"]), result["multiplyAdds"])
+        self.assertLessEqual(sum(row["share"] for row in result["operations"]), 1)
         exact = json.loads(self.succeed(*arguments, "--json", "--exact-convolutions"))
-        self.assertFalse([row["kernel"] for row in exact["steps"] if "winograd" in row["kernel"]])
-        for step, row in zip(result["steps"], self.succeed(*arguments).splitlines()[-1 - len(kernels):]):
-            self.assertTrue(row.startswith(step["layers"]), row)
+        self.assertFalse([row["kernel"] for row in exact["operations"] if "winograd" in row["kernel"]])
+        for operation, row in zip(result["operations"], self.succeed(*arguments).splitlines()[-1 - len(kernels):]):
+            self.assertTrue(row.startswith(operation["layers"]), row)
 
 
 class FailureTest(CommandTest):

@@ -67,8 +67,8 @@ static int reads, reads_beyond;
 
 // Counts outer products that read a gradient beyond the columns of its pixels.
 static void watch_outer_product(const spar_outer_product *p) {
-    for (int s = 0; s < watched->step_count; s++) {
-        const spar_tensor *output = watched->steps[s].output;
+    for (int s = 0; s < watched->operation_count; s++) {
+        const spar_tensor *output = watched->operations[s].output;
         const float *end = output->gradient + watched->run.batch * spar_sample_floats(output);
         if (p->d < output->gradient || p->d >= end || p->d_stride != output->stride) continue;
         reads++;

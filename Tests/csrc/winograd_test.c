@@ -63,9 +63,9 @@ static void compare(const char *what, const shape *s, const float *exact, const 
 }
 
 static bool uses_winograd(const spar_network *network) {
-    for (int i = 0; i < spar_network_step_count(network); i++) {
-        spar_step_info info;
-        CHECK_OK(spar_network_step(network, i, &info));
+    for (int i = 0; i < spar_network_operation_count(network); i++) {
+        spar_operation_info info;
+        CHECK_OK(spar_network_operation(network, i, &info));
         if (strncmp(info.kernel, "winograd", 8) == 0) return true;
     }
     return false;

@@ -10,11 +10,11 @@ enum { SHARE_FLOATS = 96 * 1024 };
 
 void spar_find_chains(spar_network *network) {
     int chain = 0;
-    for (int s = 0; s < network->step_count; s++) {
-        spar_step *step = &network->steps[s];
-        bool chains = step->layer->chains != NULL && step->layer->chains(step);
-        if (!chains || spar_normalizes_batch(step)) chain++;
-        step->chain = chains ? chain : -1;
+    for (int s = 0; s < network->operation_count; s++) {
+        spar_operation *operation = &network->operations[s];
+        bool chains = operation->layer->chains != NULL && operation->layer->chains(operation);
+        if (!chains || spar_normalizes_batch(operation)) chain++;
+        operation->chain = chains ? chain : -1;
     }
 }
 
@@ -32,8 +32,8 @@ static void run_share(const chain *c, const spar_share *share, int thread) {
     for (int w = 0; w < c->network->work_count; w++) {
         spar_work *work = &c->network->works[w];
         double start = clock_of(c->network);
-        work->pass.samples(work->step, &work->run, share);
-        if (thread == 0) work->step->seconds[work->kind] += clock_of(c->network) - start;
+        work->pass.samples(work->operation, &work->run, share);
+        if (thread == 0) work->operation->seconds[work->kind] += clock_of(c->network) - start;
     }
 }
 
@@ -66,7 +66,7 @@ static void run_parallel(spar_network *network) {
     chain c = {.network = network, .batch = network->run.batch};
     for (int w = 0; w < network->work_count; w++) {
         const spar_work *work = &network->works[w];
-        floats += spar_sample_floats(work->step->output);
+        floats += spar_sample_floats(work->operation->output);
         if (work->pass.sums) c.chunks = spar_chunk_count(c.batch);
     }
     c.share = network->work_count == 1 ? c.batch : SHARE_FLOATS / floats;
@@ -79,10 +79,10 @@ static void run_parallel(spar_network *network) {
 static void run_parts(spar_network *network, bool begin) {
     for (int w = 0; w < network->work_count; w++) {
         spar_work *work = &network->works[w];
-        void (*part)(spar_step *, const spar_run *) = begin ? work->pass.begin : work->pass.end;
+        void (*part)(spar_operation *, const spar_run *) = begin ? work->pass.begin : work->pass.end;
         double start = clock_of(network);
-        if (part != NULL) part(work->step, &work->run);
-        work->step->seconds[work->kind] += clock_of(network) - start;
+        if (part != NULL) part(work->operation, &work->run);
+        work->operation->seconds[work->kind] += clock_of(network) - start;
     }
 }
 
@@ -96,20 +96,20 @@ void spar_run_passes(spar_network *network) {
 
 static bool may_chain(const spar_work *last, const spar_work *work) {
     if (last->pass.samples == NULL || work->pass.samples == NULL || last->pass.closes) return false;
-    return last->step == work->step || (last->chain >= 0 && last->chain == work->chain);
+    return last->operation == work->operation || (last->chain >= 0 && last->chain == work->chain);
 }
 
-static int chain_of(const spar_network *network, const spar_step *step, const spar_pass *pass) {
-    if (!pass->earlier) return step->chain;
-    return step == network->steps ? -1 : step[-1].chain;
+static int chain_of(const spar_network *network, const spar_operation *operation, const spar_pass *pass) {
+    if (!pass->earlier) return operation->chain;
+    return operation == network->operations ? -1 : operation[-1].chain;
 }
 
-void spar_add_passes(spar_network *network, spar_step *step, spar_pass_kind kind) {
+void spar_add_passes(spar_network *network, spar_operation *operation, spar_pass_kind kind) {
     spar_pass passes[SPAR_MOST_PASSES];
-    int count = step->layer->passes(step, &network->run, kind, passes);
+    int count = operation->layer->passes(operation, &network->run, kind, passes);
     for (int p = 0; p < count; p++) {
-        spar_work work = {step, passes[p], network->run, kind, chain_of(network, step, &passes[p])};
-        work.run.workspace += step->workspace_offset;
+        spar_work work = {operation, passes[p], network->run, kind, chain_of(network, operation, &passes[p])};
+        work.run.workspace += operation->workspace_offset;
         int last = network->work_count - 1;
         if (last >= 0 && !may_chain(&network->works[last], &work)) spar_run_passes(network);
         network->works[network->work_count++] = work;

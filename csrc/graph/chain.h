@@ -5,19 +5,19 @@
 #include "graph/network.h"
 
 struct spar_work {
-    spar_step *step;
+    spar_operation *operation;
     spar_pass pass;
-    spar_run run; // with the step's part of the workspace
+    spar_run run; // with the operation's part of the workspace
     spar_pass_kind kind;
     int chain;
 };
 
-// Numbers the chains: steps that follow each other, whose passes all may be chained, up to a batch norm, which begins
-// the next.
+// Numbers the chains: operations that follow each other, whose passes all may be chained, up to a batch norm, which
+// begins the next.
 void spar_find_chains(spar_network *network);
 
-// Adds a step's passes of one kind, and runs what need not wait for more.
-void spar_add_passes(spar_network *network, spar_step *step, spar_pass_kind kind);
+// Adds an operation's passes of one kind, and runs what need not wait for more.
+void spar_add_passes(spar_network *network, spar_operation *operation, spar_pass_kind kind);
 
 // Runs the passes that have been added.
 void spar_run_passes(spar_network *network);

@@ -21,36 +21,37 @@ __attribute__((format(printf, 2, 3))) static void append(text *text, const char 
     if (written > 0) text->length += (size_t)written;
 }
 
-static void append_names(text *text, const spar_step *step) {
-    if (step->layer != &spar_layer_sweep) {
-        append(text, "%s", step->node->name);
+static void append_names(text *text, const spar_operation *operation) {
+    if (operation->layer != &spar_layer_sweep) {
+        append(text, "%s", operation->node->name);
         return;
     }
-    const spar_sweep *sweep = step->state;
+    const spar_sweep *sweep = operation->state;
     for (int s = 0; s < sweep->count; s++) append(text, "%s%s", s > 0 ? " + " : "", sweep->stages[s].node->name);
 }
 
-static spar_step_info info_of(const spar_network *network, const spar_step *step) {
-    const spar_tensor *in = step->inputs[0], *out = step->output;
-    return (spar_step_info){
-        .kernel = step->kernel,
-        .input_shape = {in->extent.channels, in->extent.height, in->extent.width},
-        .output_shape = {out->extent.channels, out->extent.height, out->extent.width},
-        .multiply_adds = step->layer->multiply_adds == NULL ? 0 : step->layer->multiply_adds(step->node, in->extent),
-        .bytes =
-            (int64_t)sizeof(float) * network->options.batch_size * (spar_sample_floats(in) + spar_sample_floats(out)),
-        .forward_seconds = step->seconds[SPAR_PASS_FORWARD],
-        .backward_data_seconds = step->seconds[SPAR_PASS_DATA],
-        .backward_weights_seconds = step->seconds[SPAR_PASS_WEIGHTS]};
+static spar_operation_info info_of(const spar_network *network, const spar_operation *operation) {
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
+    return (spar_operation_info){.kernel = operation->kernel,
+                                 .input_shape = {in->extent.channels, in->extent.height, in->extent.width},
+                                 .output_shape = {out->extent.channels, out->extent.height, out->extent.width},
+                                 .multiply_adds = operation->layer->multiply_adds == NULL
+                                                      ? 0
+                                                      : operation->layer->multiply_adds(operation->node, in->extent),
+                                 .bytes = (int64_t)sizeof(float) * network->options.batch_size *
+                                          (spar_sample_floats(in) + spar_sample_floats(out)),
+                                 .forward_seconds = operation->seconds[SPAR_PASS_FORWARD],
+                                 .backward_data_seconds = operation->seconds[SPAR_PASS_DATA],
+                                 .backward_weights_seconds = operation->seconds[SPAR_PASS_WEIGHTS]};
 }
 
-static void append_step(text *text, const spar_network *network, const spar_step *step) {
-    spar_step_info info = info_of(network, step);
+static void append_operation(text *text, const spar_network *network, const spar_operation *operation) {
+    spar_operation_info info = info_of(network, operation);
     append(text, "%-10s %d×%d×%d -> %d×%d×%d  %lld bytes  %lld multiply-adds  %s  ", info.kernel, info.input_shape[0],
            info.input_shape[1], info.input_shape[2], info.output_shape[0], info.output_shape[1], info.output_shape[2],
            (long long)info.bytes, (long long)spar_times(info.multiply_adds, network->options.batch_size),
-           step->inputs[0]->data == step->output->data ? "in place" : "-");
-    append_names(text, step);
+           operation->inputs[0]->data == operation->output->data ? "in place" : "-");
+    append_names(text, operation);
     append(text, "\n");
 }
 
@@ -61,35 +62,36 @@ spar_status spar_network_describe(const spar_network *network, char *data, size_
     append(&text, "%s kernels, batch %d, %zu bytes of activations and gradients, %zu of workspace\n",
            network->run.kernels->isa, network->options.batch_size, network->arena_floats * sizeof(float),
            network->workspace_floats * sizeof(float));
-    for (int s = 0; s < network->step_count; s++) append_step(&text, network, &network->steps[s]);
+    for (int s = 0; s < network->operation_count; s++) append_operation(&text, network, &network->operations[s]);
     if (needed != NULL) *needed = text.length + 1;
     return SPAR_OK;
 }
 
-int32_t spar_network_step_count(const spar_network *network) {
-    return network == NULL ? 0 : network->step_count;
+int32_t spar_network_operation_count(const spar_network *network) {
+    return network == NULL ? 0 : network->operation_count;
 }
 
 static spar_status check_index(const spar_network *network, int32_t index) {
-    if (index >= 0 && index < network->step_count) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_ARGUMENT, "step %d: the plan has %d, from 0", index, network->step_count);
+    if (index >= 0 && index < network->operation_count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "operation %d: the plan has %d, from 0", index, network->operation_count);
 }
 
-spar_status spar_network_step(const spar_network *network, int32_t index, spar_step_info *info) {
+spar_status spar_network_operation(const spar_network *network, int32_t index, spar_operation_info *info) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(info);
     SPAR_TRY(check_index(network, index));
-    *info = info_of(network, &network->steps[index]);
+    *info = info_of(network, &network->operations[index]);
     return SPAR_OK;
 }
 
-spar_status spar_network_step_layers(const spar_network *network, int32_t index, char *data, size_t capacity,
-                                     size_t *needed) {
+spar_status spar_network_operation_layers(const spar_network *network, int32_t index, char *data, size_t capacity,
+                                          size_t *needed) {
     SPAR_REQUIRE_POINTER(network);
-    if (data == NULL && capacity > 0) return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_step_layers: text is NULL");
+    if (data == NULL && capacity > 0)
+        return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_operation_layers: text is NULL");
     SPAR_TRY(check_index(network, index));
     text text = {data, capacity, 0};
-    append_names(&text, &network->steps[index]);
+    append_names(&text, &network->operations[index]);
     if (needed != NULL) *needed = text.length + 1;
     return SPAR_OK;
 }
@@ -97,9 +99,9 @@ spar_status spar_network_step_layers(const spar_network *network, int32_t index,
 spar_status spar_network_profile(spar_network *network, bool on) {
     SPAR_REQUIRE_POINTER(network);
     network->profiled = on;
-    for (int s = 0; s < network->step_count && on; s++) {
-        spar_step *step = &network->steps[s];
-        memset(step->seconds, 0, sizeof step->seconds);
+    for (int s = 0; s < network->operation_count && on; s++) {
+        spar_operation *operation = &network->operations[s];
+        memset(operation->seconds, 0, sizeof operation->seconds);
     }
     return SPAR_OK;
 }

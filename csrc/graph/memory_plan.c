@@ -1,5 +1,6 @@
-// Places activations and gradients in one arena. Time runs over the steps forward, then backward; two buffers share
-// memory when they are never alive at once. Elementwise sweeps work in place where nothing else needs the old values.
+// Places activations and gradients in one arena. Time runs over the operations forward, then backward; two buffers
+// share memory when they are never alive at once. Elementwise sweeps work in place where nothing else needs the old
+// values.
 #include "graph/plan.h"
 
 #include "graph/placement.h"
@@ -10,13 +11,13 @@ typedef struct buffer {
     spar_room room;
 } buffer;
 
-// What is known of values and steps.
+// What is known of values and operations.
 typedef struct memory_plan {
     const spar_network *network;
     const int *consumers;
     buffer *buffers;  // two a value
-    int *producer;    // the step that gives a value; −1: none
-    spar_span *spans; // of a step and all that run at the same time, which are those of its chain
+    int *producer;    // the operation that gives a value; −1: none
+    spar_span *spans; // of an operation and all that run at the same time, which are those of its chain
     spar_room **rooms;
 } memory_plan;
 
@@ -36,13 +37,13 @@ static int storage_of(buffer *buffers, int b) {
 }
 
 static void find_spans(const spar_network *network, spar_span *spans) {
-    const spar_step *steps = network->steps;
-    for (int s = 0; s < network->step_count; s++) {
-        bool follows = s > 0 && steps[s].chain >= 0 && steps[s].chain == steps[s - 1].chain;
+    const spar_operation *operations = network->operations;
+    for (int s = 0; s < network->operation_count; s++) {
+        bool follows = s > 0 && operations[s].chain >= 0 && operations[s].chain == operations[s - 1].chain;
         spans[s].first = follows ? spans[s - 1].first : s;
     }
-    for (int s = network->step_count - 1; s >= 0; s--) {
-        bool leads = s + 1 < network->step_count && spans[s + 1].first == spans[s].first;
+    for (int s = network->operation_count - 1; s >= 0; s--) {
+        bool leads = s + 1 < network->operation_count && spans[s + 1].first == spans[s].first;
         spans[s].last = leads ? spans[s + 1].last : s;
     }
 }
@@ -57,64 +58,64 @@ static void share(buffer *buffers, int b, int with) {
     buffers[storage_of(buffers, b)].storage = storage_of(buffers, with);
 }
 
-// Does the step's backward pass read its input's activation, and its output's?
-static bool reads_input(const spar_step *step) {
-    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_input;
-    return ((const spar_sweep *)step->state)->stages[0].node->layer->backward_reads_input;
+// Does the operation's backward pass read its input's activation, and its output's?
+static bool reads_input(const spar_operation *operation) {
+    if (operation->layer != &spar_layer_sweep) return operation->layer->backward_reads_input;
+    return ((const spar_sweep *)operation->state)->stages[0].node->layer->backward_reads_input;
 }
 
-static bool reads_output(const spar_step *step) {
-    if (step->layer != &spar_layer_sweep) return step->layer->backward_reads_output;
-    const spar_sweep *sweep = step->state;
+static bool reads_output(const spar_operation *operation) {
+    if (operation->layer != &spar_layer_sweep) return operation->layer->backward_reads_output;
+    const spar_sweep *sweep = operation->state;
     return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
 }
 
 static bool writes_in_place(const memory_plan *plan, int s) {
     const spar_network *network = plan->network;
-    const spar_step *step = &network->steps[s];
-    int in = network->root[step->inputs[0] - network->tensors];
-    if (step->layer != &spar_layer_sweep || reads_input(step) || plan->consumers[in] != 1) return false;
-    return plan->producer[in] < 0 || !reads_output(&network->steps[plan->producer[in]]);
+    const spar_operation *operation = &network->operations[s];
+    int in = network->root[operation->inputs[0] - network->tensors];
+    if (operation->layer != &spar_layer_sweep || reads_input(operation) || plan->consumers[in] != 1) return false;
+    return plan->producer[in] < 0 || !reads_output(&network->operations[plan->producer[in]]);
 }
 
 static void find_lifetimes(const memory_plan *plan) {
     const spar_network *network = plan->network;
     buffer *buffers = plan->buffers;
-    int end = 2 * network->step_count;
-    for (int s = 0; s < network->step_count; s++) {
-        const spar_step *step = &network->steps[s];
-        int out = network->root[step->output - network->tensors],
-            in = network->root[step->inputs[0] - network->tensors];
+    int end = 2 * network->operation_count;
+    for (int s = 0; s < network->operation_count; s++) {
+        const spar_operation *operation = &network->operations[s];
+        int out = network->root[operation->output - network->tensors],
+            in = network->root[operation->inputs[0] - network->tensors];
         if (writes_in_place(plan, s)) {
             share(buffers, activation_of(out), activation_of(in));
         }
-        if (step->layer == &spar_layer_sweep && !step->accumulates[0] && plan->consumers[in] == 1) {
+        if (operation->layer == &spar_layer_sweep && !operation->accumulates[0] && plan->consumers[in] == 1) {
             share(buffers, gradient_of(in), gradient_of(out));
         }
     }
     use(buffers, activation_of(0), (spar_span){0, 0});
-    for (int s = 0; s < network->step_count; s++) {
-        const spar_step *step = &network->steps[s];
-        int out = network->root[step->output - network->tensors];
+    for (int s = 0; s < network->operation_count; s++) {
+        const spar_operation *operation = &network->operations[s];
+        int out = network->root[operation->output - network->tensors];
         spar_span there = plan->spans[s], back = {end - 1 - there.last, end - 1 - there.first};
         use(buffers, activation_of(out), there);
         use(buffers, gradient_of(out), back);
-        if (reads_output(step)) use(buffers, activation_of(out), back);
-        if (s > 0 && step[-1].chain >= 0 && spar_normalizes_batch(step)) {
+        if (reads_output(operation)) use(buffers, activation_of(out), back);
+        if (s > 0 && operation[-1].chain >= 0 && spar_normalizes_batch(operation)) {
             spar_span earlier = plan->spans[s - 1], later = {end - 1 - earlier.last, end - 1 - earlier.first};
             use(buffers, gradient_of(out), later);
-            use(buffers, activation_of(network->root[step->inputs[0] - network->tensors]), later);
+            use(buffers, activation_of(network->root[operation->inputs[0] - network->tensors]), later);
         }
-        for (int i = 0; i < step->input_count; i++) {
-            int in = network->root[step->inputs[i] - network->tensors];
+        for (int i = 0; i < operation->input_count; i++) {
+            int in = network->root[operation->inputs[i] - network->tensors];
             use(buffers, activation_of(in), there);
             use(buffers, gradient_of(in), back);
-            if (i == 0 && reads_input(step)) use(buffers, activation_of(in), back);
+            if (i == 0 && reads_input(operation)) use(buffers, activation_of(in), back);
         }
     }
     int out = network->root[network->output];
     use(buffers, activation_of(out), (spar_span){end, end});
-    use(buffers, gradient_of(out), (spar_span){network->step_count, network->step_count});
+    use(buffers, gradient_of(out), (spar_span){network->operation_count, network->operation_count});
     use(buffers, gradient_of(0), (spar_span){end, end});
 }
 
@@ -128,8 +129,8 @@ static spar_status lay_out(memory_plan *plan, int64_t *floats) {
         plan->buffers[b] = (buffer){b, room};
     }
     for (int v = 0; v < values; v++) plan->producer[v] = -1;
-    for (int s = 0; s < network->step_count; s++) {
-        plan->producer[network->root[network->steps[s].output - network->tensors]] = s;
+    for (int s = 0; s < network->operation_count; s++) {
+        plan->producer[network->root[network->operations[s].output - network->tensors]] = s;
     }
     find_spans(network, plan->spans);
     find_lifetimes(plan);

@@ -61,30 +61,31 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
 
 void spar_network_destroy(spar_network *network) {
     if (network == NULL) return;
-    for (int s = 0; s < network->step_count; s++) {
-        if (network->steps[s].layer->discard != NULL) network->steps[s].layer->discard(&network->steps[s]);
+    for (int s = 0; s < network->operation_count; s++) {
+        if (network->operations[s].layer->discard != NULL)
+            network->operations[s].layer->discard(&network->operations[s]);
     }
     for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
     for (int p = 0; p < network->parameter_count; p++) spar_release(network->parameters[p].name);
-    void *const memory[] = {network->tensors,   network->root,      network->live,
-                            network->wanted,    network->steps,     network->parameters,
-                            network->points,    network->values,    network->gradients,
-                            network->arena,     network->workspace, network->first_parameter,
-                            network->flattened, network->works,     (void *)network->method.last_point};
+    void *const memory[] = {network->tensors,   network->root,       network->live,
+                            network->wanted,    network->operations, network->parameters,
+                            network->points,    network->values,     network->gradients,
+                            network->arena,     network->workspace,  network->first_parameter,
+                            network->flattened, network->works,      (void *)network->method.last_point};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     spar_graph_destroy(network->graph);
     spar_release(network);
 }
 
-static int64_t multiply_adds_of(const spar_step *step) {
-    if (step->layer->multiply_adds == NULL) return 0;
-    return step->layer->multiply_adds(step->node, step->inputs[0]->extent);
+static int64_t multiply_adds_of(const spar_operation *operation) {
+    if (operation->layer->multiply_adds == NULL) return 0;
+    return operation->layer->multiply_adds(operation->node, operation->inputs[0]->extent);
 }
 
 static size_t bytes_of(const spar_network *network) {
     size_t bytes = (network->arena_floats + network->workspace_floats) * sizeof(float);
     bytes += (size_t)(network->parameter_floats + 2 * network->trainable_floats) * sizeof(float);
-    for (int s = 0; s < network->step_count; s++) bytes += network->steps[s].state_bytes;
+    for (int s = 0; s < network->operation_count; s++) bytes += network->operations[s].state_bytes;
     for (int p = 0; p < network->point_count; p++) bytes += spar_point_bytes(&network->points[p]);
     return bytes;
 }
@@ -107,8 +108,8 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
         const spar_parameter_spec *spec = &network->parameters[p].spec;
         if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
     }
-    for (int s = 0; s < network->step_count; s++) {
-        info->multiply_adds = spar_plus(info->multiply_adds, multiply_adds_of(&network->steps[s]));
+    for (int s = 0; s < network->operation_count; s++) {
+        info->multiply_adds = spar_plus(info->multiply_adds, multiply_adds_of(&network->operations[s]));
     }
     return SPAR_OK;
 }

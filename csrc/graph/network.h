@@ -1,4 +1,4 @@
-// A planned network: steps over tensors in one arena.
+// A planned network: operations over tensors in one arena.
 #ifndef SPAR_GRAPH_NETWORK_H
 #define SPAR_GRAPH_NETWORK_H
 
@@ -21,8 +21,8 @@ struct spar_network {
     spar_extent *flattened;
     bool flatten_in_order;
 
-    spar_step *steps;
-    int step_count;
+    spar_operation *operations;
+    int operation_count;
     spar_work *works; // passes that wait to be run together (chain.h)
     int work_count;
     bool *wanted; // by root: the backward pass under way needs its gradient
@@ -45,8 +45,8 @@ struct spar_network {
     bool ran_forward;
     bool ran_backward; // since then; gradients have taken the place of activations
     bool has_input_gradient;
-    uint64_t step;
-    bool profiled; // passes time their steps
+    uint64_t step; // training steps done
+    bool profiled; // passes time their operations
 };
 
 // network.c

@@ -93,13 +93,13 @@ static spar_status check_output_values(const spar_network *network) {
 
 // One value a channel has no variance: its batch norm gives the shift alone, whatever the image.
 static spar_status check_variances(const spar_network *network, int32_t count) {
-    for (int s = 0; s < network->step_count; s++) {
-        const spar_step *step = &network->steps[s];
-        if (!spar_normalizes_batch(step) || count * spar_pixels(step->inputs[0]->extent) > 1) continue;
+    for (int s = 0; s < network->operation_count; s++) {
+        const spar_operation *operation = &network->operations[s];
+        if (!spar_normalizes_batch(operation) || count * spar_pixels(operation->inputs[0]->extent) > 1) continue;
         return spar_fail(SPAR_ERROR_ARGUMENT,
                          "%s: a batch of 1 image has one value a channel, which has no variance; a training pass needs "
                          "2 images or more",
-                         ((const spar_sweep *)step->state)->stages[0].node->name);
+                         ((const spar_sweep *)operation->state)->stages[0].node->name);
     }
     return SPAR_OK;
 }
@@ -120,7 +120,8 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     network->run.batch = count;
     network->run.flags = flags;
     network->run.step = network->step;
-    for (int s = 0; s < network->step_count; s++) spar_add_passes(network, &network->steps[s], SPAR_PASS_FORWARD);
+    for (int s = 0; s < network->operation_count; s++)
+        spar_add_passes(network, &network->operations[s], SPAR_PASS_FORWARD);
     spar_run_passes(network);
     SPAR_TRY(check_output_values(network));
     network->ran_forward = true;
@@ -132,12 +133,12 @@ void spar_begin_changes(spar_network *network) {
 }
 
 void spar_commit_changes(spar_network *network) {
-    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s], true);
+    for (int s = 0; s < network->operation_count; s++) spar_batch_norm_commit(&network->operations[s], true);
 }
 
 void spar_undo_changes(spar_network *network) {
     for (int p = 0; p < network->point_count; p++) network->points[p].deviation = network->points[p].last_deviation;
-    for (int s = 0; s < network->step_count; s++) spar_batch_norm_commit(&network->steps[s], false);
+    for (int s = 0; s < network->operation_count; s++) spar_batch_norm_commit(&network->operations[s], false);
 }
 
 spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags) {
@@ -181,11 +182,11 @@ spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spa
     return loss_of(network, labels, 0, result);
 }
 
-static bool step_has_targets(const spar_step *step, uint32_t flags) {
-    const spar_parameter *first = step->parameters[0];
-    if (step->layer != &spar_layer_sweep)
+static bool operation_has_targets(const spar_operation *operation, uint32_t flags) {
+    const spar_parameter *first = operation->parameters[0];
+    if (operation->layer != &spar_layer_sweep)
         return flags & SPAR_BACKWARD_WEIGHTS && first != NULL && first->spec.trainable;
-    const spar_sweep *sweep = step->state;
+    const spar_sweep *sweep = operation->state;
     for (int s = 0; s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];
         bool trains = stage->parameters[0] != NULL && stage->parameters[0]->spec.trainable;
@@ -198,13 +199,13 @@ static bool step_has_targets(const spar_step *step, uint32_t flags) {
 // Backward need not go below the lowest value whose gradient somebody asked for.
 static void find_wanted(spar_network *network, uint32_t flags) {
     network->wanted[0] = flags & SPAR_BACKWARD_INPUT;
-    for (int s = 0; s < network->step_count; s++) {
-        const spar_step *step = &network->steps[s];
-        bool wanted = step_has_targets(step, flags);
-        for (int i = 0; i < step->input_count; i++) {
-            wanted = wanted || network->wanted[network->root[step->inputs[i] - network->tensors]];
+    for (int s = 0; s < network->operation_count; s++) {
+        const spar_operation *operation = &network->operations[s];
+        bool wanted = operation_has_targets(operation, flags);
+        for (int i = 0; i < operation->input_count; i++) {
+            wanted = wanted || network->wanted[network->root[operation->inputs[i] - network->tensors]];
         }
-        network->wanted[network->root[step->output - network->tensors]] = wanted;
+        network->wanted[network->root[operation->output - network->tensors]] = wanted;
     }
 }
 
@@ -229,14 +230,14 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
     network->run.backward_flags = flags;
     network->run.scale = scale;
     find_wanted(network, flags);
-    for (int s = network->step_count - 1; s >= 0; s--) {
-        spar_step *step = &network->steps[s];
-        if (!network->wanted[network->root[step->output - network->tensors]]) continue;
-        for (int i = 0; i < step->input_count; i++) {
-            step->wanted[i] = network->wanted[network->root[step->inputs[i] - network->tensors]];
+    for (int s = network->operation_count - 1; s >= 0; s--) {
+        spar_operation *operation = &network->operations[s];
+        if (!network->wanted[network->root[operation->output - network->tensors]]) continue;
+        for (int i = 0; i < operation->input_count; i++) {
+            operation->wanted[i] = network->wanted[network->root[operation->inputs[i] - network->tensors]];
         }
-        if (flags & SPAR_BACKWARD_WEIGHTS) spar_add_passes(network, step, SPAR_PASS_WEIGHTS);
-        spar_add_passes(network, step, SPAR_PASS_DATA);
+        if (flags & SPAR_BACKWARD_WEIGHTS) spar_add_passes(network, operation, SPAR_PASS_WEIGHTS);
+        spar_add_passes(network, operation, SPAR_PASS_DATA);
     }
     spar_run_passes(network);
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;

@@ -1,5 +1,5 @@
-// From a description to steps over memory: prunes what the output does not need, fuses sweeps, makes views, and lays
-// activations and gradients out in one arena by lifetime.
+// From a description to operations over memory: prunes what the output does not need, fuses sweeps, makes views, and
+// lays activations and gradients out in one arena by lifetime.
 #include "graph/plan.h"
 #include "graph/chain.h"
 
@@ -58,27 +58,27 @@ static int *count_consumers(const spar_network *network) {
 typedef struct fusion {
     spar_network *network;
     const int *consumers;
-    int *step_of; // the step that gives a value
-    int points;   // perturb and dropout stages so far
+    int *operation_of; // the operation that gives a value
+    int points;        // perturb and dropout stages so far
     uint32_t dropouts;
 } fusion;
 
-static spar_step *new_step(fusion *fusion, int v) {
+static spar_operation *new_operation(fusion *fusion, int v) {
     spar_network *network = fusion->network;
     const spar_node *node = &network->graph->nodes[v];
-    spar_step *step = &network->steps[network->step_count++];
-    *step = (spar_step){.layer = node->layer,
-                        .node = node,
-                        .input_count = node->layer->input_count,
-                        .output = &network->tensors[v],
-                        .batch_size = network->options.batch_size,
-                        .threads = network->options.threads,
-                        .exact = network->options.exact_convolutions,
-                        .kernels = spar_kernels_for_cpu()};
-    if (node->layer == &spar_layer_flatten && network->flatten_in_order) step->layer = &spar_layer_reorder;
-    for (int i = 0; i < step->input_count; i++) step->inputs[i] = &network->tensors[node->inputs[i]];
-    fusion->step_of[v] = network->step_count - 1;
-    return step;
+    spar_operation *operation = &network->operations[network->operation_count++];
+    *operation = (spar_operation){.layer = node->layer,
+                                  .node = node,
+                                  .input_count = node->layer->input_count,
+                                  .output = &network->tensors[v],
+                                  .batch_size = network->options.batch_size,
+                                  .threads = network->options.threads,
+                                  .exact = network->options.exact_convolutions,
+                                  .kernels = spar_kernels_for_cpu()};
+    if (node->layer == &spar_layer_flatten && network->flatten_in_order) operation->layer = &spar_layer_reorder;
+    for (int i = 0; i < operation->input_count; i++) operation->inputs[i] = &network->tensors[node->inputs[i]];
+    fusion->operation_of[v] = network->operation_count - 1;
+    return operation;
 }
 
 static void point_at_parameters(const spar_network *network, int v, spar_parameter **parameters) {
@@ -99,11 +99,11 @@ static int operand_to_join(const fusion *fusion, int v) {
     if (spar_only_first_stage(node->layer)) return -1;
     for (int i = 0; i < node->layer->input_count; i++) {
         int operand = node->inputs[i];
-        int at = fusion->network->root[operand] == operand ? fusion->step_of[operand] : -1;
+        int at = fusion->network->root[operand] == operand ? fusion->operation_of[operand] : -1;
         if (at < 0 || fusion->consumers[operand] != 1) continue;
-        const spar_step *step = &fusion->network->steps[at];
-        if (step->layer != &spar_layer_sweep) continue;
-        const spar_sweep *sweep = step->state;
+        const spar_operation *operation = &fusion->network->operations[at];
+        if (operation->layer != &spar_layer_sweep) continue;
+        const spar_sweep *sweep = operation->state;
         const spar_layer *last = sweep->stages[sweep->count - 1].node->layer;
         if (spar_only_last_stage(last) || sweep->count == SPAR_MAX_STAGES) continue;
         if (node->layer == &spar_layer_add && has_add(sweep)) continue;
@@ -112,44 +112,44 @@ static int operand_to_join(const fusion *fusion, int v) {
     return -1;
 }
 
-// A joined sweep moves to the end of the steps, behind whatever gives the other operand of an addition. Its place is
-// left empty, and only its last value will be asked for.
-static spar_step *move_to_end(fusion *fusion, int at) {
+// A joined sweep moves to the end of the operations, behind whatever gives the other operand of an addition. Its place
+// is left empty, and only its last value will be asked for.
+static spar_operation *move_to_end(fusion *fusion, int at) {
     spar_network *network = fusion->network;
-    if (at == network->step_count - 1) return &network->steps[at];
-    network->steps[network->step_count] = network->steps[at];
-    network->steps[at] = (spar_step){0};
-    return &network->steps[network->step_count++];
+    if (at == network->operation_count - 1) return &network->operations[at];
+    network->operations[network->operation_count] = network->operations[at];
+    network->operations[at] = (spar_operation){0};
+    return &network->operations[network->operation_count++];
 }
 
 static void close_gaps(spar_network *network) {
     int kept = 0;
-    for (int s = 0; s < network->step_count; s++) {
-        if (network->steps[s].layer != NULL) network->steps[kept++] = network->steps[s];
+    for (int s = 0; s < network->operation_count; s++) {
+        if (network->operations[s].layer != NULL) network->operations[kept++] = network->operations[s];
     }
-    network->step_count = kept;
+    network->operation_count = kept;
 }
 
 static spar_status add_to_sweep(fusion *fusion, int v) {
     spar_network *network = fusion->network;
     const spar_node *node = &network->graph->nodes[v];
     int operand = operand_to_join(fusion, v);
-    spar_step *step;
+    spar_operation *operation;
     if (operand < 0) {
-        step = new_step(fusion, v);
-        step->layer = &spar_layer_sweep;
-        step->state = spar_allocate(1, sizeof(spar_sweep));
-        if (step->state == NULL) return SPAR_ERROR_MEMORY;
+        operation = new_operation(fusion, v);
+        operation->layer = &spar_layer_sweep;
+        operation->state = spar_allocate(1, sizeof(spar_sweep));
+        if (operation->state == NULL) return SPAR_ERROR_MEMORY;
     } else {
-        step = move_to_end(fusion, fusion->step_of[node->inputs[operand]]);
-        step->output = &network->tensors[v];
-        fusion->step_of[v] = network->step_count - 1;
+        operation = move_to_end(fusion, fusion->operation_of[node->inputs[operand]]);
+        operation->output = &network->tensors[v];
+        fusion->operation_of[v] = network->operation_count - 1;
         if (node->layer == &spar_layer_add) {
-            step->inputs[1] = &network->tensors[node->inputs[1 - operand]];
-            step->input_count = 2;
+            operation->inputs[1] = &network->tensors[node->inputs[1 - operand]];
+            operation->input_count = 2;
         }
     }
-    spar_sweep *sweep = step->state;
+    spar_sweep *sweep = operation->state;
     spar_stage *stage = &sweep->stages[sweep->count++];
     stage->node = node;
     point_at_parameters(network, v, stage->parameters);
@@ -158,34 +158,34 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
     return SPAR_OK;
 }
 
-static spar_status add_steps(fusion *fusion) {
+static spar_status add_operations(fusion *fusion) {
     const spar_network *network = fusion->network;
     for (int v = 1; v < network->graph->count; v++) {
         if (!network->live[v] || network->root[v] != v) continue;
         if (network->graph->nodes[v].layer->sweep) {
             SPAR_TRY(add_to_sweep(fusion, v));
         } else {
-            spar_step *step = new_step(fusion, v);
-            point_at_parameters(network, v, step->parameters);
+            spar_operation *operation = new_operation(fusion, v);
+            point_at_parameters(network, v, operation->parameters);
         }
     }
     return SPAR_OK;
 }
 
-static spar_status make_steps(spar_network *network, const int *consumers, int *step_of) {
-    fusion fusion = {.network = network, .consumers = consumers, .step_of = step_of};
-    for (int v = 0; v < network->graph->count; v++) step_of[v] = -1;
-    spar_status status = add_steps(&fusion);
+static spar_status make_operations(spar_network *network, const int *consumers, int *operation_of) {
+    fusion fusion = {.network = network, .consumers = consumers, .operation_of = operation_of};
+    for (int v = 0; v < network->graph->count; v++) operation_of[v] = -1;
+    spar_status status = add_operations(&fusion);
     close_gaps(network);
     return status;
 }
 
 static void find_accumulations(spar_network *network, bool *written) {
-    for (int s = network->step_count - 1; s >= 0; s--) {
-        spar_step *step = &network->steps[s];
-        for (int i = step->input_count - 1; i >= 0; i--) {
-            int root = network->root[step->inputs[i] - network->tensors];
-            step->accumulates[i] = written[root];
+    for (int s = network->operation_count - 1; s >= 0; s--) {
+        spar_operation *operation = &network->operations[s];
+        for (int i = operation->input_count - 1; i >= 0; i--) {
+            int root = network->root[operation->inputs[i] - network->tensors];
+            operation->accumulates[i] = written[root];
             written[root] = true;
         }
     }
@@ -226,33 +226,35 @@ static spar_status make_points(spar_network *network, bool *section) {
     return SPAR_OK;
 }
 
-static spar_status check_workspace(const spar_step *step) {
-    int64_t floats = step->workspace_floats > step->scratch_floats ? step->workspace_floats : step->scratch_floats;
+static spar_status check_workspace(const spar_operation *operation) {
+    int64_t floats = operation->workspace_floats > operation->scratch_floats ? operation->workspace_floats
+                                                                             : operation->scratch_floats;
     if (floats <= SPAR_MOST_WORKSPACE) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_MEMORY, "%s: a workspace of %lld bytes is not possible", step->node->name,
+    return spar_fail(SPAR_ERROR_MEMORY, "%s: a workspace of %lld bytes is not possible", operation->node->name,
                      (long long)spar_times(floats, sizeof(float)));
 }
 
-// Steps of a chain have parts of the workspace of their own.
-static spar_status prepare_steps(spar_network *network) {
+// Operations of a chain have parts of the workspace of their own.
+static spar_status prepare_operations(spar_network *network) {
     spar_run *run = &network->run;
     int64_t offset = 0, floats = 0;
-    for (int s = 0; s < network->step_count; s++) {
-        spar_step *step = &network->steps[s];
-        SPAR_TRY(step->layer->prepare(step));
-        SPAR_TRY(check_workspace(step));
-        if (s == 0 || step->chain < 0 || step->chain != step[-1].chain) offset = 0;
-        step->workspace_offset = offset;
-        offset += spar_round_up16(step->workspace_floats);
+    for (int s = 0; s < network->operation_count; s++) {
+        spar_operation *operation = &network->operations[s];
+        SPAR_TRY(operation->layer->prepare(operation));
+        SPAR_TRY(check_workspace(operation));
+        if (s == 0 || operation->chain < 0 || operation->chain != operation[-1].chain) offset = 0;
+        operation->workspace_offset = offset;
+        offset += spar_round_up16(operation->workspace_floats);
         if (offset > floats) floats = offset;
-        if (step->scratch_floats > run->scratch_floats) run->scratch_floats = spar_round_up16(step->scratch_floats);
+        if (operation->scratch_floats > run->scratch_floats)
+            run->scratch_floats = spar_round_up16(operation->scratch_floats);
     }
     network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
     network->workspace = spar_allocate(network->workspace_floats, sizeof(float));
     if (network->workspace == NULL) return SPAR_ERROR_MEMORY;
     run->workspace = network->workspace;
     run->scratch = network->workspace + floats;
-    size_t most = 2 * SPAR_MOST_PASSES * (size_t)network->step_count;
+    size_t most = 2 * SPAR_MOST_PASSES * (size_t)network->operation_count;
     network->works = spar_allocate(most, sizeof *network->works);
     return network->works == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
@@ -273,14 +275,14 @@ spar_status spar_plan(spar_network *network) {
     network->root = spar_allocate(count, sizeof *network->root);
     network->live = spar_allocate(count, sizeof *network->live);
     network->wanted = spar_allocate(count, sizeof *network->wanted);
-    network->steps = spar_allocate(count, sizeof *network->steps);
+    network->operations = spar_allocate(count, sizeof *network->operations);
     network->flattened = spar_allocate(count, sizeof *network->flattened);
     bool *flags = spar_allocate(3 * count, sizeof *flags);
-    int *step_of = spar_allocate(count, sizeof *step_of);
+    int *operation_of = spar_allocate(count, sizeof *operation_of);
     int *consumers = NULL;
     spar_status status = SPAR_ERROR_MEMORY;
     if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&
-        network->steps != NULL && network->flattened != NULL && flags != NULL && step_of != NULL) {
+        network->operations != NULL && network->flattened != NULL && flags != NULL && operation_of != NULL) {
         spar_graph_find_live(network->graph, network->output, network->live);
         spar_find_flattened(network);
         find_image_section(network, flags);
@@ -288,16 +290,16 @@ spar_status spar_plan(spar_network *network) {
         consumers = count_consumers(network);
         status = consumers == NULL ? SPAR_ERROR_MEMORY : spar_create_parameters(network);
         if (status == SPAR_OK) status = make_points(network, flags + count);
-        if (status == SPAR_OK) status = make_steps(network, consumers, step_of);
+        if (status == SPAR_OK) status = make_operations(network, consumers, operation_of);
         if (status == SPAR_OK) {
             find_accumulations(network, flags + 2 * count);
             spar_find_chains(network);
             status = spar_plan_memory(network, consumers);
         }
-        if (status == SPAR_OK) status = prepare_steps(network);
+        if (status == SPAR_OK) status = prepare_operations(network);
     }
     spar_release(flags);
-    spar_release(step_of);
+    spar_release(operation_of);
     spar_release(consumers);
     return status;
 }

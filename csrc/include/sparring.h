@@ -296,13 +296,13 @@ SPAR_API spar_status spar_network_layer(const spar_network *network, int32_t ind
 SPAR_API spar_status spar_network_prefix(const spar_network *network, const char *layer,
                                          const spar_network_options *options, spar_network **prefix);
 
-// Writes the plan as text, a line a step: kernel, shape, bytes, multiply–adds. `needed` gets the length with
+// Writes the plan as text, a line an operation: kernel, shape, bytes, multiply–adds. `needed` gets the length with
 // its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
 SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);
 
-// One step of the plan, and the seconds its passes took since profiling was turned on. Passes that share the batch out
-// by samples are timed on the first thread, without its wait for the others.
-typedef struct spar_step_info {
+// One operation of the plan, and the seconds its passes took since profiling was turned on. Passes that share the batch
+// out by samples are timed on the first thread, without its wait for the others.
+typedef struct spar_operation_info {
     const char *kernel; // valid as long as the network
     int32_t input_shape[3], output_shape[3];
     int64_t multiply_adds; // of one image's forward pass
@@ -310,16 +310,16 @@ typedef struct spar_step_info {
     double forward_seconds;
     double backward_data_seconds;
     double backward_weights_seconds; // a sweep's are in its backward_data_seconds
-} spar_step_info;
+} spar_operation_info;
 
-SPAR_API int32_t spar_network_step_count(const spar_network *network);
-SPAR_API spar_status spar_network_step(const spar_network *network, int32_t index, spar_step_info *info);
+SPAR_API int32_t spar_network_operation_count(const spar_network *network);
+SPAR_API spar_status spar_network_operation(const spar_network *network, int32_t index, spar_operation_info *info);
 
-// The names of the layers that a step computes, joined by " + "; as spar_network_describe cuts text.
-SPAR_API spar_status spar_network_step_layers(const spar_network *network, int32_t index, char *text, size_t capacity,
-                                              size_t *needed);
+// The names of the layers that an operation computes, joined by " + "; as spar_network_describe cuts text.
+SPAR_API spar_status spar_network_operation_layers(const spar_network *network, int32_t index, char *text,
+                                                   size_t capacity, size_t *needed);
 
-// Turns timing of steps on, from zero, or off. The clock costs about 0.1 µs a step.
+// Turns timing of operations on, from zero, or off. The clock costs about 0.1 µs an operation.
 SPAR_API spar_status spar_network_profile(spar_network *network, bool on);
 
 // Parameters, in graph order. Shapes and orders are PyTorch's: convolution [out][in / groups][ky][kx], dense

@@ -44,13 +44,13 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
                                           .infer = infer,
                                           .parameters = parameters};
 
-spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep) {
+spar_status spar_batch_norm_prepare(spar_operation *operation, spar_sweep *sweep) {
     spar_batch_norm_state *state = &sweep->batch_norm;
-    size_t stride = (size_t)step->output->stride;
+    size_t stride = (size_t)operation->output->stride;
     size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (9 + SPAR_MAX_CHUNKS) * sizeof(float);
     state->sums = spar_allocate(stride, column);
     if (state->sums == NULL) return SPAR_ERROR_MEMORY;
-    step->state_bytes += stride * column;
+    operation->state_bytes += stride * column;
     state->products = state->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
     float **const arrays[] = {
@@ -69,9 +69,9 @@ static void clear_sums(const spar_batch_norm_state *state, int64_t chunk, int64_
     memset(state->products + chunk * stride, 0, (size_t)stride * sizeof *state->products);
 }
 
-static void sum_moments(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
-    const spar_tensor *in = step->inputs[0];
+static void sum_moments(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    const spar_tensor *in = operation->inputs[0];
     const float *x = in->data + share->first * spar_sample_floats(in);
     float *shift = state->shifts + share->chunk * in->stride;
     if (share->opens) {
@@ -82,12 +82,12 @@ static void sum_moments(spar_step *step, const spar_run *run, const spar_share *
                                  state->sums + share->chunk * in->stride, state->products + share->chunk * in->stride);
 }
 
-static spar_moments join_chunks(const spar_step *step, int64_t batch, int column) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
-    int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(step->inputs[0]->extent);
+static spar_moments join_chunks(const spar_operation *operation, int64_t batch, int column) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(operation->inputs[0]->extent);
     spar_moments moments = {0, 0, 0};
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
-        int64_t at = chunk * step->inputs[0]->stride + column;
+        int64_t at = chunk * operation->inputs[0]->stride + column;
         double rows = (double)((spar_chunk_start(batch, chunk + 1) - spar_chunk_start(batch, chunk)) * pixels);
         double own = state->sums[at] / rows;
         spar_join_moments(&moments,
@@ -96,14 +96,14 @@ static spar_moments join_chunks(const spar_step *step, int64_t batch, int column
     return moments;
 }
 
-static void take_statistics(spar_step *step, const spar_run *run) {
-    spar_sweep *sweep = step->state;
+static void take_statistics(spar_operation *operation, const spar_run *run) {
+    spar_sweep *sweep = operation->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    double count = (double)run->batch * (double)spar_pixels(step->inputs[0]->extent), unbias = count / (count - 1);
+    double count = (double)run->batch * (double)spar_pixels(operation->inputs[0]->extent), unbias = count / (count - 1);
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        spar_moments moments = join_chunks(step, run->batch, c);
+        spar_moments moments = join_chunks(operation, run->batch, c);
         double mean = moments.mean, variance = moments.squares < 0 ? 0 : moments.squares / count;
         state->mean[c] = (float)mean;
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
@@ -119,8 +119,8 @@ static void take_statistics(spar_step *step, const spar_run *run) {
 const spar_pass spar_batch_norm_moments = {
     .samples = sum_moments, .end = take_statistics, .sums = true, .earlier = true, .closes = true};
 
-void spar_batch_norm_before_forward(spar_step *step, const spar_run *run) {
-    spar_sweep *sweep = step->state;
+void spar_batch_norm_before_forward(spar_operation *operation, const spar_run *run) {
+    spar_sweep *sweep = operation->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     for (int c = 0; c < stage->node->extent.channels && !(run->flags & SPAR_FORWARD_TRAIN); c++) {
@@ -133,9 +133,9 @@ void spar_batch_norm_before_forward(spar_step *step, const spar_run *run) {
     for (int c = 0; c < stage->node->extent.channels; c++) state->scale[c] = gamma[c] * state->inverse_deviation[c];
 }
 
-void spar_batch_norm_commit(spar_step *step, bool take) {
-    if (!spar_normalizes_batch(step)) return;
-    spar_sweep *sweep = step->state;
+void spar_batch_norm_commit(spar_operation *operation, bool take) {
+    if (!spar_normalizes_batch(operation)) return;
+    spar_sweep *sweep = operation->state;
     spar_stage *stage = &sweep->stages[0];
     if (sweep->batch_norm.pending && take) {
         size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
@@ -149,33 +149,33 @@ bool spar_batch_norm_sums(const spar_run *run) {
     return run->flags & SPAR_FORWARD_TRAIN || run->backward_flags & SPAR_BACKWARD_WEIGHTS;
 }
 
-void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_block *block,
-                              float *d) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
-    int64_t stride = step->output->stride;
+void spar_batch_norm_backward(spar_operation *operation, const spar_run *run, const spar_share *share,
+                              const spar_block *block, float *d) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    int64_t stride = operation->output->stride;
     if (!spar_batch_norm_sums(run)) {
         run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
         return;
     }
     if (share->opens && block->sample == share->first && block->piece == 0) clear_sums(state, share->chunk, stride);
-    run->kernels->column_products(d, step->inputs[0]->data + block->offset, block->rows, stride, state->mean,
+    run->kernels->column_products(d, operation->inputs[0]->data + block->offset, block->rows, stride, state->mean,
                                   state->sums + share->chunk * stride, state->products + share->chunk * stride);
 }
 
 // With batch statistics, dx = γ/σ · (d − mean(d) − x̂ · mean(d·x̂)); with running ones, dx = γ/σ · d.
-void spar_batch_norm_after_sums(spar_step *step, const spar_run *run) {
-    spar_sweep *sweep = step->state;
+void spar_batch_norm_after_sums(spar_operation *operation, const spar_run *run) {
+    spar_sweep *sweep = operation->state;
     spar_batch_norm_state *state = &sweep->batch_norm;
     const spar_stage *stage = &sweep->stages[0];
     spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
-    double count = (double)run->batch * (double)spar_pixels(step->output->extent);
+    double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double sum = 0, product = 0, inverse = state->inverse_deviation[c], a = gamma->value[c] * inverse;
         for (int64_t chunk = 0; chunk < spar_chunk_count(run->batch); chunk++) {
-            sum += state->sums[chunk * step->output->stride + c];
-            product += state->products[chunk * step->output->stride + c];
+            sum += state->sums[chunk * operation->output->stride + c];
+            product += state->products[chunk * operation->output->stride + c];
         }
         if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
             gamma->gradient[c] = (float)(product * inverse) + (add ? gamma->gradient[c] : 0);
@@ -188,12 +188,12 @@ void spar_batch_norm_after_sums(spar_step *step, const spar_run *run) {
     }
 }
 
-static void make_input_gradient(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)step->state)->batch_norm;
-    int64_t sample = spar_sample_floats(step->output), offset = share->first * sample;
-    run->kernels->affine2(step->output->gradient + offset, step->inputs[0]->data + offset,
-                          step->inputs[0]->gradient + offset, (share->last - share->first) * sample,
-                          step->output->stride, state->a, state->b, state->c, step->accumulates[0]);
+static void make_input_gradient(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    int64_t sample = spar_sample_floats(operation->output), offset = share->first * sample;
+    run->kernels->affine2(operation->output->gradient + offset, operation->inputs[0]->data + offset,
+                          operation->inputs[0]->gradient + offset, (share->last - share->first) * sample,
+                          operation->output->stride, state->a, state->b, state->c, operation->accumulates[0]);
 }
 
 const spar_pass spar_batch_norm_input_gradient = {.samples = make_input_gradient, .earlier = true};

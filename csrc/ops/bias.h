@@ -6,8 +6,8 @@
 
 enum { SPAR_WEIGHT, SPAR_BIAS }; // parameters of such a layer
 
-// Asks for workspace behind what the step has asked for before.
-void spar_bias_prepare(spar_step *step);
+// Asks for workspace behind what the operation has asked for before.
+void spar_bias_prepare(spar_operation *operation);
 
 extern const spar_pass spar_bias_gradient;
 

@@ -89,64 +89,65 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
 // outweigh the activations: they are made in the workspace, each time anew, for a few per cent of a pass.
 enum { MOST_KEPT_FLOATS = 1 << 20 };
 
-static spar_status prepare_packing(spar_step *step) {
-    spar_convolution *convolution = step->state;
+static spar_status prepare_packing(spar_operation *operation) {
+    spar_convolution *convolution = operation->state;
     int64_t most = 0, both = 0;
     for (int backward = 0; backward < 2; backward++) {
-        int64_t floats = spar_round_up16(convolution->algorithm->packed_floats(step, backward));
+        int64_t floats = spar_round_up16(convolution->algorithm->packed_floats(operation, backward));
         convolution->packed_floats[backward] = floats;
         most = floats > most ? floats : most;
         both += floats;
     }
     convolution->packs_each_time = both > MOST_KEPT_FLOATS;
     if (convolution->packs_each_time) {
-        step->workspace_floats += (size_t)most;
+        operation->workspace_floats += (size_t)most;
         return SPAR_OK;
     }
     convolution->kept = spar_allocate((size_t)both, sizeof(float));
     if (convolution->kept == NULL) return SPAR_ERROR_MEMORY;
     convolution->packed[0] = convolution->kept;
     convolution->packed[1] = convolution->kept + convolution->packed_floats[0];
-    step->state_bytes += (size_t)both * sizeof(float);
+    operation->state_bytes += (size_t)both * sizeof(float);
     return SPAR_OK;
 }
 
-static const spar_convolution_algorithm *algorithm_for(const spar_step *step) {
+static const spar_convolution_algorithm *algorithm_for(const spar_operation *operation) {
     static const spar_convolution_algorithm *const algorithms[] = {
         &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_unfolded};
     const spar_convolution_algorithm *const *algorithm = algorithms;
-    while (!(*algorithm)->fits(step)) algorithm++;
+    while (!(*algorithm)->fits(operation)) algorithm++;
     return *algorithm;
 }
 
-static bool chains(const spar_step *step) {
-    const spar_convolution_algorithm *algorithm = algorithm_for(step);
-    return algorithm->chains != NULL && algorithm->chains(step);
+static bool chains(const spar_operation *operation) {
+    const spar_convolution_algorithm *algorithm = algorithm_for(operation);
+    return algorithm->chains != NULL && algorithm->chains(operation);
 }
 
-static spar_status prepare(spar_step *step) {
+static spar_status prepare(spar_operation *operation) {
     spar_convolution *convolution = spar_allocate(1, sizeof *convolution);
     if (convolution == NULL) return SPAR_ERROR_MEMORY;
-    step->state = convolution;
-    convolution->algorithm = algorithm_for(step);
-    step->kernel = convolution->algorithm->name;
-    int64_t widest = step->inputs[0]->stride > step->output->stride ? step->inputs[0]->stride : step->output->stride;
+    operation->state = convolution;
+    convolution->algorithm = algorithm_for(operation);
+    operation->kernel = convolution->algorithm->name;
+    int64_t widest = operation->inputs[0]->stride > operation->output->stride ? operation->inputs[0]->stride
+                                                                              : operation->output->stride;
     convolution->zeros = spar_allocate((size_t)(SPAR_MOST_SQUARE_ROWS * widest), sizeof(float));
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
-    SPAR_TRY(convolution->algorithm->prepare(step));
-    if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(step));
-    if (step->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(step);
+    SPAR_TRY(convolution->algorithm->prepare(operation));
+    if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(operation));
+    if (operation->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(operation);
     return SPAR_OK;
 }
 
 // Whether products are made by samples, not of the whole batch.
-static bool by_samples(const spar_step *step) {
-    return step->chain >= 0 || spar_convolution_of(step)->algorithm->product == NULL;
+static bool by_samples(const spar_operation *operation) {
+    return operation->chain >= 0 || spar_convolution_of(operation)->algorithm->product == NULL;
 }
 
 // Weights of one direction are packed, and the product made where that takes the whole batch.
-static void begin_product(spar_step *step, const spar_run *run, bool backward) {
-    spar_convolution *convolution = step->state;
+static void begin_product(spar_operation *operation, const spar_run *run, bool backward) {
+    spar_convolution *convolution = operation->state;
     spar_run own = *run;
     if (convolution->packs_each_time) {
         convolution->packed[backward] = run->workspace;
@@ -154,36 +155,36 @@ static void begin_product(spar_step *step, const spar_run *run, bool backward) {
     }
     bool stale = convolution->packs_each_time || convolution->packed_version[backward] != run->weights_version;
     if (convolution->algorithm->pack != NULL && stale) {
-        convolution->algorithm->pack(step, &own, backward);
+        convolution->algorithm->pack(operation, &own, backward);
         convolution->packed_version[backward] = run->weights_version;
     }
-    if (!by_samples(step)) convolution->algorithm->product(step, &own, backward);
+    if (!by_samples(operation)) convolution->algorithm->product(operation, &own, backward);
 }
 
-static void begin_forward(spar_step *step, const spar_run *run) {
-    begin_product(step, run, false);
+static void begin_forward(spar_operation *operation, const spar_run *run) {
+    begin_product(operation, run, false);
 }
 
-static void begin_backward(spar_step *step, const spar_run *run) {
-    begin_product(step, run, true);
+static void begin_backward(spar_operation *operation, const spar_run *run) {
+    begin_product(operation, run, true);
 }
 
-static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    const spar_convolution_algorithm *algorithm = spar_convolution_of(step)->algorithm;
+    const spar_convolution_algorithm *algorithm = spar_convolution_of(operation)->algorithm;
     if (kind == SPAR_PASS_WEIGHTS) {
-        passes[0] = step->chain >= 0 ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
+        passes[0] = operation->chain >= 0 ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
         passes[1] = spar_bias_gradient;
-        return step->parameters[SPAR_BIAS] == NULL ? 1 : 2;
+        return operation->parameters[SPAR_BIAS] == NULL ? 1 : 2;
     }
     bool backward = kind == SPAR_PASS_DATA;
     passes[0] = (spar_pass){.begin = backward ? begin_backward : begin_forward,
-                            .samples = by_samples(step) ? algorithm->product_samples[backward] : NULL};
-    return !backward || step->wanted[0];
+                            .samples = by_samples(operation) ? algorithm->product_samples[backward] : NULL};
+    return !backward || operation->wanted[0];
 }
 
-static void discard(spar_step *step) {
-    spar_convolution *convolution = step->state;
+static void discard(spar_operation *operation) {
+    spar_convolution *convolution = operation->state;
     if (convolution == NULL) return;
     for (int backward = 0; backward < 2; backward++) spar_gather_discard(&convolution->gather[backward]);
     spar_release(convolution->kept);

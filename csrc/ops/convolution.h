@@ -9,18 +9,18 @@
 
 typedef struct spar_convolution_algorithm {
     const char *name;
-    bool (*fits)(const spar_step *step);
-    // May passes of the step be chained? NULL: no.
-    bool (*chains)(const spar_step *step);
-    // Fills what the algorithm keeps in step->state, and asks for workspace.
-    spar_status (*prepare)(spar_step *step);
+    bool (*fits)(const spar_operation *operation);
+    // May passes of the operation be chained? NULL: no.
+    bool (*chains)(const spar_operation *operation);
+    // Fills what the algorithm keeps in operation->state, and asks for workspace.
+    spar_status (*prepare)(spar_operation *operation);
     // Floats of packed weights, for forward or backward data; NULL: the weights are used as they are.
-    int64_t (*packed_floats)(const spar_step *step, bool backward);
-    void (*pack)(const spar_step *step, const spar_run *run, bool backward);
+    int64_t (*packed_floats)(const spar_operation *operation, bool backward);
+    void (*pack)(const spar_operation *operation, const spar_run *run, bool backward);
     // Forward, or with `backward` the gradient of the input, of the whole batch; NULL: it is always made by samples.
-    void (*product)(const spar_step *step, const spar_run *run, bool backward);
-    void (*gradient)(spar_step *step, const spar_run *run); // of the weights
-    // The same by samples, for steps that chain.
+    void (*product)(const spar_operation *operation, const spar_run *run, bool backward);
+    void (*gradient)(spar_operation *operation, const spar_run *run); // of the weights
+    // The same by samples, for operations that chain.
     spar_samples product_samples[2];
     spar_pass gradient_pass;
 } spar_convolution_algorithm;
@@ -41,28 +41,28 @@ typedef struct spar_convolution {
     int64_t splits; // of the pixels, for the gradient of depthwise weights
 } spar_convolution;
 
-static inline spar_convolution *spar_convolution_of(const spar_step *step) {
-    return step->state;
+static inline spar_convolution *spar_convolution_of(const spar_operation *operation) {
+    return operation->state;
 }
 
 // What a product reads and writes.
-static inline spar_rows spar_product_input(const spar_step *step, bool backward) {
-    return backward ? (spar_rows){step->output->gradient, step->output->stride}
-                    : (spar_rows){step->inputs[0]->data, step->inputs[0]->stride};
+static inline spar_rows spar_product_input(const spar_operation *operation, bool backward) {
+    return backward ? (spar_rows){operation->output->gradient, operation->output->stride}
+                    : (spar_rows){operation->inputs[0]->data, operation->inputs[0]->stride};
 }
 
-static inline spar_rows spar_product_output(const spar_step *step, bool backward) {
-    return backward ? (spar_rows){step->inputs[0]->gradient, step->inputs[0]->stride}
-                    : (spar_rows){step->output->data, step->output->stride};
+static inline spar_rows spar_product_output(const spar_operation *operation, bool backward) {
+    return backward ? (spar_rows){operation->inputs[0]->gradient, operation->inputs[0]->stride}
+                    : (spar_rows){operation->output->data, operation->output->stride};
 }
 
-static inline bool spar_product_accumulates(const spar_step *step, bool backward) {
-    return backward && step->accumulates[0];
+static inline bool spar_product_accumulates(const spar_operation *operation, bool backward) {
+    return backward && operation->accumulates[0];
 }
 
 // NULL in the backward pass and without a bias.
-static inline const float *spar_product_bias(const spar_step *step, bool backward) {
-    return backward || step->parameters[1] == NULL ? NULL : step->parameters[1]->value;
+static inline const float *spar_product_bias(const spar_operation *operation, bool backward) {
+    return backward || operation->parameters[1] == NULL ? NULL : operation->parameters[1]->value;
 }
 
 #endif

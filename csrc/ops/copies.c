@@ -31,15 +31,15 @@ static spar_status infer_flatten(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static spar_status prepare(spar_step *step) {
-    step->kernel = "copy";
+static spar_status prepare(spar_operation *operation) {
+    operation->kernel = "copy";
     return SPAR_OK;
 }
 
 // Flatten as a copy leaves the padding out; without padding the plan makes it a view instead.
-static void flatten_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+static void flatten_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
-    const spar_tensor *in = step->inputs[0], *out = step->output;
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
     int64_t pixels = spar_pixels(in->extent), channels = in->extent.channels;
     for (int64_t sample = share->first; sample < share->last; sample++) {
         for (int64_t pixel = 0; pixel < pixels; pixel++) {
@@ -49,20 +49,21 @@ static void flatten_samples(spar_step *step, const spar_run *run, const spar_sha
     }
 }
 
-static void unflatten_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_tensor *in = step->inputs[0], *out = step->output;
+static void unflatten_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
     int64_t pixels = spar_pixels(in->extent), channels = in->extent.channels;
     for (int64_t row = share->first * pixels; row < share->last * pixels; row++) {
         const float *d = out->gradient + row / pixels * out->stride + row % pixels * channels;
         float *dx = in->gradient + row * in->stride;
-        if (!step->accumulates[0]) memset(dx, 0, (size_t)in->stride * sizeof *dx);
+        if (!operation->accumulates[0]) memset(dx, 0, (size_t)in->stride * sizeof *dx);
         run->kernels->add(d, dx, channels);
     }
 }
 
-static int flatten_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int flatten_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
+                          spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, (spar_pass){.samples = flatten_samples},
+    return spar_list_passes(operation, kind, (spar_pass){.samples = flatten_samples},
                             (spar_pass){.samples = unflatten_samples}, passes);
 }
 
@@ -73,9 +74,9 @@ const spar_layer spar_layer_flatten = {.kind = "flatten",
                                        .chains = spar_chains_always,
                                        .passes = flatten_passes};
 
-static void reorder_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+static void reorder_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
-    const spar_tensor *in = step->inputs[0], *out = step->output;
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
     int64_t pixels = spar_pixels(in->extent);
     for (int64_t sample = share->first; sample < share->last; sample++) {
         for (int64_t i = 0; i < pixels * in->extent.channels; i++) {
@@ -85,12 +86,12 @@ static void reorder_samples(spar_step *step, const spar_run *run, const spar_sha
     }
 }
 
-static void restore_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+static void restore_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
-    const spar_tensor *in = step->inputs[0], *out = step->output;
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
     int64_t pixels = spar_pixels(in->extent), floats = spar_sample_floats(in);
     for (int64_t sample = share->first; sample < share->last; sample++) {
-        if (!step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
+        if (!operation->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
         for (int64_t i = 0; i < pixels * in->extent.channels; i++) {
             int64_t row = sample * pixels + i % pixels;
             in->gradient[row * in->stride + i / pixels] += out->gradient[sample * out->stride + i];
@@ -98,9 +99,10 @@ static void restore_samples(spar_step *step, const spar_run *run, const spar_sha
     }
 }
 
-static int reorder_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int reorder_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
+                          spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, (spar_pass){.samples = reorder_samples},
+    return spar_list_passes(operation, kind, (spar_pass){.samples = reorder_samples},
                             (spar_pass){.samples = restore_samples}, passes);
 }
 
@@ -119,10 +121,10 @@ static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static void shortcut_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+static void shortcut_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
-    const spar_tensor *in = step->inputs[0], *out = step->output;
-    int stride = step->node->settings.shortcut.stride;
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
+    int stride = operation->node->settings.shortcut.stride;
     size_t channels = (size_t)in->extent.channels;
     float *y = out->data + share->first * spar_sample_floats(out);
     for (int64_t sample = share->first; sample < share->last; sample++) {
@@ -135,13 +137,13 @@ static void shortcut_samples(spar_step *step, const spar_run *run, const spar_sh
     }
 }
 
-static void shortcut_backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_tensor *in = step->inputs[0], *out = step->output;
-    int stride = step->node->settings.shortcut.stride;
+static void shortcut_backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
+    int stride = operation->node->settings.shortcut.stride;
     const float *d = out->gradient + share->first * spar_sample_floats(out);
     for (int64_t sample = share->first; sample < share->last; sample++) {
         int64_t floats = spar_sample_floats(in);
-        if (!step->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
+        if (!operation->accumulates[0]) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
         for (int64_t pixel = 0; pixel < spar_pixels(out->extent); pixel++, d += out->stride) {
             int64_t row = (sample * in->extent.height + pixel / out->extent.width * stride) * in->extent.width +
                           pixel % out->extent.width * stride;
@@ -150,9 +152,10 @@ static void shortcut_backward_samples(spar_step *step, const spar_run *run, cons
     }
 }
 
-static int shortcut_passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int shortcut_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
+                           spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, (spar_pass){.samples = shortcut_samples},
+    return spar_list_passes(operation, kind, (spar_pass){.samples = shortcut_samples},
                             (spar_pass){.samples = shortcut_backward_samples}, passes);
 }
 

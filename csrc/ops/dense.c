@@ -51,37 +51,38 @@ typedef struct dense_state {
     uint64_t transposed_version; // of the weights
 } dense_state;
 
-static spar_status prepare(spar_step *step) {
+static spar_status prepare(spar_operation *operation) {
     dense_state *state = spar_allocate(1, sizeof *state);
     if (state == NULL) return SPAR_ERROR_MEMORY;
-    step->state = state;
-    step->kernel = "dense";
-    spar_want_workspace(step, step->output->stride * SMALL_BATCH);
-    if (step->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(step);
-    const spar_parameter_spec *spec = &step->parameters[SPAR_WEIGHT]->spec;
-    size_t floats = step->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
+    operation->state = state;
+    operation->kernel = "dense";
+    spar_want_workspace(operation, operation->output->stride * SMALL_BATCH);
+    if (operation->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(operation);
+    const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
+    size_t floats = operation->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
     state->transposed = spar_allocate(floats, sizeof(float));
-    step->state_bytes += floats * sizeof(float);
+    operation->state_bytes += floats * sizeof(float);
     return state->transposed == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
-static void discard(spar_step *step) {
-    dense_state *state = step->state;
+static void discard(spar_operation *operation) {
+    dense_state *state = operation->state;
     if (state == NULL) return;
     spar_release(state->transposed);
     spar_release(state);
 }
 
 typedef struct dense_task {
-    spar_step *step;
+    spar_operation *operation;
     const spar_run *run;
     int tile_rows, tile_columns;
     int64_t row_tiles; // tiles below each other; an index is column tile · row_tiles + row tile
 } dense_task;
 
-static dense_task task_of(spar_step *step, const spar_run *run) {
+static dense_task task_of(spar_operation *operation, const spar_run *run) {
     int tile_rows = run->kernels->tile_rows;
-    return (dense_task){step, run, tile_rows, run->kernels->tile_columns, (run->batch + tile_rows - 1) / tile_rows};
+    return (dense_task){operation, run, tile_rows, run->kernels->tile_columns,
+                        (run->batch + tile_rows - 1) / tile_rows};
 }
 
 static int64_t tiles_of(int64_t size, int tile) {
@@ -96,8 +97,9 @@ static int part_of(int64_t size, int64_t start, int tile) {
 static void forward_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
-    const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT], *bias = task->step->parameters[SPAR_BIAS];
+    const spar_tensor *x = task->operation->inputs[0], *y = task->operation->output;
+    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT],
+                         *bias = task->operation->parameters[SPAR_BIAS];
     for (int64_t index = first; index < last; index++) {
         int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
         task->run->kernels->product(&(spar_product){.rows = part_of(task->run->batch, row, task->tile_rows),
@@ -113,9 +115,9 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
     }
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    dense_task task = task_of(step, run);
-    int64_t columns = tiles_of(step->output->stride, task.tile_columns);
+static void forward(spar_operation *operation, const spar_run *run) {
+    dense_task task = task_of(operation, run);
+    int64_t columns = tiles_of(operation->output->stride, task.tile_columns);
     spar_parallel(run->threads, task.row_tiles * columns, forward_tiles, &task);
 }
 
@@ -123,8 +125,8 @@ static void forward(spar_step *step, const spar_run *run) {
 static void weight_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
-    const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
+    const spar_tensor *x = task->operation->inputs[0], *y = task->operation->output;
+    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT];
     bool add = task->run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     int64_t row = first * task->tile_rows, end = last * task->tile_rows;
     int64_t rows = (end < weight->spec.rows ? end : weight->spec.rows) - row;
@@ -133,9 +135,9 @@ static void weight_tiles(void *context, int64_t first, int64_t last, int thread)
                             (spar_rows){weight->gradient + row * weight->spec.stride, weight->spec.stride}, add);
 }
 
-static void backward_weights(spar_step *step, const spar_run *run) {
-    dense_task task = task_of(step, run);
-    spar_parallel(run->threads, tiles_of(step->parameters[SPAR_WEIGHT]->spec.rows, task.tile_rows), weight_tiles,
+static void backward_weights(spar_operation *operation, const spar_run *run) {
+    dense_task task = task_of(operation, run);
+    spar_parallel(run->threads, tiles_of(operation->parameters[SPAR_WEIGHT]->spec.rows, task.tile_rows), weight_tiles,
                   &task);
 }
 
@@ -147,8 +149,8 @@ static void put(float *target, float value, bool accumulate) {
 static void small_data_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
-    const spar_tensor *x = task->step->inputs[0];
-    const spar_parameter *weight = task->step->parameters[SPAR_WEIGHT];
+    const spar_tensor *x = task->operation->inputs[0];
+    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT];
     int samples = (int)spar_round_up16(task->run->batch);
     for (int64_t index = first; index < last; index++) {
         int64_t row = index * task->tile_rows;
@@ -165,7 +167,7 @@ static void small_data_tiles(void *context, int64_t first, int64_t last, int thr
                                                     .c_stride = SMALL_BATCH});
         for (int n = 0; n < task->run->batch; n++) {
             float *dx = x->gradient + n * x->stride + row;
-            for (int r = 0; r < rows; r++) put(dx + r, tile[r][n], task->step->accumulates[0]);
+            for (int r = 0; r < rows; r++) put(dx + r, tile[r][n], task->operation->accumulates[0]);
         }
     }
 }
@@ -183,10 +185,10 @@ static void transpose_gradient(const spar_tensor *y, const spar_run *run) {
 static void data_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
-    const spar_tensor *x = task->step->inputs[0], *y = task->step->output;
-    const spar_parameter_spec *spec = &task->step->parameters[SPAR_WEIGHT]->spec;
-    const float *transposed = ((const dense_state *)task->step->state)->transposed;
-    bool accumulate = task->step->accumulates[0];
+    const spar_tensor *x = task->operation->inputs[0], *y = task->operation->output;
+    const spar_parameter_spec *spec = &task->operation->parameters[SPAR_WEIGHT]->spec;
+    const float *transposed = ((const dense_state *)task->operation->state)->transposed;
+    bool accumulate = task->operation->accumulates[0];
     for (int64_t index = first; index < last; index++) {
         int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
         int rows = part_of(task->run->batch, row, task->tile_rows);
@@ -218,18 +220,18 @@ static void clear_padding(const spar_tensor *x, int batch) {
     }
 }
 
-static void backward(spar_step *step, const spar_run *run) {
-    dense_task task = task_of(step, run);
-    dense_state *state = step->state;
-    const spar_parameter_spec *spec = &step->parameters[SPAR_WEIGHT]->spec;
+static void backward(spar_operation *operation, const spar_run *run) {
+    dense_task task = task_of(operation, run);
+    dense_state *state = operation->state;
+    const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
     if (run->batch <= SMALL_BATCH) {
-        transpose_gradient(step->output, run);
+        transpose_gradient(operation->output, run);
         spar_parallel(run->threads, tiles_of(spec->rows, task.tile_rows), small_data_tiles, &task);
-        clear_padding(step->inputs[0], run->batch);
+        clear_padding(operation->inputs[0], run->batch);
         return;
     }
     if (state->transposed_version != run->weights_version) {
-        const float *weights = step->parameters[SPAR_WEIGHT]->value;
+        const float *weights = operation->parameters[SPAR_WEIGHT]->value;
         spar_pack_transposed(run, (spar_matrix){weights, spec->stride}, spec->columns, spec->rows, state->transposed);
         state->transposed_version = run->weights_version;
     }
@@ -237,17 +239,17 @@ static void backward(spar_step *step, const spar_run *run) {
     spar_parallel(run->threads, task.row_tiles * columns, data_tiles, &task);
 }
 
-static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
     if (kind == SPAR_PASS_FORWARD) {
         passes[0] = (spar_pass){.begin = forward};
     } else if (kind == SPAR_PASS_WEIGHTS) {
         passes[0] = (spar_pass){.begin = backward_weights};
         passes[1] = spar_bias_gradient;
-        return step->parameters[SPAR_BIAS] == NULL ? 1 : 2;
+        return operation->parameters[SPAR_BIAS] == NULL ? 1 : 2;
     } else {
         passes[0] = (spar_pass){.begin = backward};
-        return step->wanted[0];
+        return operation->wanted[0];
     }
     return 1;
 }

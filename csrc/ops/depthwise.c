@@ -56,14 +56,14 @@ static void list_rows(const float *image, int height, int64_t row_floats, int y,
     }
 }
 
-static bool is_3x3(const spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
+static bool is_3x3(const spar_operation *operation) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
     return s->kernel_height == 3 && s->kernel_width == 3 && s->padding_height == 1 && s->padding_width == 1 &&
            s->stride_height == s->stride_width && s->stride_height <= 2;
 }
 
 typedef struct rows_task {
-    const spar_step *step;
+    const spar_operation *operation;
     const spar_run *run;
     bool backward;
 } rows_task;
@@ -72,18 +72,18 @@ typedef struct rows_task {
 static void product_rows(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const rows_task *task = context;
-    const spar_tensor *from = task->backward ? task->step->output : task->step->inputs[0];
-    const spar_tensor *to = task->backward ? task->step->inputs[0] : task->step->output;
-    spar_rows in = spar_product_input(task->step, task->backward),
-              out = spar_product_output(task->step, task->backward);
+    const spar_tensor *from = task->backward ? task->operation->output : task->operation->inputs[0];
+    const spar_tensor *to = task->backward ? task->operation->inputs[0] : task->operation->output;
+    spar_rows in = spar_product_input(task->operation, task->backward),
+              out = spar_product_output(task->operation, task->backward);
     spar_depthwise3_row row = {.in_width = from->extent.width,
                                .out_width = to->extent.width,
-                               .stride = task->step->node->settings.convolution.stride_height,
+                               .stride = task->operation->node->settings.convolution.stride_height,
                                .channels = (int)out.stride,
-                               .accumulate = spar_product_accumulates(task->step, task->backward),
-                               .bias = spar_product_bias(task->step, task->backward)};
+                               .accumulate = spar_product_accumulates(task->operation, task->backward),
+                               .bias = spar_product_bias(task->operation, task->backward)};
     for (int t = 0; t < 9; t++) {
-        row.weights[t] = task->step->parameters[0]->value + (task->backward ? 8 - t : t) * out.stride;
+        row.weights[t] = task->operation->parameters[0]->value + (task->backward ? 8 - t : t) * out.stride;
     }
     for (int64_t index = first; index < last; index++) {
         const float *image = in.data + index / to->extent.height * spar_sample_floats(from);
@@ -94,40 +94,40 @@ static void product_rows(void *context, int64_t first, int64_t last, int thread)
     }
 }
 
-static void product(const spar_step *step, const spar_run *run, bool backward) {
-    if (is_3x3(step) && (!backward || step->node->settings.convolution.stride_height == 1)) {
-        const spar_tensor *to = backward ? step->inputs[0] : step->output;
-        rows_task task = {step, run, backward};
+static void product(const spar_operation *operation, const spar_run *run, bool backward) {
+    if (is_3x3(operation) && (!backward || operation->node->settings.convolution.stride_height == 1)) {
+        const spar_tensor *to = backward ? operation->inputs[0] : operation->output;
+        rows_task task = {operation, run, backward};
         spar_parallel(run->threads, (int64_t)run->batch * to->extent.height, product_rows, &task);
         return;
     }
-    const spar_gather *gather = &spar_convolution_of(step)->gather[backward];
+    const spar_gather *gather = &spar_convolution_of(operation)->gather[backward];
     for (int p = 0; p < gather->phase_count; p++) {
         depthwise_task task = {.gather = gather,
                                .phase = &gather->phases[p],
                                .run = run,
-                               .weights = step->parameters[0]->value,
-                               .bias = spar_product_bias(step, backward),
-                               .in = spar_product_input(step, backward),
-                               .out = spar_product_output(step, backward),
-                               .channels = step->output->stride,
-                               .accumulate = spar_product_accumulates(step, backward)};
+                               .weights = operation->parameters[0]->value,
+                               .bias = spar_product_bias(operation, backward),
+                               .in = spar_product_input(operation, backward),
+                               .out = spar_product_output(operation, backward),
+                               .channels = operation->output->stride,
+                               .accumulate = spar_product_accumulates(operation, backward)};
         spar_parallel(run->threads, (int64_t)run->batch * task.phase->pixels, product_pixels, &task);
     }
 }
 
 typedef struct depthwise_gradient_task {
-    const spar_step *step;
+    const spar_operation *operation;
     const spar_run *run;
     const spar_phase *phase;
     int64_t splits, stride;
 } depthwise_gradient_task;
 
 static void sum_rows(const depthwise_gradient_task *task, int64_t first, int64_t last, float *sums) {
-    const spar_tensor *input = task->step->inputs[0], *output = task->step->output;
+    const spar_tensor *input = task->operation->inputs[0], *output = task->operation->output;
     spar_depthwise3_row row = {.in_width = input->extent.width,
                                .out_width = output->extent.width,
-                               .stride = task->step->node->settings.convolution.stride_height,
+                               .stride = task->operation->node->settings.convolution.stride_height,
                                .channels = (int)task->stride};
     for (int t = 0; t < 9; t++) row.weights[t] = sums + t * task->stride;
     for (int64_t index = first * output->extent.height; index < last * output->extent.height; index++) {
@@ -141,7 +141,7 @@ static void sum_rows(const depthwise_gradient_task *task, int64_t first, int64_t
 
 static void sum_pixels(const depthwise_gradient_task *task, int64_t first, int64_t last, float *sums) {
     const spar_phase *phase = task->phase;
-    const spar_tensor *input = task->step->inputs[0], *output = task->step->output;
+    const spar_tensor *input = task->operation->inputs[0], *output = task->operation->output;
     for (int64_t pixel = first * phase->pixels; pixel < last * phase->pixels; pixel++) {
         const float *image = input->data + pixel / phase->pixels * spar_sample_floats(input), *in[MOST_TAPS];
         float *weights[MOST_TAPS];
@@ -168,7 +168,7 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
         float *sums = task->run->workspace + split * kernel;
         memset(sums, 0, (size_t)kernel * sizeof *sums);
         int64_t begin = task->run->batch * split / task->splits, end = task->run->batch * (split + 1) / task->splits;
-        if (is_3x3(task->step)) {
+        if (is_3x3(task->operation)) {
             sum_rows(task, begin, end, sums);
         } else {
             sum_pixels(task, begin, end, sums);
@@ -176,12 +176,12 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-static void gradient(spar_step *step, const spar_run *run) {
-    const spar_convolution *convolution = step->state;
-    depthwise_gradient_task task = {step, run, &convolution->gather[0].phases[0], convolution->splits,
-                                    step->output->stride};
+static void gradient(spar_operation *operation, const spar_run *run) {
+    const spar_convolution *convolution = operation->state;
+    depthwise_gradient_task task = {operation, run, &convolution->gather[0].phases[0], convolution->splits,
+                                    operation->output->stride};
     spar_parallel(run->threads, task.splits, sum_splits, &task);
-    float *total = step->parameters[0]->gradient;
+    float *total = operation->parameters[0]->gradient;
     int64_t floats = task.phase->taps * task.stride;
     if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(total, 0, (size_t)floats * sizeof *total);
     for (int64_t split = 0; split < task.splits; split++) {
@@ -189,23 +189,24 @@ static void gradient(spar_step *step, const spar_run *run) {
     }
 }
 
-static bool fits(const spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    return s->groups == step->inputs[0]->extent.channels && s->groups == s->channels &&
-           step->inputs[0]->stride % 16 == 0;
+static bool fits(const spar_operation *operation) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
+    return s->groups == operation->inputs[0]->extent.channels && s->groups == s->channels &&
+           operation->inputs[0]->stride % 16 == 0;
 }
 
-static spar_status prepare(spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_convolution *convolution = step->state;
-    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
+static spar_status prepare(spar_operation *operation) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
+    spar_convolution *convolution = operation->state;
+    spar_extent in = operation->inputs[0]->extent, out = operation->output->extent;
     spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
                           s->stride_width,  s->padding_height, s->padding_width};
     SPAR_TRY(spar_gather_forward(&convolution->gather[0], &window, in, out));
     SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
-    step->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
-    convolution->splits = MOST_SPLITS < step->batch_size ? MOST_SPLITS : step->batch_size;
-    spar_want_workspace(step, convolution->splits * convolution->gather[0].phases[0].taps * step->output->stride);
+    operation->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
+    convolution->splits = MOST_SPLITS < operation->batch_size ? MOST_SPLITS : operation->batch_size;
+    spar_want_workspace(operation,
+                        convolution->splits * convolution->gather[0].phases[0].taps * operation->output->stride);
     return SPAR_OK;
 }
 

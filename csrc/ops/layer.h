@@ -1,8 +1,9 @@
 // What a layer is: one file in this folder and one row in the table of layers.c.
 //
 // A layer is executed in one of two ways. A sweep layer is elementwise but for what it needs to know of whole
-// columns: consecutive ones run as the stages of one sweep over memory (sweep.h). All others are steps of their own.
-// The passes of steps that follow each other are chained where they work on samples by themselves (graph/chain.h).
+// columns: consecutive ones run as the stages of one sweep over memory (sweep.h). All others are operations of their
+// own. The passes of operations that follow each other are chained where they work on samples by themselves
+// (graph/chain.h).
 #ifndef SPAR_OPS_LAYER_H
 #define SPAR_OPS_LAYER_H
 
@@ -19,7 +20,7 @@ enum {
     SPAR_MOST_PLACES = 1 << 28,   // pixels times taps of a convolution
 };
 
-// Floats of a step's workspace, and of its scratch on one thread.
+// Floats of an operation's workspace, and of its scratch on one thread.
 static const int64_t SPAR_MOST_WORKSPACE = INT64_C(1) << 40;
 
 typedef struct spar_extent {
@@ -117,7 +118,7 @@ static inline int64_t spar_sample_floats(const spar_tensor *tensor) {
     return spar_pixels(tensor->extent) * tensor->stride;
 }
 
-// What a pass tells its steps.
+// What a pass tells its operations.
 struct spar_run {
     const spar_kernels *kernels;
     int threads;
@@ -132,8 +133,8 @@ struct spar_run {
     int64_t scratch_floats;
 };
 
-// One executable step of a plan.
-struct spar_step {
+// One executable operation of a plan.
+struct spar_operation {
     const spar_layer *layer;
     const spar_node *node;
     const char *kernel; // what the plan prints
@@ -147,21 +148,21 @@ struct spar_step {
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
     const spar_kernels *kernels;
-    int chain;                                // steps of one chain follow each other; −1: of none
+    int chain;                                // operations of one chain follow each other; −1: of none
     int64_t workspace_floats, scratch_floats; // scratch: of one thread
-    int64_t workspace_offset, bias_offset;    // of the step in the workspace, and of its bias' sums in there
+    int64_t workspace_offset, bias_offset;    // of the operation in the workspace, and of its bias' sums in there
     size_t state_bytes;
     double seconds[SPAR_PASS_KINDS]; // while the network is profiled
 };
 
 // Passes need at least this much workspace.
-static inline void spar_want_workspace(spar_step *step, int64_t floats) {
-    if (step->workspace_floats < floats) step->workspace_floats = floats;
+static inline void spar_want_workspace(spar_operation *operation, int64_t floats) {
+    if (operation->workspace_floats < floats) operation->workspace_floats = floats;
 }
 
 // And every thread this much scratch.
-static inline void spar_want_scratch(spar_step *step, int64_t floats) {
-    if (step->scratch_floats < floats) step->scratch_floats = floats;
+static inline void spar_want_scratch(spar_operation *operation, int64_t floats) {
+    if (operation->scratch_floats < floats) operation->scratch_floats = floats;
 }
 
 struct spar_layer {
@@ -179,13 +180,13 @@ struct spar_layer {
     // Multiply–adds of one image. NULL: none.
     int64_t (*multiply_adds)(const spar_node *node, spar_extent input);
 
-    // Steps of their own. `prepare` makes step->state and says how much workspace the passes need.
-    spar_status (*prepare)(spar_step *step);
-    void (*discard)(spar_step *step);
-    // Do all passes of the step work on samples by themselves, and gain from finding them in cache? NULL: no.
-    bool (*chains)(const spar_step *step);
+    // Operations of their own. `prepare` makes operation->state and says how much workspace the passes need.
+    spar_status (*prepare)(spar_operation *operation);
+    void (*discard)(spar_operation *operation);
+    // Do all passes of the operation work on samples by themselves, and gain from finding them in cache? NULL: no.
+    bool (*chains)(const spar_operation *operation);
     // Lists the passes of one kind; returns how many. A sweep makes the gradients of its parameters with its data.
-    int (*passes)(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes);
+    int (*passes)(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes);
 };
 
 extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
@@ -214,14 +215,14 @@ static inline spar_parameter_spec spar_vector_spec(const char *suffix, int chann
     };
 }
 
-// The passes of a step without gradients of parameters: one forward, and one backward where it is wanted.
-static inline int spar_list_passes(const spar_step *step, spar_pass_kind kind, spar_pass forward, spar_pass backward,
-                                   spar_pass *passes) {
-    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !step->wanted[0])) return 0;
+// The passes of an operation without gradients of parameters: one forward, and one backward where it is wanted.
+static inline int spar_list_passes(const spar_operation *operation, spar_pass_kind kind, spar_pass forward,
+                                   spar_pass backward, spar_pass *passes) {
+    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !operation->wanted[0])) return 0;
     passes[0] = kind == SPAR_PASS_FORWARD ? forward : backward;
     return 1;
 }
 
-bool spar_chains_always(const spar_step *step);
+bool spar_chains_always(const spar_operation *operation);
 
 #endif

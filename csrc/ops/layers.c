@@ -23,7 +23,7 @@ const spar_layer *const spar_layers[] = {
     NULL,
 };
 
-bool spar_chains_always(const spar_step *step) {
-    (void)step;
+bool spar_chains_always(const spar_operation *operation) {
+    (void)operation;
     return true;
 }

@@ -1,11 +1,11 @@
-// What steps do to a batch: passes, which are cut into shares of samples.
+// What operations do to a batch: passes, which are cut into shares of samples.
 #ifndef SPAR_OPS_PASS_H
 #define SPAR_OPS_PASS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef struct spar_step spar_step;
+typedef struct spar_operation spar_operation;
 typedef struct spar_run spar_run;
 
 enum { SPAR_MAX_CHUNKS = 64 };
@@ -28,16 +28,16 @@ static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
     return batch * chunk / spar_chunk_count(batch);
 }
 
-typedef void (*spar_samples)(spar_step *step, const spar_run *run, const spar_share *share);
+typedef void (*spar_samples)(spar_operation *operation, const spar_run *run, const spar_share *share);
 
-// A pass of a step over the batch. What it does to every sample by itself is done in shares, so that consecutive passes
-// can be chained: a few samples go through all of them while they are in cache.
+// A pass of an operation over the batch. What it does to every sample by itself is done in shares, so that consecutive
+// passes can be chained: a few samples go through all of them while they are in cache.
 typedef struct spar_pass {
-    void (*begin)(spar_step *step, const spar_run *run); // before the first sample; may use all threads
-    spar_samples samples;                                // NULL: `begin` does everything
-    void (*end)(spar_step *step, const spar_run *run);   // after the last sample
-    bool sums;                                           // its shares are parts of chunks
-    bool earlier; // it may be one of the chain before the step's own, not of that
+    void (*begin)(spar_operation *operation, const spar_run *run); // before the first sample; may use all threads
+    spar_samples samples;                                          // NULL: `begin` does everything
+    void (*end)(spar_operation *operation, const spar_run *run);   // after the last sample
+    bool sums;                                                     // its shares are parts of chunks
+    bool earlier; // it may be one of the chain before the operation's own, not of that
     bool closes;  // nothing that follows may be chained to it
 } spar_pass;
 
@@ -48,6 +48,6 @@ typedef enum spar_pass_kind {
     SPAR_PASS_KINDS,
 } spar_pass_kind;
 
-enum { SPAR_MOST_PASSES = 2 }; // of a step and kind
+enum { SPAR_MOST_PASSES = 2 }; // of an operation and kind
 
 #endif

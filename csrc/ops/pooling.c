@@ -34,15 +34,15 @@ static spar_status infer_global(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
-static spar_status prepare(spar_step *step) {
-    step->kernel = "rows";
+static spar_status prepare(spar_operation *operation) {
+    operation->kernel = "rows";
     return SPAR_OK;
 }
 
 // Row y of a sample's outputs.
-static spar_pool_row row_of(const spar_step *step, int64_t sample, int y) {
-    const spar_pool_params *s = &step->node->settings.pool;
-    const spar_tensor *in = step->inputs[0], *out = step->output;
+static spar_pool_row row_of(const spar_operation *operation, int64_t sample, int y) {
+    const spar_pool_params *s = &operation->node->settings.pool;
+    const spar_tensor *in = operation->inputs[0], *out = operation->output;
     int top = y * s->stride_height - s->padding_height, bottom = top + s->kernel_height;
     if (bottom > in->extent.height) bottom = in->extent.height;
     if (top < 0) top = 0;
@@ -64,45 +64,45 @@ static spar_pool_row row_of(const spar_step *step, int64_t sample, int y) {
                            .scale = 1 / (float)(s->kernel_height * s->kernel_width)};
 }
 
-static bool is_maximum(const spar_step *step) {
-    return step->layer == &spar_layer_max_pool;
+static bool is_maximum(const spar_operation *operation) {
+    return operation->layer == &spar_layer_max_pool;
 }
 
-static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
+static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     for (int64_t sample = share->first; sample < share->last; sample++) {
-        for (int y = 0; y < step->output->extent.height; y++) {
-            spar_pool_row row = row_of(step, sample, y);
-            (is_maximum(step) ? run->kernels->max_pool : run->kernels->average_pool)(&row);
+        for (int y = 0; y < operation->output->extent.height; y++) {
+            spar_pool_row row = row_of(operation, sample, y);
+            (is_maximum(operation) ? run->kernels->max_pool : run->kernels->average_pool)(&row);
         }
     }
 }
 
 // Is every pixel of the input in one window, and no more?
-static bool windows_tile(const spar_step *step) {
-    const spar_pool_params *s = &step->node->settings.pool;
-    const spar_extent *in = &step->inputs[0]->extent, *out = &step->output->extent;
+static bool windows_tile(const spar_operation *operation) {
+    const spar_pool_params *s = &operation->node->settings.pool;
+    const spar_extent *in = &operation->inputs[0]->extent, *out = &operation->output->extent;
     return s->kernel_height == s->stride_height && s->kernel_width == s->stride_width && s->padding_height == 0 &&
            s->padding_width == 0 && out->height * s->stride_height == in->height &&
            out->width * s->stride_width == in->width;
 }
 
-static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_tensor *in = step->inputs[0];
-    bool accumulates = step->accumulates[0], tile = windows_tile(step);
+static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_tensor *in = operation->inputs[0];
+    bool accumulates = operation->accumulates[0], tile = windows_tile(operation);
     for (int64_t sample = share->first; sample < share->last; sample++) {
         int64_t floats = spar_sample_floats(in);
         if (!accumulates && !tile) memset(in->gradient + sample * floats, 0, (size_t)floats * sizeof(float));
-        for (int y = 0; y < step->output->extent.height; y++) {
-            spar_pool_row row = row_of(step, sample, y);
+        for (int y = 0; y < operation->output->extent.height; y++) {
+            spar_pool_row row = row_of(operation, sample, y);
             row.accumulate = accumulates || !tile;
-            (is_maximum(step) ? run->kernels->max_pool_backward : run->kernels->average_pool_backward)(&row);
+            (is_maximum(operation) ? run->kernels->max_pool_backward : run->kernels->average_pool_backward)(&row);
         }
     }
 }
 
-static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, (spar_pass){.samples = forward_samples},
+    return spar_list_passes(operation, kind, (spar_pass){.samples = forward_samples},
                             (spar_pass){.samples = backward_samples}, passes);
 }
 

@@ -31,13 +31,13 @@ static void drop(const spar_stage *stage, const spar_run *run, const spar_block 
 }
 
 // Returns whether it wrote y.
-static bool stage_forward(spar_step *step, const spar_run *run, const spar_stage *stage, const spar_block *block,
-                          int64_t chunk, const float *x, float *y) {
-    const spar_sweep *sweep = step->state;
+static bool stage_forward(spar_operation *operation, const spar_run *run, const spar_stage *stage,
+                          const spar_block *block, int64_t chunk, const float *x, float *y) {
+    const spar_sweep *sweep = operation->state;
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        run->kernels->affine(x, y, block->floats, step->output->stride, sweep->batch_norm.mean, sweep->batch_norm.scale,
-                             sweep->batch_norm.beta);
+        run->kernels->affine(x, y, block->floats, operation->output->stride, sweep->batch_norm.mean,
+                             sweep->batch_norm.scale, sweep->batch_norm.beta);
         return true;
     }
     if (layer == &spar_layer_normalize) {
@@ -54,7 +54,7 @@ static bool stage_forward(spar_step *step, const spar_run *run, const spar_stage
     }
     if (layer == &spar_layer_add) {
         if (x != y) memcpy(y, x, (size_t)block->floats * sizeof *y);
-        run->kernels->add(step->inputs[1]->data + block->offset, y, block->floats);
+        run->kernels->add(operation->inputs[1]->data + block->offset, y, block->floats);
         return true;
     }
     if (layer == &spar_layer_dropout) {
@@ -67,9 +67,9 @@ static bool stage_forward(spar_step *step, const spar_run *run, const spar_stage
 }
 
 // A sweep in place whose stages all rest does nothing.
-static bool rests(const spar_step *step, const spar_run *run) {
-    const spar_sweep *sweep = step->state;
-    if (step->inputs[0]->data != step->output->data) return false;
+static bool rests(const spar_operation *operation, const spar_run *run) {
+    const spar_sweep *sweep = operation->state;
+    if (operation->inputs[0]->data != operation->output->data) return false;
     for (int s = 0; s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];
         bool point = stage->node->layer == &spar_layer_perturb;
@@ -81,45 +81,46 @@ static bool rests(const spar_step *step, const spar_run *run) {
     return true;
 }
 
-static void begin_forward(spar_step *step, const spar_run *run) {
-    spar_sweep *sweep = step->state;
+static void begin_forward(spar_operation *operation, const spar_run *run) {
+    spar_sweep *sweep = operation->state;
     for (int s = 0; s < sweep->count; s++) {
         spar_stage *stage = &sweep->stages[s];
-        if (stage->node->layer == &spar_layer_batch_norm) spar_batch_norm_before_forward(step, run);
-        if (stage->node->layer == &spar_layer_normalize) fill_normalize(stage, step->output->stride);
+        if (stage->node->layer == &spar_layer_batch_norm) spar_batch_norm_before_forward(operation, run);
+        if (stage->node->layer == &spar_layer_normalize) fill_normalize(stage, operation->output->stride);
         if (stage->node->layer != &spar_layer_perturb) continue;
         if (run->flags & SPAR_FORWARD_PERTURB) spar_point_arm(stage->point, run);
         if (run->flags & SPAR_FORWARD_MEASURE) spar_point_begin_measure(stage->point);
     }
 }
 
-static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    if (rests(step, run)) return;
-    const spar_sweep *sweep = step->state;
-    spar_blocks blocks = spar_cut_blocks(step->output->extent, step->output->stride, share->first, share->last);
+static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    if (rests(operation, run)) return;
+    const spar_sweep *sweep = operation->state;
+    spar_blocks blocks =
+        spar_cut_blocks(operation->output->extent, operation->output->stride, share->first, share->last);
     for (int64_t b = 0; b < blocks.count; b++) {
         spar_block block = spar_block_at(&blocks, b);
-        const float *x = step->inputs[0]->data + block.offset;
-        float *y = step->output->data + block.offset;
+        const float *x = operation->inputs[0]->data + block.offset;
+        float *y = operation->output->data + block.offset;
         for (int s = 0; s < sweep->count; s++) {
-            if (stage_forward(step, run, &sweep->stages[s], &block, share->chunk, x, y)) x = y;
+            if (stage_forward(operation, run, &sweep->stages[s], &block, share->chunk, x, y)) x = y;
         }
         if (x != y) memcpy(y, x, (size_t)block.floats * sizeof *y);
     }
 }
 
-static void end_forward(spar_step *step, const spar_run *run) {
-    const spar_sweep *sweep = step->state;
+static void end_forward(spar_operation *operation, const spar_run *run) {
+    const spar_sweep *sweep = operation->state;
     for (int s = 0; s < sweep->count && run->flags & SPAR_FORWARD_MEASURE; s++) {
         if (sweep->stages[s].point != NULL) spar_point_end_measure(sweep->stages[s].point);
     }
 }
 
-static void stage_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_stage *stage,
-                           const spar_block *block, float *d) {
+static void stage_backward(spar_operation *operation, const spar_run *run, const spar_share *share,
+                           const spar_stage *stage, const spar_block *block, float *d) {
     const spar_layer *layer = stage->node->layer;
     if (layer == &spar_layer_batch_norm) {
-        spar_batch_norm_backward(step, run, share, block, d);
+        spar_batch_norm_backward(operation, run, share, block, d);
     } else if (layer == &spar_layer_normalize) {
         const spar_normalize_state *state = &stage->normalize;
         run->kernels->affine(d, d, block->floats, state->period, state->zero, state->scale, state->zero);
@@ -128,9 +129,9 @@ static void stage_backward(spar_step *step, const spar_run *run, const spar_shar
             spar_point_record(stage->point, run, block, d);
         }
     } else if (layer == &spar_layer_add) {
-        if (!step->wanted[1]) return;
-        float *other = step->inputs[1]->gradient + block->offset;
-        if (step->accumulates[1]) {
+        if (!operation->wanted[1]) return;
+        float *other = operation->inputs[1]->gradient + block->offset;
+        if (operation->accumulates[1]) {
             run->kernels->add(d, other, block->floats);
         } else {
             memcpy(other, d, (size_t)block->floats * sizeof *d);
@@ -138,33 +139,34 @@ static void stage_backward(spar_step *step, const spar_run *run, const spar_shar
     } else if (layer == &spar_layer_dropout) {
         if (run->flags & SPAR_FORWARD_TRAIN) drop(stage, run, block, d, d);
     } else {
-        run->kernels->activate_backward(spar_activation_of(layer), step->output->data + block->offset, d,
+        run->kernels->activate_backward(spar_activation_of(layer), operation->output->data + block->offset, d,
                                         block->floats);
     }
 }
 
-bool spar_normalizes_batch(const spar_step *step) {
-    return step->layer == &spar_layer_sweep &&
-           ((const spar_sweep *)step->state)->stages[0].node->layer == &spar_layer_batch_norm;
+bool spar_normalizes_batch(const spar_operation *operation) {
+    return operation->layer == &spar_layer_sweep &&
+           ((const spar_sweep *)operation->state)->stages[0].node->layer == &spar_layer_batch_norm;
 }
 
 // Does the first stage need sums over whole columns, so that the input's gradient takes another sweep?
-static bool sums_columns(const spar_step *step, const spar_run *run) {
-    return spar_normalizes_batch(step) && spar_batch_norm_sums(run);
+static bool sums_columns(const spar_operation *operation, const spar_run *run) {
+    return spar_normalizes_batch(operation) && spar_batch_norm_sums(run);
 }
 
 // The output's gradient is read by this sweep alone, so the stages work on it in place.
-static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_sweep *sweep = step->state;
-    bool emits = step->wanted[0] && !sums_columns(step, run);
-    spar_blocks blocks = spar_cut_blocks(step->output->extent, step->output->stride, share->first, share->last);
+static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_sweep *sweep = operation->state;
+    bool emits = operation->wanted[0] && !sums_columns(operation, run);
+    spar_blocks blocks =
+        spar_cut_blocks(operation->output->extent, operation->output->stride, share->first, share->last);
     for (int64_t b = 0; b < blocks.count; b++) {
         spar_block block = spar_block_at(&blocks, b);
-        float *d = step->output->gradient + block.offset;
-        for (int s = sweep->count - 1; s >= 0; s--) stage_backward(step, run, share, &sweep->stages[s], &block, d);
+        float *d = operation->output->gradient + block.offset;
+        for (int s = sweep->count - 1; s >= 0; s--) stage_backward(operation, run, share, &sweep->stages[s], &block, d);
         if (!emits) continue;
-        float *dx = step->inputs[0]->gradient + block.offset;
-        if (step->accumulates[0]) {
+        float *dx = operation->inputs[0]->gradient + block.offset;
+        if (operation->accumulates[0]) {
             run->kernels->add(d, dx, block.floats);
         } else if (dx != d) {
             memcpy(dx, d, (size_t)block.floats * sizeof *d);
@@ -172,19 +174,19 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
     }
 }
 
-static void end_backward(spar_step *step, const spar_run *run) {
-    const spar_sweep *sweep = step->state;
+static void end_backward(spar_operation *operation, const spar_run *run) {
+    const spar_sweep *sweep = operation->state;
     for (int s = 0; s < sweep->count && run->backward_flags & SPAR_BACKWARD_RECORD; s++) {
         const spar_stage *stage = &sweep->stages[s];
         if (stage->point != NULL && stage->point->active) stage->point->recorded = run->batch;
     }
-    if (sums_columns(step, run)) spar_batch_norm_after_sums(step, run);
+    if (sums_columns(operation, run)) spar_batch_norm_after_sums(operation, run);
 }
 
-static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     int count = 0;
     if (kind == SPAR_PASS_FORWARD) {
-        bool own_statistics = spar_normalizes_batch(step) && run->flags & SPAR_FORWARD_TRAIN;
+        bool own_statistics = spar_normalizes_batch(operation) && run->flags & SPAR_FORWARD_TRAIN;
         if (own_statistics) passes[count++] = spar_batch_norm_moments;
         passes[count++] = (spar_pass){.begin = begin_forward,
                                       .samples = forward_samples,
@@ -192,36 +194,36 @@ static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kin
                                       .sums = (run->flags & SPAR_FORWARD_MEASURE) != 0};
     }
     if (kind == SPAR_PASS_DATA) {
-        bool sums = sums_columns(step, run);
+        bool sums = sums_columns(operation, run);
         passes[count++] = (spar_pass){.samples = backward_samples, .end = end_backward, .sums = sums, .closes = sums};
-        if (sums && step->wanted[0]) passes[count++] = spar_batch_norm_input_gradient;
+        if (sums && operation->wanted[0]) passes[count++] = spar_batch_norm_input_gradient;
     }
     return count;
 }
 
-static spar_status prepare_normalize(spar_step *step, spar_normalize_state *state) {
-    int64_t stride = step->output->stride;
+static spar_status prepare_normalize(spar_operation *operation, spar_normalize_state *state) {
+    int64_t stride = operation->output->stride;
     state->period = stride % 16 == 0 ? stride : stride * 16;
     state->scale = spar_allocate(3 * (size_t)state->period, sizeof(float));
     if (state->scale == NULL) return SPAR_ERROR_MEMORY;
     state->center = state->scale + state->period;
     state->zero = state->center + state->period;
-    step->state_bytes += 3 * (size_t)state->period * sizeof(float);
+    operation->state_bytes += 3 * (size_t)state->period * sizeof(float);
     return SPAR_OK;
 }
 
-static spar_status prepare(spar_step *step) {
-    spar_sweep *sweep = step->state;
-    step->kernel = "sweep";
+static spar_status prepare(spar_operation *operation) {
+    spar_sweep *sweep = operation->state;
+    operation->kernel = "sweep";
     for (int s = 0; s < sweep->count; s++) {
         spar_stage *stage = &sweep->stages[s];
-        if (stage->node->layer == &spar_layer_normalize) SPAR_TRY(prepare_normalize(step, &stage->normalize));
+        if (stage->node->layer == &spar_layer_normalize) SPAR_TRY(prepare_normalize(operation, &stage->normalize));
     }
-    return spar_normalizes_batch(step) ? spar_batch_norm_prepare(step, sweep) : SPAR_OK;
+    return spar_normalizes_batch(operation) ? spar_batch_norm_prepare(operation, sweep) : SPAR_OK;
 }
 
-static void discard(spar_step *step) {
-    spar_sweep *sweep = step->state;
+static void discard(spar_operation *operation) {
+    spar_sweep *sweep = operation->state;
     if (sweep == NULL) return;
     for (int s = 0; s < sweep->count; s++) spar_release(sweep->stages[s].normalize.scale);
     spar_batch_norm_discard(sweep);

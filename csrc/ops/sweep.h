@@ -41,9 +41,9 @@ typedef struct spar_sweep {
 
 extern const spar_layer spar_layer_sweep;
 
-// Is the step a sweep that begins with batch norm? With the batch's own statistics, that needs all samples before it
-// gives any, and in the backward pass again.
-bool spar_normalizes_batch(const spar_step *step);
+// Is the operation a sweep that begins with batch norm? With the batch's own statistics, that needs all samples before
+// it gives any, and in the backward pass again.
+bool spar_normalizes_batch(const spar_operation *operation);
 
 // A layer's place in a sweep.
 static inline bool spar_only_first_stage(const spar_layer *layer) {
@@ -55,19 +55,19 @@ static inline bool spar_only_last_stage(const spar_layer *layer) {
 }
 
 // Takes over the running statistics of the last pass that updates them, or forgets them.
-void spar_batch_norm_commit(spar_step *step, bool take);
+void spar_batch_norm_commit(spar_operation *operation, bool take);
 
 // batch_norm.c
-spar_status spar_batch_norm_prepare(spar_step *step, spar_sweep *sweep);
+spar_status spar_batch_norm_prepare(spar_operation *operation, spar_sweep *sweep);
 // The pass before that of the sweep, when the batch's own statistics are used.
 extern const spar_pass spar_batch_norm_moments;
-void spar_batch_norm_before_forward(spar_step *step, const spar_run *run);
+void spar_batch_norm_before_forward(spar_operation *operation, const spar_run *run);
 // Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
 bool spar_batch_norm_sums(const spar_run *run);
 // Sums a block of the output's gradient; without sums makes it the input's gradient.
-void spar_batch_norm_backward(spar_step *step, const spar_run *run, const spar_share *share, const spar_block *block,
-                              float *d);
-void spar_batch_norm_after_sums(spar_step *step, const spar_run *run);
+void spar_batch_norm_backward(spar_operation *operation, const spar_run *run, const spar_share *share,
+                              const spar_block *block, float *d);
+void spar_batch_norm_after_sums(spar_operation *operation, const spar_run *run);
 // The pass behind that of the sweep, when it summed.
 extern const spar_pass spar_batch_norm_input_gradient;
 void spar_batch_norm_discard(spar_sweep *sweep);

@@ -15,10 +15,10 @@ enum {
     LEAST_DIRECT_WIDTH = 8,       // and of a row
 };
 
-spar_unfolded spar_unfolded_of(const spar_step *step, const spar_run *run) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
-    spar_unfolded task = {.step = step,
+spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *run) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
+    spar_extent in = operation->inputs[0]->extent, out = operation->output->extent;
+    spar_unfolded task = {.operation = operation,
                           .run = run,
                           .settings = s,
                           .channels = in.channels,
@@ -35,7 +35,7 @@ spar_unfolded spar_unfolded_of(const spar_step *step, const spar_run *run) {
     task.padded_floats = spar_round_up16((in.height + 2 * s->padding_height) * task.padded_width * in.channels + 16);
     task.joined = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
                   s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
-                  step->inputs[0]->stride % 16 == 0;
+                  operation->inputs[0]->stride % 16 == 0;
     task.direct = s->groups == 1 && !task.joined && out.width >= LEAST_DIRECT_WIDTH &&
                   spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS;
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.columns) : 0;
@@ -56,7 +56,7 @@ static int64_t padded_row(const spar_unfolded *task, int y) {
 
 // The pixels of a row of the input, and the same without the padding between them.
 static spar_runs pixels_of(const spar_unfolded *task, float *row, float *dense) {
-    const spar_tensor *in = task->step->inputs[0];
+    const spar_tensor *in = task->operation->inputs[0];
     return (spar_runs){.pixels = in->extent.width,
                        .runs = 1,
                        .run = (int)task->channels,
@@ -68,7 +68,7 @@ static spar_runs pixels_of(const spar_unfolded *task, float *row, float *dense) 
 
 // Vectors reach beyond a row's end, into its padding and the rows behind, which are written later.
 void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded) {
-    const spar_tensor *in = task->step->inputs[0];
+    const spar_tensor *in = task->operation->inputs[0];
     float *row = in->data + sample * spar_sample_floats(in);
     for (int y = 0; y < in->extent.height; y++, row += in->extent.width * in->stride) {
         float *to = padded + padded_row(task, y);
@@ -83,12 +83,12 @@ void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded)
 }
 
 static void unpad_gradient(const spar_unfolded *task, int64_t sample, float *padded) {
-    const spar_tensor *in = task->step->inputs[0];
+    const spar_tensor *in = task->operation->inputs[0];
     float *row = in->gradient + sample * spar_sample_floats(in);
     int64_t floats = in->extent.width * in->stride;
     for (int y = 0; y < in->extent.height; y++, row += floats) {
         float *from = padded + padded_row(task, y);
-        if (!task->step->accumulates[0]) memset(row, 0, (size_t)floats * sizeof *row);
+        if (!task->operation->accumulates[0]) memset(row, 0, (size_t)floats * sizeof *row);
         if (in->stride == task->channels) {
             task->run->kernels->add(from, row, floats);
             continue;
@@ -103,7 +103,7 @@ static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, i
                       bool back) {
     const spar_conv2d_params *s = task->settings;
     const spar_kernels *kernels = task->run->kernels;
-    int64_t width = task->step->output->extent.width, y = pixel / width, x = pixel - y * width;
+    int64_t width = task->operation->output->extent.width, y = pixel / width, x = pixel - y * width;
     int64_t line = task->padded_width * task->channels;
     float *first = padded + y * s->stride_height * line + x * s->stride_width * task->channels;
     // With one group a row of the kernel is one run; else its channels are many, from several pixels.
@@ -127,12 +127,12 @@ static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, i
 // run reach into the next, so with groups pixels come one by one.
 static int64_t pixels_of_row(const spar_unfolded *task, int64_t pixel, int64_t count) {
     if (task->settings->groups > 1) return 1;
-    int64_t width = task->step->output->extent.width, left = width - pixel % width;
+    int64_t width = task->operation->output->extent.width, left = width - pixel % width;
     return left < count ? left : count;
 }
 
 spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch) {
-    const spar_tensor *in = task->step->inputs[0];
+    const spar_tensor *in = task->operation->inputs[0];
     if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
     float *padded = scratch, *block = block_in(task, scratch);
     for (int64_t p = 0, part; p < count; p += part) {
@@ -146,8 +146,8 @@ spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count,
 
 // Columns of a group of `count` pixels, which begin and end inside vectors.
 static void copy_columns(const spar_unfolded *task, const float *narrow, int64_t first, int64_t count, int group) {
-    const spar_tensor *output = task->step->output;
-    const float *bias = spar_product_bias(task->step, false);
+    const spar_tensor *output = task->operation->output;
+    const float *bias = spar_product_bias(task->operation, false);
     for (int64_t p = 0; p < count; p++, narrow += spar_round_up16(task->columns)) {
         float *row = output->data + (first + p) * output->stride, *out = row + group * task->columns;
         if (group == 0) memset(row, 0, (size_t)output->stride * sizeof *row);
@@ -158,9 +158,10 @@ static void copy_columns(const spar_unfolded *task, const float *narrow, int64_t
 }
 
 static void multiply_rows(const spar_unfolded *task, const spar_share *share) {
-    const spar_tensor *output = task->step->output;
+    const spar_tensor *output = task->operation->output;
     const spar_conv2d_params *s = task->settings;
-    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
+    const float *packed = spar_convolution_of(task->operation)->packed[0],
+                *bias = spar_product_bias(task->operation, false);
     int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
     int64_t width = output->extent.width, line = task->padded_width * task->channels;
     float *row = output->data + share->first * spar_sample_floats(output);
@@ -188,8 +189,9 @@ static void multiply_rows(const spar_unfolded *task, const spar_share *share) {
 
 static void multiply_blocks(const spar_unfolded *task, const spar_share *share) {
     const spar_kernels *kernels = task->run->kernels;
-    const spar_tensor *output = task->step->output;
-    const float *packed = spar_convolution_of(task->step)->packed[0], *bias = spar_product_bias(task->step, false);
+    const spar_tensor *output = task->operation->output;
+    const float *packed = spar_convolution_of(task->operation)->packed[0],
+                *bias = spar_product_bias(task->operation, false);
     float *narrow = spar_unfolded_narrow(task, share->scratch);
     int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
@@ -208,17 +210,17 @@ static void multiply_blocks(const spar_unfolded *task, const spar_share *share) 
     }
 }
 
-static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    spar_unfolded task = spar_unfolded_of(step, run);
+static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    spar_unfolded task = spar_unfolded_of(operation, run);
     memset(share->scratch, 0, (size_t)task.padded_floats * sizeof(float));
     (task.direct ? multiply_rows : multiply_blocks)(&task, share);
 }
 
-static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    const spar_unfolded own = spar_unfolded_of(step, run), *task = &own;
+static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    const spar_unfolded own = spar_unfolded_of(operation, run), *task = &own;
     const spar_kernels *kernels = run->kernels;
-    const spar_tensor *output = step->output, *in = step->inputs[0];
-    const float *packed = spar_convolution_of(step)->packed[1];
+    const spar_tensor *output = operation->output, *in = operation->inputs[0];
+    const float *packed = spar_convolution_of(operation)->packed[1];
     float *padded = share->scratch, *block = block_in(task, share->scratch);
     int64_t columns = spar_round_up16(task->rows), end = share->last * task->pixels;
     for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
@@ -226,7 +228,7 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
         spar_matrix d = {output->gradient + start * output->stride, output->stride};
         if (task->joined) {
             spar_multiply(kernels, d, count, task->columns, packed, columns, NULL,
-                          (spar_rows){in->gradient + start * in->stride, in->stride}, step->accumulates[0]);
+                          (spar_rows){in->gradient + start * in->stride, in->stride}, operation->accumulates[0]);
             continue;
         }
         // A group's last vector reaches into the next group's columns, which are written after it.
@@ -244,33 +246,33 @@ static void backward_samples(spar_step *step, const spar_run *run, const spar_sh
     }
 }
 
-static bool fits(const spar_step *step) {
-    (void)step;
+static bool fits(const spar_operation *operation) {
+    (void)operation;
     return true;
 }
 
-static bool chains(const spar_step *step) {
-    spar_unfolded task = spar_unfolded_of(step, NULL);
+static bool chains(const spar_operation *operation) {
+    spar_unfolded task = spar_unfolded_of(operation, NULL);
     return spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS && task.pixels >= LEAST_CHAINED_PIXELS;
 }
 
-static spar_status prepare(spar_step *step) {
-    spar_unfolded task = spar_unfolded_of(step, NULL);
-    spar_want_scratch(step, task.scratch_floats);
-    spar_want_workspace(step, spar_unfolded_splits(step, step->batch_size) * spar_unfolded_sums(&task));
+static spar_status prepare(spar_operation *operation) {
+    spar_unfolded task = spar_unfolded_of(operation, NULL);
+    spar_want_scratch(operation, task.scratch_floats);
+    spar_want_workspace(operation, spar_unfolded_splits(operation, operation->batch_size) * spar_unfolded_sums(&task));
     return SPAR_OK;
 }
 
-static int64_t packed_floats(const spar_step *step, bool backward) {
-    spar_unfolded task = spar_unfolded_of(step, NULL);
+static int64_t packed_floats(const spar_operation *operation, bool backward) {
+    spar_unfolded task = spar_unfolded_of(operation, NULL);
     return task.settings->groups *
            (backward ? task.columns * spar_round_up16(task.rows) : task.rows * spar_round_up16(task.columns));
 }
 
-static void pack(const spar_step *step, const spar_run *run, bool backward) {
-    spar_unfolded task = spar_unfolded_of(step, run);
-    const spar_parameter *weight = step->parameters[SPAR_WEIGHT];
-    float *packed = spar_convolution_of(step)->packed[backward];
+static void pack(const spar_operation *operation, const spar_run *run, bool backward) {
+    spar_unfolded task = spar_unfolded_of(operation, run);
+    const spar_parameter *weight = operation->parameters[SPAR_WEIGHT];
+    float *packed = spar_convolution_of(operation)->packed[backward];
     for (int group = 0; group < task.settings->groups; group++) {
         spar_matrix weights = {weight->value + group * task.columns, weight->spec.stride};
         if (backward) {

@@ -7,7 +7,7 @@
 
 // Of one convolution, and of the pass under way.
 typedef struct spar_unfolded {
-    const spar_step *step;
+    const spar_operation *operation;
     const spar_run *run;
     const spar_conv2d_params *settings;
     int64_t channels, depth, columns; // of the input; input and output channels of a group
@@ -22,7 +22,7 @@ typedef struct spar_unfolded {
     int64_t scratch_floats;
 } spar_unfolded;
 
-spar_unfolded spar_unfolded_of(const spar_step *step, const spar_run *run);
+spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *run);
 
 // Copies a sample into its padding, which is there.
 void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded);
@@ -41,10 +41,10 @@ static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
     return task->row * spar_round_up16(task->columns);
 }
 
-int64_t spar_unfolded_splits(const spar_step *step, int64_t batch);
-void spar_unfolded_gradient(spar_step *step, const spar_run *run);
+int64_t spar_unfolded_splits(const spar_operation *operation, int64_t batch);
+void spar_unfolded_gradient(spar_operation *operation, const spar_run *run);
 // The same as a pass over samples.
-void spar_unfolded_sum_share(spar_step *step, const spar_run *run, const spar_share *share);
-void spar_unfolded_add_sums(spar_step *step, const spar_run *run);
+void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share);
+void spar_unfolded_add_sums(spar_operation *operation, const spar_run *run);
 
 #endif

@@ -13,13 +13,13 @@ enum {
     FEW_ROWS = 7,      // of sums, too few for the multipliers not to wait for them
 };
 
-// Where the step chains, every chunk of samples is a split.
-int64_t spar_unfolded_splits(const spar_step *step, int64_t batch) {
-    if (step->chain >= 0) return spar_chunk_count(batch);
-    spar_unfolded task = spar_unfolded_of(step, NULL);
+// Where the operation chains, every chunk of samples is a split.
+int64_t spar_unfolded_splits(const spar_operation *operation, int64_t batch) {
+    if (operation->chain >= 0) return spar_chunk_count(batch);
+    spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > MOST_SPLITS) splits = MOST_SPLITS;
-    if (splits > step->batch_size) splits = step->batch_size;
+    if (splits > operation->batch_size) splits = operation->batch_size;
     return splits < 1 ? 1 : splits;
 }
 
@@ -32,7 +32,7 @@ typedef struct split_sums {
 
 // Rows of outputs are taken several at once, as many as stay in the first-level cache with what they read.
 static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *padded) {
-    const spar_tensor *output = task->step->output;
+    const spar_tensor *output = task->operation->output;
     const spar_conv2d_params *s = task->settings;
     int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
     int64_t width = output->extent.width, height = output->extent.height;
@@ -79,7 +79,7 @@ static spar_matrix copy_group(const spar_unfolded *task, spar_matrix d, int64_t 
 }
 
 static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
-    const spar_tensor *output = task->step->output;
+    const spar_tensor *output = task->operation->output;
     int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
     for (int64_t start = first * task->pixels; start < end; start += task->block_pixels, to.fresh = false) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
@@ -100,8 +100,8 @@ static void sum_samples(const spar_unfolded *task, int64_t first, int64_t last, 
     (task->direct ? sum_rows : sum_blocks)(task, first, last, to, scratch);
 }
 
-void spar_unfolded_sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
-    spar_unfolded task = spar_unfolded_of(step, run);
+void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    spar_unfolded task = spar_unfolded_of(operation, run);
     split_sums to = {.sums = run->workspace + share->chunk * spar_unfolded_sums(&task),
                      .to = spar_round_up16(task.columns),
                      .fresh = share->opens};
@@ -145,7 +145,7 @@ static void add_rows(void *context, int64_t first, int64_t last, int thread) {
     const gradient_task *task = context;
     const spar_unfolded *unfolded = &task->unfolded;
     const spar_run *run = unfolded->run;
-    const spar_parameter *weight = unfolded->step->parameters[SPAR_WEIGHT];
+    const spar_parameter *weight = unfolded->operation->parameters[SPAR_WEIGHT];
     int64_t columns = spar_round_up16(unfolded->columns), sums = spar_unfolded_sums(unfolded);
     for (int64_t row = first; row < last; row++) {
         int64_t group = row / unfolded->rows;
@@ -159,18 +159,20 @@ static void add_rows(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-void spar_unfolded_add_sums(spar_step *step, const spar_run *run) {
-    gradient_task task = {.unfolded = spar_unfolded_of(step, run), .splits = spar_unfolded_splits(step, run->batch)};
+void spar_unfolded_add_sums(spar_operation *operation, const spar_run *run) {
+    gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
+                          .splits = spar_unfolded_splits(operation, run->batch)};
     int threads = task.splits * spar_unfolded_sums(&task.unfolded) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
     spar_parallel(threads, task.unfolded.row, add_rows, &task);
 }
 
 // There are enough parts for all threads.
-void spar_unfolded_gradient(spar_step *step, const spar_run *run) {
-    gradient_task task = {.unfolded = spar_unfolded_of(step, run), .splits = spar_unfolded_splits(step, run->batch)};
+void spar_unfolded_gradient(spar_operation *operation, const spar_run *run) {
+    gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
+                          .splits = spar_unfolded_splits(operation, run->batch)};
     int64_t panels = panels_of(&task.unfolded);
     task.parts = (run->threads + task.splits - 1) / task.splits;
     if (task.parts > panels) task.parts = panels;
     spar_parallel(run->threads, task.splits * task.parts, sum_parts, &task);
-    spar_unfolded_add_sums(step, run);
+    spar_unfolded_add_sums(operation, run);
 }

@@ -54,15 +54,15 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return values_of(input) * values_of(input);
 }
 
-static spar_status prepare(spar_step *step) {
-    step->kernel = "whiten";
-    int64_t values = spar_round_up16(values_of(step->output->extent));
-    spar_want_workspace(step, 2 * values * spar_round_up16(step->batch_size));
+static spar_status prepare(spar_operation *operation) {
+    operation->kernel = "whiten";
+    int64_t values = spar_round_up16(values_of(operation->output->extent));
+    spar_want_workspace(operation, 2 * values * spar_round_up16(operation->batch_size));
     return SPAR_OK;
 }
 
 typedef struct whiten_task {
-    const spar_step *step;
+    const spar_operation *operation;
     const spar_run *run;
     int64_t values, stride;  // of one image; a row of the forward pass's matrices
     int64_t samples;         // a row of the backward pass's matrices
@@ -70,15 +70,15 @@ typedef struct whiten_task {
     int tile_rows, tile_columns;
 } whiten_task;
 
-static whiten_task task_of(const spar_step *step, const spar_run *run) {
-    int64_t values = values_of(step->output->extent), stride = spar_round_up16(values);
-    return (whiten_task){.step = step,
+static whiten_task task_of(const spar_operation *operation, const spar_run *run) {
+    int64_t values = values_of(operation->output->extent), stride = spar_round_up16(values);
+    return (whiten_task){.operation = operation,
                          .run = run,
                          .values = values,
                          .stride = stride,
                          .samples = spar_round_up16(run->batch),
                          .operand = run->workspace,
-                         .result = run->workspace + stride * spar_round_up16(step->batch_size),
+                         .result = run->workspace + stride * spar_round_up16(operation->batch_size),
                          .tile_rows = run->kernels->tile_rows,
                          .tile_columns = run->kernels->tile_columns};
 }
@@ -92,8 +92,8 @@ static int64_t place_of(const spar_tensor *tensor, int64_t sample, int64_t index
 static void center_samples(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_tensor *x = task->step->inputs[0];
-    const float *mean = task->step->parameters[MEAN]->value;
+    const spar_tensor *x = task->operation->inputs[0];
+    const float *mean = task->operation->parameters[MEAN]->value;
     for (int64_t n = first; n < last; n++) {
         float *row = task->operand + n * task->stride;
         for (int64_t i = 0; i < task->values; i++) row[i] = x->data[place_of(x, n, i)] - mean[i];
@@ -103,7 +103,7 @@ static void center_samples(void *context, int64_t first, int64_t last, int threa
 static void store_samples(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_tensor *y = task->step->output;
+    const spar_tensor *y = task->operation->output;
     int64_t floats = spar_sample_floats(y);
     for (int64_t n = first; n < last; n++) {
         const float *row = task->result + n * task->stride;
@@ -116,7 +116,7 @@ static void store_samples(void *context, int64_t first, int64_t last, int thread
 static void forward_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_parameter *matrix = task->step->parameters[MATRIX];
+    const spar_parameter *matrix = task->operation->parameters[MATRIX];
     for (int64_t column = first * task->tile_columns; column < last * task->tile_columns;
          column += task->tile_columns) {
         int64_t columns = task->stride - column < task->tile_columns ? task->stride - column : task->tile_columns;
@@ -132,8 +132,8 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
     }
 }
 
-static void forward(spar_step *step, const spar_run *run) {
-    whiten_task task = task_of(step, run);
+static void forward(spar_operation *operation, const spar_run *run) {
+    whiten_task task = task_of(operation, run);
     spar_parallel(run->threads, run->batch, center_samples, &task);
     spar_parallel(run->threads, (task.stride + task.tile_columns - 1) / task.tile_columns, forward_tiles, &task);
     spar_parallel(run->threads, run->batch, store_samples, &task);
@@ -142,7 +142,7 @@ static void forward(spar_step *step, const spar_run *run) {
 static void transpose_gradient(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_tensor *y = task->step->output;
+    const spar_tensor *y = task->operation->output;
     for (int64_t i = first; i < last; i++) {
         for (int64_t n = 0; n < task->samples; n++) {
             float d = n < task->run->batch ? y->gradient[place_of(y, n, i)] : 0;
@@ -155,7 +155,7 @@ static void transpose_gradient(void *context, int64_t first, int64_t last, int t
 static void backward_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_parameter *matrix = task->step->parameters[MATRIX];
+    const spar_parameter *matrix = task->operation->parameters[MATRIX];
     int64_t row = first * task->tile_rows, end = last * task->tile_rows;
     task->run->kernels->product(&(spar_product){.rows = (end < task->values ? end : task->values) - row,
                                                 .depth = task->values,
@@ -171,26 +171,26 @@ static void backward_tiles(void *context, int64_t first, int64_t last, int threa
 static void add_gradient(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const whiten_task *task = context;
-    const spar_tensor *x = task->step->inputs[0];
+    const spar_tensor *x = task->operation->inputs[0];
     int64_t floats = spar_sample_floats(x);
     for (int64_t n = first; n < last; n++) {
-        if (!task->step->accumulates[0]) memset(x->gradient + n * floats, 0, (size_t)floats * sizeof(float));
+        if (!task->operation->accumulates[0]) memset(x->gradient + n * floats, 0, (size_t)floats * sizeof(float));
         for (int64_t i = 0; i < task->values; i++) {
             x->gradient[place_of(x, n, i)] += task->result[i * task->samples + n];
         }
     }
 }
 
-static void backward(spar_step *step, const spar_run *run) {
-    whiten_task task = task_of(step, run);
+static void backward(spar_operation *operation, const spar_run *run) {
+    whiten_task task = task_of(operation, run);
     spar_parallel(run->threads, task.values, transpose_gradient, &task);
     spar_parallel(run->threads, (task.values + task.tile_rows - 1) / task.tile_rows, backward_tiles, &task);
     spar_parallel(run->threads, run->batch, add_gradient, &task);
 }
 
-static int passes(const spar_step *step, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
     (void)run;
-    return spar_list_passes(step, kind, (spar_pass){.begin = forward}, (spar_pass){.begin = backward}, passes);
+    return spar_list_passes(operation, kind, (spar_pass){.begin = forward}, (spar_pass){.begin = backward}, passes);
 }
 
 const spar_layer spar_layer_whiten = {.kind = "whiten",

@@ -13,12 +13,12 @@ enum {
     LEAST_CHAINED_TILES = 14,      // of a sample
 };
 
-static bool fits(const spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_extent in = step->inputs[0]->extent, out = step->output->extent;
-    return !step->exact && s->kernel_height == 3 && s->kernel_width == 3 && s->stride_height == 1 &&
+static bool fits(const spar_operation *operation) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
+    spar_extent in = operation->inputs[0]->extent, out = operation->output->extent;
+    return !operation->exact && s->kernel_height == 3 && s->kernel_width == 3 && s->stride_height == 1 &&
            s->stride_width == 1 && s->padding_height <= 2 && s->padding_width <= 2 && s->groups == 1 &&
-           in.channels >= 16 && out.channels >= 16 && step->inputs[0]->stride % 16 == 0 && out.height >= 2 &&
+           in.channels >= 16 && out.channels >= 16 && operation->inputs[0]->stride % 16 == 0 && out.height >= 2 &&
            out.width >= 2;
 }
 
@@ -107,23 +107,23 @@ static void transform_all_outputs(void *context, int64_t first, int64_t last, in
     transform_outputs(task, first, last, all_products(task) + first * task->d.to_stride);
 }
 
-static product_task task_of(const spar_step *step, const spar_run *run, bool backward) {
-    const spar_convolution *convolution = step->state;
+static product_task task_of(const spar_operation *operation, const spar_run *run, bool backward) {
+    const spar_convolution *convolution = operation->state;
     const spar_winograd *w = &convolution->winograd;
     return (product_task){.d = spar_winograd_direction_of(w, run->kernels, backward),
                           .packed = convolution->packed[backward],
                           .zeros = convolution->zeros,
-                          .bias = spar_product_bias(step, backward),
-                          .in = spar_product_input(step, backward),
-                          .out = spar_product_output(step, backward),
-                          .accumulate = spar_product_accumulates(step, backward),
+                          .bias = spar_product_bias(operation, backward),
+                          .in = spar_product_input(operation, backward),
+                          .out = spar_product_output(operation, backward),
+                          .accumulate = spar_product_accumulates(operation, backward),
                           .block = block_tiles(w),
                           .run = run};
 }
 
-static void product(const spar_step *step, const spar_run *run, bool backward) {
-    const spar_winograd *w = &spar_convolution_of(step)->winograd;
-    product_task task = task_of(step, run, backward);
+static void product(const spar_operation *operation, const spar_run *run, bool backward) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    product_task task = task_of(operation, run, backward);
     int64_t tiles = run->batch * task.d.tiles_per_sample;
     if (!shares_points(w)) {
         spar_parallel(run->threads, tiles, product_tiles, &task);
@@ -135,22 +135,23 @@ static void product(const spar_step *step, const spar_run *run, bool backward) {
     spar_parallel(run->threads, tiles, transform_all_outputs, &task);
 }
 
-static void product_share(const spar_step *step, const spar_run *run, const spar_share *share, bool backward) {
-    product_task task = task_of(step, run, backward);
+static void product_share(const spar_operation *operation, const spar_run *run, const spar_share *share,
+                          bool backward) {
+    product_task task = task_of(operation, run, backward);
     product_block(&task, share->first * task.d.tiles_per_sample, share->last * task.d.tiles_per_sample, share->scratch);
 }
 
-static void forward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    product_share(step, run, share, false);
+static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    product_share(operation, run, share, false);
 }
 
-static void backward_samples(spar_step *step, const spar_run *run, const spar_share *share) {
-    product_share(step, run, share, true);
+static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    product_share(operation, run, share, true);
 }
 
-static int64_t packed_floats(const spar_step *step, bool backward) {
+static int64_t packed_floats(const spar_operation *operation, bool backward) {
     (void)backward;
-    const spar_winograd *w = &spar_convolution_of(step)->winograd;
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     return w->points * w->in_stride * w->out_stride;
 }
 
@@ -217,9 +218,9 @@ static void pack_blocks(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
-static void pack(const spar_step *step, const spar_run *run, bool backward) {
-    const spar_convolution *convolution = step->state;
-    const spar_parameter *weight = step->parameters[0];
+static void pack(const spar_operation *operation, const spar_run *run, bool backward) {
+    const spar_convolution *convolution = operation->state;
+    const spar_parameter *weight = operation->parameters[0];
     pack_task task = {.d = spar_winograd_direction_of(&convolution->winograd, run->kernels, backward),
                       .weights = weight->value,
                       .stride = weight->spec.stride,
@@ -229,48 +230,48 @@ static void pack(const spar_step *step, const spar_run *run, bool backward) {
     spar_parallel(run->threads, (task.d.from.channels + PACK_ROWS - 1) / PACK_ROWS, pack_blocks, &task);
 }
 
-static spar_winograd winograd_of(const spar_step *step) {
-    const spar_conv2d_params *s = &step->node->settings.convolution;
-    spar_extent out = step->output->extent;
+static spar_winograd winograd_of(const spar_operation *operation) {
+    const spar_conv2d_params *s = &operation->node->settings.convolution;
+    spar_extent out = operation->output->extent;
     // On maps below 4×4, tiles of 4×4 would mostly compute what lies outside.
     int tile = out.height >= 4 && out.width >= 4 ? 4 : 2;
     return (spar_winograd){.tile = tile,
                            .points = (tile + 2) * (tile + 2),
-                           .in = step->inputs[0]->extent,
+                           .in = operation->inputs[0]->extent,
                            .out = out,
                            .padding_height = s->padding_height,
                            .padding_width = s->padding_width,
-                           .in_stride = step->inputs[0]->stride,
-                           .out_stride = step->output->stride};
+                           .in_stride = operation->inputs[0]->stride,
+                           .out_stride = operation->output->stride};
 }
 
 // The sums of the weights' gradient, which every chunk makes anew, should be few, and a sample's tiles many.
-static bool chains(const spar_step *step) {
-    spar_winograd w = winograd_of(step);
+static bool chains(const spar_operation *operation) {
+    spar_winograd w = winograd_of(operation);
     return w.points * w.in_stride * w.out_stride <= MOST_CHAINED_FLOATS &&
            spar_winograd_tiles(&w, w.out, 1) >= LEAST_CHAINED_TILES;
 }
 
-static void want_room(spar_step *step, const spar_winograd *w) {
+static void want_room(spar_operation *operation, const spar_winograd *w) {
     int64_t tile = w->points * (w->in_stride + w->out_stride);
-    int64_t forward = spar_winograd_tiles(w, w->out, step->batch_size);
-    int64_t backward = spar_winograd_tiles(w, w->in, step->batch_size);
+    int64_t forward = spar_winograd_tiles(w, w->out, operation->batch_size);
+    int64_t backward = spar_winograd_tiles(w, w->in, operation->batch_size);
     if (shares_points(w)) {
-        spar_want_workspace(step, (forward > backward ? forward : backward) * tile);
+        spar_want_workspace(operation, (forward > backward ? forward : backward) * tile);
     } else {
-        spar_want_scratch(step, block_tiles(w) * tile);
+        spar_want_scratch(operation, block_tiles(w) * tile);
     }
 }
 
-static spar_status prepare(spar_step *step) {
-    spar_convolution *convolution = step->state;
-    convolution->winograd = winograd_of(step);
+static spar_status prepare(spar_operation *operation) {
+    spar_convolution *convolution = operation->state;
+    convolution->winograd = winograd_of(operation);
     const spar_winograd *w = &convolution->winograd;
-    step->kernel = w->tile == 4 ? "winograd4" : "winograd2";
+    operation->kernel = w->tile == 4 ? "winograd4" : "winograd2";
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
-    spar_want_workspace(step, step->threads * 9 * PACK_ROWS * widest);
-    want_room(step, w);
-    spar_winograd_gradient_prepare(step);
+    spar_want_workspace(operation, operation->threads * 9 * PACK_ROWS * widest);
+    want_room(operation, w);
+    spar_winograd_gradient_prepare(operation);
     return SPAR_OK;
 }
 

@@ -51,10 +51,10 @@ spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *direct
                                            const float *zeros);
 
 // winograd_gradient.c
-void spar_winograd_gradient_prepare(spar_step *step);
-void spar_winograd_gradient(spar_step *step, const spar_run *run);
+void spar_winograd_gradient_prepare(spar_operation *operation);
+void spar_winograd_gradient(spar_operation *operation, const spar_run *run);
 // The same as a pass over samples.
-void spar_winograd_sum_share(spar_step *step, const spar_run *run, const spar_share *share);
-void spar_winograd_finish(spar_step *step, const spar_run *run);
+void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share);
+void spar_winograd_finish(spar_operation *operation, const spar_run *run);
 
 #endif

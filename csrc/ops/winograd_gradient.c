@@ -13,11 +13,11 @@ static int64_t sum_floats(const spar_winograd *w) {
     return w->points * (int64_t)w->in.channels * w->out_stride;
 }
 
-// Splits of the tiles; where the step chains, every chunk of samples is one.
-static int64_t splits_of(const spar_step *step, int64_t batch) {
-    const spar_winograd *w = &spar_convolution_of(step)->winograd;
-    if (step->chain >= 0) return spar_chunk_count(batch);
-    int64_t tiles = spar_winograd_tiles(w, w->out, step->batch_size);
+// Splits of the tiles; where the operation chains, every chunk of samples is one.
+static int64_t splits_of(const spar_operation *operation, int64_t batch) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    if (operation->chain >= 0) return spar_chunk_count(batch);
+    int64_t tiles = spar_winograd_tiles(w, w->out, operation->batch_size);
     int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = MOST_SUM_FLOATS / sum_floats(w);
     if (splits > MOST_SPLITS) splits = MOST_SPLITS;
     if (splits > blocks) splits = blocks;
@@ -25,18 +25,19 @@ static int64_t splits_of(const spar_step *step, int64_t batch) {
 }
 
 // One split is one of many channels.
-static bool shares_points(const spar_step *step) {
-    return step->chain < 0 && splits_of(step, step->batch_size) == 1;
+static bool shares_points(const spar_operation *operation) {
+    return operation->chain < 0 && splits_of(operation, operation->batch_size) == 1;
 }
 
-void spar_winograd_gradient_prepare(spar_step *step) {
-    const spar_winograd *w = &spar_convolution_of(step)->winograd;
-    int64_t sums = splits_of(step, step->batch_size) * sum_floats(w), tile = w->points * (w->in_stride + w->out_stride);
-    if (shares_points(step)) {
-        spar_want_workspace(step, sums + spar_winograd_tiles(w, w->out, step->batch_size) * tile);
+void spar_winograd_gradient_prepare(spar_operation *operation) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    int64_t sums = splits_of(operation, operation->batch_size) * sum_floats(w),
+            tile = w->points * (w->in_stride + w->out_stride);
+    if (shares_points(operation)) {
+        spar_want_workspace(operation, sums + spar_winograd_tiles(w, w->out, operation->batch_size) * tile);
     } else {
-        spar_want_workspace(step, sums);
-        spar_want_scratch(step, GRADIENT_TILES * tile);
+        spar_want_workspace(operation, sums);
+        spar_want_scratch(operation, GRADIENT_TILES * tile);
     }
 }
 
@@ -50,23 +51,23 @@ typedef struct gradient_task {
     spar_parameter *weight;
 } gradient_task;
 
-static gradient_task task_of(const spar_step *step, const spar_run *run) {
-    const spar_convolution *convolution = step->state;
+static gradient_task task_of(const spar_operation *operation, const spar_run *run) {
+    const spar_convolution *convolution = operation->state;
     const spar_winograd *w = &convolution->winograd;
     spar_winograd_direction d = spar_winograd_direction_of(w, run->kernels, false);
     return (gradient_task){.d = d,
                            .run = run,
-                           .in = spar_winograd_inputs(&d, step->inputs[0]->data, convolution->zeros),
-                           .gradient = {.data = step->output->gradient,
+                           .in = spar_winograd_inputs(&d, operation->inputs[0]->data, convolution->zeros),
+                           .gradient = {.data = operation->output->gradient,
                                         .extent = d.to,
                                         .stride = d.to_stride,
                                         .size = w->tile,
                                         .zeros = convolution->zeros},
                            .tiles = spar_winograd_tiles(w, w->out, run->batch),
-                           .splits = splits_of(step, run->batch),
+                           .splits = splits_of(operation, run->batch),
                            .block = GRADIENT_TILES,
                            .sums = run->workspace,
-                           .weight = step->parameters[0]};
+                           .weight = operation->parameters[0]};
 }
 
 static void transform_both(const gradient_task *task, int64_t first, int64_t last, float *left, float *right) {
@@ -109,8 +110,8 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-void spar_winograd_sum_share(spar_step *step, const spar_run *run, const spar_share *share) {
-    gradient_task task = task_of(step, run);
+void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    gradient_task task = task_of(operation, run);
     sum_tiles(&task, share->first * task.d.tiles_per_sample, share->last * task.d.tiles_per_sample,
               task.sums + share->chunk * sum_floats(task.d.winograd), share->opens, share->scratch);
 }
@@ -165,19 +166,19 @@ static void finish_rows(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
-void spar_winograd_finish(spar_step *step, const spar_run *run) {
-    gradient_task task = task_of(step, run);
+void spar_winograd_finish(spar_operation *operation, const spar_run *run) {
+    gradient_task task = task_of(operation, run);
     spar_parallel(run->threads, task.d.from.channels, finish_rows, &task);
 }
 
-void spar_winograd_gradient(spar_step *step, const spar_run *run) {
-    gradient_task task = task_of(step, run);
-    if (shares_points(step)) {
+void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
+    gradient_task task = task_of(operation, run);
+    if (shares_points(operation)) {
         task.block = task.tiles;
         spar_parallel(run->threads, task.tiles, transform_tiles, &task);
         spar_parallel(run->threads, task.d.winograd->points, sum_points, &task);
     } else {
         spar_parallel(run->threads, task.splits, sum_splits, &task);
     }
-    spar_winograd_finish(step, run);
+    spar_winograd_finish(operation, run);
 }

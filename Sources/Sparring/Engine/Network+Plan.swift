@@ -2,8 +2,8 @@ import CSparring
 
 // The plan: which kernels compute the network, and what each costs.
 extension Network {
-    /// One step of the plan, and what its passes cost since ``setProfiling(_:)``.
-    public struct PlanStep: Hashable, Sendable, Codable {
+    /// One operation of the plan, and what its passes cost since ``setProfiling(_:)``.
+    public struct PlanOperation: Hashable, Sendable, Codable {
         public let kernel: String
         /// The names of the layers it computes, joined by " + ".
         public let layers: String
@@ -14,7 +14,7 @@ extension Network {
         /// Of the largest batch's input and output.
         public let bytes: Int
         public let forwardSeconds: Double
-        /// Of a sweep, a step without a convolution or a dense layer, its whole backward pass.
+        /// Of a sweep, an operation without a convolution or a dense layer, its whole backward pass.
         public let backwardDataSeconds: Double
         public let backwardWeightsSeconds: Double
 
@@ -22,16 +22,16 @@ extension Network {
         public var seconds: Double { forwardSeconds + backwardDataSeconds + backwardWeightsSeconds }
     }
 
-    /// The steps of the plan, in the order of a forward pass.
-    public var planSteps: [PlanStep] {
+    /// The operations of the plan, in the order of a forward pass.
+    public var planOperations: [PlanOperation] {
         get throws(SparringError) {
-            var steps: [PlanStep] = []
-            for index in 0..<spar_network_step_count(pointer) {
-                var info = spar_step_info()
-                try check(spar_network_step(pointer, index, &info))
-                let layers = try string { spar_network_step_layers(pointer, index, $0, $1, $2) }
-                steps.append(
-                    PlanStep(
+            var operations: [PlanOperation] = []
+            for index in 0..<spar_network_operation_count(pointer) {
+                var info = spar_operation_info()
+                try check(spar_network_operation(pointer, index, &info))
+                let layers = try string { spar_network_operation_layers(pointer, index, $0, $1, $2) }
+                operations.append(
+                    PlanOperation(
                         kernel: String(cString: info.kernel), layers: layers ?? "",
                         inputShape: ImageShape(info.input_shape), outputShape: ImageShape(info.output_shape),
                         multiplyAdds: Int(info.multiply_adds), bytes: Int(info.bytes),
@@ -39,12 +39,12 @@ extension Network {
                         backwardDataSeconds: info.backward_data_seconds,
                         backwardWeightsSeconds: info.backward_weights_seconds))
             }
-            return steps
+            return operations
         }
     }
 
-    /// Turns the timing of the plan's steps on, from zero, or off; ``planSteps`` tells. The clock costs about 0.1
-    /// µs a step.
+    /// Turns the timing of the plan's operations on, from zero, or off; ``planOperations`` tells. The clock costs about 0.1
+    /// µs an operation.
     public func setProfiling(_ isOn: Bool) throws(SparringError) {
         try check(spar_network_profile(pointer, isOn))
     }

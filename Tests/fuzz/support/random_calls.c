@@ -268,10 +268,10 @@ static void describe(caller *c) {
     size_t needed = 0;
     succeeded(c, spar_network_describe(c->network, text, sizeof text, &needed));
     FUZZ_REQUIRE(memchr(text, 0, sizeof text) != NULL, "a description without end");
-    for (int i = 0; i < spar_network_step_count(c->network); i++) {
-        spar_step_info info;
-        FUZZ_REQUIRE(fuzz_succeeded(spar_network_step(c->network, i, &info)), "%s", spar_last_error());
-        FUZZ_REQUIRE(fuzz_succeeded(spar_network_step_layers(c->network, i, text, sizeof text, &needed)), "%s",
+    for (int i = 0; i < spar_network_operation_count(c->network); i++) {
+        spar_operation_info info;
+        FUZZ_REQUIRE(fuzz_succeeded(spar_network_operation(c->network, i, &info)), "%s", spar_last_error());
+        FUZZ_REQUIRE(fuzz_succeeded(spar_network_operation_layers(c->network, i, text, sizeof text, &needed)), "%s",
                      spar_last_error());
     }
 }

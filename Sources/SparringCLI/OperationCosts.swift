@@ -1,7 +1,7 @@
 import Sparring
 
-/// What each step of a network's plan costs in one training step.
-struct StepCosts: Encodable, CustomStringConvertible {
+/// What each operation of a network's plan costs in one training operation.
+struct OperationCosts: Encodable, CustomStringConvertible {
     struct Row: Encodable {
         let kernel: String
         let layers: String
@@ -18,27 +18,28 @@ struct StepCosts: Encodable, CustomStringConvertible {
     }
 
     private let rows: [Row]
-    /// What is in no step of the plan: taking images in, the loss, the update.
+    /// What is in no operation of the plan: taking images in, the loss, the update.
     private let otherSeconds: Double
     private let totalSeconds: Double
 
     /// - Parameters:
-    ///   - steps: profiled during one training step.
+    ///   - operations: profiled during one training operation.
     ///   - seconds: the training step's.
     ///   - images: the training step's.
-    init(_ steps: [Network.PlanStep], seconds: Double, images: Int) {
-        rows = steps.map { step in
+    init(_ operations: [Network.PlanOperation], seconds: Double, images: Int) {
+        rows = operations.map { operation in
             Row(
-                kernel: step.kernel, layers: step.layers, inputShape: step.inputShape,
-                outputShape: step.outputShape, forwardSeconds: step.forwardSeconds,
-                backwardDataSeconds: step.backwardDataSeconds,
-                backwardWeightsSeconds: step.backwardWeightsSeconds, multiplyAdds: step.multiplyAdds,
+                kernel: operation.kernel, layers: operation.layers, inputShape: operation.inputShape,
+                outputShape: operation.outputShape, forwardSeconds: operation.forwardSeconds,
+                backwardDataSeconds: operation.backwardDataSeconds,
+                backwardWeightsSeconds: operation.backwardWeightsSeconds,
+                multiplyAdds: operation.multiplyAdds,
                 effectiveGFLOPS: effectiveGFLOPS(
-                    multiplyAdds: step.multiplyAdds, images: images, seconds: step.seconds),
-                bytes: step.bytes, share: seconds > 0 ? step.seconds / seconds : 0)
+                    multiplyAdds: operation.multiplyAdds, images: images, seconds: operation.seconds),
+                bytes: operation.bytes, share: seconds > 0 ? operation.seconds / seconds : 0)
         }
         totalSeconds = seconds
-        otherSeconds = seconds - steps.map(\.seconds).reduce(0, +)
+        otherSeconds = seconds - operations.map(\.seconds).reduce(0, +)
     }
 
     func encode(to encoder: any Encoder) throws {
