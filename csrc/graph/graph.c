@@ -173,7 +173,7 @@ static spar_status copy_constants(spar_node *node, const spar_node *wanted, spar
 
 static spar_status build(const spar_graph *graph, spar_node *node, const spar_node *wanted) {
     spar_extent extents[2] = {{0, 0, 0}, {0, 0, 0}};
-    if (node->layer == &spar_layer_input && graph->count > 0) {
+    if (node->layer->input_count == 0 && graph->count > 0) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "input: a graph has one input, added first");
     }
     for (int i = 0; i < node->layer->input_count; i++) {

@@ -7,22 +7,21 @@
 #include <stdio.h>
 #include <string.h>
 
-// What a node's value was before it was flattened. Elementwise layers and further flattens keep it, a dense layer ends
-// it; what else a layer does with the values of an image depends on their order. False when a layer or the output needs
-// the flat order of images outside.
+// What a node's value was before it was flattened. False when a layer or the output needs the flat order of images
+// outside.
 static bool find_flattened(const spar_network *network, spar_extent *flattened) {
     const spar_graph *graph = network->graph;
     for (int v = 0; v < graph->count; v++) {
         const spar_node *node = &graph->nodes[v];
-        const spar_layer *layer = node->layer;
+        spar_order_trait order = node->layer->order;
         flattened[v] = (spar_extent){node->extent.channels, 1, 1};
         if (v == 0) continue;
         spar_extent before = graph->nodes[node->inputs[0]].extent, kept = flattened[node->inputs[0]];
-        bool flattens = layer == &spar_layer_flatten, reads = layer->sweep || flattens || layer == &spar_layer_dense;
-        if (flattens && spar_pixels(before) > 1) kept = before;
-        if (flattens || layer->sweep) flattened[v] = kept;
-        bool mixes = layer == &spar_layer_add && !spar_same_extent(kept, flattened[node->inputs[1]]);
-        if (network->live[v] && ((!reads && spar_pixels(kept) > 1) || mixes)) return false;
+        if (order == SPAR_FLATTENS && spar_pixels(before) > 1) kept = before;
+        if (order == SPAR_FLATTENS || order == SPAR_KEEPS_ORDER) flattened[v] = kept;
+        bool mixes = node->layer->input_count == 2 && !spar_same_extent(kept, flattened[node->inputs[1]]);
+        bool needs = order == SPAR_NEEDS_ORDER && spar_pixels(kept) > 1;
+        if (network->live[v] && (needs || mixes)) return false;
     }
     return spar_pixels(flattened[network->output]) == 1;
 }
@@ -39,7 +38,9 @@ static int specs_of(const spar_network *network, int v, spar_parameter_spec *spe
     if (!network->live[v] || node->layer->parameters == NULL) return 0;
     int in = node->inputs[0];
     int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->flattened[in], specs);
-    for (int i = 0; i < count && node->layer->sweep; i++) specs[i].flattened = network->flattened[in];
+    for (int i = 0; i < count && node->layer->order == SPAR_KEEPS_ORDER; i++) {
+        specs[i].flattened = network->flattened[in];
+    }
     for (int i = 0; i < count; i++) specs[i].constant = node->layer->check_constants != NULL;
     return count;
 }

@@ -7,11 +7,6 @@
 
 #include <string.h>
 
-static bool moves_along_image(const spar_layer *layer) {
-    return layer == &spar_layer_normalize || layer == &spar_layer_whiten || layer == &spar_layer_perturb ||
-           layer == &spar_layer_dropout || layer == &spar_layer_flatten;
-}
-
 // Before the first convolution or dense layer, rows of 1 or 3 channels are better not padded to 16: the image
 // section. It is given up when a layer reads it whose kernels need whole vectors.
 static void find_image_section(const spar_network *network, bool *section) {
@@ -22,9 +17,8 @@ static void find_image_section(const spar_network *network, bool *section) {
         const spar_node *node = &graph->nodes[v];
         bool reads = false;
         for (int i = 0; i < node->layer->input_count; i++) reads = reads || section[node->inputs[i]];
-        section[v] = reads && moves_along_image(node->layer);
-        bool product = node->layer == &spar_layer_convolution || node->layer == &spar_layer_dense;
-        if (reads && network->live[v] && !section[v] && !product) allowed = false;
+        section[v] = reads && node->layer->image == SPAR_KEEPS_IMAGE;
+        if (reads && network->live[v] && node->layer->image == SPAR_PADS_IMAGE) allowed = false;
     }
     if (!allowed) memset(section, 0, (size_t)graph->count * sizeof *section);
 }
@@ -36,7 +30,7 @@ static void shape_tensors(spar_network *network, const bool *section) {
         tensor->extent = node->extent;
         tensor->stride = section[v] ? node->extent.channels : spar_round_up16(node->extent.channels);
         network->root[v] = v;
-        if (node->layer != &spar_layer_flatten) continue;
+        if (!node->layer->view) continue;
         const spar_tensor *in = &network->tensors[node->inputs[0]];
         bool reorders = network->flatten_in_order && spar_pixels(in->extent) > 1 && in->extent.channels > 1;
         bool whole = !reorders && spar_sample_floats(in) == tensor->stride && in->stride == in->extent.channels;
@@ -59,8 +53,8 @@ typedef struct fusion {
     spar_network *network;
     const int *consumers;
     int *operation_of; // the operation that gives a value
-    int points;        // perturb and dropout stages so far
-    uint32_t dropouts;
+    int points;        // so far
+    uint32_t streams;  // and of layers that draw
 } fusion;
 
 static spar_operation *new_operation(fusion *fusion, int v) {
@@ -74,8 +68,8 @@ static spar_operation *new_operation(fusion *fusion, int v) {
                                   .batch_size = network->options.batch_size,
                                   .threads = network->options.threads,
                                   .exact = network->options.exact_convolutions,
+                                  .in_order = network->flatten_in_order,
                                   .kernels = spar_kernels_for_cpu()};
-    if (node->layer == &spar_layer_flatten && network->flatten_in_order) operation->layer = &spar_layer_reorder;
     for (int i = 0; i < operation->input_count; i++) operation->inputs[i] = &network->tensors[node->inputs[i]];
     fusion->operation_of[v] = network->operation_count - 1;
     return operation;
@@ -84,13 +78,6 @@ static spar_operation *new_operation(fusion *fusion, int v) {
 static void point_at_parameters(const spar_network *network, int v, spar_parameter **parameters) {
     int first = network->first_parameter[v], last = network->first_parameter[v + 1];
     for (int p = first; p < last; p++) parameters[p - first] = &network->parameters[p];
-}
-
-static bool has_add(const spar_sweep *sweep) {
-    for (int s = 0; s < sweep->count; s++) {
-        if (sweep->stages[s].node->layer == &spar_layer_add) return true;
-    }
-    return false;
 }
 
 // The operand of v whose sweep v can join, or −1.
@@ -106,7 +93,7 @@ static int operand_to_join(const fusion *fusion, int v) {
         const spar_sweep *sweep = operation->state;
         const spar_layer *last = sweep->stages[sweep->count - 1].node->layer;
         if (spar_only_last_stage(last) || sweep->count == SPAR_MAX_STAGES) continue;
-        if (node->layer == &spar_layer_add && has_add(sweep)) continue;
+        if (node->layer->input_count == 2 && operation->input_count == 2) continue;
         return i;
     }
     return -1;
@@ -144,7 +131,7 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
         operation = move_to_end(fusion, fusion->operation_of[node->inputs[operand]]);
         operation->output = &network->tensors[v];
         fusion->operation_of[v] = network->operation_count - 1;
-        if (node->layer == &spar_layer_add) {
+        if (node->layer->input_count == 2) {
             operation->inputs[1] = &network->tensors[node->inputs[1 - operand]];
             operation->input_count = 2;
         }
@@ -153,8 +140,8 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
     spar_stage *stage = &sweep->stages[sweep->count++];
     stage->node = node;
     point_at_parameters(network, v, stage->parameters);
-    if (node->layer == &spar_layer_dropout) stage->dropout = fusion->dropouts++;
-    if (node->layer == &spar_layer_perturb) stage->point = &network->points[fusion->points++];
+    if (node->layer->draws) stage->stream = fusion->streams++;
+    if (node->layer->point) stage->point = &network->points[fusion->points++];
     return SPAR_OK;
 }
 
@@ -195,7 +182,7 @@ static void find_accumulations(spar_network *network, bool *written) {
 static void find_input_section(const spar_graph *graph, bool *section) {
     for (int v = 0; v < graph->count; v++) {
         const spar_layer *layer = graph->nodes[v].layer;
-        bool keeps = layer->check_constants != NULL || layer == &spar_layer_perturb;
+        bool keeps = layer->check_constants != NULL || layer->point;
         section[v] = v == 0 || (keeps && section[graph->nodes[v].inputs[0]]);
     }
 }
@@ -204,12 +191,12 @@ static spar_status make_points(spar_network *network, bool *section) {
     const spar_graph *graph = network->graph;
     find_input_section(graph, section);
     for (int v = 0; v < graph->count; v++) {
-        network->point_count += network->live[v] && graph->nodes[v].layer == &spar_layer_perturb;
+        network->point_count += network->live[v] && graph->nodes[v].layer->point;
     }
     network->points = spar_allocate((size_t)network->point_count, sizeof *network->points);
     if (network->points == NULL) return SPAR_ERROR_MEMORY;
     for (int v = 0, p = 0; v < graph->count; v++) {
-        if (!network->live[v] || graph->nodes[v].layer != &spar_layer_perturb) continue;
+        if (!network->live[v] || !graph->nodes[v].layer->point) continue;
         const spar_tensor *tensor = &network->tensors[v];
         spar_blocks blocks = spar_cut_blocks(tensor->extent, tensor->stride, 0, network->options.batch_size);
         network->points[p] = (spar_point){.node = &graph->nodes[v],

@@ -16,7 +16,7 @@ static spar_status find_layer(const spar_network *network, const char *name, spa
 static spar_status find_features(const spar_network *network, spar_value *value) {
     const spar_graph *graph = network->graph;
     for (int v = network->output; v > 0; v--) {
-        if (!network->live[v] || graph->nodes[v].layer != &spar_layer_dense) continue;
+        if (!network->live[v] || !graph->nodes[v].layer->reads_features) continue;
         *value = graph->nodes[v].inputs[0];
         return SPAR_OK;
     }

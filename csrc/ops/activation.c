@@ -7,8 +7,12 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
 }
 
 #define ACTIVATION(NAME, KIND)                                                                                         \
-    const spar_layer spar_layer_##NAME = {                                                                             \
-        .kind = KIND, .input_count = 1, .sweep = true, .backward_reads_output = true, .infer = infer}
+    const spar_layer spar_layer_##NAME = {.kind = KIND,                                                                \
+                                          .input_count = 1,                                                            \
+                                          .sweep = true,                                                               \
+                                          .order = SPAR_KEEPS_ORDER,                                                   \
+                                          .backward_reads_output = true,                                               \
+                                          .infer = infer}
 
 ACTIVATION(relu, "relu");
 ACTIVATION(relu6, "relu6");

@@ -38,9 +38,10 @@ static const spar_field fields[] = {
 
 const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
                                           .input_count = 1,
-                                          .sweep = true,
-                                          .backward_reads_input = true,
                                           .fields = fields,
+                                          .sweep = true,
+                                          .order = SPAR_KEEPS_ORDER,
+                                          .backward_reads_input = true,
                                           .infer = infer,
                                           .parameters = parameters};
 

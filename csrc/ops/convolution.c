@@ -209,8 +209,9 @@ static const spar_field fields[] = {
 
 const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .input_count = 1,
-                                           .backward_reads_input = true,
                                            .fields = fields,
+                                           .image = SPAR_READS_IMAGE,
+                                           .backward_reads_input = true,
                                            .infer = infer,
                                            .parameters = parameters,
                                            .multiply_adds = multiply_adds,

@@ -60,20 +60,6 @@ static void unflatten_samples(spar_operation *operation, const spar_run *run, co
     }
 }
 
-static int flatten_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
-                          spar_pass *passes) {
-    (void)run;
-    return spar_list_passes(operation, kind, (spar_pass){.samples = flatten_samples},
-                            (spar_pass){.samples = unflatten_samples}, passes);
-}
-
-const spar_layer spar_layer_flatten = {.kind = "flatten",
-                                       .input_count = 1,
-                                       .infer = infer_flatten,
-                                       .prepare = prepare,
-                                       .chains = spar_chains_always,
-                                       .passes = flatten_passes};
-
 static void reorder_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
     const spar_tensor *in = operation->inputs[0], *out = operation->output;
@@ -99,15 +85,23 @@ static void restore_samples(spar_operation *operation, const spar_run *run, cons
     }
 }
 
-static int reorder_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
+static int flatten_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
                           spar_pass *passes) {
     (void)run;
-    return spar_list_passes(operation, kind, (spar_pass){.samples = reorder_samples},
-                            (spar_pass){.samples = restore_samples}, passes);
+    bool in_order = operation->in_order;
+    return spar_list_passes(operation, kind, (spar_pass){.samples = in_order ? reorder_samples : flatten_samples},
+                            (spar_pass){.samples = in_order ? restore_samples : unflatten_samples}, passes);
 }
 
-const spar_layer spar_layer_reorder = {
-    .kind = "flatten", .input_count = 1, .prepare = prepare, .chains = spar_chains_always, .passes = reorder_passes};
+const spar_layer spar_layer_flatten = {.kind = "flatten",
+                                       .input_count = 1,
+                                       .order = SPAR_FLATTENS,
+                                       .image = SPAR_KEEPS_IMAGE,
+                                       .view = true,
+                                       .infer = infer_flatten,
+                                       .prepare = prepare,
+                                       .chains = spar_chains_always,
+                                       .passes = flatten_passes};
 
 static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
     int channels = node->extent.channels, stride = node->settings.shortcut.stride;

@@ -264,8 +264,11 @@ static const spar_field fields[] = {
 
 const spar_layer spar_layer_dense = {.kind = "dense",
                                      .input_count = 1,
-                                     .backward_reads_input = true,
                                      .fields = fields,
+                                     .order = SPAR_ENDS_ORDER,
+                                     .image = SPAR_READS_IMAGE,
+                                     .reads_features = true,
+                                     .backward_reads_input = true,
                                      .infer = infer,
                                      .parameters = parameters,
                                      .multiply_adds = multiply_adds,

@@ -49,12 +49,27 @@ static spar_status infer_dropout(spar_node *node, const spar_extent *inputs) {
 const spar_layer spar_layer_normalize = {.kind = "normalize",
                                          .input_count = 1,
                                          .sweep = true,
+                                         .order = SPAR_KEEPS_ORDER,
+                                         .image = SPAR_KEEPS_IMAGE,
                                          .infer = infer_same,
                                          .parameters = normalize_parameters,
                                          .check_constants = check_normalize};
-const spar_layer spar_layer_add = {.kind = "add", .input_count = 2, .sweep = true, .infer = infer_add};
+const spar_layer spar_layer_add = {
+    .kind = "add", .input_count = 2, .sweep = true, .order = SPAR_KEEPS_ORDER, .infer = infer_add};
 static const spar_field dropout_fields[] = {SPAR_FIELD(FLOAT, "rate", settings.dropout.rate), {0}};
 
-const spar_layer spar_layer_dropout = {
-    .kind = "dropout", .input_count = 1, .sweep = true, .fields = dropout_fields, .infer = infer_dropout};
-const spar_layer spar_layer_perturb = {.kind = "perturb", .input_count = 1, .sweep = true, .infer = infer_same};
+const spar_layer spar_layer_dropout = {.kind = "dropout",
+                                       .input_count = 1,
+                                       .fields = dropout_fields,
+                                       .sweep = true,
+                                       .order = SPAR_KEEPS_ORDER,
+                                       .image = SPAR_KEEPS_IMAGE,
+                                       .draws = true,
+                                       .infer = infer_dropout};
+const spar_layer spar_layer_perturb = {.kind = "perturb",
+                                       .input_count = 1,
+                                       .sweep = true,
+                                       .order = SPAR_KEEPS_ORDER,
+                                       .image = SPAR_KEEPS_IMAGE,
+                                       .point = true,
+                                       .infer = infer_same};

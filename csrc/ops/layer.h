@@ -147,6 +147,7 @@ struct spar_operation {
     void *state;
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
+    bool in_order;           // flattened values have the order outside: channel, row, column
     const spar_kernels *kernels;
     int chain;                                // operations of one chain follow each other; −1: of none
     int64_t workspace_floats, scratch_floats; // scratch: of one thread
@@ -165,12 +166,34 @@ static inline void spar_want_scratch(spar_operation *operation, int64_t floats) 
     if (operation->scratch_floats < floats) operation->scratch_floats = floats;
 }
 
+// What a layer needs of the order of a flattened map's numbers, which inside are pixels of channels.
+typedef enum spar_order_trait {
+    SPAR_NEEDS_ORDER, // outside's: what it does to a number depends on its pixel or on channels beside it
+    SPAR_KEEPS_ORDER, // none: it does to every number, or to every channel, the same
+    SPAR_FLATTENS,    // none: it makes such values
+    SPAR_ENDS_ORDER,  // none: its weights are permuted, and its output has no pixels
+} spar_order_trait;
+
+// What a layer can do with the rows of images, which are not padded to whole vectors.
+typedef enum spar_image_trait {
+    SPAR_PADS_IMAGE,  // nothing: it needs whole vectors
+    SPAR_READS_IMAGE, // read them
+    SPAR_KEEPS_IMAGE, // read them and give such rows
+} spar_image_trait;
+
 struct spar_layer {
     const char *kind;
     int input_count;
-    bool sweep;
-    bool backward_reads_input, backward_reads_output;
     const spar_field *fields; // NULL: none
+    // Traits: what the plan knows of it.
+    bool sweep;
+    spar_order_trait order;
+    spar_image_trait image;
+    bool view;           // its value is its input's memory where both have the same rows
+    bool point;          // perturbations are added to its value
+    bool draws;          // it has a random stream of its own
+    bool reads_features; // the last such layer of a network is its classifier
+    bool backward_reads_input, backward_reads_output;
     // Shape rule: fills node->extent.
     spar_status (*infer)(spar_node *node, const spar_extent *inputs);
     // Parameters, in PyTorch's order; returns how many. NULL: none.
@@ -193,9 +216,6 @@ extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convo
     spar_layer_batch_norm, spar_layer_relu, spar_layer_relu6, spar_layer_tanh, spar_layer_logistic, spar_layer_max_pool,
     spar_layer_average_pool, spar_layer_global_average_pool, spar_layer_add, spar_layer_channel_shortcut,
     spar_layer_dropout, spar_layer_flatten, spar_layer_perturb, spar_layer_whiten;
-
-// Flatten to the order of images outside: channel, row, column.
-extern const spar_layer spar_layer_reorder;
 
 // Every layer of a graph, NULL after the last.
 extern const spar_layer *const spar_layers[];

@@ -22,7 +22,7 @@ static void drop(const spar_stage *stage, const spar_run *run, const spar_block 
     uint32_t bits[256];
     float rate = stage->node->settings.dropout.rate;
     uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
-    spar_random_stream stream = {run->seed, SPAR_PURPOSE_DROPOUT, stage->dropout, run->step};
+    spar_random_stream stream = {run->seed, SPAR_PURPOSE_DROPOUT, stage->stream, run->step};
     for (int64_t i = 0; i < block->floats; i += 256) {
         size_t count = block->floats - i < 256 ? (size_t)(block->floats - i) : 256;
         spar_fill_bits(&stream, (uint64_t)(block->offset + i), count, bits);

@@ -17,7 +17,7 @@ typedef struct spar_stage {
     const spar_node *node;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     spar_point *point; // of a perturb stage
-    uint32_t dropout;  // number of a dropout stage among its kind
+    uint32_t stream;   // of a stage that draws
     spar_normalize_state normalize;
 } spar_stage;
 

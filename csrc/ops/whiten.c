@@ -195,6 +195,7 @@ static int passes(const spar_operation *operation, const spar_run *run, spar_pas
 
 const spar_layer spar_layer_whiten = {.kind = "whiten",
                                       .input_count = 1,
+                                      .image = SPAR_KEEPS_IMAGE,
                                       .infer = infer,
                                       .parameters = parameters,
                                       .check_constants = check_constants,
