@@ -22,12 +22,10 @@ __attribute__((format(printf, 2, 3))) static void append(text *text, const char 
 }
 
 static void append_names(text *text, const spar_operation *operation) {
-    if (operation->layer != &spar_layer_sweep) {
-        append(text, "%s", operation->node->name);
-        return;
-    }
-    const spar_sweep *sweep = operation->state;
-    for (int s = 0; s < sweep->count; s++) append(text, "%s%s", s > 0 ? " + " : "", sweep->stages[s].node->name);
+    const spar_sweep *sweep = operation->sweep;
+    if (sweep == NULL) append(text, "%s", operation->node->name);
+    for (int s = 0; sweep != NULL && s < sweep->count; s++)
+        append(text, "%s%s", s > 0 ? " + " : "", sweep->stages[s].node->name);
 }
 
 static spar_operation_info info_of(const spar_network *network, const spar_operation *operation) {

@@ -60,13 +60,13 @@ static void share(buffer *buffers, int b, int with) {
 
 // Does the operation's backward pass read its input's activation, and its output's?
 static bool reads_input(const spar_operation *operation) {
-    if (operation->layer != &spar_layer_sweep) return operation->layer->backward_reads_input;
-    return ((const spar_sweep *)operation->state)->stages[0].node->layer->backward_reads_input;
+    if (operation->sweep == NULL) return operation->layer->backward_reads_input;
+    return operation->sweep->stages[0].node->layer->backward_reads_input;
 }
 
 static bool reads_output(const spar_operation *operation) {
-    if (operation->layer != &spar_layer_sweep) return operation->layer->backward_reads_output;
-    const spar_sweep *sweep = operation->state;
+    const spar_sweep *sweep = operation->sweep;
+    if (sweep == NULL) return operation->layer->backward_reads_output;
     return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
 }
 
@@ -74,7 +74,7 @@ static bool writes_in_place(const memory_plan *plan, int s) {
     const spar_network *network = plan->network;
     const spar_operation *operation = &network->operations[s];
     int in = network->root[operation->inputs[0] - network->tensors];
-    if (operation->layer != &spar_layer_sweep || reads_input(operation) || plan->consumers[in] != 1) return false;
+    if (operation->sweep == NULL || reads_input(operation) || plan->consumers[in] != 1) return false;
     return plan->producer[in] < 0 || !reads_output(&network->operations[plan->producer[in]]);
 }
 
@@ -89,7 +89,7 @@ static void find_lifetimes(const memory_plan *plan) {
         if (writes_in_place(plan, s)) {
             share(buffers, activation_of(out), activation_of(in));
         }
-        if (operation->layer == &spar_layer_sweep && !operation->accumulates[0] && plan->consumers[in] == 1) {
+        if (operation->sweep != NULL && !operation->accumulates[0] && plan->consumers[in] == 1) {
             share(buffers, gradient_of(in), gradient_of(out));
         }
     }

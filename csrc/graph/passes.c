@@ -91,15 +91,10 @@ static spar_status check_output_values(const spar_network *network) {
     return SPAR_OK;
 }
 
-// One value a channel has no variance: its batch norm gives the shift alone, whatever the image.
-static spar_status check_variances(const spar_network *network, int32_t count) {
-    for (int s = 0; s < network->operation_count; s++) {
-        const spar_operation *operation = &network->operations[s];
-        if (!spar_normalizes_batch(operation) || count * spar_pixels(operation->inputs[0]->extent) > 1) continue;
-        return spar_fail(SPAR_ERROR_ARGUMENT,
-                         "%s: a batch of 1 image has one value a channel, which has no variance; a training pass needs "
-                         "2 images or more",
-                         ((const spar_sweep *)operation->state)->stages[0].node->name);
+static spar_status check_batch(const spar_network *network, int32_t count) {
+    for (int v = 0; v < network->graph->count; v++) {
+        const spar_node *node = &network->graph->nodes[v];
+        if (network->live[v] && node->layer->check_batch != NULL) SPAR_TRY(node->layer->check_batch(node, count));
     }
     return SPAR_OK;
 }
@@ -113,7 +108,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     }
     uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
-    if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_variances(network, count));
+    if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_batch(network, count));
     network->ran_forward = network->ran_backward = false;
     network->has_input_gradient = false;
     SPAR_TRY(take_images(network, images, count));
@@ -133,12 +128,12 @@ void spar_begin_changes(spar_network *network) {
 }
 
 void spar_commit_changes(spar_network *network) {
-    for (int s = 0; s < network->operation_count; s++) spar_batch_norm_commit(&network->operations[s], true);
+    for (int s = 0; s < network->operation_count; s++) spar_sweep_commit(network->operations[s].sweep, true);
 }
 
 void spar_undo_changes(spar_network *network) {
     for (int p = 0; p < network->point_count; p++) network->points[p].deviation = network->points[p].last_deviation;
-    for (int s = 0; s < network->operation_count; s++) spar_batch_norm_commit(&network->operations[s], false);
+    for (int s = 0; s < network->operation_count; s++) spar_sweep_commit(network->operations[s].sweep, false);
 }
 
 spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags) {
@@ -184,9 +179,8 @@ spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spa
 
 static bool operation_has_targets(const spar_operation *operation, uint32_t flags) {
     const spar_parameter *first = operation->parameters[0];
-    if (operation->layer != &spar_layer_sweep)
-        return flags & SPAR_BACKWARD_WEIGHTS && first != NULL && first->spec.trainable;
-    const spar_sweep *sweep = operation->state;
+    const spar_sweep *sweep = operation->sweep;
+    if (sweep == NULL) return flags & SPAR_BACKWARD_WEIGHTS && first != NULL && first->spec.trainable;
     for (int s = 0; s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];
         bool trains = stage->parameters[0] != NULL && stage->parameters[0]->spec.trainable;

@@ -83,16 +83,15 @@ static void point_at_parameters(const spar_network *network, int v, spar_paramet
 // The operand of v whose sweep v can join, or −1.
 static int operand_to_join(const fusion *fusion, int v) {
     const spar_node *node = &fusion->network->graph->nodes[v];
-    if (spar_only_first_stage(node->layer)) return -1;
+    if (node->layer->backward_reads_input) return -1;
     for (int i = 0; i < node->layer->input_count; i++) {
         int operand = node->inputs[i];
         int at = fusion->network->root[operand] == operand ? fusion->operation_of[operand] : -1;
         if (at < 0 || fusion->consumers[operand] != 1) continue;
         const spar_operation *operation = &fusion->network->operations[at];
-        if (operation->layer != &spar_layer_sweep) continue;
-        const spar_sweep *sweep = operation->state;
-        const spar_layer *last = sweep->stages[sweep->count - 1].node->layer;
-        if (spar_only_last_stage(last) || sweep->count == SPAR_MAX_STAGES) continue;
+        const spar_sweep *sweep = operation->sweep;
+        if (sweep == NULL || sweep->count == SPAR_MAX_STAGES) continue;
+        if (sweep->stages[sweep->count - 1].node->layer->backward_reads_output) continue;
         if (node->layer->input_count == 2 && operation->input_count == 2) continue;
         return i;
     }
@@ -125,8 +124,8 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
     if (operand < 0) {
         operation = new_operation(fusion, v);
         operation->layer = &spar_layer_sweep;
-        operation->state = spar_allocate(1, sizeof(spar_sweep));
-        if (operation->state == NULL) return SPAR_ERROR_MEMORY;
+        operation->sweep = spar_allocate(1, sizeof *operation->sweep);
+        if (operation->sweep == NULL) return SPAR_ERROR_MEMORY;
     } else {
         operation = move_to_end(fusion, fusion->operation_of[node->inputs[operand]]);
         operation->output = &network->tensors[v];
@@ -136,7 +135,7 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
             operation->input_count = 2;
         }
     }
-    spar_sweep *sweep = operation->state;
+    spar_sweep *sweep = operation->sweep;
     spar_stage *stage = &sweep->stages[sweep->count++];
     stage->node = node;
     point_at_parameters(network, v, stage->parameters);
@@ -149,7 +148,7 @@ static spar_status add_operations(fusion *fusion) {
     const spar_network *network = fusion->network;
     for (int v = 1; v < network->graph->count; v++) {
         if (!network->live[v] || network->root[v] != v) continue;
-        if (network->graph->nodes[v].layer->sweep) {
+        if (network->graph->nodes[v].layer->stage != NULL) {
             SPAR_TRY(add_to_sweep(fusion, v));
         } else {
             spar_operation *operation = new_operation(fusion, v);

@@ -18,6 +18,15 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
     return SPAR_OK;
 }
 
+// One value a channel has no variance: its batch norm gives the shift alone, whatever the image.
+static spar_status check_batch(const spar_node *node, int32_t count) {
+    if (count * spar_pixels(node->extent) > 1) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT,
+                     "%s: a batch of 1 image has one value a channel, which has no variance; a training pass needs 2 "
+                     "images or more",
+                     node->name);
+}
+
 enum { GAMMA, BETA, RUNNING_MEAN, RUNNING_VARIANCE };
 
 static int parameters(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs) {
@@ -36,42 +45,52 @@ static const spar_field fields[] = {
     {0},
 };
 
-const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
-                                          .input_count = 1,
-                                          .fields = fields,
-                                          .sweep = true,
-                                          .order = SPAR_KEEPS_ORDER,
-                                          .backward_reads_input = true,
-                                          .infer = infer,
-                                          .parameters = parameters};
+// Numbers of columns.
+typedef struct batch_norm_state {
+    float *mean, *inverse_deviation; // normalization in force
+    float *scale;                    // forward: y = (x − mean)·scale + β
+    float *a, *b, *c;                // backward: dx = a·d + b·x + c
+    float *zero;
+    float *next_mean, *next_variance; // running statistics, to be committed
+    float *shifts;                    // [chunks][stride], near the mean, for sums that do not cancel
+    double *sums, *products;          // [chunks][stride]
+    bool pending;
+} batch_norm_state;
 
-spar_status spar_batch_norm_prepare(spar_operation *operation, spar_sweep *sweep) {
-    spar_batch_norm_state *state = &sweep->batch_norm;
+static spar_status prepare(spar_operation *operation, spar_stage *stage) {
+    batch_norm_state *made = stage->state = spar_allocate(1, sizeof *made);
+    if (made == NULL) return SPAR_ERROR_MEMORY;
     size_t stride = (size_t)operation->output->stride;
     size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (9 + SPAR_MAX_CHUNKS) * sizeof(float);
-    state->sums = spar_allocate(stride, column);
-    if (state->sums == NULL) return SPAR_ERROR_MEMORY;
+    made->sums = spar_allocate(stride, column);
+    if (made->sums == NULL) return SPAR_ERROR_MEMORY;
     operation->state_bytes += stride * column;
-    state->products = state->sums + SPAR_MAX_CHUNKS * stride;
-    float *next = (float *)(state->products + SPAR_MAX_CHUNKS * stride);
-    float **const arrays[] = {
-        &state->mean, &state->inverse_deviation, &state->scale,         &state->a,    &state->b,
-        &state->c,    &state->next_mean,         &state->next_variance, &state->zero, &state->shifts};
+    made->products = made->sums + SPAR_MAX_CHUNKS * stride;
+    float *next = (float *)(made->products + SPAR_MAX_CHUNKS * stride);
+    float **const arrays[] = {&made->mean, &made->inverse_deviation, &made->scale,         &made->a,    &made->b,
+                              &made->c,    &made->next_mean,         &made->next_variance, &made->zero, &made->shifts};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
 
-void spar_batch_norm_discard(spar_sweep *sweep) {
-    spar_release(sweep->batch_norm.sums);
+static void discard(spar_stage *stage) {
+    batch_norm_state *made = stage->state;
+    if (made != NULL) spar_release(made->sums);
+    spar_release(made);
 }
 
-static void clear_sums(const spar_batch_norm_state *state, int64_t chunk, int64_t stride) {
+// Of an operation's passes: batch norm is the first stage.
+static const spar_stage *stage_of(const spar_operation *operation) {
+    return &operation->sweep->stages[0];
+}
+
+static void clear_sums(const batch_norm_state *state, int64_t chunk, int64_t stride) {
     memset(state->sums + chunk * stride, 0, (size_t)stride * sizeof *state->sums);
     memset(state->products + chunk * stride, 0, (size_t)stride * sizeof *state->products);
 }
 
 static void sum_moments(spar_operation *operation, const spar_run *run, const spar_share *share) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    const batch_norm_state *state = stage_of(operation)->state;
     const spar_tensor *in = operation->inputs[0];
     const float *x = in->data + share->first * spar_sample_floats(in);
     float *shift = state->shifts + share->chunk * in->stride;
@@ -84,7 +103,7 @@ static void sum_moments(spar_operation *operation, const spar_run *run, const sp
 }
 
 static spar_moments join_chunks(const spar_operation *operation, int64_t batch, int column) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    const batch_norm_state *state = stage_of(operation)->state;
     int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(operation->inputs[0]->extent);
     spar_moments moments = {0, 0, 0};
     for (int64_t chunk = 0; chunk < chunks; chunk++) {
@@ -98,9 +117,8 @@ static spar_moments join_chunks(const spar_operation *operation, int64_t batch, 
 }
 
 static void take_statistics(spar_operation *operation, const spar_run *run) {
-    spar_sweep *sweep = operation->state;
-    spar_batch_norm_state *state = &sweep->batch_norm;
-    const spar_stage *stage = &sweep->stages[0];
+    const spar_stage *stage = stage_of(operation);
+    batch_norm_state *state = stage->state;
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
     double count = (double)run->batch * (double)spar_pixels(operation->inputs[0]->extent), unbias = count / (count - 1);
     for (int c = 0; c < stage->node->extent.channels; c++) {
@@ -117,57 +135,65 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     }
 }
 
-const spar_pass spar_batch_norm_moments = {
+static const spar_pass moments = {
     .samples = sum_moments, .end = take_statistics, .sums = true, .earlier = true, .closes = true};
 
-void spar_batch_norm_before_forward(spar_operation *operation, const spar_run *run) {
-    spar_sweep *sweep = operation->state;
-    spar_batch_norm_state *state = &sweep->batch_norm;
-    const spar_stage *stage = &sweep->stages[0];
+static const spar_pass *pass_before(const spar_run *run) {
+    return run->flags & SPAR_FORWARD_TRAIN ? &moments : NULL;
+}
+
+static void begin(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
+    (void)operation;
+    batch_norm_state *state = stage->state;
     for (int c = 0; c < stage->node->extent.channels && !(run->flags & SPAR_FORWARD_TRAIN); c++) {
         double variance = stage->parameters[RUNNING_VARIANCE]->value[c];
         state->mean[c] = stage->parameters[RUNNING_MEAN]->value[c];
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + stage->node->settings.batch_norm.epsilon));
     }
     const float *gamma = stage->parameters[GAMMA]->value;
-    state->beta = stage->parameters[BETA]->value;
     for (int c = 0; c < stage->node->extent.channels; c++) state->scale[c] = gamma[c] * state->inverse_deviation[c];
 }
 
-void spar_batch_norm_commit(spar_operation *operation, bool take) {
-    if (!spar_normalizes_batch(operation)) return;
-    spar_sweep *sweep = operation->state;
-    spar_stage *stage = &sweep->stages[0];
-    if (sweep->batch_norm.pending && take) {
-        size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
-        memcpy(stage->parameters[RUNNING_MEAN]->value, sweep->batch_norm.next_mean, bytes);
-        memcpy(stage->parameters[RUNNING_VARIANCE]->value, sweep->batch_norm.next_variance, bytes);
-    }
-    sweep->batch_norm.pending = false;
+static bool forward(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y) {
+    const batch_norm_state *state = stage->state;
+    at->run->kernels->affine(x, y, at->block.floats, at->operation->output->stride, state->mean, state->scale,
+                             stage->parameters[BETA]->value);
+    return true;
 }
 
-bool spar_batch_norm_sums(const spar_run *run) {
+static void commit(const spar_stage *stage, bool take) {
+    batch_norm_state *state = stage->state;
+    if (state->pending && take) {
+        size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
+        memcpy(stage->parameters[RUNNING_MEAN]->value, state->next_mean, bytes);
+        memcpy(stage->parameters[RUNNING_VARIANCE]->value, state->next_variance, bytes);
+    }
+    state->pending = false;
+}
+
+// Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
+static bool sums_batch(const spar_run *run) {
     return run->flags & SPAR_FORWARD_TRAIN || run->backward_flags & SPAR_BACKWARD_WEIGHTS;
 }
 
-void spar_batch_norm_backward(spar_operation *operation, const spar_run *run, const spar_share *share,
-                              const spar_block *block, float *d) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
-    int64_t stride = operation->output->stride;
-    if (!spar_batch_norm_sums(run)) {
-        run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
+// Sums a block of the output's gradient; without sums makes it the input's gradient.
+static void backward(const spar_stage *stage, const spar_sweep_block *at, float *d) {
+    const batch_norm_state *state = stage->state;
+    const spar_block *block = &at->block;
+    int64_t stride = at->operation->output->stride, chunk = at->share->chunk;
+    if (!sums_batch(at->run)) {
+        at->run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
         return;
     }
-    if (share->opens && block->sample == share->first && block->piece == 0) clear_sums(state, share->chunk, stride);
-    run->kernels->column_products(d, operation->inputs[0]->data + block->offset, block->rows, stride, state->mean,
-                                  state->sums + share->chunk * stride, state->products + share->chunk * stride);
+    if (at->share->opens && block->sample == at->share->first && block->piece == 0) clear_sums(state, chunk, stride);
+    at->run->kernels->column_products(d, at->operation->inputs[0]->data + block->offset, block->rows, stride,
+                                      state->mean, state->sums + chunk * stride, state->products + chunk * stride);
 }
 
 // With batch statistics, dx = γ/σ · (d − mean(d) − x̂ · mean(d·x̂)); with running ones, dx = γ/σ · d.
-void spar_batch_norm_after_sums(spar_operation *operation, const spar_run *run) {
-    spar_sweep *sweep = operation->state;
-    spar_batch_norm_state *state = &sweep->batch_norm;
-    const spar_stage *stage = &sweep->stages[0];
+static void end_backward(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
+    if (!sums_batch(run)) return;
+    batch_norm_state *state = stage->state;
     spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
     double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
@@ -190,11 +216,35 @@ void spar_batch_norm_after_sums(spar_operation *operation, const spar_run *run) 
 }
 
 static void make_input_gradient(spar_operation *operation, const spar_run *run, const spar_share *share) {
-    const spar_batch_norm_state *state = &((const spar_sweep *)operation->state)->batch_norm;
+    const batch_norm_state *state = stage_of(operation)->state;
     int64_t sample = spar_sample_floats(operation->output), offset = share->first * sample;
     run->kernels->affine2(operation->output->gradient + offset, operation->inputs[0]->data + offset,
                           operation->inputs[0]->gradient + offset, (share->last - share->first) * sample,
                           operation->output->stride, state->a, state->b, state->c, operation->accumulates[0]);
 }
 
-const spar_pass spar_batch_norm_input_gradient = {.samples = make_input_gradient, .earlier = true};
+static const spar_pass input_gradient = {.samples = make_input_gradient, .earlier = true};
+
+static const spar_pass *pass_behind(const spar_run *run) {
+    return sums_batch(run) ? &input_gradient : NULL;
+}
+
+static const spar_stage_functions stage = {.prepare = prepare,
+                                           .discard = discard,
+                                           .begin = begin,
+                                           .end_backward = end_backward,
+                                           .forward = forward,
+                                           .backward = backward,
+                                           .pass_before = pass_before,
+                                           .pass_behind = pass_behind,
+                                           .commit = commit};
+
+const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
+                                          .input_count = 1,
+                                          .fields = fields,
+                                          .order = SPAR_KEEPS_ORDER,
+                                          .backward_reads_input = true,
+                                          .infer = infer,
+                                          .parameters = parameters,
+                                          .check_batch = check_batch,
+                                          .stage = &stage};

@@ -36,6 +36,8 @@ static inline bool spar_same_extent(spar_extent a, spar_extent b) {
 }
 
 typedef struct spar_layer spar_layer;
+typedef struct spar_sweep spar_sweep;
+typedef struct spar_stage_functions spar_stage_functions;
 
 // A layer of a graph with its settings, and the value it gives.
 typedef struct spar_node {
@@ -145,6 +147,7 @@ struct spar_operation {
     spar_tensor *output;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;
+    spar_sweep *sweep;       // its stages; NULL: none
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
     bool in_order;           // flattened values have the order outside: channel, row, column
@@ -186,13 +189,13 @@ struct spar_layer {
     int input_count;
     const spar_field *fields; // NULL: none
     // Traits: what the plan knows of it.
-    bool sweep;
     spar_order_trait order;
     spar_image_trait image;
     bool view;           // its value is its input's memory where both have the same rows
     bool point;          // perturbations are added to its value
     bool draws;          // it has a random stream of its own
     bool reads_features; // the last such layer of a network is its classifier
+    // A sweep's input is that of its first stage, and its output that of its last: stages of which these hold are that.
     bool backward_reads_input, backward_reads_output;
     // Shape rule: fills node->extent.
     spar_status (*infer)(spar_node *node, const spar_extent *inputs);
@@ -200,10 +203,14 @@ struct spar_layer {
     int (*parameters)(const spar_node *node, spar_extent input, spar_extent flattened, spar_parameter_spec *specs);
     // Checks node->settings.constants, which give such a layer all its parameters. NULL: the layer has no constants.
     spar_status (*check_constants)(const spar_node *node);
+    // May a training pass have this many images? NULL: yes.
+    spar_status (*check_batch)(const spar_node *node, int32_t count);
     // Multiply–adds of one image. NULL: none.
     int64_t (*multiply_adds)(const spar_node *node, spar_extent input);
 
-    // Operations of their own. `prepare` makes operation->state and says how much workspace the passes need.
+    const spar_stage_functions *stage; // NULL: no stage of a sweep, but an operation of its own, which has what follows
+
+    // `prepare` makes operation->state and says how much workspace the passes need.
     spar_status (*prepare)(spar_operation *operation);
     void (*discard)(spar_operation *operation);
     // Do all passes of the operation work on samples by themselves, and gain from finding them in cache? NULL: no.

@@ -7,37 +7,50 @@
 
 enum { SPAR_MAX_STAGES = 8 };
 
-// A normalize stage's channels, repeated until vectors fit.
-typedef struct spar_normalize_state {
-    float *scale, *center, *zero;
-    int64_t period;
-} spar_normalize_state;
-
 typedef struct spar_stage {
     const spar_node *node;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
-    spar_point *point; // of a perturb stage
-    uint32_t stream;   // of a stage that draws
-    spar_normalize_state normalize;
+    spar_point *point; // of a layer that is one
+    uint32_t stream;   // of a layer that draws
+    void *state;       // its own
 } spar_stage;
 
-// Per-column numbers of a batch norm stage.
-typedef struct spar_batch_norm_state {
-    float *mean, *inverse_deviation; // normalization in force
-    float *scale, *beta;             // forward: y = (x − mean)·scale + beta
-    float *a, *b, *c;                // backward: dx = a·d + b·x + c
-    float *zero;
-    float *next_mean, *next_variance; // running statistics, to be committed
-    float *shifts;                    // [chunks][stride], near the mean, for sums that do not cancel
-    double *sums, *products;          // [chunks][stride]
-    bool pending;
-} spar_batch_norm_state;
-
-typedef struct spar_sweep {
+struct spar_sweep {
     spar_stage stages[SPAR_MAX_STAGES];
     int count;
-    spar_batch_norm_state batch_norm; // of the first stage, if it is one
-} spar_sweep;
+};
+
+// Where a sweep is.
+typedef struct spar_sweep_block {
+    const spar_operation *operation;
+    const spar_run *run;
+    const spar_share *share;
+    spar_block block;
+} spar_sweep_block;
+
+// What a layer does as a stage. Functions that are NULL do nothing, a backward one passes the gradient on.
+struct spar_stage_functions {
+    // Makes the stage's own state, and frees it; it may be NULL.
+    spar_status (*prepare)(spar_operation *operation, spar_stage *stage);
+    void (*discard)(spar_stage *stage);
+
+    // Before and after all blocks of a forward pass, and after those of a backward pass.
+    void (*begin)(const spar_operation *operation, const spar_run *run, const spar_stage *stage);
+    void (*end)(const spar_run *run, const spar_stage *stage);
+    void (*end_backward)(const spar_operation *operation, const spar_run *run, const spar_stage *stage);
+
+    // From x to y, which may be the same memory. Returns false where it leaves x as it is and wrote nothing.
+    bool (*forward)(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y);
+    // From the gradient of its output to that of its input, in place.
+    void (*backward)(const spar_stage *stage, const spar_sweep_block *at, float *d);
+
+    // Of a first stage that needs sums over the batch: the pass before that of the sweep, and the one behind it in the
+    // backward pass, which makes the input's gradient. They return NULL where this run needs none.
+    const spar_pass *(*pass_before)(const spar_run *run);
+    const spar_pass *(*pass_behind)(const spar_run *run);
+    // Takes over what the last pass changed of parameters, or forgets it.
+    void (*commit)(const spar_stage *stage, bool take);
+};
 
 extern const spar_layer spar_layer_sweep;
 
@@ -45,34 +58,10 @@ extern const spar_layer spar_layer_sweep;
 // it gives any, and in the backward pass again.
 bool spar_normalizes_batch(const spar_operation *operation);
 
-// A layer's place in a sweep.
-static inline bool spar_only_first_stage(const spar_layer *layer) {
-    return layer == &spar_layer_batch_norm;
-}
+// Commits all stages. `sweep` may be NULL.
+void spar_sweep_commit(const spar_sweep *sweep, bool take);
 
-static inline bool spar_only_last_stage(const spar_layer *layer) {
-    return layer->backward_reads_output;
-}
-
-// Takes over the running statistics of the last pass that updates them, or forgets them.
-void spar_batch_norm_commit(spar_operation *operation, bool take);
-
-// batch_norm.c
-spar_status spar_batch_norm_prepare(spar_operation *operation, spar_sweep *sweep);
-// The pass before that of the sweep, when the batch's own statistics are used.
-extern const spar_pass spar_batch_norm_moments;
-void spar_batch_norm_before_forward(spar_operation *operation, const spar_run *run);
-// Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
-bool spar_batch_norm_sums(const spar_run *run);
-// Sums a block of the output's gradient; without sums makes it the input's gradient.
-void spar_batch_norm_backward(spar_operation *operation, const spar_run *run, const spar_share *share,
-                              const spar_block *block, float *d);
-void spar_batch_norm_after_sums(spar_operation *operation, const spar_run *run);
-// The pass behind that of the sweep, when it summed.
-extern const spar_pass spar_batch_norm_input_gradient;
-void spar_batch_norm_discard(spar_sweep *sweep);
-
-// activation.c
-spar_activation spar_activation_of(const spar_layer *layer);
+// The shape rule of elementwise layers.
+spar_status spar_infer_same(spar_node *node, const spar_extent *inputs);
 
 #endif

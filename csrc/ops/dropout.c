@@ -1,0 +1,47 @@
+// Dropout (Srivastava et al. 2014).
+#include "ops/sweep.h"
+
+#include "runtime/random.h"
+
+#include <math.h>
+
+static spar_status infer(spar_node *node, const spar_extent *inputs) {
+    float rate = node->settings.dropout.rate;
+    if (!(rate >= 0 && rate < 1)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: rate is %g, not at least 0 and below 1", node->name, rate);
+    }
+    return spar_infer_same(node, inputs);
+}
+
+// The mask is a function of seed, layer and step, so backward draws it again instead of keeping it.
+static bool forward(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y) {
+    const spar_run *run = at->run;
+    if (!(run->flags & SPAR_FORWARD_TRAIN)) return false;
+    uint32_t bits[256];
+    float rate = stage->node->settings.dropout.rate;
+    uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
+    spar_random_stream stream = {run->seed, SPAR_PURPOSE_DROPOUT, stage->stream, run->step};
+    for (int64_t i = 0; i < at->block.floats; i += 256) {
+        size_t count = at->block.floats - i < 256 ? (size_t)(at->block.floats - i) : 256;
+        spar_fill_bits(&stream, (uint64_t)(at->block.offset + i), count, bits);
+        run->kernels->drop(x + i, y + i, (int64_t)count, bits, threshold, 1 / (1 - rate));
+    }
+    return true;
+}
+
+static void backward(const spar_stage *stage, const spar_sweep_block *at, float *d) {
+    forward(stage, at, d, d);
+}
+
+static const spar_field fields[] = {SPAR_FIELD(FLOAT, "rate", settings.dropout.rate), {0}};
+
+static const spar_stage_functions stage = {.forward = forward, .backward = backward};
+
+const spar_layer spar_layer_dropout = {.kind = "dropout",
+                                       .input_count = 1,
+                                       .fields = fields,
+                                       .order = SPAR_KEEPS_ORDER,
+                                       .image = SPAR_KEEPS_IMAGE,
+                                       .draws = true,
+                                       .infer = infer,
+                                       .stage = &stage};
