@@ -67,12 +67,21 @@ void spar_network_destroy(spar_network *network) {
     }
     for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
     for (int p = 0; p < network->parameter_count; p++) spar_release(network->parameters[p].name);
-    void *const memory[] = {network->tensors,   network->root,       network->live,
-                            network->wanted,    network->operations, network->parameters,
-                            network->points,    network->values,     network->gradients,
-                            network->arena,     network->workspace,  network->first_parameter,
-                            network->flattened, network->works,      (void *)network->method.last_point};
+    void *const memory[] = {network->tensors,
+                            network->root,
+                            network->live,
+                            network->wanted,
+                            network->operations,
+                            network->parameters,
+                            network->points,
+                            network->arena,
+                            network->workspace,
+                            network->flattened,
+                            network->works,
+                            network->first_parameter,
+                            (void *)network->method.last_point};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
+    for (int part = 0; part < SPAR_PARTS; part++) spar_release(network->slots[part]);
     spar_graph_destroy(network->graph);
     spar_release(network);
 }
@@ -84,7 +93,10 @@ static int64_t multiply_adds_of(const spar_operation *operation) {
 
 static size_t bytes_of(const spar_network *network) {
     size_t bytes = (network->arena_floats + network->workspace_floats) * sizeof(float);
-    bytes += (size_t)(network->parameter_floats + 2 * network->trainable_floats) * sizeof(float);
+    bytes += (size_t)network->parameter_floats * sizeof(float);
+    for (int part = SPAR_PART_GRADIENT; part < SPAR_PARTS; part++) {
+        if (network->slots[part] != NULL) bytes += (size_t)network->trainable_floats * sizeof(float);
+    }
     for (int s = 0; s < network->operation_count; s++) bytes += network->operations[s].state_bytes;
     for (int p = 0; p < network->point_count; p++) bytes += spar_point_bytes(&network->points[p]);
     return bytes;

@@ -7,6 +7,8 @@
 
 typedef struct spar_work spar_work;
 
+enum { SPAR_FIRST_STATE = SPAR_PART_MOMENTUM, SPAR_PARTS };
+
 struct spar_network {
     spar_graph *graph;
     spar_value output;
@@ -31,8 +33,9 @@ struct spar_network {
     int parameter_count;
     int *first_parameter; // of a node
     int64_t trainable_floats, parameter_floats;
-    float *values; // trainable ones first, then buffers
-    float *gradients, *momentum;
+    // By part: values, buffers behind the trainable ones; gradients and states in the order of these. A state that no
+    // update has needed yet is NULL, which stands for zeros.
+    float *slots[SPAR_PARTS];
 
     spar_point *points;
     int point_count;
@@ -58,6 +61,16 @@ spar_status spar_plan(spar_network *network);
 // parameters.c
 void spar_find_flattened(spar_network *network);
 spar_status spar_create_parameters(spar_network *network);
+// What the files call it.
+const char *spar_part_name(spar_parameter_part part);
+// Gets memory for a state, zeros, where there is none.
+spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
+// Forgets all states but these.
+void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
+// Where a trainable parameter's floats begin among those of all.
+static inline int64_t spar_place_of(const spar_network *network, const spar_parameter *parameter) {
+    return parameter->value - network->slots[SPAR_PART_VALUE];
+}
 // May a parameter have these values, as many as it has? What is saved, loaded and written by a caller may.
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count);

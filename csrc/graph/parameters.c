@@ -112,19 +112,16 @@ static void initialize_node(spar_network *network, int v) {
 }
 
 static spar_status place_parameters(spar_network *network) {
-    network->values = spar_allocate((size_t)network->parameter_floats, sizeof(float));
-    network->gradients = spar_allocate(2 * (size_t)network->trainable_floats, sizeof(float));
-    if (network->values == NULL || network->gradients == NULL) return SPAR_ERROR_MEMORY;
-    network->momentum = network->gradients + network->trainable_floats;
+    float *values = network->slots[SPAR_PART_VALUE] = spar_allocate((size_t)network->parameter_floats, sizeof(float));
+    float *gradients = network->slots[SPAR_PART_GRADIENT] =
+        spar_allocate((size_t)network->trainable_floats, sizeof(float));
+    if (values == NULL || gradients == NULL) return SPAR_ERROR_MEMORY;
     int64_t trainable = 0, buffer = network->trainable_floats;
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
         int64_t *offset = parameter->spec.trainable ? &trainable : &buffer;
-        parameter->value = network->values + *offset;
-        if (parameter->spec.trainable) {
-            parameter->gradient = network->gradients + *offset;
-            parameter->momentum = network->momentum + *offset;
-        }
+        parameter->value = values + *offset;
+        if (parameter->spec.trainable) parameter->gradient = gradients + *offset;
         *offset += floats_of(&parameter->spec);
     }
     for (int v = 0; v < network->graph->count; v++) initialize_node(network, v);
@@ -161,29 +158,58 @@ spar_status spar_network_parameter(const spar_network *network, int32_t index, s
     return SPAR_OK;
 }
 
-static spar_status choose_part(const spar_parameter *parameter, spar_parameter_part part, int64_t count,
-                               float **inside) {
+static const struct {
+    const char *name;
+    spar_range range;
+} parts[SPAR_PARTS] = {
+    [SPAR_PART_VALUE] = {.name = "value"}, // its range is the parameter's
+    [SPAR_PART_GRADIENT] = {.name = "gradient"},
+    [SPAR_PART_MOMENTUM] = {.name = "momentum"},
+};
+
+const char *spar_part_name(spar_parameter_part part) {
+    return parts[part].name;
+}
+
+spar_status spar_hold_state(spar_network *network, spar_parameter_part state) {
+    if (network->slots[state] != NULL) return SPAR_OK;
+    network->slots[state] = spar_allocate((size_t)network->trainable_floats, sizeof(float));
+    return network->slots[state] == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count) {
+    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
+        bool kept = false;
+        for (int i = 0; i < count; i++) kept = kept || (int)states[i] == part;
+        if (kept) continue;
+        spar_release(network->slots[part]);
+        network->slots[part] = NULL;
+    }
+}
+
+static spar_status check_part(const spar_parameter *parameter, spar_parameter_part part, int64_t count) {
     int64_t expected = parameter->spec.rows * parameter->spec.columns;
     if (count != expected) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %lld values given, the parameter has %lld", parameter->name,
                          (long long)count, (long long)expected);
     }
-    *inside = part == SPAR_PART_VALUE      ? parameter->value
-              : part == SPAR_PART_GRADIENT ? parameter->gradient
-              : part == SPAR_PART_MOMENTUM ? parameter->momentum
-                                           : NULL;
-    if (*inside != NULL) return SPAR_OK;
+    bool exists = (unsigned)part < SPAR_PARTS && (part == SPAR_PART_VALUE || parameter->spec.trainable);
+    if (exists) return SPAR_OK;
     return spar_fail(SPAR_ERROR_ARGUMENT, "%s: part %d does not exist", parameter->name, (int)part);
 }
 
 spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
                                         float *values, int64_t count) {
     const spar_parameter *parameter = NULL;
-    float *inside = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
-    SPAR_TRY(choose_part(parameter, part, count, &inside));
+    SPAR_TRY(check_part(parameter, part, count));
     const spar_parameter_spec *spec = &parameter->spec;
+    if (network->slots[part] == NULL) {
+        memset(values, 0, (size_t)count * sizeof *values);
+        return SPAR_OK;
+    }
+    const float *inside = network->slots[part] + spar_place_of(network, parameter);
     for (int64_t row = 0; row < spec->rows; row++) {
         for (int64_t column = 0; column < spec->columns; column++) {
             values[outside_index(spec, row, column)] = inside[row * spec->stride + column];
@@ -194,17 +220,17 @@ spar_status spar_network_read_parameter(const spar_network *network, int32_t ind
 
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count) {
-    const char *kind = part == SPAR_PART_MOMENTUM ? "momentum" : part == SPAR_PART_GRADIENT ? "gradient" : "value";
     int64_t i = spar_first_non_finite(values, count);
     if (i < count) {
-        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: %s %lld is %g", parameter->name, kind, (long long)i,
+        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: %s %lld is %g", parameter->name, parts[part].name, (long long)i,
                          (double)values[i]);
     }
-    spar_range range = part == SPAR_PART_VALUE ? parameter->spec.range : SPAR_RANGE_ALL;
+    spar_range range = part == SPAR_PART_VALUE ? parameter->spec.range : parts[part].range;
     for (i = 0; range != SPAR_RANGE_ALL && i < count; i++) {
         if (values[i] > 0 || (values[i] == 0 && range == SPAR_RANGE_NOT_NEGATIVE)) continue;
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: value %lld is %g, which has to be %s", parameter->name, (long long)i,
-                         (double)values[i], range == SPAR_RANGE_POSITIVE ? "positive" : "0 or more");
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %s %lld is %g, which has to be %s", parameter->name,
+                         parts[part].name, (long long)i, (double)values[i],
+                         range == SPAR_RANGE_POSITIVE ? "positive" : "0 or more");
     }
     return SPAR_OK;
 }
@@ -212,12 +238,12 @@ spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_pa
 spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
                                          const float *values, int64_t count) {
     const spar_parameter *parameter = NULL;
-    float *inside = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
-    SPAR_TRY(choose_part(parameter, part, count, &inside));
+    SPAR_TRY(check_part(parameter, part, count));
     SPAR_TRY(spar_check_values(parameter, part, values, count));
-    write_inside(&parameter->spec, values, inside);
+    SPAR_TRY(spar_hold_state(network, part));
+    write_inside(&parameter->spec, values, network->slots[part] + spar_place_of(network, parameter));
     network->run.weights_version++;
     return SPAR_OK;
 }

@@ -5,12 +5,13 @@
 // - Arrays that cross this interface are plain: row-major `float`, images as [count][channel][row][column]
 //   with pixel values in [0, 1], labels as `int32_t` class numbers from 0. The caller owns them.
 // - Every call that can fail returns a `spar_status`; `spar_last_error` has the sentence that explains it.
-//   A call that fails leaves the network as it was, its method, parameters, momentum, statistics and what its points
-//   hold; where a call says what else changes, that is all. Nothing prints, aborts or exits.
+//   A call that fails leaves the network as it was, its method, parameters, their states, statistics and what its
+//   points hold; where a call says what else changes, that is all. Nothing prints, aborts or exits.
 // - Objects are opaque, made by a `_create` or `_load` call and freed by the matching `_destroy`, which
 //   accepts NULL. One object may be used by one thread at a time; different objects are independent.
 // - Parameter structures have a `_defaults` function; call it, then change what differs.
-// - After `spar_network_create` and `spar_network_set_method` no pass allocates memory.
+// - After `spar_network_create` and `spar_network_set_method` no pass allocates memory, and an update does when it is
+//   the first by its optimizer.
 // - The same seed gives the same bits on any number of threads.
 //
 // Threads, processes and the environment
@@ -269,7 +270,7 @@ typedef struct spar_network_info {
     spar_loss loss;
     int64_t trainable_parameters; // numbers, running statistics not counted
     int64_t multiply_adds;        // of one image's forward pass, convolutions and dense layers
-    int64_t memory_bytes;         // parameters, gradients, momentum, activations, workspace and points
+    int64_t memory_bytes;         // parameters, gradients, states, activations, workspace and points
     uint64_t seed;
     uint64_t step; // updates done
 } spar_network_info;
@@ -335,11 +336,11 @@ typedef struct spar_parameter_info {
 
 typedef enum spar_parameter_part {
     SPAR_PART_VALUE = 0,
-    SPAR_PART_GRADIENT = 1, // trainable ones only
-    SPAR_PART_MOMENTUM = 2, // trainable ones only
+    SPAR_PART_GRADIENT = 1, // this and the states of optimizers: trainable ones only
+    SPAR_PART_MOMENTUM = 2, // SGD's
 } spar_parameter_part;
 
-// What is written is finite, running_var not negative, deviation positive.
+// What is written is finite, running_var not negative, deviation positive. A state that no update has needed is zero.
 SPAR_API int32_t spar_network_parameter_count(const spar_network *network);
 SPAR_API spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info);
 SPAR_API spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
@@ -494,21 +495,33 @@ typedef enum spar_decay_scope {
     SPAR_DECAY_WEIGHTS = 1, // not on batch normalization and biases
 } spar_decay_scope;
 
-// d ← g + weight_decay·w;  v ← momentum·v + d;  w ← w − learning_rate·(nesterov ? d + momentum·v : v), then
-// every unit's incoming weights are scaled back to norm ≤ max_norm. Without momentum v is left alone.
-typedef struct spar_sgd {
+// Stochastic gradient descent: d ← g + weight_decay·w;  v ← momentum·v + d;
+//   w ← w − learning_rate·(nesterov ? d + momentum·v : v). Without momentum v is left alone.
+typedef enum spar_optimizer_kind {
+    SPAR_OPTIMIZER_SGD = 0, // keeps v: SPAR_PART_MOMENTUM
+} spar_optimizer_kind;
+
+typedef struct spar_optimizer {
+    spar_optimizer_kind kind;
     float learning_rate;
-    float momentum;
-    bool nesterov;
     float weight_decay;
     spar_decay_scope decay_scope;
-    float max_norm; // 0: none
-} spar_sgd;
+    float max_norm; // after the update every unit's incoming weights are scaled back to this norm; 0: none
+    float momentum; // SGD
+    bool nesterov;  // SGD
+} spar_optimizer;
 
-SPAR_API spar_sgd spar_sgd_defaults(void); // learning rate 0.1, momentum 0.9, all else off
+// SGD: learning rate 0.1, momentum 0.9, all else off.
+SPAR_API spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind);
 
-// Updates the parameters from their gradients and counts a step.
-SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
+typedef spar_optimizer spar_sgd;
+static inline spar_sgd spar_sgd_defaults(void) {
+    return spar_optimizer_defaults(SPAR_OPTIMIZER_SGD);
+}
+
+// Updates the parameters from their gradients and counts a step. The first update by an optimizer takes the memory of
+// the states it keeps, zeros; states that it does not keep are forgotten.
+SPAR_API spar_status spar_update(spar_network *network, const spar_optimizer *optimizer);
 
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
 // round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
@@ -518,7 +531,7 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_sgd *sgd);
 //
 // Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's, a full one
 // more when the objective has a clean term; a forward pass more for noise of size r·s(h) without one.
-SPAR_API spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images,
+SPAR_API spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
 
 // ZCA whitening: W = U·diag(1 / √(λ + ε))·Uᵀ, where U·diag(λ)·Uᵀ is the covariance of images of C·H·W values, counted
@@ -684,9 +697,9 @@ typedef struct spar_metadata {
 // stays and nothing is left beside it; what a process that was killed left is removed by the next that saves to `path`.
 // A symbolic link to a plain file is replaced. `metadata` entries (UTF-8, each key once) come back from
 // spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
-// momentum, the step and what the points hold, so that training goes on with the same bits. Fails on parameters and
-// points that are not finite (a diverged network). A limit of file sizes (RLIMIT_FSIZE) is told as an error where
-// SIGXFSZ is ignored.
+// the states of the optimizer, the step and what the points hold, so that training goes on with the same bits. Fails on
+// parameters and points that are not finite (a diverged network). A limit of file sizes (RLIMIT_FSIZE) is told as an
+// error where SIGXFSZ is ignored.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 

@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-void spar_momentum_tensor_name(const spar_parameter *parameter, char *name) {
-    snprintf(name, SPAR_MOST_TENSOR_NAME, "sparring.momentum.%s", parameter->name);
+void spar_state_tensor_name(const spar_parameter *parameter, spar_parameter_part state, char *name) {
+    snprintf(name, SPAR_MOST_TENSOR_NAME, "sparring.%s.%s", spar_part_name(state), parameter->name);
 }
 
 typedef struct writer {
@@ -32,15 +32,15 @@ static spar_status check_finite(const char *name, const float *values, int64_t c
 static spar_status add_parameters(writer *writer, spar_parameter_part part) {
     for (int p = 0; p < writer->network->parameter_count; p++) {
         const spar_parameter *parameter = &writer->network->parameters[p];
-        if (part == SPAR_PART_MOMENTUM && !parameter->spec.trainable) continue;
+        if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         int64_t count = parameter->spec.rows * parameter->spec.columns;
         float *values = writer->values + writer->used;
         spar_tensor_source *tensor = &writer->tensors[writer->count];
         *tensor = (spar_tensor_source){
             .name = parameter->name, .element = "F32", .rank = parameter->spec.rank, .values = values};
         for (int i = 0; i < tensor->rank; i++) tensor->shape[i] = parameter->spec.shape[i];
-        if (part == SPAR_PART_MOMENTUM) {
-            spar_momentum_tensor_name(parameter, writer->names[writer->count]);
+        if (part != SPAR_PART_VALUE) {
+            spar_state_tensor_name(parameter, part, writer->names[writer->count]);
             tensor->name = writer->names[writer->count];
         }
         SPAR_TRY(spar_network_read_parameter(writer->network, p, part, values, count));
@@ -74,8 +74,11 @@ static spar_status add_points(writer *writer) {
 
 static spar_status allocate(writer *writer, bool training_state) {
     const spar_network *network = writer->network;
-    size_t tensors = 2 * (size_t)network->parameter_count + SPAR_MOST_POINT_ARRAYS * (size_t)network->point_count;
-    size_t floats = (size_t)(network->parameter_floats + (training_state ? network->trainable_floats : 0));
+    size_t parts = 1;
+    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++)
+        parts += training_state && network->slots[part] != NULL;
+    size_t tensors = parts * (size_t)network->parameter_count + SPAR_MOST_POINT_ARRAYS * (size_t)network->point_count;
+    size_t floats = (size_t)network->parameter_floats + (parts - 1) * (size_t)network->trainable_floats;
     writer->tensors = spar_allocate(tensors, sizeof *writer->tensors);
     writer->names = spar_allocate(tensors, sizeof *writer->names);
     writer->values = spar_allocate(floats, sizeof *writer->values);
@@ -142,7 +145,9 @@ static spar_status collect(writer *writer, bool training_state) {
     SPAR_TRY(allocate(writer, training_state));
     SPAR_TRY(add_parameters(writer, SPAR_PART_VALUE));
     if (!training_state) return SPAR_OK;
-    SPAR_TRY(add_parameters(writer, SPAR_PART_MOMENTUM));
+    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
+        if (writer->network->slots[part] != NULL) SPAR_TRY(add_parameters(writer, (spar_parameter_part)part));
+    }
     return add_points(writer);
 }
 

@@ -4,7 +4,8 @@
 
 #include "io/training_state.h"
 
-void spar_momentum_tensor_name(const spar_parameter *parameter, char *name);
+// Of a state of a parameter: "sparring.momentum.NAME".
+void spar_state_tensor_name(const spar_parameter *parameter, spar_parameter_part state, char *name);
 
 // Of an open file: what spar_network_load and spar_network_load_parameters do of a path, without its name in sentences.
 spar_status spar_load_network(const spar_tensor_file *file, const spar_network_options *options,

@@ -16,7 +16,7 @@ static spar_status fail_in_file(const char *path, spar_status status) {
 
 static const char *tensor_name(const spar_parameter *parameter, spar_parameter_part part, char *name) {
     if (part == SPAR_PART_VALUE) return parameter->name;
-    spar_momentum_tensor_name(parameter, name);
+    spar_state_tensor_name(parameter, part, name);
     return name;
 }
 
@@ -49,7 +49,7 @@ static spar_status read_part(const spar_network *network, const spar_tensor_file
                              float *values) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
-        if (part == SPAR_PART_MOMENTUM && !parameter->spec.trainable) continue;
+        if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         char made[SPAR_MOST_TENSOR_NAME];
         const char *name = tensor_name(parameter, part, made);
         int64_t shape[4], count = parameter->spec.rows * parameter->spec.columns;
@@ -70,7 +70,7 @@ static spar_status read_part(const spar_network *network, const spar_tensor_file
 static spar_status write_part(spar_network *network, spar_parameter_part part, const float *values) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
-        if (part == SPAR_PART_MOMENTUM && !parameter->spec.trainable) continue;
+        if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         int64_t count = parameter->spec.rows * parameter->spec.columns;
         SPAR_TRY(spar_network_write_parameter(network, p, part, values, count));
         values += count;
@@ -78,14 +78,19 @@ static spar_status write_part(spar_network *network, spar_parameter_part part, c
     return SPAR_OK;
 }
 
+// `values` has room for those of all parameters, and behind them for every state.
 static spar_status load_values(spar_network *network, const spar_tensor_file *file, const spar_training_state *state,
-                               float *values, float *momentum) {
+                               float *values) {
+    float *const states = values + network->parameter_floats;
     SPAR_TRY(refuse_strangers(network, file));
     SPAR_TRY(read_part(network, file, SPAR_PART_VALUE, values));
-    if (state->present) {
-        SPAR_TRY(read_part(network, file, SPAR_PART_MOMENTUM, momentum));
-        SPAR_TRY(spar_training_state_apply(state, network));
-        SPAR_TRY(write_part(network, SPAR_PART_MOMENTUM, momentum));
+    for (int i = 0; i < state->state_count; i++) {
+        SPAR_TRY(read_part(network, file, state->states[i], states + i * network->trainable_floats));
+        SPAR_TRY(spar_hold_state(network, state->states[i]));
+    }
+    if (state->present) SPAR_TRY(spar_training_state_apply(state, network));
+    for (int i = 0; i < state->state_count; i++) {
+        SPAR_TRY(write_part(network, state->states[i], states + i * network->trainable_floats));
     }
     return write_part(network, SPAR_PART_VALUE, values);
 }
@@ -94,10 +99,9 @@ spar_status spar_load_parameters(spar_network *network, const spar_tensor_file *
     spar_training_state state;
     spar_status status = spar_training_state_read(file, network, &state);
     if (status == SPAR_OK) {
-        size_t floats = (size_t)(network->parameter_floats + network->trainable_floats);
+        size_t floats = (size_t)(network->parameter_floats + state.state_count * network->trainable_floats);
         float *values = spar_allocate(floats, sizeof *values);
-        status = values == NULL ? SPAR_ERROR_MEMORY
-                                : load_values(network, file, &state, values, values + network->parameter_floats);
+        status = values == NULL ? SPAR_ERROR_MEMORY : load_values(network, file, &state, values);
         spar_release(values);
     }
     spar_training_state_free(&state);

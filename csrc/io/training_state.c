@@ -41,7 +41,12 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
     spar_buffer_append(text, ",\"last_point\":");
     if (m->last_point == NULL) spar_buffer_append(text, "null");
     if (m->last_point != NULL) spar_buffer_append_string(text, m->last_point);
-    spar_buffer_append(text, ",\"points\":[");
+    spar_buffer_append(text, ",\"states\":[");
+    for (int part = SPAR_FIRST_STATE, written = 0; part < SPAR_PARTS; part++) {
+        if (network->slots[part] == NULL) continue;
+        spar_buffer_append(text, "%s\"%s\"", written++ > 0 ? "," : "", spar_part_name((spar_parameter_part)part));
+    }
+    spar_buffer_append(text, "],\"points\":[");
     for (int p = 0; p < network->point_count; p++) {
         const spar_point *point = &network->points[p];
         if (!isfinite(point->deviation)) {
@@ -53,6 +58,26 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
         spar_buffer_append(text, "]");
     }
     spar_buffer_append(text, "]}");
+    return SPAR_OK;
+}
+
+// The states of parameters by their names; files of 0.1.0 have no list and hold momentum.
+static spar_status read_states(spar_json_value json, spar_training_state *state) {
+    if (json == NULL) state->states[state->state_count++] = SPAR_PART_MOMENTUM;
+    bool held[SPAR_PARTS] = {false};
+    for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items);) {
+        const char *name = spar_json_string(items.value);
+        int part = SPAR_FIRST_STATE;
+        while (part < SPAR_PARTS && (name == NULL || strcmp(name, spar_part_name((spar_parameter_part)part)) != 0)) {
+            part++;
+        }
+        if (part == SPAR_PARTS || held[part]) {
+            return spar_fail(SPAR_ERROR_FORMAT, "version %s knows no state \"%.100s\" of parameters", spar_version(),
+                             name == NULL ? "" : name);
+        }
+        held[part] = true;
+        state->states[state->state_count++] = (spar_parameter_part)part;
+    }
     return SPAR_OK;
 }
 
@@ -147,6 +172,7 @@ spar_status spar_training_state_read(const spar_tensor_file *file, spar_network 
         !read_method(json, &state->method) || !spar_json_is_array(points)) {
         return spar_fail(SPAR_ERROR_FORMAT, "the training state is incomplete");
     }
+    SPAR_TRY(read_states(spar_json_member(json, "states"), state));
     SPAR_TRY(read_points(points, network, state));
     state->present = true;
     return read_arrays(file, network, state);
@@ -174,6 +200,7 @@ static void fill_point(spar_point *point, spar_shape shape, const spar_point_sta
 
 spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network) {
     SPAR_TRY(spar_network_set_method(network, &state->method));
+    spar_keep_states(network, state->states, state->state_count);
     for (int p = 0; p < network->point_count; p++) {
         fill_point(&network->points[p], state->method.shape, &state->points[p]);
     }

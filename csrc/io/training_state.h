@@ -37,6 +37,8 @@ typedef struct spar_training_state {
     bool present;
     spar_method method; // last_point is a part of `text`
     uint64_t step;
+    spar_parameter_part states[SPAR_PARTS]; // of parameters, in the file
+    int state_count;
     spar_point_state *points; // of the network
     int point_count;
     char *text;
@@ -48,7 +50,8 @@ typedef struct spar_training_state {
 spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state);
 void spar_training_state_free(spar_training_state *state);
 
-// Sets the method, the step and the points, or fails and leaves the network as it was.
+// Sets the method, the step and the points and forgets states that are not in the file, or fails and leaves the network
+// as it was.
 spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network);
 
 #endif

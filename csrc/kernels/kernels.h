@@ -143,10 +143,16 @@ static inline void spar_join_moments(spar_moments *all, spar_moments part) {
     all->count = count;
 }
 
-typedef struct spar_sgd_step {
-    float learning_rate, momentum, weight_decay;
-    bool nesterov;
-} spar_sgd_step;
+enum { SPAR_MOST_STATES = 2 }; // of an optimizer
+
+// A stretch of a parameter that an optimizer updates.
+typedef struct spar_update_stretch {
+    float *value;
+    const float *gradient;
+    float *states[SPAR_MOST_STATES];
+    int64_t count; // a multiple of 16
+    float learning_rate, weight_decay;
+} spar_update_stretch;
 
 // Of one point of a t-SNE embedding over all points j, with w = 1 / (1 + distance²).
 typedef struct spar_embedding_sums {
@@ -216,8 +222,7 @@ typedef struct spar_kernels {
     // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 
-    // n a multiple of 16
-    void (*sgd)(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step);
+    void (*sgd)(const spar_update_stretch *stretch, float momentum, bool nesterov);
     // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
     void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);
 } spar_kernels;

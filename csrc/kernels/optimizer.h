@@ -1,24 +1,26 @@
 // Updates of parameters.
 
-INLINE void sgd_with(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step, const bool keeps) {
-    vf rate = vf_set1(-step->learning_rate), momentum = vf_set1(step->momentum), decay = vf_set1(step->weight_decay);
-    for (int64_t i = 0; i < n; i += LANES) {
+INLINE void sgd_with(const spar_update_stretch *stretch, float momentum, bool nesterov, const bool keeps) {
+    float *w = stretch->value, *v = stretch->states[0];
+    const float *g = stretch->gradient;
+    vf rate = vf_set1(-stretch->learning_rate), decay = vf_set1(stretch->weight_decay), kept = vf_set1(momentum);
+    for (int64_t i = 0; i < stretch->count; i += LANES) {
         vf weight = vf_load(w + i), d = vf_fma(weight, decay, vf_load(g + i)), move = d;
         if (keeps) {
-            vf velocity = vf_fma(vf_load(v + i), momentum, d);
+            vf velocity = vf_fma(vf_load(v + i), kept, d);
             vf_store(v + i, velocity);
-            move = step->nesterov ? vf_fma(velocity, momentum, d) : velocity;
+            move = nesterov ? vf_fma(velocity, kept, d) : velocity;
         }
         vf_store(w + i, vf_fma(move, rate, weight));
     }
 }
 
 // Without momentum the velocities are neither read nor written: a third of the memory traffic less.
-static void sgd(float *w, const float *g, float *v, int64_t n, const spar_sgd_step *step) {
-    if (step->momentum == 0) {
-        sgd_with(w, g, v, n, step, false);
+static void sgd(const spar_update_stretch *stretch, float momentum, bool nesterov) {
+    if (momentum == 0) {
+        sgd_with(stretch, momentum, nesterov, false);
     } else {
-        sgd_with(w, g, v, n, step, true);
+        sgd_with(stretch, momentum, nesterov, true);
     }
 }
 

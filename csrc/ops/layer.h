@@ -106,7 +106,7 @@ enum { SPAR_MOST_WHITENED_VALUES = 1 << 14 };
 typedef struct spar_parameter {
     spar_parameter_spec spec;
     char *name;
-    float *value, *gradient, *momentum; // the last two NULL for buffers
+    float *value, *gradient; // the latter NULL for buffers
 } spar_parameter;
 
 // A value of a planned network.

@@ -1,5 +1,5 @@
 // A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
-#include "train/sgd.h"
+#include "train/optimizer.h"
 
 static spar_status run_rounds(spar_network *network, const float *images, const int32_t *labels, int32_t count,
                               spar_loss_result *result) {
@@ -31,14 +31,16 @@ static spar_status run_rounds(spar_network *network, const float *images, const 
     return spar_backward(network, labels, clean_term ? 1 - method->clean_weight : 1, backward, result);
 }
 
-spar_status spar_train_step(spar_network *network, const spar_sgd *sgd, const float *images, const int32_t *labels,
-                            int32_t count, spar_loss_result *result) {
+spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
+                            const int32_t *labels, int32_t count, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(sgd);
+    SPAR_REQUIRE_POINTER(optimizer);
     SPAR_REQUIRE_POINTER(labels);
-    SPAR_TRY(spar_check_sgd(sgd)); // before anything of the network changes
+    spar_pending_update update;
+    SPAR_TRY(spar_begin_update(network, optimizer, &update));
     spar_begin_changes(network);
     spar_status status = run_rounds(network, images, labels, count, result);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
-    return status == SPAR_OK ? spar_update(network, sgd) : status;
+    if (status == SPAR_OK) spar_finish_update(&update);
+    return status;
 }

@@ -14,9 +14,12 @@ class NetworkOptions(ctypes.Structure):
     _fields_ = [("batch_size", c_int32), ("threads", c_int32), ("seed", c_uint64), ("loss", c_int)]
 
 
-class SGD(ctypes.Structure):
-    _fields_ = [("learning_rate", c_float), ("momentum", c_float), ("nesterov", c_bool), ("weight_decay", c_float),
-                ("decay_scope", c_int), ("max_norm", c_float)]
+class Optimizer(ctypes.Structure):
+    _fields_ = [("kind", c_int), ("learning_rate", c_float), ("weight_decay", c_float), ("decay_scope", c_int),
+                ("max_norm", c_float), ("momentum", c_float), ("nesterov", c_bool)]
+
+
+SGD = 0
 
 
 class LossResult(ctypes.Structure):
@@ -27,7 +30,7 @@ RESULTS = {
     "spar_last_error": c_char_p,
     "spar_dense_defaults": DenseParams,
     "spar_network_defaults": NetworkOptions,
-    "spar_sgd_defaults": SGD,
+    "spar_optimizer_defaults": Optimizer,
     "spar_graph_destroy": None,
     "spar_network_destroy": None,
 }
@@ -64,10 +67,10 @@ def main():
     points = (c_float * 8)(0, 0, 0, 1, 1, 0, 1, 1)
     labels = (c_int32 * 4)(0, 1, 1, 0)
     network = make_network()
-    sgd = library.spar_sgd_defaults()
+    optimizer = library.spar_optimizer_defaults(SGD)
     result = LossResult()
     for _ in range(300):
-        call("spar_train_step", network, byref(sgd), points, labels, c_int32(4), byref(result))
+        call("spar_train_step", network, byref(optimizer), points, labels, c_int32(4), byref(result))
     library.spar_network_destroy(network)
     print(f"exclusive or: loss {result.loss:.4f}, {result.correct} of {result.count} right")
     return 0 if result.correct == 4 else 1

@@ -1,0 +1,126 @@
+// The optimizers, and what they have in common: their settings, how parameters are shared out, and max-norm.
+#include "train/optimizer.h"
+
+#include "runtime/parallel.h"
+
+#include <math.h>
+
+static const spar_optimizer_row *const rows[] = {[SPAR_OPTIMIZER_SGD] = &spar_optimizer_sgd};
+
+static const spar_setting common[] = {{"learning rate", offsetof(spar_optimizer, learning_rate), 0, INFINITY},
+                                      {"weight decay", offsetof(spar_optimizer, weight_decay), 0, INFINITY},
+                                      {"max-norm", offsetof(spar_optimizer, max_norm), 0, INFINITY},
+                                      {0}};
+
+static spar_status find_row(spar_optimizer_kind kind, const spar_optimizer_row **row) {
+    if ((size_t)kind >= sizeof rows / sizeof *rows) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "there is no optimizer %d", (int)kind);
+    }
+    *row = rows[kind];
+    return SPAR_OK;
+}
+
+spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind) {
+    const spar_optimizer_row *row;
+    return find_row(kind, &row) == SPAR_OK ? row->defaults : (spar_optimizer){.kind = kind};
+}
+
+static spar_status check_settings(const spar_optimizer_row *row, const spar_setting *list,
+                                  const spar_optimizer *optimizer) {
+    for (const spar_setting *setting = list; setting->name != NULL; setting++) {
+        float value = *(const float *)((const char *)optimizer + setting->offset);
+        if (value >= setting->lowest && value < setting->bound) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: the %s is %g, which has to be at least %g and below %g", row->name,
+                         setting->name, (double)value, (double)setting->lowest, (double)setting->bound);
+    }
+    return SPAR_OK;
+}
+
+static spar_status check_optimizer(const spar_optimizer *optimizer, const spar_optimizer_row **row) {
+    SPAR_TRY(find_row(optimizer->kind, row));
+    SPAR_TRY(check_settings(*row, common, optimizer));
+    SPAR_TRY(check_settings(*row, (*row)->settings, optimizer));
+    if (optimizer->decay_scope == SPAR_DECAY_ALL || optimizer->decay_scope == SPAR_DECAY_WEIGHTS) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: there is no decay scope %d", (*row)->name, (int)optimizer->decay_scope);
+}
+
+spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update) {
+    *update = (spar_pending_update){.network = network, .settings = *optimizer};
+    SPAR_TRY(check_optimizer(optimizer, &update->row));
+    bool needs = update->row->needs_states == NULL || update->row->needs_states(optimizer);
+    for (int i = 0; i < update->row->state_count && needs; i++) {
+        SPAR_TRY(spar_hold_state(network, update->row->states[i]));
+    }
+    return SPAR_OK;
+}
+
+// Calls `visit` with what lies of each trainable parameter between two places among all trainable floats.
+static void visit_stretches(const spar_network *network, int64_t start, int64_t end,
+                            void (*visit)(void *context, const spar_parameter *parameter, int64_t first, int64_t last),
+                            void *context) {
+    for (int p = 0; p < network->parameter_count; p++) {
+        const spar_parameter *parameter = &network->parameters[p];
+        if (!parameter->spec.trainable) continue;
+        int64_t first = spar_place_of(network, parameter);
+        int64_t last = first + parameter->spec.rows * parameter->spec.stride;
+        if (first < start) first = start;
+        if (last > end) last = end;
+        if (first < last) visit(context, parameter, first, last);
+    }
+}
+
+static void update_stretch(void *context, const spar_parameter *parameter, int64_t first, int64_t last) {
+    const spar_pending_update *update = context;
+    const spar_network *network = update->network;
+    const spar_optimizer *settings = &update->settings;
+    bool decays = settings->decay_scope == SPAR_DECAY_ALL || parameter->spec.is_weight;
+    spar_update_stretch stretch = {.value = network->slots[SPAR_PART_VALUE] + first,
+                                   .gradient = network->slots[SPAR_PART_GRADIENT] + first,
+                                   .count = last - first,
+                                   .learning_rate = settings->learning_rate,
+                                   .weight_decay = decays ? settings->weight_decay : 0};
+    for (int i = 0; i < update->row->state_count; i++) {
+        float *state = network->slots[update->row->states[i]];
+        stretch.states[i] = state == NULL ? NULL : state + first;
+    }
+    update->row->update(network->run.kernels, settings, &stretch);
+}
+
+enum { PIECE = 1 << 14 };
+
+static void update_pieces(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const spar_pending_update *update = context;
+    visit_stretches(update->network, first * PIECE, last * PIECE, update_stretch, context);
+}
+
+static void limit_norms(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const spar_pending_update *update = context;
+    for (int64_t p = first; p < last; p++) {
+        const spar_parameter *parameter = &update->network->parameters[p];
+        if (!parameter->spec.is_weight) continue;
+        update->network->run.kernels->limit_norms(parameter->value, parameter->spec.rows, parameter->spec.stride,
+                                                  parameter->spec.columns, update->settings.max_norm);
+    }
+}
+
+void spar_finish_update(spar_pending_update *update) {
+    spar_network *network = update->network;
+    spar_keep_states(network, update->row->states, update->row->state_count);
+    int64_t pieces = (network->trainable_floats + PIECE - 1) / PIECE;
+    spar_parallel(network->run.threads, pieces, update_pieces, update);
+    if (update->settings.max_norm > 0)
+        spar_parallel(network->run.threads, network->parameter_count, limit_norms, update);
+    network->run.weights_version++;
+    network->step++;
+}
+
+spar_status spar_update(spar_network *network, const spar_optimizer *optimizer) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(optimizer);
+    spar_pending_update update;
+    SPAR_TRY(spar_begin_update(network, optimizer, &update));
+    spar_finish_update(&update);
+    return SPAR_OK;
+}
