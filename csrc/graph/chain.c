@@ -2,24 +2,66 @@
 // through all passes of the chain while they are in its cache, and all threads meet only at the chain's ends.
 #include "graph/chain.h"
 
-#include "ops/sweep.h"
 #include "runtime/parallel.h"
 
 // Floats that the passes of a chain read and write of the samples of a share.
 enum { SHARE_FLOATS = 96 * 1024 };
 
-void spar_find_chains(spar_network *network) {
-    int chain = 0;
-    for (int s = 0; s < network->operation_count; s++) {
-        spar_operation *operation = &network->operations[s];
-        bool chains = operation->layer->chains != NULL && operation->layer->chains(operation);
-        if (!chains || spar_normalizes_batch(operation)) chain++;
-        operation->chain = chains ? chain : -1;
+// Is work w of the chain of the one before it?
+static bool follows(const spar_work *works, int w) {
+    const spar_work *work = &works[w], *last = work - 1;
+    if (last->pass.samples == NULL || work->pass.samples == NULL) return false;
+    if (last->operation != work->operation) return last->operation->chained && work->operation->chained;
+    for (int i = w - 1; i >= 0 && works[i].operation == work->operation && works[i].chain == last->chain; i--) {
+        if (works[i].pass.writes & work->pass.reads & SPAR_SUMS) return false;
     }
+    return true;
+}
+
+static spar_status add_passes(spar_network *network, spar_operation *operation, spar_pass_kind kind) {
+    spar_pass passes[SPAR_MOST_PASSES];
+    int count = operation->layer->passes(operation, kind, passes);
+    for (int p = 0; p < count; p++) {
+        int w = network->work_count++;
+        spar_work *work = &network->works[w];
+        *work = (spar_work){.operation = operation, .pass = passes[p], .kind = kind};
+        if (w > 0) {
+            bool turns = spar_is_backward(work) && !spar_is_backward(work - 1);
+            work->chain = work[-1].chain + (turns ? 2 : !follows(network->works, w));
+        }
+        SPAR_TRY(spar_check_room(operation, work->pass.workspace));
+    }
+    return SPAR_OK;
+}
+
+static size_t count_passes(const spar_network *network) {
+    spar_pass passes[SPAR_MOST_PASSES];
+    size_t count = 0;
+    for (int s = 0; s < network->operation_count; s++) {
+        const spar_operation *operation = &network->operations[s];
+        for (int kind = 0; kind < SPAR_PASS_KINDS; kind++) {
+            count += (size_t)operation->layer->passes(operation, (spar_pass_kind)kind, passes);
+        }
+    }
+    return count;
+}
+
+spar_status spar_plan_passes(spar_network *network) {
+    network->works = spar_allocate(count_passes(network), sizeof *network->works);
+    if (network->works == NULL) return SPAR_ERROR_MEMORY;
+    int count = network->operation_count;
+    for (int s = 0; s < count; s++) SPAR_TRY(add_passes(network, &network->operations[s], SPAR_PASS_FORWARD));
+    for (int s = count - 1; s >= 0; s--) {
+        SPAR_TRY(add_passes(network, &network->operations[s], SPAR_PASS_WEIGHTS));
+        SPAR_TRY(add_passes(network, &network->operations[s], SPAR_PASS_DATA));
+    }
+    return SPAR_OK;
 }
 
 typedef struct chain {
-    spar_network *network;
+    const spar_network *network;
+    spar_work *works;
+    int count;
     int64_t batch, chunks; // chunks: 0 where no pass sums
     int64_t share;         // samples
 } chain;
@@ -29,8 +71,9 @@ static double clock_of(const spar_network *network) {
 }
 
 static void run_share(const chain *c, const spar_share *share, int thread) {
-    for (int w = 0; w < c->network->work_count; w++) {
-        spar_work *work = &c->network->works[w];
+    for (int w = 0; w < c->count; w++) {
+        spar_work *work = &c->works[w];
+        if (!work->active) continue;
         double start = clock_of(c->network);
         work->pass.samples(work->operation, &work->run, share);
         if (thread == 0) work->operation->seconds[work->kind] += clock_of(c->network) - start;
@@ -61,57 +104,65 @@ static void run_part(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-static void run_parallel(spar_network *network) {
+static void run_parallel(chain *c) {
+    const spar_run *run = &c->network->run;
     int64_t floats = 0; // of a sample
-    chain c = {.network = network, .batch = network->run.batch};
-    for (int w = 0; w < network->work_count; w++) {
-        const spar_work *work = &network->works[w];
+    int active = 0;
+    for (int w = 0; w < c->count; w++) {
+        const spar_work *work = &c->works[w];
+        if (!work->active) continue;
+        active++;
         floats += spar_sample_floats(work->operation->output);
-        if (work->pass.sums) c.chunks = spar_chunk_count(c.batch);
+        if (work->pass.writes & SPAR_SUMS) c->chunks = spar_chunk_count(c->batch);
     }
-    c.share = network->work_count == 1 ? c.batch : SHARE_FLOATS / floats;
-    if (c.share < 1) c.share = 1;
-    int64_t threads = floats * c.batch / SPAR_BLOCK_FLOATS;
-    if (threads > network->run.threads) threads = network->run.threads;
-    spar_parallel((int)threads, c.chunks > 0 ? c.chunks : c.batch, run_part, &c);
+    c->share = active == 1 ? c->batch : SHARE_FLOATS / floats;
+    if (c->share < 1) c->share = 1;
+    int64_t threads = floats * c->batch / SPAR_BLOCK_FLOATS;
+    if (threads > run->threads) threads = run->threads;
+    spar_parallel((int)threads, c->chunks > 0 ? c->chunks : c->batch, run_part, c);
 }
 
-static void run_parts(spar_network *network, bool begin) {
-    for (int w = 0; w < network->work_count; w++) {
-        spar_work *work = &network->works[w];
+static void run_parts(const chain *c, bool begin) {
+    for (int w = 0; w < c->count; w++) {
+        spar_work *work = &c->works[w];
         void (*part)(spar_operation *, const spar_run *) = begin ? work->pass.begin : work->pass.end;
-        double start = clock_of(network);
-        if (part != NULL) part(work->operation, &work->run);
-        work->operation->seconds[work->kind] += clock_of(network) - start;
+        if (!work->active || part == NULL) continue;
+        double start = clock_of(c->network);
+        part(work->operation, &work->run);
+        work->operation->seconds[work->kind] += clock_of(c->network) - start;
     }
 }
 
-void spar_run_passes(spar_network *network) {
-    if (network->work_count == 0) return;
-    run_parts(network, true);
-    if (network->works[0].pass.samples != NULL) run_parallel(network);
-    run_parts(network, false);
-    network->work_count = 0;
+static bool runs(const spar_work *work, const spar_run *run) {
+    const spar_operation *operation = work->operation;
+    if (work->pass.runs != NULL && !work->pass.runs(operation, run)) return false;
+    if (work->kind == SPAR_PASS_FORWARD) return true;
+    if (work->kind == SPAR_PASS_WEIGHTS) return operation->reached && run->backward_flags & SPAR_BACKWARD_WEIGHTS;
+    unsigned unwanted =
+        (operation->wanted[0] ? 0 : SPAR_INPUT_GRADIENT) | (operation->wanted[1] ? 0 : SPAR_SECOND_GRADIENT);
+    return operation->reached && work->pass.writes & ~unwanted;
 }
 
-static bool may_chain(const spar_work *last, const spar_work *work) {
-    if (last->pass.samples == NULL || work->pass.samples == NULL || last->pass.closes) return false;
-    return last->operation == work->operation || (last->chain >= 0 && last->chain == work->chain);
+static void run_chain(const spar_network *network, spar_work *works, int count) {
+    chain c = {.network = network, .works = works, .count = count, .batch = network->run.batch};
+    bool by_samples = false;
+    for (int w = 0; w < count; w++) {
+        works[w].active = runs(&works[w], &network->run);
+        if (!works[w].active) continue;
+        works[w].run = network->run;
+        works[w].run.workspace += works[w].workspace_offset;
+        by_samples = works[w].pass.samples != NULL;
+    }
+    run_parts(&c, true);
+    if (by_samples) run_parallel(&c);
+    run_parts(&c, false);
 }
 
-static int chain_of(const spar_network *network, const spar_operation *operation, const spar_pass *pass) {
-    if (!pass->earlier) return operation->chain;
-    return operation == network->operations ? -1 : operation[-1].chain;
-}
-
-void spar_add_passes(spar_network *network, spar_operation *operation, spar_pass_kind kind) {
-    spar_pass passes[SPAR_MOST_PASSES];
-    int count = operation->layer->passes(operation, &network->run, kind, passes);
-    for (int p = 0; p < count; p++) {
-        spar_work work = {operation, passes[p], network->run, kind, chain_of(network, operation, &passes[p])};
-        work.run.workspace += operation->workspace_offset;
-        int last = network->work_count - 1;
-        if (last >= 0 && !may_chain(&network->works[last], &work)) spar_run_passes(network);
-        network->works[network->work_count++] = work;
+void spar_run_passes(spar_network *network, bool backward) {
+    for (int w = 0, end; w < network->work_count; w = end) {
+        spar_work *works = &network->works[w];
+        end = w + 1;
+        while (end < network->work_count && network->works[end].chain == works->chain) end++;
+        if (spar_is_backward(works) == backward) run_chain(network, works, end - w);
     }
 }

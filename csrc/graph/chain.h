@@ -1,25 +1,30 @@
-// Passes in the order they are added; those that may be are chained.
+// Passes in the order of a step; those that may be are chained.
 #ifndef SPAR_GRAPH_CHAIN_H
 #define SPAR_GRAPH_CHAIN_H
 
 #include "graph/network.h"
 
+// A pass at its place in the plan.
 struct spar_work {
     spar_operation *operation;
     spar_pass pass;
-    spar_run run; // with the operation's part of the workspace
     spar_pass_kind kind;
-    int chain;
+    int chain; // passes of one chain are run together; no chain has the number of the loss, between forward and
+               // backward
+    int64_t workspace_offset;
+    bool active;  // the step under way runs it
+    spar_run run; // while it does, with its part of the workspace
 };
 
-// Numbers the chains: operations that follow each other, whose passes all may be chained, up to a batch norm, which
-// begins the next.
-void spar_find_chains(spar_network *network);
+// Lists the passes that any step runs and numbers their chains: passes by samples, of operations that chain or of one
+// operation, up to a pass that reads sums of the chain, which begins the next.
+spar_status spar_plan_passes(spar_network *network);
 
-// Adds an operation's passes of one kind, and runs what need not wait for more.
-void spar_add_passes(spar_network *network, spar_operation *operation, spar_pass_kind kind);
+static inline bool spar_is_backward(const spar_work *work) {
+    return work->kind != SPAR_PASS_FORWARD;
+}
 
-// Runs the passes that have been added.
-void spar_run_passes(spar_network *network);
+// Runs the forward or the backward ones.
+void spar_run_passes(spar_network *network, bool backward);
 
 #endif

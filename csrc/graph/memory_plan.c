@@ -1,33 +1,37 @@
-// Places activations and gradients in one arena. Time runs over the operations forward, then backward; two buffers
-// share memory when they are never alive at once. Elementwise sweeps work in place where nothing else needs the old
-// values.
+// Places values and gradients in one arena, and what passes need besides in the workspace, by what the passes declare:
+// two buffers share memory when they are never alive at once. Time counts chains, since all of a chain's passes run at
+// once; a value is alive from the first chain that uses it to the last.
 #include "graph/plan.h"
 
+#include "graph/chain.h"
 #include "graph/placement.h"
-#include "ops/sweep.h"
 
 typedef struct buffer {
-    int storage; // another buffer whose room this one takes; itself otherwise
+    int storage;   // another buffer whose room this one takes; itself otherwise
+    int last_read; // by this pass of the list; −1: by none
     spar_room room;
 } buffer;
 
-// What is known of values and operations.
-typedef struct memory_plan {
-    const spar_network *network;
-    const int *consumers;
-    buffer *buffers;  // two a value
-    int *producer;    // the operation that gives a value; −1: none
-    spar_span *spans; // of an operation and all that run at the same time, which are those of its chain
-    spar_room **rooms;
-} memory_plan;
-
-// Buffers 2·v and 2·v + 1 are the activation and the gradient of value v.
-static int activation_of(int v) {
-    return 2 * v;
+// Buffers 2·v and 2·v + 1 are the value and the gradient of value v.
+static int value_of(const spar_network *network, const spar_tensor *tensor) {
+    return 2 * network->root[tensor - network->tensors];
 }
 
-static int gradient_of(int v) {
-    return 2 * v + 1;
+static int gradient_of(const spar_network *network, const spar_tensor *tensor) {
+    return value_of(network, tensor) + 1;
+}
+
+enum { MOST_USES = 6 };
+
+// Lists the buffers of `uses` of an operation; returns how many.
+static int list_buffers(const spar_network *network, const spar_operation *operation, unsigned uses, int *list) {
+    const spar_tensor *tensors[] = {operation->inputs[0], operation->inputs[1], operation->output};
+    int count = 0;
+    for (int i = 0; i < 3; i++) {
+        if (uses & (unsigned)SPAR_INPUT_VALUE << i) list[count++] = value_of(network, tensors[i]);
+        if (uses & (unsigned)SPAR_INPUT_GRADIENT << i) list[count++] = gradient_of(network, tensors[i]);
+    }
+    return count;
 }
 
 // Shortens the way there for the next who asks.
@@ -36,109 +40,75 @@ static int storage_of(buffer *buffers, int b) {
     return b;
 }
 
-static void find_spans(const spar_network *network, spar_span *spans) {
-    const spar_operation *operations = network->operations;
-    for (int s = 0; s < network->operation_count; s++) {
-        bool follows = s > 0 && operations[s].chain >= 0 && operations[s].chain == operations[s - 1].chain;
-        spans[s].first = follows ? spans[s - 1].first : s;
-    }
-    for (int s = network->operation_count - 1; s >= 0; s--) {
-        bool leads = s + 1 < network->operation_count && spans[s + 1].first == spans[s].first;
-        spans[s].last = leads ? spans[s + 1].last : s;
-    }
-}
-
-static void use(buffer *buffers, int b, spar_span time) {
+static void use(buffer *buffers, int b, int time) {
     spar_span *used = &buffers[storage_of(buffers, b)].room.time;
-    if (time.first < used->first) used->first = time.first;
-    if (time.last > used->last) used->last = time.last;
+    if (time < used->first) used->first = time;
+    if (time > used->last) used->last = time;
 }
 
-static void share(buffer *buffers, int b, int with) {
-    buffers[storage_of(buffers, b)].storage = storage_of(buffers, with);
-}
-
-// Does the operation's backward pass read its input's activation, and its output's?
-static bool reads_input(const spar_operation *operation) {
-    if (operation->sweep == NULL) return operation->layer->backward_reads_input;
-    return operation->sweep->stages[0].node->layer->backward_reads_input;
-}
-
-static bool reads_output(const spar_operation *operation) {
-    const spar_sweep *sweep = operation->sweep;
-    if (sweep == NULL) return operation->layer->backward_reads_output;
-    return sweep->stages[sweep->count - 1].node->layer->backward_reads_output;
-}
-
-static bool writes_in_place(const memory_plan *plan, int s) {
-    const spar_network *network = plan->network;
-    const spar_operation *operation = &network->operations[s];
-    int in = network->root[operation->inputs[0] - network->tensors];
-    if (operation->sweep == NULL || reads_input(operation) || plan->consumers[in] != 1) return false;
-    return plan->producer[in] < 0 || !reads_output(&network->operations[plan->producer[in]]);
-}
-
-static void find_lifetimes(const memory_plan *plan) {
-    const spar_network *network = plan->network;
-    buffer *buffers = plan->buffers;
-    int end = 2 * network->operation_count;
-    for (int s = 0; s < network->operation_count; s++) {
-        const spar_operation *operation = &network->operations[s];
-        int out = network->root[operation->output - network->tensors],
-            in = network->root[operation->inputs[0] - network->tensors];
-        if (writes_in_place(plan, s)) {
-            share(buffers, activation_of(out), activation_of(in));
-        }
-        if (operation->sweep != NULL && !operation->accumulates[0] && plan->consumers[in] == 1) {
-            share(buffers, gradient_of(in), gradient_of(out));
-        }
+static void find_last_reads(const spar_network *network, buffer *buffers) {
+    for (int w = 0; w < network->work_count; w++) {
+        const spar_work *work = &network->works[w];
+        int list[MOST_USES], count = list_buffers(network, work->operation, work->pass.reads, list);
+        for (int i = 0; i < count; i++) buffers[list[i]].last_read = w;
     }
-    use(buffers, activation_of(0), (spar_span){0, 0});
-    for (int s = 0; s < network->operation_count; s++) {
-        const spar_operation *operation = &network->operations[s];
-        int out = network->root[operation->output - network->tensors];
-        spar_span there = plan->spans[s], back = {end - 1 - there.last, end - 1 - there.first};
-        use(buffers, activation_of(out), there);
-        use(buffers, gradient_of(out), back);
-        if (reads_output(operation)) use(buffers, activation_of(out), back);
-        if (s > 0 && operation[-1].chain >= 0 && spar_normalizes_batch(operation)) {
-            spar_span earlier = plan->spans[s - 1], later = {end - 1 - earlier.last, end - 1 - earlier.first};
-            use(buffers, gradient_of(out), later);
-            use(buffers, activation_of(network->root[operation->inputs[0] - network->tensors]), later);
-        }
-        for (int i = 0; i < operation->input_count; i++) {
-            int in = network->root[operation->inputs[i] - network->tensors];
-            use(buffers, activation_of(in), there);
-            use(buffers, gradient_of(in), back);
-            if (i == 0 && reads_input(operation)) use(buffers, activation_of(in), back);
-        }
-    }
-    int out = network->root[network->output];
-    use(buffers, activation_of(out), (spar_span){end, end});
-    use(buffers, gradient_of(out), (spar_span){network->operation_count, network->operation_count});
-    use(buffers, gradient_of(0), (spar_span){end, end});
+    buffers[value_of(network, &network->tensors[network->output])].last_read = INT32_MAX;
 }
 
-static spar_status lay_out(memory_plan *plan, int64_t *floats) {
-    const spar_network *network = plan->network;
-    int values = network->graph->count, used = 0;
-    for (int b = 0; b < 2 * values; b++) {
+// What work w writes in place takes the room of what it reads, unless that is read at another place too or will be:
+// by any pass but the operation's own of this kind, which know of each other.
+static void share_room(const spar_network *network, buffer *buffers, int w) {
+    const spar_work *work = &network->works[w];
+    const spar_operation *operation = work->operation;
+    int in = value_of(network, operation->inputs[0]), out = value_of(network, operation->output), last = w;
+    while (last + 1 < network->work_count && work->operation == network->works[last + 1].operation &&
+           work->kind == network->works[last + 1].kind) {
+        last++;
+    }
+    if (spar_is_backward(work)) {
+        if (operation->accumulates[0] || buffers[out + 1].last_read > last) return;
+        buffers[storage_of(buffers, in + 1)].storage = storage_of(buffers, out + 1);
+    } else {
+        bool twice = operation->input_count > 1 && value_of(network, operation->inputs[1]) == in;
+        if (twice || buffers[in].last_read > last) return;
+        buffers[storage_of(buffers, out)].storage = storage_of(buffers, in);
+    }
+}
+
+static void find_lifetimes(const spar_network *network, buffer *buffers) {
+    int count = network->work_count, loss = 0, end = 1;
+    for (int w = 0; w < count; w++) {
+        const spar_work *work = &network->works[w];
+        int list[MOST_USES];
+        int used = list_buffers(network, work->operation, work->pass.reads | work->pass.writes, list);
+        for (int i = 0; i < used; i++) use(buffers, list[i], work->chain);
+        if (!spar_is_backward(work)) loss = work->chain + 1;
+        end = work->chain + 1;
+    }
+    const spar_tensor *input = &network->tensors[0], *output = &network->tensors[network->output];
+    use(buffers, value_of(network, input), 0);
+    use(buffers, value_of(network, output), end);
+    use(buffers, gradient_of(network, output), loss);
+    use(buffers, gradient_of(network, input), end);
+}
+
+static spar_status lay_out(spar_network *network, buffer *buffers, spar_room **rooms, int64_t *floats) {
+    int count = 2 * network->graph->count, used = 0;
+    for (int b = 0; b < count; b++) {
         int64_t own = spar_sample_floats(&network->tensors[b / 2]) * network->options.batch_size;
         // One vector more, so that a full vector may be loaded at the last element of an unpadded image.
         spar_room room = {.time = {INT32_MAX, -1}, .floats = spar_round_up16(own + 16)};
-        plan->buffers[b] = (buffer){b, room};
+        buffers[b] = (buffer){b, -1, room};
     }
-    for (int v = 0; v < values; v++) plan->producer[v] = -1;
-    for (int s = 0; s < network->operation_count; s++) {
-        plan->producer[network->root[network->operations[s].output - network->tensors]] = s;
+    find_last_reads(network, buffers);
+    for (int w = 0; w < network->work_count; w++) {
+        if (network->works[w].pass.in_place) share_room(network, buffers, w);
     }
-    find_spans(network, plan->spans);
-    find_lifetimes(plan);
-    for (int b = 0; b < 2 * values; b++) {
-        buffer *buffer = &plan->buffers[b];
-        if (buffer->storage == b && buffer->room.time.last >= 0) plan->rooms[used++] = &buffer->room;
+    find_lifetimes(network, buffers);
+    for (int b = 0; b < count; b++) {
+        if (buffers[b].storage == b && buffers[b].room.time.last >= 0) rooms[used++] = &buffers[b].room;
     }
-    return spar_place(plan->rooms, used, floats);
+    return spar_place(rooms, used, floats);
 }
 
 static float *place_of(const spar_network *network, buffer *buffers, int b) {
@@ -151,27 +121,47 @@ static spar_status allocate_arena(spar_network *network, buffer *buffers, int64_
     network->arena = spar_allocate(network->arena_floats, sizeof(float));
     if (network->arena == NULL) return SPAR_ERROR_MEMORY;
     for (int v = 0; v < network->graph->count; v++) {
-        network->tensors[v].data = place_of(network, buffers, activation_of(network->root[v]));
-        network->tensors[v].gradient = place_of(network, buffers, gradient_of(network->root[v]));
+        network->tensors[v].data = place_of(network, buffers, 2 * network->root[v]);
+        network->tensors[v].gradient = place_of(network, buffers, 2 * network->root[v] + 1);
     }
     return SPAR_OK;
 }
 
-spar_status spar_plan_memory(spar_network *network, const int *consumers) {
-    size_t values = (size_t)network->graph->count;
-    memory_plan plan = {.network = network,
-                        .consumers = consumers,
-                        .buffers = spar_allocate(2 * values, sizeof *plan.buffers),
-                        .producer = spar_allocate(values, sizeof *plan.producer),
-                        .spans = spar_allocate(values, sizeof *plan.spans),
-                        .rooms = spar_allocate(2 * values, sizeof *plan.rooms)};
+static spar_status plan_arena(spar_network *network) {
+    size_t count = 2 * (size_t)network->graph->count;
+    buffer *buffers = spar_allocate(count, sizeof *buffers);
+    spar_room **rooms = spar_allocate(count, sizeof *rooms);
     int64_t floats = 0;
-    bool whole = plan.buffers != NULL && plan.producer != NULL && plan.spans != NULL && plan.rooms != NULL;
-    spar_status status = whole ? lay_out(&plan, &floats) : SPAR_ERROR_MEMORY;
-    if (status == SPAR_OK) status = allocate_arena(network, plan.buffers, floats);
-    spar_release(plan.buffers);
-    spar_release(plan.producer);
-    spar_release(plan.spans);
-    spar_release(plan.rooms);
+    spar_status status = SPAR_ERROR_MEMORY;
+    if (buffers != NULL && rooms != NULL) status = lay_out(network, buffers, rooms, &floats);
+    if (status == SPAR_OK) status = allocate_arena(network, buffers, floats);
+    spar_release(buffers);
+    spar_release(rooms);
     return status;
+}
+
+// A chain's passes have parts of the workspace of their own; every thread has its scratch behind them.
+static spar_status plan_workspace(spar_network *network) {
+    spar_run *run = &network->run;
+    int64_t floats = 0, end = 0;
+    for (int w = 0; w < network->work_count; w++) {
+        spar_work *work = &network->works[w];
+        work->workspace_offset = w > 0 && work->chain == work[-1].chain ? end : 0;
+        end = work->workspace_offset + spar_round_up16(work->pass.workspace);
+        if (end > floats) floats = end;
+    }
+    for (int s = 0; s < network->operation_count; s++) {
+        int64_t own = spar_round_up16(network->operations[s].scratch_floats);
+        if (own > run->scratch_floats) run->scratch_floats = own;
+    }
+    network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
+    network->workspace = spar_allocate(network->workspace_floats, sizeof(float));
+    run->workspace = network->workspace;
+    run->scratch = network->workspace + floats;
+    return network->workspace == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+}
+
+spar_status spar_plan_memory(spar_network *network) {
+    SPAR_TRY(plan_arena(network));
+    return plan_workspace(network);
 }

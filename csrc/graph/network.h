@@ -25,7 +25,7 @@ struct spar_network {
 
     spar_operation *operations;
     int operation_count;
-    spar_work *works; // passes that wait to be run together (chain.h)
+    spar_work *works; // the passes that any step runs, in order (chain.h)
     int work_count;
     bool *wanted; // by root: the backward pass under way needs its gradient
 

@@ -115,9 +115,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     network->run.batch = count;
     network->run.flags = flags;
     network->run.step = network->step;
-    for (int s = 0; s < network->operation_count; s++)
-        spar_add_passes(network, &network->operations[s], SPAR_PASS_FORWARD);
-    spar_run_passes(network);
+    spar_run_passes(network, false);
     SPAR_TRY(check_output_values(network));
     network->ran_forward = true;
     return SPAR_OK;
@@ -194,12 +192,13 @@ static bool operation_has_targets(const spar_operation *operation, uint32_t flag
 static void find_wanted(spar_network *network, uint32_t flags) {
     network->wanted[0] = flags & SPAR_BACKWARD_INPUT;
     for (int s = 0; s < network->operation_count; s++) {
-        const spar_operation *operation = &network->operations[s];
-        bool wanted = operation_has_targets(operation, flags);
+        spar_operation *operation = &network->operations[s];
+        operation->reached = operation_has_targets(operation, flags);
         for (int i = 0; i < operation->input_count; i++) {
-            wanted = wanted || network->wanted[network->root[operation->inputs[i] - network->tensors]];
+            operation->wanted[i] = network->wanted[network->root[operation->inputs[i] - network->tensors]];
+            operation->reached = operation->reached || operation->wanted[i];
         }
-        network->wanted[network->root[operation->output - network->tensors]] = wanted;
+        network->wanted[network->root[operation->output - network->tensors]] = operation->reached;
     }
 }
 
@@ -224,16 +223,7 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
     network->run.backward_flags = flags;
     network->run.scale = scale;
     find_wanted(network, flags);
-    for (int s = network->operation_count - 1; s >= 0; s--) {
-        spar_operation *operation = &network->operations[s];
-        if (!network->wanted[network->root[operation->output - network->tensors]]) continue;
-        for (int i = 0; i < operation->input_count; i++) {
-            operation->wanted[i] = network->wanted[network->root[operation->inputs[i] - network->tensors]];
-        }
-        if (flags & SPAR_BACKWARD_WEIGHTS) spar_add_passes(network, operation, SPAR_PASS_WEIGHTS);
-        spar_add_passes(network, operation, SPAR_PASS_DATA);
-    }
-    spar_run_passes(network);
+    spar_run_passes(network, true);
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
 }
 

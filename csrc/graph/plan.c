@@ -212,37 +212,14 @@ static spar_status make_points(spar_network *network, bool *section) {
     return SPAR_OK;
 }
 
-static spar_status check_workspace(const spar_operation *operation) {
-    int64_t floats = operation->workspace_floats > operation->scratch_floats ? operation->workspace_floats
-                                                                             : operation->scratch_floats;
-    if (floats <= SPAR_MOST_WORKSPACE) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_MEMORY, "%s: a workspace of %lld bytes is not possible", operation->node->name,
-                     (long long)spar_times(floats, sizeof(float)));
-}
-
-// Operations of a chain have parts of the workspace of their own.
 static spar_status prepare_operations(spar_network *network) {
-    spar_run *run = &network->run;
-    int64_t offset = 0, floats = 0;
     for (int s = 0; s < network->operation_count; s++) {
         spar_operation *operation = &network->operations[s];
+        operation->chained = operation->layer->chains != NULL && operation->layer->chains(operation);
         SPAR_TRY(operation->layer->prepare(operation));
-        SPAR_TRY(check_workspace(operation));
-        if (s == 0 || operation->chain < 0 || operation->chain != operation[-1].chain) offset = 0;
-        operation->workspace_offset = offset;
-        offset += spar_round_up16(operation->workspace_floats);
-        if (offset > floats) floats = offset;
-        if (operation->scratch_floats > run->scratch_floats)
-            run->scratch_floats = spar_round_up16(operation->scratch_floats);
+        SPAR_TRY(spar_check_room(operation, operation->scratch_floats));
     }
-    network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
-    network->workspace = spar_allocate(network->workspace_floats, sizeof(float));
-    if (network->workspace == NULL) return SPAR_ERROR_MEMORY;
-    run->workspace = network->workspace;
-    run->scratch = network->workspace + floats;
-    size_t most = 2 * SPAR_MOST_PASSES * (size_t)network->operation_count;
-    network->works = spar_allocate(most, sizeof *network->works);
-    return network->works == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+    return SPAR_OK;
 }
 
 static spar_status check_output(const spar_network *network) {
@@ -277,12 +254,12 @@ spar_status spar_plan(spar_network *network) {
         status = consumers == NULL ? SPAR_ERROR_MEMORY : spar_create_parameters(network);
         if (status == SPAR_OK) status = make_points(network, flags + count);
         if (status == SPAR_OK) status = make_operations(network, consumers, operation_of);
+        if (status == SPAR_OK) status = prepare_operations(network);
+        if (status == SPAR_OK) status = spar_plan_passes(network);
         if (status == SPAR_OK) {
             find_accumulations(network, flags + 2 * count);
-            spar_find_chains(network);
-            status = spar_plan_memory(network, consumers);
+            status = spar_plan_memory(network);
         }
-        if (status == SPAR_OK) status = prepare_operations(network);
     }
     spar_release(flags);
     spar_release(operation_of);

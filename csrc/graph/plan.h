@@ -4,7 +4,7 @@
 
 #include "graph/network.h"
 
-// memory_plan.c: gives every tensor its place in the arena and allocates it.
-spar_status spar_plan_memory(spar_network *network, const int *consumers);
+// memory_plan.c: from the passes to the arena with every tensor's place, and the workspace.
+spar_status spar_plan_memory(spar_network *network);
 
 #endif

@@ -135,12 +135,13 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     }
 }
 
-static const spar_pass moments = {
-    .samples = sum_moments, .end = take_statistics, .sums = true, .earlier = true, .closes = true};
-
-static const spar_pass *pass_before(const spar_run *run) {
-    return run->flags & SPAR_FORWARD_TRAIN ? &moments : NULL;
+static bool uses_batch(const spar_operation *operation, const spar_run *run) {
+    (void)operation;
+    return run->flags & SPAR_FORWARD_TRAIN;
 }
+
+static const spar_pass moments = {
+    .runs = uses_batch, .samples = sum_moments, .end = take_statistics, .reads = SPAR_INPUT_VALUE, .writes = SPAR_SUMS};
 
 static void begin(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
     (void)operation;
@@ -172,7 +173,8 @@ static void commit(const spar_stage *stage, bool take) {
 }
 
 // Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
-static bool sums_batch(const spar_run *run) {
+static bool sums_batch(const spar_operation *operation, const spar_run *run) {
+    (void)operation;
     return run->flags & SPAR_FORWARD_TRAIN || run->backward_flags & SPAR_BACKWARD_WEIGHTS;
 }
 
@@ -181,7 +183,7 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
     const batch_norm_state *state = stage->state;
     const spar_block *block = &at->block;
     int64_t stride = at->operation->output->stride, chunk = at->share->chunk;
-    if (!sums_batch(at->run)) {
+    if (!sums_batch(at->operation, at->run)) {
         at->run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
         return;
     }
@@ -192,7 +194,7 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
 
 // With batch statistics, dx = γ/σ · (d − mean(d) − x̂ · mean(d·x̂)); with running ones, dx = γ/σ · d.
 static void end_backward(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
-    if (!sums_batch(run)) return;
+    if (!sums_batch(operation, run)) return;
     batch_norm_state *state = stage->state;
     spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
     double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
@@ -223,11 +225,11 @@ static void make_input_gradient(spar_operation *operation, const spar_run *run, 
                           operation->output->stride, state->a, state->b, state->c, operation->accumulates[0]);
 }
 
-static const spar_pass input_gradient = {.samples = make_input_gradient, .earlier = true};
-
-static const spar_pass *pass_behind(const spar_run *run) {
-    return sums_batch(run) ? &input_gradient : NULL;
-}
+static const spar_pass input_gradient = {.runs = sums_batch,
+                                         .samples = make_input_gradient,
+                                         .reads = SPAR_INPUT_VALUE | SPAR_OUTPUT_GRADIENT | SPAR_SUMS,
+                                         .writes = SPAR_INPUT_GRADIENT,
+                                         .in_place = true};
 
 static const spar_stage_functions stage = {.prepare = prepare,
                                            .discard = discard,
@@ -235,8 +237,8 @@ static const spar_stage_functions stage = {.prepare = prepare,
                                            .end_backward = end_backward,
                                            .forward = forward,
                                            .backward = backward,
-                                           .pass_before = pass_before,
-                                           .pass_behind = pass_behind,
+                                           .pass_before = &moments,
+                                           .pass_behind = &input_gradient,
                                            .commit = commit};
 
 const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",

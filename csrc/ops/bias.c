@@ -3,33 +3,27 @@
 
 #include <string.h>
 
-void spar_bias_prepare(spar_operation *operation) {
-    int64_t chunks = spar_chunk_count(operation->batch_size), stride = operation->output->stride;
-    operation->bias_offset = spar_round_up16(operation->workspace_floats);
-    operation->workspace_floats = operation->bias_offset + spar_round_up16(chunks * 2 * stride * 2 + stride);
-}
-
 // [chunks][2][stride] doubles, of which the second ones are not asked for, and a row of zeros.
-static double *sums_of(const spar_operation *operation, const spar_run *run) {
-    return (double *)(run->workspace + operation->bias_offset);
+static double *sums_of(const spar_run *run) {
+    return (double *)run->workspace;
 }
 
 static void begin(spar_operation *operation, const spar_run *run) {
     int64_t doubles = spar_chunk_count(run->batch) * 2 * operation->output->stride;
-    memset(sums_of(operation, run), 0, (size_t)(doubles * 2 + operation->output->stride) * sizeof(float));
+    memset(sums_of(run), 0, (size_t)(doubles * 2 + operation->output->stride) * sizeof(float));
 }
 
 static void sum_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     const spar_tensor *output = operation->output;
     int64_t stride = output->stride, rows = (share->last - share->first) * spar_pixels(output->extent);
-    double *sums = sums_of(operation, run), *sum = sums + share->chunk * 2 * stride;
+    double *sums = sums_of(run), *sum = sums + share->chunk * 2 * stride;
     const float *zero = (const float *)(sums + spar_chunk_count(run->batch) * 2 * stride);
     run->kernels->column_moments(output->gradient + share->first * spar_sample_floats(output), rows, stride, zero, sum,
                                  sum + stride);
 }
 
 static void end(spar_operation *operation, const spar_run *run) {
-    const double *sums = sums_of(operation, run);
+    const double *sums = sums_of(run);
     float *gradient = operation->parameters[SPAR_BIAS]->gradient;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int c = 0; c < operation->output->extent.channels; c++) {
@@ -41,4 +35,13 @@ static void end(spar_operation *operation, const spar_run *run) {
     }
 }
 
-const spar_pass spar_bias_gradient = {.begin = begin, .samples = sum_samples, .end = end, .sums = true};
+int spar_list_bias_pass(const spar_operation *operation, spar_pass *pass) {
+    int64_t chunks = spar_chunk_count(operation->batch_size), stride = operation->output->stride;
+    *pass = (spar_pass){.begin = begin,
+                        .samples = sum_samples,
+                        .end = end,
+                        .reads = SPAR_OUTPUT_GRADIENT,
+                        .writes = SPAR_SUMS,
+                        .workspace = chunks * 2 * stride * 2 + stride};
+    return operation->parameters[SPAR_BIAS] != NULL;
+}

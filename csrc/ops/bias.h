@@ -6,9 +6,7 @@
 
 enum { SPAR_WEIGHT, SPAR_BIAS }; // parameters of such a layer
 
-// Asks for workspace behind what the operation has asked for before.
-void spar_bias_prepare(spar_operation *operation);
-
-extern const spar_pass spar_bias_gradient;
+// The pass that makes it; returns how many there are: none without a bias.
+int spar_list_bias_pass(const spar_operation *operation, spar_pass *pass);
 
 #endif

@@ -91,18 +91,14 @@ enum { MOST_KEPT_FLOATS = 1 << 20 };
 
 static spar_status prepare_packing(spar_operation *operation) {
     spar_convolution *convolution = operation->state;
-    int64_t most = 0, both = 0;
+    int64_t both = 0;
     for (int backward = 0; backward < 2; backward++) {
         int64_t floats = spar_round_up16(convolution->algorithm->packed_floats(operation, backward));
         convolution->packed_floats[backward] = floats;
-        most = floats > most ? floats : most;
         both += floats;
     }
     convolution->packs_each_time = both > MOST_KEPT_FLOATS;
-    if (convolution->packs_each_time) {
-        operation->workspace_floats += (size_t)most;
-        return SPAR_OK;
-    }
+    if (convolution->packs_each_time) return SPAR_OK;
     convolution->kept = spar_allocate((size_t)both, sizeof(float));
     if (convolution->kept == NULL) return SPAR_ERROR_MEMORY;
     convolution->packed[0] = convolution->kept;
@@ -136,13 +132,12 @@ static spar_status prepare(spar_operation *operation) {
     if (convolution->zeros == NULL) return SPAR_ERROR_MEMORY;
     SPAR_TRY(convolution->algorithm->prepare(operation));
     if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(operation));
-    if (operation->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(operation);
     return SPAR_OK;
 }
 
 // Whether products are made by samples, not of the whole batch.
 static bool by_samples(const spar_operation *operation) {
-    return operation->chain >= 0 || spar_convolution_of(operation)->algorithm->product == NULL;
+    return operation->chained || spar_convolution_of(operation)->algorithm->product == NULL;
 }
 
 // Weights of one direction are packed, and the product made where that takes the whole batch.
@@ -169,18 +164,26 @@ static void begin_backward(spar_operation *operation, const spar_run *run) {
     begin_product(operation, run, true);
 }
 
-static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
-    (void)run;
+// One of the two products.
+static spar_pass product_pass(const spar_operation *operation, bool backward) {
+    const spar_convolution *convolution = operation->state;
+    const spar_convolution_algorithm *algorithm = convolution->algorithm;
+    int64_t packed = convolution->packs_each_time ? convolution->packed_floats[backward] : 0;
+    spar_pass_kind kind = backward ? SPAR_PASS_DATA : SPAR_PASS_FORWARD;
+    return (spar_pass){.begin = backward ? begin_backward : begin_forward,
+                       .samples = by_samples(operation) ? algorithm->product_samples[backward] : NULL,
+                       .workspace = packed + algorithm->workspace(operation, kind)};
+}
+
+static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
     const spar_convolution_algorithm *algorithm = spar_convolution_of(operation)->algorithm;
     if (kind == SPAR_PASS_WEIGHTS) {
-        passes[0] = operation->chain >= 0 ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
-        passes[1] = spar_bias_gradient;
-        return operation->parameters[SPAR_BIAS] == NULL ? 1 : 2;
+        passes[0] = operation->chained ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
+        passes[0].reads = SPAR_INPUT_VALUE | SPAR_OUTPUT_GRADIENT;
+        passes[0].workspace = algorithm->workspace(operation, kind);
+        return 1 + spar_list_bias_pass(operation, &passes[1]);
     }
-    bool backward = kind == SPAR_PASS_DATA;
-    passes[0] = (spar_pass){.begin = backward ? begin_backward : begin_forward,
-                            .samples = by_samples(operation) ? algorithm->product_samples[backward] : NULL};
-    return !backward || operation->wanted[0];
+    return spar_list_passes(kind, product_pass(operation, false), product_pass(operation, true), passes);
 }
 
 static void discard(spar_operation *operation) {

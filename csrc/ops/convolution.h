@@ -12,8 +12,10 @@ typedef struct spar_convolution_algorithm {
     bool (*fits)(const spar_operation *operation);
     // May passes of the operation be chained? NULL: no.
     bool (*chains)(const spar_operation *operation);
-    // Fills what the algorithm keeps in operation->state, and asks for workspace.
+    // Fills what the algorithm keeps in operation->state, and asks for scratch.
     spar_status (*prepare)(spar_operation *operation);
+    // Floats of workspace that the passes of a kind take besides packed weights.
+    int64_t (*workspace)(const spar_operation *operation, spar_pass_kind kind);
     // Floats of packed weights, for forward or backward data; NULL: the weights are used as they are.
     int64_t (*packed_floats)(const spar_operation *operation, bool backward);
     void (*pack)(const spar_operation *operation, const spar_run *run, bool backward);

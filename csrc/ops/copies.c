@@ -85,11 +85,9 @@ static void restore_samples(spar_operation *operation, const spar_run *run, cons
     }
 }
 
-static int flatten_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
-                          spar_pass *passes) {
-    (void)run;
+static int flatten_passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
     bool in_order = operation->in_order;
-    return spar_list_passes(operation, kind, (spar_pass){.samples = in_order ? reorder_samples : flatten_samples},
+    return spar_list_passes(kind, (spar_pass){.samples = in_order ? reorder_samples : flatten_samples},
                             (spar_pass){.samples = in_order ? restore_samples : unflatten_samples}, passes);
 }
 
@@ -146,10 +144,9 @@ static void shortcut_backward_samples(spar_operation *operation, const spar_run 
     }
 }
 
-static int shortcut_passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind,
-                           spar_pass *passes) {
-    (void)run;
-    return spar_list_passes(operation, kind, (spar_pass){.samples = shortcut_samples},
+static int shortcut_passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
+    (void)operation;
+    return spar_list_passes(kind, (spar_pass){.samples = shortcut_samples},
                             (spar_pass){.samples = shortcut_backward_samples}, passes);
 }
 

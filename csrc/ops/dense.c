@@ -56,8 +56,6 @@ static spar_status prepare(spar_operation *operation) {
     if (state == NULL) return SPAR_ERROR_MEMORY;
     operation->state = state;
     operation->kernel = "dense";
-    spar_want_workspace(operation, operation->output->stride * SMALL_BATCH);
-    if (operation->parameters[SPAR_BIAS] != NULL) spar_bias_prepare(operation);
     const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
     size_t floats = operation->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
     state->transposed = spar_allocate(floats, sizeof(float));
@@ -239,19 +237,14 @@ static void backward(spar_operation *operation, const spar_run *run) {
     spar_parallel(run->threads, task.row_tiles * columns, data_tiles, &task);
 }
 
-static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
-    (void)run;
-    if (kind == SPAR_PASS_FORWARD) {
-        passes[0] = (spar_pass){.begin = forward};
-    } else if (kind == SPAR_PASS_WEIGHTS) {
-        passes[0] = (spar_pass){.begin = backward_weights};
-        passes[1] = spar_bias_gradient;
-        return operation->parameters[SPAR_BIAS] == NULL ? 1 : 2;
-    } else {
-        passes[0] = (spar_pass){.begin = backward};
-        return operation->wanted[0];
+static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
+    if (kind == SPAR_PASS_WEIGHTS) {
+        passes[0] = (spar_pass){.begin = backward_weights, .reads = SPAR_INPUT_VALUE | SPAR_OUTPUT_GRADIENT};
+        return 1 + spar_list_bias_pass(operation, &passes[1]);
     }
-    return 1;
+    return spar_list_passes(kind, (spar_pass){.begin = forward},
+                            (spar_pass){.begin = backward, .workspace = operation->output->stride * SMALL_BATCH},
+                            passes);
 }
 
 static const spar_field fields[] = {

@@ -205,10 +205,18 @@ static spar_status prepare(spar_operation *operation) {
     SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
     operation->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
     convolution->splits = MOST_SPLITS < operation->batch_size ? MOST_SPLITS : operation->batch_size;
-    spar_want_workspace(operation,
-                        convolution->splits * convolution->gather[0].phases[0].taps * operation->output->stride);
     return SPAR_OK;
 }
 
-const spar_convolution_algorithm spar_convolution_depthwise = {
-    .name = "depthwise", .fits = fits, .prepare = prepare, .product = product, .gradient = gradient};
+static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
+    const spar_convolution *convolution = operation->state;
+    if (kind != SPAR_PASS_WEIGHTS) return 0;
+    return convolution->splits * convolution->gather[0].phases[0].taps * operation->output->stride;
+}
+
+const spar_convolution_algorithm spar_convolution_depthwise = {.name = "depthwise",
+                                                               .fits = fits,
+                                                               .prepare = prepare,
+                                                               .workspace = workspace,
+                                                               .product = product,
+                                                               .gradient = gradient};

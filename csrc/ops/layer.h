@@ -144,6 +144,7 @@ struct spar_operation {
     spar_tensor *inputs[2];
     bool accumulates[2]; // the gradient of this input is added to what is there
     bool wanted[2];      // the backward pass under way makes the gradient of this input
+    bool reached;        // and of the output
     spar_tensor *output;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;
@@ -152,19 +153,13 @@ struct spar_operation {
     bool exact;              // no algorithm that trades rounding errors for speed
     bool in_order;           // flattened values have the order outside: channel, row, column
     const spar_kernels *kernels;
-    int chain;                                // operations of one chain follow each other; −1: of none
-    int64_t workspace_floats, scratch_floats; // scratch: of one thread
-    int64_t workspace_offset, bias_offset;    // of the operation in the workspace, and of its bias' sums in there
+    bool chained;           // its passes may be chained to those of others
+    int64_t scratch_floats; // of one thread
     size_t state_bytes;
     double seconds[SPAR_PASS_KINDS]; // while the network is profiled
 };
 
-// Passes need at least this much workspace.
-static inline void spar_want_workspace(spar_operation *operation, int64_t floats) {
-    if (operation->workspace_floats < floats) operation->workspace_floats = floats;
-}
-
-// And every thread this much scratch.
+// Passes need at least this much scratch on every thread.
 static inline void spar_want_scratch(spar_operation *operation, int64_t floats) {
     if (operation->scratch_floats < floats) operation->scratch_floats = floats;
 }
@@ -210,13 +205,14 @@ struct spar_layer {
 
     const spar_stage_functions *stage; // NULL: no stage of a sweep, but an operation of its own, which has what follows
 
-    // `prepare` makes operation->state and says how much workspace the passes need.
+    // `prepare` makes operation->state and says how much scratch the passes need.
     spar_status (*prepare)(spar_operation *operation);
     void (*discard)(spar_operation *operation);
     // Do all passes of the operation work on samples by themselves, and gain from finding them in cache? NULL: no.
     bool (*chains)(const spar_operation *operation);
-    // Lists the passes of one kind; returns how many. A sweep makes the gradients of its parameters with its data.
-    int (*passes)(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes);
+    // Lists the passes of one kind that any step runs; returns how many. A sweep makes the gradients of its parameters
+    // with its data.
+    int (*passes)(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes);
 };
 
 extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
@@ -242,13 +238,12 @@ static inline spar_parameter_spec spar_vector_spec(const char *suffix, int chann
     };
 }
 
-// The passes of an operation without gradients of parameters: one forward, and one backward where it is wanted.
-static inline int spar_list_passes(const spar_operation *operation, spar_pass_kind kind, spar_pass forward,
-                                   spar_pass backward, spar_pass *passes) {
-    if (kind == SPAR_PASS_WEIGHTS || (kind == SPAR_PASS_DATA && !operation->wanted[0])) return 0;
-    passes[0] = kind == SPAR_PASS_FORWARD ? forward : backward;
-    return 1;
-}
+// Can there be so many floats of workspace or scratch?
+spar_status spar_check_room(const spar_operation *operation, int64_t floats);
+
+// The passes of an operation without gradients of parameters: from the input to the output, and from the output's
+// gradient to the input's.
+int spar_list_passes(spar_pass_kind kind, spar_pass forward, spar_pass backward, spar_pass *passes);
 
 bool spar_chains_always(const spar_operation *operation);
 

@@ -1,4 +1,4 @@
-// The table of layers.
+// The table of layers, and what they share.
 #include "ops/layer.h"
 
 const spar_layer *const spar_layers[] = {
@@ -22,6 +22,20 @@ const spar_layer *const spar_layers[] = {
     &spar_layer_whiten,
     NULL,
 };
+
+spar_status spar_check_room(const spar_operation *operation, int64_t floats) {
+    if (floats <= SPAR_MOST_WORKSPACE) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_MEMORY, "%s: a workspace of %lld bytes is not possible", operation->node->name,
+                     (long long)spar_times(floats, sizeof(float)));
+}
+
+int spar_list_passes(spar_pass_kind kind, spar_pass forward, spar_pass backward, spar_pass *passes) {
+    if (kind == SPAR_PASS_WEIGHTS) return 0;
+    passes[0] = kind == SPAR_PASS_FORWARD ? forward : backward;
+    passes[0].reads |= kind == SPAR_PASS_FORWARD ? SPAR_INPUT_VALUE : SPAR_OUTPUT_GRADIENT;
+    passes[0].writes |= kind == SPAR_PASS_FORWARD ? SPAR_OUTPUT_VALUE : SPAR_INPUT_GRADIENT;
+    return 1;
+}
 
 bool spar_chains_always(const spar_operation *operation) {
     (void)operation;

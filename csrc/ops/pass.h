@@ -1,4 +1,20 @@
 // What operations do to a batch: passes, which are cut into shares of samples.
+//
+// An operation lists every pass that some step runs, in the order of a step, and what each reads and writes. The plan
+// is derived from these lists: which passes are chained (graph/chain.h), how long values, gradients and parts of the
+// workspace are alive and which take the place of others (graph/memory_plan.c). So whoever moves work between passes
+// changes what they declare, and nothing else:
+//
+// - Two passes become one when an operation lists one that declares what both did, and the other operation none. What
+// it
+//   reads and writes of its neighbour takes a bit more in spar_use (a convolution that sums its output's moments writes
+//   its reader's sums; one that normalizes while it transforms reads its writer's input and sums), and a buffer that
+//   nobody declares any more has no place in the arena.
+// - What a later pass is to find again (transformed inputs, for the gradient of weights) is a buffer of the operation's
+//   own, written by one pass and read by the other: a bit more, and a room with that lifetime.
+// - Sums over the batch are whole when `end` is called. Where many processes share a batch, theirs are combined between
+//   the last sample and `end`, in spar_run_passes; gradients of parameters are whole after `end` and may be sent while
+//   the next chains run.
 #ifndef SPAR_OPS_PASS_H
 #define SPAR_OPS_PASS_H
 
@@ -28,17 +44,29 @@ static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
     return batch * chunk / spar_chunk_count(batch);
 }
 
+// What a pass reads and writes of its operation.
+typedef enum spar_use {
+    SPAR_INPUT_VALUE = 1,
+    SPAR_SECOND_VALUE = 2, // of the second input
+    SPAR_OUTPUT_VALUE = 4,
+    SPAR_INPUT_GRADIENT = 8,
+    SPAR_SECOND_GRADIENT = 16,
+    SPAR_OUTPUT_GRADIENT = 32,
+    SPAR_SUMS = 64, // over the batch: written by chunk, to be read when all samples are through
+} spar_use;
+
 typedef void (*spar_samples)(spar_operation *operation, const spar_run *run, const spar_share *share);
 
 // A pass of an operation over the batch. What it does to every sample by itself is done in shares, so that consecutive
 // passes can be chained: a few samples go through all of them while they are in cache.
 typedef struct spar_pass {
-    void (*begin)(spar_operation *operation, const spar_run *run); // before the first sample; may use all threads
-    spar_samples samples;                                          // NULL: `begin` does everything
-    void (*end)(spar_operation *operation, const spar_run *run);   // after the last sample
-    bool sums;                                                     // its shares are parts of chunks
-    bool earlier; // it may be one of the chain before the operation's own, not of that
-    bool closes;  // nothing that follows may be chained to it
+    bool (*runs)(const spar_operation *operation, const spar_run *run); // does this step run it? NULL: it does
+    void (*begin)(spar_operation *operation, const spar_run *run);      // before the first sample; may use all threads
+    spar_samples samples;                                               // NULL: `begin` does everything
+    void (*end)(spar_operation *operation, const spar_run *run);        // after the last sample
+    unsigned reads, writes;                                             // of spar_use; what is added to is written
+    bool in_place;     // what it writes first may lie where it reads: output on input, input's gradient on output's
+    int64_t workspace; // floats that are its own from `begin` to `end`
 } spar_pass;
 
 typedef enum spar_pass_kind {
@@ -48,6 +76,6 @@ typedef enum spar_pass_kind {
     SPAR_PASS_KINDS,
 } spar_pass_kind;
 
-enum { SPAR_MOST_PASSES = 2 }; // of an operation and kind
+enum { SPAR_MOST_PASSES = 3 }; // of an operation and kind
 
 #endif

@@ -100,10 +100,10 @@ static void backward_samples(spar_operation *operation, const spar_run *run, con
     }
 }
 
-static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
-    (void)run;
-    return spar_list_passes(operation, kind, (spar_pass){.samples = forward_samples},
-                            (spar_pass){.samples = backward_samples}, passes);
+static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
+    unsigned reads = is_maximum(operation) ? SPAR_INPUT_VALUE | SPAR_OUTPUT_VALUE : 0;
+    return spar_list_passes(kind, (spar_pass){.samples = forward_samples},
+                            (spar_pass){.samples = backward_samples, .reads = reads}, passes);
 }
 
 static const spar_field fields[] = {
@@ -116,17 +116,15 @@ static const spar_field fields[] = {
     {0},
 };
 
-#define POOL(NAME, KIND, INFER, READS, FIELDS)                                                                         \
+#define POOL(NAME, KIND, INFER, FIELDS)                                                                                \
     const spar_layer spar_layer_##NAME = {.kind = KIND,                                                                \
                                           .input_count = 1,                                                            \
-                                          .backward_reads_input = READS,                                               \
-                                          .backward_reads_output = READS,                                              \
                                           .fields = FIELDS,                                                            \
                                           .infer = INFER,                                                              \
                                           .prepare = prepare,                                                          \
                                           .chains = spar_chains_always,                                                \
                                           .passes = passes}
 
-POOL(max_pool, "max_pool2d", infer_pool, true, fields);
-POOL(average_pool, "average_pool2d", infer_pool, false, fields);
-POOL(global_average_pool, "global_average_pool", infer_global, false, NULL);
+POOL(max_pool, "max_pool2d", infer_pool, fields);
+POOL(average_pool, "average_pool2d", infer_pool, fields);
+POOL(global_average_pool, "global_average_pool", infer_global, NULL);

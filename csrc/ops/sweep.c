@@ -35,24 +35,20 @@ static void end_forward(spar_operation *operation, const spar_run *run) {
     }
 }
 
-bool spar_normalizes_batch(const spar_operation *operation) {
-    return operation->sweep != NULL && functions_of(operation->sweep->stages)->pass_before != NULL;
+// Does the first stage leave the input's gradient to a pass of its own, and sum for that?
+static bool sums(const spar_operation *operation, const spar_run *run) {
+    const spar_pass *behind = functions_of(operation->sweep->stages)->pass_behind;
+    return behind != NULL && behind->runs(operation, run);
 }
 
-static const spar_pass *pass_before(const spar_operation *operation, const spar_run *run) {
-    const spar_stage_functions *first = functions_of(operation->sweep->stages);
-    return first->pass_before == NULL ? NULL : first->pass_before(run);
-}
-
-static const spar_pass *pass_behind(const spar_operation *operation, const spar_run *run) {
-    const spar_stage_functions *first = functions_of(operation->sweep->stages);
-    return first->pass_behind == NULL ? NULL : first->pass_behind(run);
+static bool emits(const spar_operation *operation, const spar_run *run) {
+    return !sums(operation, run);
 }
 
 // The output's gradient is read by this sweep alone, so the stages work on it in place.
 static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     const spar_sweep *sweep = operation->sweep;
-    bool emits = operation->wanted[0] && pass_behind(operation, run) == NULL;
+    bool makes_input_gradient = operation->wanted[0] && emits(operation, run);
     spar_blocks blocks =
         spar_cut_blocks(operation->output->extent, operation->output->stride, share->first, share->last);
     for (int64_t b = 0; b < blocks.count; b++) {
@@ -61,7 +57,7 @@ static void backward_samples(spar_operation *operation, const spar_run *run, con
         for (const spar_stage *stage = sweep->stages + sweep->count; stage-- > sweep->stages;) {
             functions_of(stage)->backward(stage, &at, d);
         }
-        if (!emits) continue;
+        if (!makes_input_gradient) continue;
         float *dx = operation->inputs[0]->gradient + at.block.offset;
         if (operation->accumulates[0]) {
             run->kernels->add(d, dx, at.block.floats);
@@ -78,23 +74,60 @@ static void end_backward(spar_operation *operation, const spar_run *run) {
     }
 }
 
-static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
+static bool measures(const spar_operation *operation, const spar_run *run) {
+    (void)operation;
+    return run->flags & SPAR_FORWARD_MEASURE;
+}
+
+static bool does_not_measure(const spar_operation *operation, const spar_run *run) {
+    return !measures(operation, run);
+}
+
+static int forward_passes(const spar_operation *operation, spar_pass *passes) {
+    const spar_pass *before = functions_of(operation->sweep->stages)->pass_before;
+    spar_pass pass = {.runs = does_not_measure,
+                      .begin = begin_forward,
+                      .samples = forward_samples,
+                      .end = end_forward,
+                      .reads = SPAR_INPUT_VALUE | (operation->input_count > 1 ? SPAR_SECOND_VALUE : 0),
+                      .writes = SPAR_OUTPUT_VALUE,
+                      .in_place = true};
     int count = 0;
-    if (kind == SPAR_PASS_FORWARD) {
-        const spar_pass *before = pass_before(operation, run);
-        if (before != NULL) passes[count++] = *before;
-        passes[count++] = (spar_pass){.begin = begin_forward,
-                                      .samples = forward_samples,
-                                      .end = end_forward,
-                                      .sums = (run->flags & SPAR_FORWARD_MEASURE) != 0};
+    if (before != NULL) {
+        passes[count++] = *before;
+        pass.reads |= SPAR_SUMS;
     }
-    if (kind == SPAR_PASS_DATA) {
-        const spar_pass *behind = pass_behind(operation, run);
-        bool sums = behind != NULL;
-        passes[count++] = (spar_pass){.samples = backward_samples, .end = end_backward, .sums = sums, .closes = sums};
-        if (sums && operation->wanted[0]) passes[count++] = *behind;
-    }
+    passes[count++] = pass;
+    pass.runs = measures;
+    pass.writes |= SPAR_SUMS;
+    passes[count++] = pass;
     return count;
+}
+
+static int backward_passes(const spar_operation *operation, spar_pass *passes) {
+    const spar_sweep *sweep = operation->sweep;
+    const spar_layer *first = sweep->stages[0].node->layer, *last = sweep->stages[sweep->count - 1].node->layer;
+    spar_pass pass = {.runs = emits,
+                      .samples = backward_samples,
+                      .end = end_backward,
+                      .reads = SPAR_OUTPUT_GRADIENT | (first->backward_reads_input ? SPAR_INPUT_VALUE : 0) |
+                               (last->backward_reads_output ? SPAR_OUTPUT_VALUE : 0),
+                      .writes = SPAR_OUTPUT_GRADIENT | SPAR_INPUT_GRADIENT |
+                                (operation->input_count > 1 ? SPAR_SECOND_GRADIENT : 0),
+                      .in_place = true};
+    passes[0] = pass;
+    if (first->stage->pass_behind == NULL) return 1;
+    pass.runs = sums;
+    pass.writes ^= SPAR_INPUT_GRADIENT | SPAR_SUMS;
+    pass.in_place = false;
+    passes[1] = pass;
+    passes[2] = *first->stage->pass_behind;
+    return 3;
+}
+
+static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
+    if (kind == SPAR_PASS_WEIGHTS) return 0;
+    return kind == SPAR_PASS_FORWARD ? forward_passes(operation, passes) : backward_passes(operation, passes);
 }
 
 static spar_status prepare(spar_operation *operation) {

@@ -45,18 +45,13 @@ struct spar_stage_functions {
     void (*backward)(const spar_stage *stage, const spar_sweep_block *at, float *d);
 
     // Of a first stage that needs sums over the batch: the pass before that of the sweep, and the one behind it in the
-    // backward pass, which makes the input's gradient. They return NULL where this run needs none.
-    const spar_pass *(*pass_before)(const spar_run *run);
-    const spar_pass *(*pass_behind)(const spar_run *run);
+    // backward pass, which makes the input's gradient where it runs.
+    const spar_pass *pass_before, *pass_behind;
     // Takes over what the last pass changed of parameters, or forgets it.
     void (*commit)(const spar_stage *stage, bool take);
 };
 
 extern const spar_layer spar_layer_sweep;
-
-// Is the operation a sweep that begins with batch norm? With the batch's own statistics, that needs all samples before
-// it gives any, and in the backward pass again.
-bool spar_normalizes_batch(const spar_operation *operation);
 
 // Commits all stages. `sweep` may be NULL.
 void spar_sweep_commit(const spar_sweep *sweep, bool take);

@@ -259,8 +259,13 @@ static bool chains(const spar_operation *operation) {
 static spar_status prepare(spar_operation *operation) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     spar_want_scratch(operation, task.scratch_floats);
-    spar_want_workspace(operation, spar_unfolded_splits(operation, operation->batch_size) * spar_unfolded_sums(&task));
     return SPAR_OK;
+}
+
+static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
+    spar_unfolded task = spar_unfolded_of(operation, NULL);
+    if (kind != SPAR_PASS_WEIGHTS) return 0;
+    return spar_unfolded_splits(operation, operation->batch_size) * spar_unfolded_sums(&task);
 }
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {
@@ -290,8 +295,9 @@ const spar_convolution_algorithm spar_convolution_unfolded = {
     .fits = fits,
     .chains = chains,
     .prepare = prepare,
+    .workspace = workspace,
     .packed_floats = packed_floats,
     .pack = pack,
     .product_samples = {forward_samples, backward_samples},
     .gradient = spar_unfolded_gradient,
-    .gradient_pass = {.samples = spar_unfolded_sum_share, .end = spar_unfolded_add_sums, .sums = true}};
+    .gradient_pass = {.samples = spar_unfolded_sum_share, .end = spar_unfolded_add_sums, .writes = SPAR_SUMS}};

@@ -15,7 +15,7 @@ enum {
 
 // Where the operation chains, every chunk of samples is a split.
 int64_t spar_unfolded_splits(const spar_operation *operation, int64_t batch) {
-    if (operation->chain >= 0) return spar_chunk_count(batch);
+    if (operation->chained) return spar_chunk_count(batch);
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > MOST_SPLITS) splits = MOST_SPLITS;

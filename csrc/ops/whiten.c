@@ -56,8 +56,6 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
 
 static spar_status prepare(spar_operation *operation) {
     operation->kernel = "whiten";
-    int64_t values = spar_round_up16(values_of(operation->output->extent));
-    spar_want_workspace(operation, 2 * values * spar_round_up16(operation->batch_size));
     return SPAR_OK;
 }
 
@@ -188,9 +186,11 @@ static void backward(spar_operation *operation, const spar_run *run) {
     spar_parallel(run->threads, run->batch, add_gradient, &task);
 }
 
-static int passes(const spar_operation *operation, const spar_run *run, spar_pass_kind kind, spar_pass *passes) {
-    (void)run;
-    return spar_list_passes(operation, kind, (spar_pass){.begin = forward}, (spar_pass){.begin = backward}, passes);
+static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
+    int64_t values = spar_round_up16(values_of(operation->output->extent));
+    int64_t workspace = 2 * values * spar_round_up16(operation->batch_size);
+    return spar_list_passes(kind, (spar_pass){.begin = forward, .workspace = workspace},
+                            (spar_pass){.begin = backward, .workspace = workspace}, passes);
 }
 
 const spar_layer spar_layer_whiten = {.kind = "whiten",

@@ -161,7 +161,7 @@ typedef struct pack_task {
     int64_t stride; // of a row of weights
     bool transposed;
     float *packed;
-    float *workspace;
+    const spar_run *run;
 } pack_task;
 
 enum { PACK_ROWS = 16 };
@@ -204,7 +204,7 @@ static void pack_blocks(void *context, int64_t first, int64_t last, int thread) 
     pack_task *task = context;
     const spar_winograd_direction *d = &task->d;
     int64_t depth = d->from.channels, columns = d->to_stride;
-    float *own = task->workspace + thread * 9 * PACK_ROWS * columns;
+    float *own = task->run->scratch + thread * task->run->scratch_floats;
     for (int64_t block = first; block < last; block++) {
         int64_t k = block * PACK_ROWS;
         if (task->transposed) transpose_rows(task, k, own);
@@ -226,7 +226,7 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
                       .stride = weight->spec.stride,
                       .transposed = backward,
                       .packed = convolution->packed[backward],
-                      .workspace = run->workspace};
+                      .run = run};
     spar_parallel(run->threads, (task.d.from.channels + PACK_ROWS - 1) / PACK_ROWS, pack_blocks, &task);
 }
 
@@ -252,27 +252,24 @@ static bool chains(const spar_operation *operation) {
            spar_winograd_tiles(&w, w.out, 1) >= LEAST_CHAINED_TILES;
 }
 
-static void want_room(spar_operation *operation, const spar_winograd *w) {
-    int64_t tile = w->points * (w->in_stride + w->out_stride);
-    int64_t forward = spar_winograd_tiles(w, w->out, operation->batch_size);
-    int64_t backward = spar_winograd_tiles(w, w->in, operation->batch_size);
-    if (shares_points(w)) {
-        spar_want_workspace(operation, (forward > backward ? forward : backward) * tile);
-    } else {
-        spar_want_scratch(operation, block_tiles(w) * tile);
-    }
-}
-
 static spar_status prepare(spar_operation *operation) {
     spar_convolution *convolution = operation->state;
     convolution->winograd = winograd_of(operation);
     const spar_winograd *w = &convolution->winograd;
     operation->kernel = w->tile == 4 ? "winograd4" : "winograd2";
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
-    spar_want_workspace(operation, operation->threads * 9 * PACK_ROWS * widest);
-    want_room(operation, w);
+    spar_want_scratch(operation, 9 * PACK_ROWS * widest);
+    if (!shares_points(w)) spar_want_scratch(operation, block_tiles(w) * spar_winograd_tile_floats(w));
     spar_winograd_gradient_prepare(operation);
     return SPAR_OK;
+}
+
+static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    if (kind == SPAR_PASS_WEIGHTS) return spar_winograd_gradient_workspace(operation);
+    if (!shares_points(w)) return 0;
+    spar_extent to = kind == SPAR_PASS_DATA ? w->in : w->out;
+    return spar_winograd_tiles(w, to, operation->batch_size) * spar_winograd_tile_floats(w);
 }
 
 const spar_convolution_algorithm spar_convolution_winograd = {
@@ -280,9 +277,10 @@ const spar_convolution_algorithm spar_convolution_winograd = {
     .fits = fits,
     .chains = chains,
     .prepare = prepare,
+    .workspace = workspace,
     .packed_floats = packed_floats,
     .pack = pack,
     .product = product,
     .product_samples = {forward_samples, backward_samples},
     .gradient = spar_winograd_gradient,
-    .gradient_pass = {.samples = spar_winograd_sum_share, .end = spar_winograd_finish, .sums = true}};
+    .gradient_pass = {.samples = spar_winograd_sum_share, .end = spar_winograd_finish, .writes = SPAR_SUMS}};

@@ -50,8 +50,14 @@ void spar_winograd_transform_tiles(const spar_winograd_direction *direction, con
 spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *direction, const float *images,
                                            const float *zeros);
 
+// Floats of a tile's transformed inputs and outputs.
+static inline int64_t spar_winograd_tile_floats(const spar_winograd *winograd) {
+    return winograd->points * (winograd->in_stride + winograd->out_stride);
+}
+
 // winograd_gradient.c
 void spar_winograd_gradient_prepare(spar_operation *operation);
+int64_t spar_winograd_gradient_workspace(const spar_operation *operation);
 void spar_winograd_gradient(spar_operation *operation, const spar_run *run);
 // The same as a pass over samples.
 void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share);

@@ -16,7 +16,7 @@ static int64_t sum_floats(const spar_winograd *w) {
 // Splits of the tiles; where the operation chains, every chunk of samples is one.
 static int64_t splits_of(const spar_operation *operation, int64_t batch) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    if (operation->chain >= 0) return spar_chunk_count(batch);
+    if (operation->chained) return spar_chunk_count(batch);
     int64_t tiles = spar_winograd_tiles(w, w->out, operation->batch_size);
     int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = MOST_SUM_FLOATS / sum_floats(w);
     if (splits > MOST_SPLITS) splits = MOST_SPLITS;
@@ -26,19 +26,18 @@ static int64_t splits_of(const spar_operation *operation, int64_t batch) {
 
 // One split is one of many channels.
 static bool shares_points(const spar_operation *operation) {
-    return operation->chain < 0 && splits_of(operation, operation->batch_size) == 1;
+    return !operation->chained && splits_of(operation, operation->batch_size) == 1;
 }
 
 void spar_winograd_gradient_prepare(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    int64_t sums = splits_of(operation, operation->batch_size) * sum_floats(w),
-            tile = w->points * (w->in_stride + w->out_stride);
-    if (shares_points(operation)) {
-        spar_want_workspace(operation, sums + spar_winograd_tiles(w, w->out, operation->batch_size) * tile);
-    } else {
-        spar_want_workspace(operation, sums);
-        spar_want_scratch(operation, GRADIENT_TILES * tile);
-    }
+    if (!shares_points(operation)) spar_want_scratch(operation, GRADIENT_TILES * spar_winograd_tile_floats(w));
+}
+
+int64_t spar_winograd_gradient_workspace(const spar_operation *operation) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    int64_t tiles = shares_points(operation) ? spar_winograd_tiles(w, w->out, operation->batch_size) : 0;
+    return splits_of(operation, operation->batch_size) * sum_floats(w) + tiles * spar_winograd_tile_floats(w);
 }
 
 typedef struct gradient_task {
