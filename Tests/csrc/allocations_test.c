@@ -52,8 +52,8 @@ static spar_status prefix(void) {
 }
 
 static spar_status change_method(void) {
-    spar_method method;
-    spar_point_info point;
+    spar_method method = {.struct_size = sizeof method};
+    spar_point_info point = {.struct_size = sizeof point};
     CHECK_OK(spar_method_preset("layerwise", 0.1f, &method));
     CHECK_OK(spar_network_point(network, 1, &point));
     method.last_point = point.name;
@@ -124,7 +124,7 @@ static spar_status resize(void) {
 }
 
 static spar_status save(void) {
-    static const spar_metadata entries[] = {{"dataset", "digits"}};
+    static const spar_metadata entries[] = {{sizeof(spar_metadata), "dataset", "digits"}};
     return spar_network_save(network, path, true, entries, 1);
 }
 
@@ -154,7 +154,7 @@ static spar_status train(spar_network *trained) {
 // ANL's points hold gradients, as does what a file of it has.
 static spar_network *make_network(void) {
     spar_network *made = model_create(example_convolutional, SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     CHECK_OK(spar_method_preset("anl", 0.2f, &method));
     CHECK_OK(spar_network_set_method(made, &method));
     CHECK_OK(train(made));
@@ -227,7 +227,7 @@ static void a_method_without_memory_leaves_the_one_in_force(void) {
     batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
     spar_network *twin = model_create(example_convolutional, SEED);
     network = model_create(example_convolutional, SEED);
-    spar_method layerwise, anl;
+    spar_method layerwise = {.struct_size = sizeof layerwise}, anl = {.struct_size = sizeof anl};
     CHECK_OK(spar_method_preset("layerwise", 0.5f, &layerwise));
     CHECK_OK(spar_method_preset("anl", 0.5f, &anl));
     CHECK_OK(spar_network_set_method(network, &layerwise));

@@ -114,7 +114,7 @@ static void an_attack_leaves_training_as_it_was(void) {
     attacked *both[] = {&disturbed, &quiet};
     for (int i = 0; i < 2; i++) {
         attacked *a = both[i];
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         CHECK_OK(spar_method_preset("layerwise", 20, &method));
         CHECK_OK(spar_network_set_method(a->network, &method));
         for (int step = 0; step < 3; step++) {

@@ -134,14 +134,14 @@ static float *gradients_on(oracle *o, int threads, const example_batch *batch, s
     size_t images = (size_t)batch->count * (size_t)o->layers[0].size;
     *floats = images;
     for (int p = 0; p < spar_network_parameter_count(network); p++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(network, p, &info));
         if (info.trainable) *floats += (size_t)info.count;
     }
     float *gradients = check_allocate(*floats * sizeof *gradients), *next = gradients + images;
     CHECK_OK(spar_input_gradient(network, gradients));
     for (int p = 0; p < spar_network_parameter_count(network); p++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(network, p, &info));
         if (!info.trainable) continue;
         CHECK_OK(spar_network_read_parameter(network, p, SPAR_PART_GRADIENT, next, info.count));

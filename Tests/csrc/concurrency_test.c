@@ -34,7 +34,7 @@ static spar_network *make(const work *w, int threads) {
 }
 
 static void train_and_attack(work *w, spar_network *network) {
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     if (!goes_on(w, spar_network_get_info(network, &info))) return;
     size_t pixels = (size_t)(info.input_shape[0] * info.input_shape[1] * info.input_shape[2]);
     float *images = malloc(EXAMPLE_BATCH * pixels * sizeof *images);
@@ -42,13 +42,13 @@ static void train_and_attack(work *w, spar_network *network) {
     uint64_t state = 11;
     for (size_t i = 0; i < EXAMPLE_BATCH * pixels; i++) images[i] = (float)example_uniform(&state);
     for (int n = 0; n < EXAMPLE_BATCH; n++) labels[n] = n % info.classes;
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     spar_sgd sgd = spar_sgd_defaults();
     sgd.learning_rate = 0.01f;
     goes_on(w, spar_method_preset(w->method, 0.05f, &method));
     goes_on(w, spar_network_set_method(network, &method));
     for (int step = 0; step < STEPS; step++) {
-        spar_loss_result loss = {0};
+        spar_loss_result loss = {.struct_size = sizeof loss};
         goes_on(w, spar_train_step(network, &sgd, images, labels, EXAMPLE_BATCH, &loss));
         w->results[w->count++] = (float)loss.loss;
     }

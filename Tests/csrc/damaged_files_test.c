@@ -230,7 +230,7 @@ static void every_missing_tensor_is_named(void) {
         CHECK_OK(spar_network_save(network, path, true, NULL, 0));
         raw_file raw = raw_file_read(path);
         for (int p = 0; p < spar_network_parameter_count(network); p++) {
-            spar_parameter_info info;
+            spar_parameter_info info = {.struct_size = sizeof info};
             CHECK_OK(spar_network_parameter(network, p, &info));
             check_missing(&raw, info.name, path);
             snprintf(name, sizeof name, "sparring.momentum.%s", info.name);
@@ -251,7 +251,7 @@ static void impossible_statistics_are_refused(void) {
     temporary_path(path, "statistics.safetensors");
     for (int i = 0; i < 3; i++) {
         spar_network *network = model_create(example_convolutional, SEED), *loaded = NULL;
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         int index = oracle_find(network, cases[i].name);
         CHECK_OK(spar_network_parameter(network, index, &info));
         float *values = check_allocate((size_t)info.count * sizeof *values);
@@ -344,7 +344,7 @@ static void random_damage_never_crashes(void) {
     char path[TEMPORARY_PATH];
     temporary_path(path, "model.safetensors");
     spar_network *network = model_create(example_plain, SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     spar_sgd sgd = spar_sgd_defaults();
     oracle *o = example_plain(EXAMPLE_BATCH);
     example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
@@ -376,7 +376,7 @@ static void random_damage_never_crashes(void) {
             refused++;
             CHECK(loaded == NULL && spar_last_error()[0] != 0);
         } else {
-            spar_network_info info;
+            spar_network_info info = {.struct_size = sizeof info};
             CHECK_OK(spar_network_get_info(loaded, &info));
             spar_network_destroy(loaded);
         }

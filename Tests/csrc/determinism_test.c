@@ -15,8 +15,12 @@ static const struct {
                {"gaussian", 0.4f}, {"fgs-inter", 20}, {"adversarial-backprop", 0.08f}};
 enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 
-static const spar_sgd SGD = {
-    .learning_rate = 0.05f, .momentum = 0.9f, .nesterov = true, .weight_decay = 5e-4f, .max_norm = 3};
+static const spar_sgd SGD = {.struct_size = sizeof SGD,
+                             .learning_rate = 0.05f,
+                             .momentum = 0.9f,
+                             .nesterov = true,
+                             .weight_decay = 5e-4f,
+                             .max_norm = 3};
 
 // Large enough that loops over pixels, channels and images are all shared out.
 static oracle *wide_residual(int batch_size) {
@@ -48,7 +52,7 @@ static oracle *wide_dense(int batch_size) {
 
 static spar_network *create(const oracle *o, int threads, int method_index) {
     spar_network *network = oracle_engine(o, threads, SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     CHECK_OK(spar_method_preset(METHODS[method_index].name, METHODS[method_index].epsilon, &method));
     CHECK_OK(spar_network_set_method(network, &method));
     return network;
@@ -68,7 +72,7 @@ static float *read_all(const spar_network *network, size_t *count) {
     float *all = NULL;
     *count = 0;
     for (int i = 0; i < spar_network_parameter_count(network); i++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(network, i, &info));
         for (int part = SPAR_PART_VALUE; part <= SPAR_PART_MOMENTUM; part++) {
             if (part != SPAR_PART_VALUE && (!info.trainable || part == SPAR_PART_GRADIENT)) continue;
@@ -167,7 +171,7 @@ static void an_evaluation_between_steps_changes_no_bit(void) {
         for (int step = 0; step < STEPS; step++) {
             train(o, evaluated, step, step + 1);
             example_batch batch = example_batch_create(o, 7, 1);
-            spar_loss_result result;
+            spar_loss_result result = {.struct_size = sizeof result};
             CHECK_OK(spar_forward(evaluated, batch.images, batch.count, 0));
             CHECK_OK(spar_evaluate_loss(evaluated, batch.labels, &result));
             example_batch_destroy(&batch);

@@ -31,7 +31,7 @@ static spar_status embed(void) {
 }
 
 static spar_status ask(void) {
-    spar_system_info info;
+    spar_system_info info = {.struct_size = sizeof info};
     return spar_system(&info);
 }
 
@@ -51,7 +51,7 @@ static void numbers_of_threads_that_are_none_are_refused(void) {
         }
     }
     setenv("OMP_NUM_THREADS", "2", 1);
-    spar_system_info info;
+    spar_system_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_system(&info));
     CHECK_EQUAL(info.threads, 2);
     for (size_t i = 0; i < sizeof right / sizeof *right; i++) {

@@ -30,7 +30,7 @@ static void fixture_destroy(fixture *f) {
 // The parameters and running statistics are still those of `oracle_randomize`.
 static void check_unchanged(fixture *f, const char *after) {
     compare_parameters(after, f->o, f->network, 0);
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(f->network, &info));
     CHECK_EQUAL(info.step, 0);
 }
@@ -80,7 +80,7 @@ static void labels_out_of_range_are_refused(void) {
     static const char *const numbers[] = {"4", "-1", "2147483647"};
     fixture f = fixture_create();
     for (int i = 0; i < 3; i++) {
-        spar_loss_result result;
+        spar_loss_result result = {.struct_size = sizeof result};
         int32_t kept = f.batch.labels[2];
         f.batch.labels[2] = labels[i];
         CHECK_FAILS(step(&f, EXAMPLE_BATCH), SPAR_ERROR_ARGUMENT, "label", numbers[i], "2");
@@ -113,14 +113,14 @@ static void a_diverging_loss_leaves_parameters_and_statistics_as_they_were(void)
     for (int i = 0; i < 5; i++) {
         fixture f = fixture_create();
         int index = oracle_find(f.network, "fc.weight");
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(f.network, index, &info));
         float *huge = check_allocate(info.count * sizeof *huge);
         for (int64_t k = 0; k < info.count; k++) huge[k] = 3e38f;
         CHECK_OK(spar_network_write_parameter(f.network, index, SPAR_PART_VALUE, huge, info.count));
         free(huge);
         oracle_copy_parameters(f.o, f.network);
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         CHECK_OK(spar_method_preset(methods[i], 0.1f, &method));
         CHECK_OK(spar_network_set_method(f.network, &method));
         CHECK_FAILS(step(&f, EXAMPLE_BATCH), SPAR_ERROR_NON_FINITE, "");
@@ -153,7 +153,7 @@ static void bad_settings_of_the_update_are_refused(void) {
 
 static void bad_methods_are_refused_and_the_old_one_stays(void) {
     fixture f = fixture_create();
-    spar_method good, bad;
+    spar_method good = {.struct_size = sizeof good}, bad = {.struct_size = sizeof bad};
     CHECK_OK(spar_method_preset("anl", 0.1f, &good));
     CHECK_OK(spar_network_set_method(f.network, &good));
     CHECK_FAILS(spar_method_preset("anal", 0.1f, &bad), SPAR_ERROR_ARGUMENT, "anal", "layerwise-joint", "backprop");
@@ -182,7 +182,7 @@ static void bad_methods_are_refused_and_the_old_one_stays(void) {
     bad = good, bad.direction = SPAR_DIRECTION_RANDOM;
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "");
     for (int i = 0; i < spar_network_point_count(f.network); i++) {
-        spar_point_info info;
+        spar_point_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_point(f.network, i, &info));
         CHECK_EQUAL(info.active, !info.input);
     }
@@ -192,7 +192,7 @@ static void bad_methods_are_refused_and_the_old_one_stays(void) {
 
 static void calls_out_of_order_are_refused(void) {
     fixture f = fixture_create();
-    spar_loss_result result;
+    spar_loss_result result = {.struct_size = sizeof result};
     float values[EXAMPLE_BATCH * 3 * 9 * 7];
     CHECK_FAILS(spar_read_output(f.network, values), SPAR_ERROR_STATE, "forward");
     CHECK_FAILS(spar_evaluate_loss(f.network, f.batch.labels, &result), SPAR_ERROR_STATE, "forward");
@@ -208,10 +208,10 @@ static void null_pointers_and_wrong_numbers_are_refused_everywhere(void) {
     fixture f = fixture_create();
     spar_network *n = f.network;
     spar_sgd sgd = spar_sgd_defaults();
-    spar_loss_result result;
-    spar_network_info info;
-    spar_parameter_info parameter;
-    spar_point_info point;
+    spar_loss_result result = {.struct_size = sizeof result};
+    spar_network_info info = {.struct_size = sizeof info};
+    spar_parameter_info parameter = {.struct_size = sizeof parameter};
+    spar_point_info point = {.struct_size = sizeof point};
     size_t needed;
     float values[64] = {0};
     const char *const null = "NULL";
@@ -278,7 +278,7 @@ static void the_plan_and_the_system_describe_themselves(void) {
     free(text);
     fixture_destroy(&f);
 
-    spar_system_info info;
+    spar_system_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_system(&info));
     CHECK(strcmp(info.isa, "avx512") == 0 || strcmp(info.isa, "avx2") == 0 || strcmp(info.isa, "generic") == 0);
     CHECK(info.cpu_name[0] != 0 && info.openblas_core[0] != 0 && info.threads >= 1);

@@ -30,7 +30,7 @@ typedef struct batch {
 } batch;
 
 static batch batch_for(const spar_network *network, uint64_t seed, float brightest) {
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &info));
     size_t floats = (size_t)(EXAMPLE_BATCH * info.input_shape[0] * info.input_shape[1] * info.input_shape[2]);
     batch b = {.images = check_allocate(floats * sizeof(float))};
@@ -47,11 +47,11 @@ typedef struct state {
 } state;
 
 static state state_of(const spar_network *network) {
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &info));
     state s = {.numbers = check_allocate((size_t)info.memory_bytes), .step = info.step};
     for (int p = 0; p < spar_network_parameter_count(network); p++) {
-        spar_parameter_info parameter;
+        spar_parameter_info parameter = {.struct_size = sizeof parameter};
         CHECK_OK(spar_network_parameter(network, p, &parameter));
         for (int part = SPAR_PART_VALUE; part <= SPAR_PART_MOMENTUM; part++) {
             if (part == SPAR_PART_GRADIENT || (part == SPAR_PART_MOMENTUM && !parameter.trainable)) continue;
@@ -61,7 +61,7 @@ static state state_of(const spar_network *network) {
         }
     }
     for (int p = 0; p < spar_network_point_count(network); p++) {
-        spar_point_info point;
+        spar_point_info point = {.struct_size = sizeof point};
         CHECK_OK(spar_network_point(network, p, &point));
         s.numbers[s.count++] = point.deviation;
     }
@@ -84,16 +84,35 @@ static spar_status train(spar_network *network, batch b) {
 
 // Every direction, with s(h) where it is used, one round or two; ε overflows wherever a point perturbs.
 static const spar_method methods[] = {
-    {.direction = SPAR_DIRECTION_CURRENT_BATCH, .size = SPAR_SIZE_CONSTANT, .epsilon = 3e38f},
-    {.direction = SPAR_DIRECTION_CURRENT_BATCH, .size = SPAR_SIZE_CONSTANT, .epsilon = 3e38f, .clean_weight = 0.5f},
-    {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_CURRENT_BATCH,
+     .size = SPAR_SIZE_CONSTANT,
+     .epsilon = 3e38f},
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_CURRENT_BATCH,
+     .size = SPAR_SIZE_CONSTANT,
+     .epsilon = 3e38f,
+     .clean_weight = 0.5f},
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_CURRENT_BATCH,
      .shape = SPAR_SHAPE_GRADIENT,
      .size = SPAR_SIZE_RANDOM_DEVIATION,
      .granularity = SPAR_GRANULARITY_SAMPLE,
      .epsilon = 3e38f},
-    {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .size = SPAR_SIZE_CONSTANT, .epsilon = 3e38f, .clean_weight = 0.5f},
-    {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .size = SPAR_SIZE_RANDOM_DEVIATION, .epsilon = 3e38f},
-    {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .size = SPAR_SIZE_CONSTANT, .epsilon = 3e38f},
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+     .size = SPAR_SIZE_CONSTANT,
+     .epsilon = 3e38f,
+     .clean_weight = 0.5f},
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+     .size = SPAR_SIZE_RANDOM_DEVIATION,
+     .epsilon = 3e38f},
+    {.struct_size = sizeof(spar_method),
+     .direction = SPAR_DIRECTION_RANDOM,
+     .shape = SPAR_SHAPE_GAUSSIAN,
+     .size = SPAR_SIZE_CONSTANT,
+     .epsilon = 3e38f},
 };
 
 enum { METHOD_COUNT = sizeof methods / sizeof *methods };

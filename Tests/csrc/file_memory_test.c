@@ -16,7 +16,7 @@ static spar_network *trained(const char *method_name) {
     spar_network *network = model_create(example_plain, SEED);
     oracle *o = example_plain(EXAMPLE_BATCH);
     example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     spar_sgd sgd = spar_sgd_defaults();
     CHECK_OK(spar_method_preset(method_name, 0.1f, &method));
     CHECK_OK(spar_network_set_method(network, &method));
@@ -32,7 +32,7 @@ typedef struct attempt {
 } attempt;
 
 static spar_status save(attempt *attempt) {
-    static const spar_metadata entries[] = {{"dataset", "digits"}};
+    static const spar_metadata entries[] = {{sizeof(spar_metadata), "dataset", "digits"}};
     return spar_network_save(attempt->network, attempt->path, true, entries, 1);
 }
 

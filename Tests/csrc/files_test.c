@@ -22,7 +22,7 @@ static void saved_networks_come_back(void) {
         CHECK_OK(spar_network_save(network, path, false, NULL, 0));
         CHECK_OK(model_load(path, &loaded));
         CHECK(model_equal(network, loaded));
-        spar_network_info a, b;
+        spar_network_info a = {.struct_size = sizeof a}, b = {.struct_size = sizeof b};
         CHECK_OK(spar_network_get_info(network, &a));
         CHECK_OK(spar_network_get_info(loaded, &b));
         CHECK(memcmp(a.input_shape, b.input_shape, sizeof a.input_shape) == 0);
@@ -45,8 +45,9 @@ static void saved_networks_come_back(void) {
 }
 
 static void metadata_comes_back_and_reserved_keys_are_refused(void) {
-    static const spar_metadata entries[] = {
-        {"dataset", "Fashion-MNIST"}, {"note", "δ = 16, \"quoted\" \\ and\na new line\t"}, {"empty", ""}};
+    static const spar_metadata entries[] = {{sizeof(spar_metadata), "dataset", "Fashion-MNIST"},
+                                            {sizeof(spar_metadata), "note", "δ = 16, \"quoted\" \\ and\na new line\t"},
+                                            {sizeof(spar_metadata), "empty", ""}};
     char path[TEMPORARY_PATH], value[100];
     size_t needed = 0;
     temporary_path(path, "metadata.safetensors");
@@ -63,8 +64,8 @@ static void metadata_comes_back_and_reserved_keys_are_refused(void) {
     CHECK(strcmp(value, "Fashion") == 0 && needed == 14);
     CHECK_OK(spar_file_metadata(path, "absent", value, sizeof value, &needed));
     CHECK_EQUAL(needed, 0);
-    static const spar_metadata reserved[] = {{"sparring.graph", "mine"}};
-    static const spar_metadata without_key[] = {{NULL, "value"}};
+    static const spar_metadata reserved[] = {{sizeof(spar_metadata), "sparring.graph", "mine"}};
+    static const spar_metadata without_key[] = {{sizeof(spar_metadata), NULL, "value"}};
     CHECK_FAILS(spar_network_save(network, path, false, reserved, 1), SPAR_ERROR_ARGUMENT, "sparring.graph");
     CHECK_FAILS(spar_network_save(network, path, false, without_key, 1), SPAR_ERROR_ARGUMENT, "NULL");
     spar_network_destroy(network);
@@ -127,7 +128,7 @@ static void weights_keep_their_order_in_the_file(void) {
     CHECK_OK(spar_network_save(network, path, false, NULL, 0));
     raw_file raw = raw_file_read(path);
     for (int i = 0; i < spar_network_parameter_count(network); i++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(network, i, &info));
         float *values = check_allocate(info.count * sizeof *values);
         CHECK_OK(spar_network_read_parameter(network, i, SPAR_PART_VALUE, values, info.count));
@@ -269,7 +270,7 @@ static void saving_leaves_one_whole_file_and_nothing_beside_it(void) {
 
     size_t before_size = 0, after_size = 0;
     unsigned char *before = temporary_read(path, &before_size);
-    static const spar_metadata reserved[] = {{"sparring.version", "9"}};
+    static const spar_metadata reserved[] = {{sizeof(spar_metadata), "sparring.version", "9"}};
     CHECK_FAILS(spar_network_save(first, path, false, reserved, 1), SPAR_ERROR_ARGUMENT, "sparring.version");
     unsigned char *after = temporary_read(path, &after_size);
     CHECK(before_size == after_size && memcmp(before, after, after_size) == 0);
@@ -300,9 +301,11 @@ static void metadata_that_no_reader_takes_is_not_saved(void) {
         spar_metadata entries[2];
         const char *fragment;
     } cases[] = {
-        {{{"a", "\xff"}, {"b", ""}}, "not UTF-8"},     {{{"a\xc3", "1"}, {"b", ""}}, "not UTF-8"},
-        {{{"a", "1"}, {"a", "2"}}, "twice"},           {{{"a", "\xed\xb0\x80"}, {"b", ""}}, "not UTF-8"},
-        {{{"sparring.", "1"}, {"b", ""}}, "reserved"},
+        {{{sizeof(spar_metadata), "a", "\xff"}, {sizeof(spar_metadata), "b", ""}}, "not UTF-8"},
+        {{{sizeof(spar_metadata), "a\xc3", "1"}, {sizeof(spar_metadata), "b", ""}}, "not UTF-8"},
+        {{{sizeof(spar_metadata), "a", "1"}, {sizeof(spar_metadata), "a", "2"}}, "twice"},
+        {{{sizeof(spar_metadata), "a", "\xed\xb0\x80"}, {sizeof(spar_metadata), "b", ""}}, "not UTF-8"},
+        {{{sizeof(spar_metadata), "sparring.", "1"}, {sizeof(spar_metadata), "b", ""}}, "reserved"},
     };
     char path[TEMPORARY_PATH];
     temporary_path(path, "kept.safetensors");
@@ -313,10 +316,14 @@ static void metadata_that_no_reader_takes_is_not_saved(void) {
     }
     char *large = check_allocate((16 << 20) + 1);
     memset(large, 'a', 16 << 20);
-    check_not_saved(network, path, SPAR_ERROR_ARGUMENT, "16777216", &(spar_metadata){"a", large}, 1);
+    check_not_saved(network, path, SPAR_ERROR_ARGUMENT, "16777216", &(spar_metadata){sizeof(spar_metadata), "a", large},
+                    1);
     free(large);
-    static const spar_metadata names[] = {
-        {"data_offsets", "1"}, {"dtype", "2"}, {"shape", ""}, {"__metadata__", "\x01"}, {"", "5"}};
+    static const spar_metadata names[] = {{sizeof(spar_metadata), "data_offsets", "1"},
+                                          {sizeof(spar_metadata), "dtype", "2"},
+                                          {sizeof(spar_metadata), "shape", ""},
+                                          {sizeof(spar_metadata), "__metadata__", "\x01"},
+                                          {sizeof(spar_metadata), "", "5"}};
     char value[10];
     size_t needed;
     spar_network *loaded = NULL;
@@ -338,7 +345,7 @@ static void points_that_are_not_finite_are_not_saved(void) {
         spar_network *network = model_create(example_plain, SEED), *loaded = NULL;
         oracle *o = example_plain(EXAMPLE_BATCH);
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         spar_sgd sgd = spar_sgd_defaults();
         CHECK_OK(spar_method_preset(methods[i], 0.1f, &method));
         CHECK_OK(spar_network_set_method(network, &method));
@@ -368,7 +375,7 @@ static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
     temporary_path(path, "sound.safetensors");
     spar_network *network = model_create(example_plain, SEED), *sound = NULL;
     CHECK_OK(spar_network_save(network, path, true, NULL, 0));
-    spar_parameter_info info = {0};
+    spar_parameter_info info = {.struct_size = sizeof info};
     int32_t first = -1;
     while (!info.trainable) CHECK_OK(spar_network_parameter(network, ++first, &info));
     float *gradient = calloc((size_t)info.count, sizeof *gradient);

@@ -100,7 +100,7 @@ static spar_value dropout_of_nan(spar_graph *graph, spar_value x) {
     return spar_dropout(graph, x, NAN);
 }
 static spar_value batch_norm_without_epsilon(spar_graph *graph, spar_value x) {
-    spar_batch_norm_params params = {.name = "bn", .momentum = 0.1f, .epsilon = -1};
+    spar_batch_norm_params params = {.struct_size = sizeof params, .name = "bn", .momentum = 0.1f, .epsilon = -1};
     return spar_batch_norm(graph, x, &params);
 }
 static spar_value deviation_of_zero(spar_graph *graph, spar_value x) {

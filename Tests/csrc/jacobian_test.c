@@ -122,7 +122,7 @@ static void values_of_prefixes(void) {
     spar_network *network = randomized_engine(o, DIFFERENCES_THREADS), *prefix;
     example_batch batch = example_batch_create(o, IMAGES, DIFFERENCES_SEED);
     for (int layer = 1; layer < o->layer_count; layer++) {
-        spar_layer_info info;
+        spar_layer_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_layer(network, layer, &info));
         CHECK_OK(spar_network_prefix(network, info.name, NULL, &prefix));
         check_network(info.name, o, layer, prefix, &batch);

@@ -49,6 +49,7 @@ static void it_needs_a_smaller_change_than_fast_gradient_sign(void) {
     attacked a = trained(2);
     spar_lbfgs_attack attack = spar_lbfgs_attack_defaults();
     spar_lbfgs_example examples[EXAMPLE_BATCH];
+    examples[0].struct_size = sizeof *examples;
     CHECK_OK(run(&a, &attack, NULL, examples));
     attacked_check_inside(&a, "L-BFGS", 1);
     const double *outputs = attacked_outputs_of_floats(&a, a.images);
@@ -85,7 +86,7 @@ static void the_change_is_the_distance_to_a_plane(void) {
     // t·(7·100 + 8·9) = 8.5.
     double t = 8.5 / 772, norm = sqrt(0.05 * 0.05 + t * t * 772);
     int32_t label = 0;
-    spar_lbfgs_example example;
+    spar_lbfgs_example example = {.struct_size = sizeof example};
     spar_lbfgs_attack attack = spar_lbfgs_attack_defaults();
     attack.searches = 20;
     CHECK_OK(spar_lbfgs_attack_images(network, &attack, image, &label, NULL, 1, result, &example));
@@ -104,6 +105,7 @@ static void targets_may_be_given(void) {
     spar_lbfgs_example nearest[EXAMPLE_BATCH], given[EXAMPLE_BATCH];
     int32_t targets[EXAMPLE_BATCH];
     for (int n = 0; n < EXAMPLE_BATCH; n++) targets[n] = (a.batch.labels[n] + n) % EXAMPLE_CLASSES;
+    nearest[0].struct_size = given[0].struct_size = sizeof *given;
     CHECK_OK(run(&a, &attack, NULL, nearest));
     CHECK_OK(run(&a, &attack, targets, given));
     const double *outputs = attacked_outputs_of_floats(&a, a.images);
@@ -125,6 +127,7 @@ static void what_is_not_found_is_left_as_it_was(void) {
     spar_lbfgs_attack attack = spar_lbfgs_attack_defaults();
     attack.iterations = attack.searches = 1;
     spar_lbfgs_example examples[EXAMPLE_BATCH];
+    examples[0].struct_size = sizeof *examples;
     CHECK_OK(run(&a, &attack, NULL, examples));
     int found = 0;
     for (int n = 0; n < EXAMPLE_BATCH; n++) {

@@ -102,7 +102,7 @@ static void strides_beyond_the_image_take_no_memory(void) {
     spar_value x;
     spar_graph *graph = graph_of(16, 4, 4, &x);
     spar_network *network;
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(create(graph, add_depthwise(graph, x, 16, 3, 1024), 1, &network));
     CHECK_OK(spar_network_get_info(network, &info));
     CHECK(info.memory_bytes < 1 << 16);

@@ -46,7 +46,7 @@ static bool prints_commas(void) {
 
 static spar_network *make(void) {
     spar_network *network = model_create(example_dropout, SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     CHECK_OK(spar_method_preset("anl", 0.0123f, &method));
     method.input_epsilon = 1e-7f;
     CHECK_OK(spar_network_set_method(network, &method));

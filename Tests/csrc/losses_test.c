@@ -29,13 +29,13 @@ static void values_of_known_outputs(void) {
     static const double expected[] = {1.371958404, 2.910853511, 5.3125};
     for (int i = 0; i < 3; i++) {
         spar_network *network = identity(LOSSES[i]);
-        spar_loss_result result = {0};
+        spar_loss_result result = {.struct_size = sizeof result};
         CHECK_OK(spar_forward(network, outputs, IMAGES, 0));
         CHECK_OK(spar_evaluate_loss(network, labels, &result));
         CHECK_NEAR(result.loss, expected[i], 1e-6);
         CHECK_EQUAL(result.correct, 2);
         CHECK_EQUAL(result.count, IMAGES);
-        spar_loss_result again = {0};
+        spar_loss_result again = {.struct_size = sizeof again};
         CHECK_OK(spar_backward(network, labels, 0.5f, SPAR_BACKWARD_DATA, &again));
         CHECK(again.loss == result.loss && again.correct == result.correct && again.count == result.count);
         spar_network_destroy(network);
@@ -66,7 +66,7 @@ static void large_outputs_do_not_overflow(void) {
     for (int i = 0; i < 2; i++) {
         spar_network *network = identity(LOSSES[i]);
         for (int label = 0; label < 2; label++) {
-            spar_loss_result result = {0};
+            spar_loss_result result = {.struct_size = sizeof result};
             CHECK_OK(spar_forward(network, outputs, 1, 0));
             CHECK_OK(spar_backward(network, &labels[label], 1, SPAR_BACKWARD_INPUT, &result));
             CHECK_NEAR(result.loss, expected[i][label], 1e-4);
@@ -95,7 +95,7 @@ static void confident_outputs_have_a_loss_and_a_gradient(void) {
             {exp(z[0]) / (1 + exp(z[0])), -exp(-5) / (1 + exp(-5)), exp(z[2]) / (1 + exp(z[2]))}};
         for (int i = 0; i < 2; i++) {
             spar_network *network = identity(LOSSES[i]);
-            spar_loss_result result = {0};
+            spar_loss_result result = {.struct_size = sizeof result};
             float gradient[CLASSES];
             CHECK_OK(spar_forward(network, z, 1, 0));
             CHECK_OK(spar_backward(network, labels, 1, SPAR_BACKWARD_INPUT, &result));
@@ -118,7 +118,7 @@ static void a_confident_label_has_a_logistic_gradient(void) {
         float z[CLASSES] = {-outputs[i], -outputs[i], outputs[i]}, gradient[CLASSES];
         double expected = exp(-outputs[i]) / (1 + exp(-outputs[i]));
         spar_network *network = identity(SPAR_LOSS_LOGISTIC_CROSS_ENTROPY);
-        spar_loss_result result = {0};
+        spar_loss_result result = {.struct_size = sizeof result};
         CHECK_OK(spar_forward(network, z, 1, 0));
         CHECK_OK(spar_backward(network, &label, 1, SPAR_BACKWARD_INPUT, &result));
         CHECK_OK(spar_input_gradient(network, gradient));

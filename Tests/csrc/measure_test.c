@@ -17,7 +17,7 @@ static void every_point_is_measured_whatever_the_method(void) {
         spar_network *network = oracle_engine(o, THREADS, SEED);
         oracle_randomize(o, network, SEED);
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH - 1, SEED);
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         float deviations[MOST_POINTS];
         CHECK_OK(spar_method_preset(methods[m], 0.1f, &method));
         CHECK_OK(spar_network_set_method(network, &method));
@@ -82,7 +82,7 @@ static void train(const spar_method *method, bool measures, float *loss, char *p
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + step);
         example_batch other = example_batch_create(o, 2, SEED + 9);
         float deviations[MOST_POINTS];
-        spar_loss_result result = {0};
+        spar_loss_result result = {.struct_size = sizeof result};
         if (measures) CHECK_OK(spar_measure_points(network, other.images, other.count, deviations));
         CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, &result));
         loss[step] = (float)result.loss;
@@ -97,13 +97,15 @@ static void train(const spar_method *method, bool measures, float *loss, char *p
 // The size r·s(h) with the previous batch's direction uses what an earlier step measured.
 static void training_goes_on_with_the_same_bits(void) {
     static const spar_method methods[] = {
-        {.direction = SPAR_DIRECTION_NONE},
-        {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+        {.struct_size = sizeof(spar_method), .direction = SPAR_DIRECTION_NONE},
+        {.struct_size = sizeof(spar_method),
+         .direction = SPAR_DIRECTION_PREVIOUS_BATCH,
          .shape = SPAR_SHAPE_GRADIENT,
          .size = SPAR_SIZE_RANDOM_DEVIATION,
          .granularity = SPAR_GRANULARITY_SAMPLE,
          .epsilon = 0.5f},
-        {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+        {.struct_size = sizeof(spar_method),
+         .direction = SPAR_DIRECTION_CURRENT_BATCH,
          .shape = SPAR_SHAPE_GRADIENT,
          .size = SPAR_SIZE_RANDOM_DEVIATION,
          .granularity = SPAR_GRANULARITY_SAMPLE,
@@ -141,7 +143,8 @@ static void draw_measured_noise(oracle *o, uint64_t step, double epsilon, int co
 
 static void noise_has_the_size_of_the_batch_it_is_added_to(void) {
     for (int clean = 0; clean < 2; clean++) {
-        spar_method method = {.direction = SPAR_DIRECTION_RANDOM,
+        spar_method method = {.struct_size = sizeof method,
+                              .direction = SPAR_DIRECTION_RANDOM,
                               .shape = SPAR_SHAPE_GAUSSIAN,
                               .size = SPAR_SIZE_RANDOM_DEVIATION,
                               .granularity = SPAR_GRANULARITY_SAMPLE,
@@ -154,7 +157,7 @@ static void noise_has_the_size_of_the_batch_it_is_added_to(void) {
         CHECK_OK(spar_network_set_method(network, &method));
         for (int step = 0; step < 3; step++) {
             example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + step);
-            spar_loss_result result = {0};
+            spar_loss_result result = {.struct_size = sizeof result};
             oracle_clear_perturbations(o);
             oracle_forward(o, batch.doubles, batch.count, true, clean);
             oracle_backward(o, batch.labels, method.clean_weight, false);

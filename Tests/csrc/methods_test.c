@@ -24,14 +24,17 @@ typedef struct setting {
     uint64_t seed;
 } setting;
 
-static const spar_sgd PLAIN = {.learning_rate = 0.1f};
-static const spar_sgd MOMENTUM = {.learning_rate = 0.05f, .momentum = 0.9f, .weight_decay = 5e-4f};
-static const spar_sgd NESTEROV = {.learning_rate = 0.1f,
+static const spar_sgd PLAIN = {.struct_size = sizeof PLAIN, .learning_rate = 0.1f};
+static const spar_sgd MOMENTUM = {
+    .struct_size = sizeof MOMENTUM, .learning_rate = 0.05f, .momentum = 0.9f, .weight_decay = 5e-4f};
+static const spar_sgd NESTEROV = {.struct_size = sizeof NESTEROV,
+                                  .learning_rate = 0.1f,
                                   .momentum = 0.9f,
                                   .nesterov = true,
                                   .weight_decay = 0.01f,
                                   .decay_scope = SPAR_DECAY_WEIGHTS};
-static const spar_sgd MAX_NORM = {.learning_rate = 0.2f, .momentum = 0.5f, .weight_decay = 0.01f, .max_norm = 1.2f};
+static const spar_sgd MAX_NORM = {
+    .struct_size = sizeof MAX_NORM, .learning_rate = 0.2f, .momentum = 0.5f, .weight_decay = 0.01f, .max_norm = 1.2f};
 
 // The largest relative difference between the parameters of two oracles, tensor by tensor.
 static double distance(oracle *a, oracle *b) {
@@ -55,7 +58,7 @@ static void check_deviations(const setting *s, const method_program *program, co
     if (s->method.size != SPAR_SIZE_RANDOM_DEVIATION) return;
     for (int i = 0, number = 0; i < program->o->layer_count; i++) {
         if (program->o->layers[i].kind != ORACLE_POINT) continue;
-        spar_point_info info;
+        spar_point_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_point(network, number++, &info));
         if (info.active) CHECK_NEAR(info.deviation, expected[i], TOLERANCE * expected[i]);
     }
@@ -67,7 +70,7 @@ static void check_agreement(const setting *s, const spar_method *engine_method) 
     oracle *o = s->network(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, THREADS, s->seed);
     oracle_randomize(o, network, s->seed);
-    spar_method plain = {.direction = SPAR_DIRECTION_NONE};
+    spar_method plain = {.struct_size = sizeof plain, .direction = SPAR_DIRECTION_NONE};
     oracle *plain_oracle = s->network(EXAMPLE_BATCH);
     oracle_copy_parameters(plain_oracle, network);
     method_program *program = method_program_create(o, s->seed, &s->method, &s->sgd);
@@ -85,7 +88,7 @@ static void check_agreement(const setting *s, const spar_method *engine_method) 
         }
         double loss = s->step(program, &batch);
         method_back_propagation(baseline, &batch);
-        spar_loss_result result = {0};
+        spar_loss_result result = {.struct_size = sizeof result};
         CHECK_OK(spar_train_step(network, &s->sgd, batch.images, batch.labels, batch.count, &result));
         check_that(fabs(result.loss - loss) <= TOLERANCE * loss && result.count == batch.count, __FILE__, __LINE__,
                    "%s, step %d: loss %.9g of %d images, expected %.9g of %d", s->label, step, result.loss,
@@ -99,7 +102,7 @@ static void check_agreement(const setting *s, const spar_method *engine_method) 
         check_that(distance(o, plain_oracle) > 20 * TOLERANCE, __FILE__, __LINE__,
                    "%s: perturbations change the result by %.1e only", s->label, distance(o, plain_oracle));
     }
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &info));
     CHECK_EQUAL(info.step, STEPS);
     method_program_destroy(program);
@@ -119,17 +122,19 @@ typedef struct preset {
 } preset;
 
 static const preset PRESETS[] = {
-    {"backprop", 0, {.direction = SPAR_DIRECTION_NONE}, method_back_propagation},
+    {"backprop", 0, {.struct_size = sizeof(spar_method), .direction = SPAR_DIRECTION_NONE}, method_back_propagation},
     {"adversarial-backprop",
      0.08f,
-     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
       .shape = SPAR_SHAPE_SIGN,
       .size = SPAR_SIZE_CONSTANT,
       .input_epsilon = 0.08f},
      method_adversarial_back_propagation},
     {"fgs-orig",
      0.08f,
-     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
       .shape = SPAR_SHAPE_SIGN,
       .size = SPAR_SIZE_CONSTANT,
       .input_epsilon = 0.08f,
@@ -137,7 +142,8 @@ static const preset PRESETS[] = {
      method_fast_gradient_sign_joint},
     {"fgs-inter",
      20,
-     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
       .shape = SPAR_SHAPE_SIGN,
       .size = SPAR_SIZE_RANGE,
       .epsilon = 20,
@@ -145,11 +151,16 @@ static const preset PRESETS[] = {
      method_fast_gradient_sign_joint},
     {"layerwise",
      20,
-     {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .shape = SPAR_SHAPE_SIGN, .size = SPAR_SIZE_RANGE, .epsilon = 20},
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+      .shape = SPAR_SHAPE_SIGN,
+      .size = SPAR_SIZE_RANGE,
+      .epsilon = 20},
      method_layerwise},
     {"layerwise-joint",
      20,
-     {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_PREVIOUS_BATCH,
       .shape = SPAR_SHAPE_SIGN,
       .size = SPAR_SIZE_RANGE,
       .epsilon = 20,
@@ -157,7 +168,8 @@ static const preset PRESETS[] = {
      method_layerwise_joint},
     {"anl",
      0.5f,
-     {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
       .shape = SPAR_SHAPE_GRADIENT,
       .size = SPAR_SIZE_RANDOM_DEVIATION,
       .granularity = SPAR_GRANULARITY_SAMPLE,
@@ -165,11 +177,19 @@ static const preset PRESETS[] = {
      method_adversarial_noise_layer},
     {"gaussian",
      0.8f,
-     {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .size = SPAR_SIZE_CONSTANT, .epsilon = 0.2f},
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_RANDOM,
+      .shape = SPAR_SHAPE_GAUSSIAN,
+      .size = SPAR_SIZE_CONSTANT,
+      .epsilon = 0.2f},
      method_noise},
     {"random",
      0.2f,
-     {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .size = SPAR_SIZE_CONSTANT, .epsilon = 0.2f},
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_RANDOM,
+      .shape = SPAR_SHAPE_GAUSSIAN,
+      .size = SPAR_SIZE_CONSTANT,
+      .epsilon = 0.2f},
      method_noise},
 };
 enum { PRESET_COUNT = sizeof PRESETS / sizeof PRESETS[0] };
@@ -179,7 +199,7 @@ static void check_presets(const char *kind, example_network network, const spar_
         char label[100];
         snprintf(label, sizeof label, "%s, %s network", PRESETS[i].name, kind);
         setting s = {label, network, PRESETS[i].step, PRESETS[i].method, *sgd, {5, 5, 5}, seed};
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         CHECK_OK(spar_method_preset(PRESETS[i].name, PRESETS[i].epsilon, &method));
         check_agreement(&s, &method);
     }
@@ -243,7 +263,7 @@ static spar_method of_preset(const char *name, float epsilon) {
         method.epsilon = epsilon;
         return method;
     }
-    return (spar_method){.direction = SPAR_DIRECTION_NONE};
+    return (spar_method){.struct_size = sizeof(spar_method), .direction = SPAR_DIRECTION_NONE};
 }
 
 static void negative_epsilon_turns_the_perturbation_round(void) {
@@ -334,7 +354,7 @@ static void a_clean_weight_of_one_is_back_propagation(void) {
         setting s = {.label = names[i],
                      .network = example_convolutional,
                      .step = method_back_propagation,
-                     .method = {.direction = SPAR_DIRECTION_NONE},
+                     .method = {.struct_size = sizeof(spar_method), .direction = SPAR_DIRECTION_NONE},
                      .sgd = MOMENTUM,
                      .counts = {5, 5, 5},
                      .seed = 9};
@@ -367,7 +387,7 @@ static void a_gradient_of_zero_perturbs_nothing(void) {
         oracle *o = example_convolutional(EXAMPLE_BATCH);
         spar_network *network = oracle_engine(o, THREADS, 1);
         int index = oracle_find(network, "fc.weight");
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(network, index, &info));
         float *zeros = check_allocate(info.count * sizeof *zeros);
         CHECK_OK(spar_network_write_parameter(network, index, SPAR_PART_VALUE, zeros, info.count));

@@ -120,7 +120,8 @@ static void perturbed_passes_of_every_gradient_setting(void) {
         for (int shape = SPAR_SHAPE_SIGN; shape <= SPAR_SHAPE_GRADIENT; shape++) {
             for (int size = SPAR_SIZE_CONSTANT; size <= SPAR_SIZE_RANDOM_DEVIATION; size++) {
                 for (int granularity = SPAR_GRANULARITY_BATCH; granularity <= SPAR_GRANULARITY_SAMPLE; granularity++) {
-                    check_method_on_networks((spar_method){.direction = (spar_direction)direction,
+                    check_method_on_networks((spar_method){.struct_size = sizeof(spar_method),
+                                                           .direction = (spar_direction)direction,
                                                            .shape = (spar_shape)shape,
                                                            .size = (spar_size)size,
                                                            .granularity = (spar_granularity)granularity,
@@ -136,7 +137,8 @@ static void perturbed_passes_of_every_noise_setting(void) {
     static const spar_size sizes[] = {SPAR_SIZE_CONSTANT, SPAR_SIZE_RANDOM};
     for (int size = 0; size < 2; size++) {
         for (int granularity = SPAR_GRANULARITY_BATCH; granularity <= SPAR_GRANULARITY_SAMPLE; granularity++) {
-            check_method_on_networks((spar_method){.direction = SPAR_DIRECTION_RANDOM,
+            check_method_on_networks((spar_method){.struct_size = sizeof(spar_method),
+                                                   .direction = SPAR_DIRECTION_RANDOM,
                                                    .shape = SPAR_SHAPE_GAUSSIAN,
                                                    .size = sizes[size],
                                                    .granularity = (spar_granularity)granularity,
@@ -150,7 +152,7 @@ static void points_are_the_identity_in_passes_that_do_not_perturb(void) {
     oracle *o = example_residual(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, DIFFERENCES_THREADS, DIFFERENCES_SEED);
     oracle_randomize(o, network, DIFFERENCES_SEED);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     CHECK_OK(spar_method_preset("anl", 5, &method));
     CHECK_OK(spar_network_set_method(network, &method));
     example_batch batch = example_batch_create(o, EXAMPLE_BATCH, DIFFERENCES_SEED);

@@ -44,7 +44,7 @@ static void check_sample(const char *name, bool trains) {
     options.batch_size = BATCH;
     options.threads = 1;
     spar_network *network = NULL;
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     if (!CHECK_OK(spar_network_load(path, &options, &network))) return;
     CHECK_OK(spar_network_get_info(network, &info));
     CHECK(info.seed == 18446744073709551557u && info.step == (trains ? 3 : 0));
@@ -61,7 +61,7 @@ static void check_sample(const char *name, bool trains) {
     if (trains) {
         spar_sgd sgd = spar_sgd_defaults();
         sgd.learning_rate = 0.02f;
-        spar_loss_result result;
+        spar_loss_result result = {.struct_size = sizeof result};
         double loss;
         CHECK_OK(spar_train_step(network, &sgd, images, labels, BATCH, &result));
         CHECK_EQUAL(expected_numbers(path, "loss of the next step", &loss), 1);

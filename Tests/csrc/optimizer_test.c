@@ -30,15 +30,20 @@ static void three_steps_give_the_numbers_of_torch_optim_sgd(void) {
         spar_sgd sgd;
         double expected[WEIGHTS]; // printed by torch.optim.SGD in float64 from the same weights and gradients
     } cases[] = {
-        {{.learning_rate = 0.1f}, {0.405, -1.325, 0.765, 1.945, -0.43, 1.465, 0.145, -0.49}},
-        {{.learning_rate = 0.1f, .momentum = 0.9f},
+        {{.struct_size = sizeof(spar_sgd), .learning_rate = 0.1f},
+         {0.405, -1.325, 0.765, 1.945, -0.43, 1.465, 0.145, -0.49}},
+        {{.struct_size = sizeof(spar_sgd), .learning_rate = 0.1f, .momentum = 0.9f},
          {0.3924, -1.3043, 0.6912, 1.9819, -0.475, 1.5181, -0.0332, -0.2857}},
-        {{.learning_rate = 0.05f, .momentum = 0.9f, .nesterov = true},
+        {{.struct_size = sizeof(spar_sgd), .learning_rate = 0.05f, .momentum = 0.9f, .nesterov = true},
          {0.40408, -1.311935, 0.73104, 1.964355, -0.4475, 1.490645, 0.07006, -0.404815}},
-        {{.learning_rate = 0.1f, .weight_decay = 0.01f},
+        {{.struct_size = sizeof(spar_sgd), .learning_rate = 0.1f, .weight_decay = 0.01f},
          {0.4035164895, -1.32127872875, 0.76283721925, 1.938961038, -0.428821174625, 1.4604395585, 0.14445567975,
           -0.488361794375}},
-        {{.learning_rate = 0.1f, .momentum = 0.8f, .nesterov = true, .weight_decay = 0.02f},
+        {{.struct_size = sizeof(spar_sgd),
+          .learning_rate = 0.1f,
+          .momentum = 0.8f,
+          .nesterov = true,
+          .weight_decay = 0.02f},
          {0.313655071392, -1.35389375512, 0.716376377168, 1.89553311181, -0.496838384904, 1.4487197937, -0.063174660624,
           -0.2347696046}},
     };
@@ -58,7 +63,7 @@ static void three_steps_give_the_numbers_of_torch_optim_sgd(void) {
 static void max_norm_scales_each_unit_back_and_leaves_short_ones(void) {
     spar_network *network = one_weight();
     float zeros[WEIGHTS] = {0}, weights[WEIGHTS];
-    spar_sgd sgd = {.learning_rate = 0.1f, .max_norm = 2};
+    spar_sgd sgd = {.struct_size = sizeof sgd, .learning_rate = 0.1f, .max_norm = 2};
     CHECK_OK(spar_network_write_parameter(network, 0, SPAR_PART_GRADIENT, zeros, WEIGHTS));
     CHECK_OK(spar_update(network, &sgd));
     CHECK_OK(spar_network_read_parameter(network, 0, SPAR_PART_VALUE, weights, WEIGHTS));
@@ -95,7 +100,7 @@ static void check_network(example_network example, const spar_sgd *sgd) {
         CHECK_CLOSE(parameter->name, momentum, parameter->velocity, parameter->count, TOLERANCE, 0);
         free(momentum);
     }
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &info));
     CHECK_EQUAL(info.step, STEPS);
     spar_network_destroy(network);
@@ -104,10 +109,21 @@ static void check_network(example_network example, const spar_sgd *sgd) {
 
 static void whole_networks_follow_the_formulas(void) {
     static const spar_sgd settings[] = {
-        {.learning_rate = 0.1f, .momentum = 0.9f},
-        {.learning_rate = 0.1f, .momentum = 0.9f, .nesterov = true, .weight_decay = 0.1f},
-        {.learning_rate = 0.1f, .weight_decay = 0.1f, .decay_scope = SPAR_DECAY_WEIGHTS},
-        {.learning_rate = 0.2f, .momentum = 0.5f, .weight_decay = 0.1f, .max_norm = 1.5f},
+        {.struct_size = sizeof(spar_sgd), .learning_rate = 0.1f, .momentum = 0.9f},
+        {.struct_size = sizeof(spar_sgd),
+         .learning_rate = 0.1f,
+         .momentum = 0.9f,
+         .nesterov = true,
+         .weight_decay = 0.1f},
+        {.struct_size = sizeof(spar_sgd),
+         .learning_rate = 0.1f,
+         .weight_decay = 0.1f,
+         .decay_scope = SPAR_DECAY_WEIGHTS},
+        {.struct_size = sizeof(spar_sgd),
+         .learning_rate = 0.2f,
+         .momentum = 0.5f,
+         .weight_decay = 0.1f,
+         .max_norm = 1.5f},
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         check_network(example_convolutional, &settings[i]);

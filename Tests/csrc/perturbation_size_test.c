@@ -22,7 +22,8 @@ static spar_network *sums(const spar_method *method) {
 
 // ε·g / ‖g‖∞ for g = size·(2k − 3): images of zeros, so that the outputs are those of η.
 static void check_direction(float size, float epsilon, spar_granularity granularity) {
-    spar_method method = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+    spar_method method = {.struct_size = sizeof method,
+                          .direction = SPAR_DIRECTION_CURRENT_BATCH,
                           .shape = SPAR_SHAPE_GRADIENT,
                           .granularity = granularity,
                           .input_epsilon = epsilon};
@@ -69,9 +70,9 @@ static void adversarial_noise_trains_on_confident_images(void) {
         oracle_dense(o, x, example_dense_params("fc2", 2));
         spar_network *network = oracle_engine(o, 1, SEED);
         float bias[2] = {margins[m], 0};
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         spar_sgd sgd = spar_sgd_defaults();
-        spar_loss_result result = {0};
+        spar_loss_result result = {.struct_size = sizeof result};
         static const int32_t labels[IMAGES];
         example_batch batch = example_batch_create(o, IMAGES, SEED);
         CHECK_OK(spar_network_write_parameter(network, oracle_find(network, "fc2.bias"), SPAR_PART_VALUE, bias, 2));

@@ -39,7 +39,8 @@ static void it_climbs_from_a_random_point_of_the_ball(void) {
         double *start = check_allocate(a.pixels * sizeof *start);
         float *uniform = check_allocate(a.image_pixels * sizeof *uniform);
         for (size_t n = 0; n < EXAMPLE_BATCH; n++) {
-            spar_random_stream stream = {77, 5, 0, 1000 + n};
+            spar_random_stream stream = {
+                .struct_size = sizeof stream, .seed = 77, .purpose = 5, .layer = 0, .step = 1000 + n};
             CHECK_OK(spar_random_uniform(&stream, 0, a.image_pixels, uniform));
             for (size_t j = 0; j < a.image_pixels; j++) {
                 double x = a.batch.doubles[n * a.image_pixels + j] + DELTA * (2 * (double)uniform[j] - 1);

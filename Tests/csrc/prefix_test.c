@@ -77,7 +77,7 @@ static void every_layer_ends_a_prefix(void) {
         oracle_draw_dropout(o, DIFFERENCES_SEED, 0, batch.count);
         CHECK_EQUAL(spar_network_layer_count(network), o->layer_count);
         for (int layer = 0; layer < o->layer_count; layer++) {
-            spar_layer_info info;
+            spar_layer_info info = {.struct_size = sizeof info};
             spar_network *prefix = NULL;
             char label[160];
             CHECK_OK(spar_network_layer(network, layer, &info));
@@ -100,7 +100,7 @@ static void without_a_layer_a_prefix_ends_where_the_last_dense_layer_reads(void)
     for (int e = 0; e < EXAMPLE_COUNT; e++) {
         oracle *o = EXAMPLES[e].create(EXAMPLE_BATCH);
         spar_network *network = randomized_engine(o), *encoder = NULL;
-        spar_layer_info info;
+        spar_layer_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_prefix(network, NULL, NULL, &encoder));
         CHECK_OK(spar_network_layer(encoder, spar_network_layer_count(encoder) - 1, &info));
         check_that(strcmp(info.name, EXAMPLES[e].features) == 0, __FILE__, __LINE__, "%s: features are %s, expected %s",
@@ -114,8 +114,8 @@ static void without_a_layer_a_prefix_ends_where_the_last_dense_layer_reads(void)
 static void layers_tell_their_parameters_and_multiply_adds(void) {
     oracle *o = example_residual(EXAMPLE_BATCH);
     spar_network *network = randomized_engine(o);
-    spar_network_info whole;
-    spar_layer_info info;
+    spar_network_info whole = {.struct_size = sizeof whole};
+    spar_layer_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &whole));
     int64_t parameters = 0, multiply_adds = 0;
     for (int i = 0; i < spar_network_layer_count(network); i++) {
@@ -145,7 +145,7 @@ static void a_prefix_stands_alone(void) {
     CHECK_OK(spar_network_prefix(network, "projection_bn", &options, &prefix));
     CHECK_EQUAL(oracle_find(prefix, "conv4.weight"), -1);
     CHECK_EQUAL(spar_network_point_count(prefix), 5);
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(prefix, &info));
     CHECK_EQUAL(info.batch_size, 2);
     CHECK_EQUAL(info.seed, DIFFERENCES_SEED);
@@ -178,7 +178,7 @@ static void fill_squared_error_gradient(const spar_network *network, const examp
 static void the_gradient_of_the_loss_gives_the_pass_of_the_loss(void) {
     oracle *o = example_convolutional(EXAMPLE_BATCH);
     o->loss = SPAR_LOSS_SQUARED_ERROR;
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     CHECK_OK(spar_method_preset("anl", 0.5f, &method));
     example_batch batch = example_batch_create(o, EXAMPLE_BATCH, DIFFERENCES_SEED);
     float outputs[2][EXAMPLE_BATCH * EXAMPLE_CLASSES], gradient[EXAMPLE_BATCH * EXAMPLE_CLASSES];

@@ -115,7 +115,8 @@ static oracle *draw_graph(uint64_t *state) {
 
 // Noise at every point, of both in the same draws.
 static void add_noise(oracle *o, spar_network *network, uint64_t seed) {
-    spar_method method = {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN};
+    spar_method method = {
+        .struct_size = sizeof method, .direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN};
     int number = 0;
     for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1), number++) {
         *(perturbation_at_input(o, i) ? &method.input_epsilon : &method.epsilon) = 0.125f;

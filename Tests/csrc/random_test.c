@@ -23,6 +23,7 @@ static void known_answers_of_random123(void) {
     };
     for (int v = 0; v < 3; v++) {
         spar_random_stream stream = {
+            .struct_size = sizeof stream,
             .seed = (uint64_t)vectors[v].key[1] << 32 | vectors[v].key[0],
             .purpose = vectors[v].counter[1] >> 16,
             .layer = vectors[v].counter[1] & 0xffff,
@@ -35,7 +36,8 @@ static void known_answers_of_random123(void) {
 }
 
 static void uniform_values_are_the_upper_24_bits(void) {
-    static const spar_random_stream stream = {.seed = 99, .purpose = 0x1000, .layer = 7, .step = 1ull << 40};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 99, .purpose = 0x1000, .layer = 7, .step = 1ull << 40};
     uint32_t bits[1000];
     float uniform[1000];
     CHECK_OK(spar_random_bits(&stream, 3, 1000, bits));
@@ -45,7 +47,8 @@ static void uniform_values_are_the_upper_24_bits(void) {
 
 // Box–Muller over pairs of elements, beginning at even ones.
 static void normal_values_come_from_pairs_of_uniform_ones(void) {
-    static const spar_random_stream stream = {.seed = 5, .purpose = 0x1001, .layer = 0, .step = 3};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 5, .purpose = 0x1001, .layer = 0, .step = 3};
     float uniform[1000], normal[1000];
     CHECK_OK(spar_random_uniform(&stream, 0, 1000, uniform));
     CHECK_OK(spar_random_normal(&stream, 0, 1000, normal));
@@ -57,7 +60,8 @@ static void normal_values_come_from_pairs_of_uniform_ones(void) {
 }
 
 static void elements_do_not_depend_on_how_many_are_asked_for(void) {
-    static const spar_random_stream stream = {.seed = 12345678901234567ull, .purpose = 0x1002, .layer = 1, .step = 2};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 12345678901234567ull, .purpose = 0x1002, .layer = 1, .step = 2};
     static float whole[1000], part[1000];
     static uint32_t whole_bits[1000], part_bits[1000];
     CHECK_OK(spar_random_normal(&stream, 0, 1000, whole));
@@ -73,13 +77,13 @@ static void elements_do_not_depend_on_how_many_are_asked_for(void) {
 
 static void streams_that_differ_in_one_word_share_nothing(void) {
     static const spar_random_stream streams[] = {
-        {.seed = 1, .purpose = 0x1000, .layer = 0, .step = 0},
-        {.seed = 2, .purpose = 0x1000, .layer = 0, .step = 0},
-        {.seed = 1 + (1ull << 32), .purpose = 0x1000, .layer = 0, .step = 0},
-        {.seed = 1, .purpose = 0x1001, .layer = 0, .step = 0},
-        {.seed = 1, .purpose = 0x1000, .layer = 1, .step = 0},
-        {.seed = 1, .purpose = 0x1000, .layer = 0, .step = 1},
-        {.seed = 1, .purpose = 0x1000, .layer = 0, .step = 1ull << 32},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1, .purpose = 0x1000, .layer = 0, .step = 0},
+        {.struct_size = sizeof(spar_random_stream), .seed = 2, .purpose = 0x1000, .layer = 0, .step = 0},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1 + (1ull << 32), .purpose = 0x1000, .layer = 0, .step = 0},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1, .purpose = 0x1001, .layer = 0, .step = 0},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1, .purpose = 0x1000, .layer = 1, .step = 0},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1, .purpose = 0x1000, .layer = 0, .step = 1},
+        {.struct_size = sizeof(spar_random_stream), .seed = 1, .purpose = 0x1000, .layer = 0, .step = 1ull << 32},
     };
     enum { STREAMS = sizeof streams / sizeof streams[0] };
     static uint32_t bits[STREAMS][256];
@@ -94,7 +98,8 @@ static void streams_that_differ_in_one_word_share_nothing(void) {
 }
 
 static void uniform_and_normal_moments(void) {
-    static const spar_random_stream stream = {.seed = 42, .purpose = 0x1003, .layer = 0, .step = 0};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 42, .purpose = 0x1003, .layer = 0, .step = 0};
     float *values = check_allocate(COUNT * sizeof *values);
     double mean = 0, square = 0, lowest = 1, highest = 0;
     CHECK_OK(spar_random_uniform(&stream, 0, COUNT, values));
@@ -125,7 +130,7 @@ static void uniform_and_normal_moments(void) {
 }
 
 static void bad_arguments_are_refused(void) {
-    spar_random_stream stream = {.seed = 1, .purpose = 0x1000, .layer = 0, .step = 0};
+    spar_random_stream stream = {.struct_size = sizeof stream, .seed = 1, .purpose = 0x1000, .layer = 0, .step = 0};
     float value;
     uint32_t bits;
     CHECK_FAILS(spar_random_uniform(NULL, 0, 1, &value), SPAR_ERROR_ARGUMENT, "NULL");
@@ -137,7 +142,8 @@ static void bad_arguments_are_refused(void) {
 
 // Element 2^34 is the first whose block does not fit 32 bits.
 static void elements_do_not_repeat_where_the_block_outgrows_its_word(void) {
-    static const spar_random_stream stream = {.seed = 42, .purpose = 0x1004, .layer = 0, .step = 7};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 42, .purpose = 0x1004, .layer = 0, .step = 7};
     static const uint64_t starts[] = {0, 1ull << 34, 2ull << 34, 1ull << 63, UINT64_MAX - 255};
     enum { STARTS = sizeof starts / sizeof starts[0] };
     static uint32_t bits[STARTS][256];
@@ -158,7 +164,8 @@ static void elements_do_not_repeat_where_the_block_outgrows_its_word(void) {
 }
 
 static void a_stream_ends_with_its_last_element(void) {
-    static const spar_random_stream stream = {.seed = 3, .purpose = 0x1005, .layer = 0, .step = 0};
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 3, .purpose = 0x1005, .layer = 0, .step = 0};
     uint32_t bits[5] = {0}, last = 0;
     float uniform[5] = {-1, -1, -1, -1, -1}, normal[5] = {99, 99, 99, 99, 99};
     CHECK_OK(spar_random_bits(&stream, UINT64_MAX - 3, 4, bits));

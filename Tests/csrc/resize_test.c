@@ -8,7 +8,7 @@
 enum { LIMIT = 1 << 16 };
 
 static void fill(uint8_t *bytes, size_t count) {
-    static const spar_random_stream stream = {.seed = 3, .purpose = 0x1000};
+    static const spar_random_stream stream = {.struct_size = sizeof stream, .seed = 3, .purpose = 0x1000};
     uint32_t bits[4096];
     CHECK_OK(spar_random_bits(&stream, 0, count, bits));
     for (size_t i = 0; i < count; i++) bytes[i] = (uint8_t)bits[i];

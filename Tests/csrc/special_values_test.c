@@ -301,7 +301,7 @@ static void a_step_that_met_a_nan_leaves_no_trace(void) {
         spar_sgd sgd = spar_sgd_defaults();
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
         for (int i = 0; i < 2; i++) {
-            spar_method method;
+            spar_method method = {.struct_size = sizeof method};
             spar_network *network = networks[i] = oracle_engine(o, THREADS, SEED);
             CHECK_OK(spar_method_preset("layerwise", 2, &method));
             CHECK_OK(spar_network_set_method(network, &method));
@@ -348,7 +348,8 @@ static void a_nan_in_a_gradient_is_in_the_perturbation(void) {
                 x = oracle_unary(o, oracle_point(o, x, "point"), ORACLE_RELU);
                 oracle_dense(o, x, example_dense_params("fc2", 2));
                 spar_network *network = oracle_engine(o, 1, SEED);
-                spar_method method = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+                spar_method method = {.struct_size = sizeof method,
+                                      .direction = SPAR_DIRECTION_CURRENT_BATCH,
                                       .shape = (spar_shape)shape,
                                       .size = (spar_size)size,
                                       .granularity = (spar_granularity)granularity,

@@ -19,7 +19,8 @@ static spar_attack square(void) {
 
 static double draw(int image, uint64_t *element) {
     float uniform;
-    spar_random_stream stream = {77, 6, 0, (uint64_t)image};
+    spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 77, .purpose = 6, .layer = 0, .step = (uint64_t)image};
     CHECK_OK(spar_random_uniform(&stream, (*element)++, 1, &uniform));
     return uniform;
 }

@@ -37,7 +37,7 @@ static void train(worker *w) {
     example_batch batch = example_batch_create(o, EXAMPLE_BATCH, 7);
     size_t bytes = (size_t)batch.count * (size_t)o->layers[0].size * sizeof(float);
     float *attacked = check_allocate(bytes);
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     spar_sgd sgd = spar_sgd_defaults();
     spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
     attack.iterations = 3;
@@ -131,7 +131,7 @@ static void *fail_often(void *context) {
     char name[32];
     snprintf(name, sizeof name, "method %d", w->number);
     for (int i = 0; i < 200; i++) {
-        spar_method method;
+        spar_method method = {.struct_size = sizeof method};
         const char *const *names = spar_method_names();
         bool told = spar_method_preset(name, 1, &method) != SPAR_OK && strstr(spar_last_error(), name) != NULL;
         if (!told || strcmp(names[0], "backprop") != 0) w->failed = SPAR_ERROR_STATE;

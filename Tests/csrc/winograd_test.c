@@ -42,7 +42,7 @@ static void run(spar_network *network, const shape *s, float *image_gradient) {
     int floats = 3 * s->height * s->width * s->batch;
     float *images = check_allocate((size_t)floats * sizeof *images);
     int32_t labels[MOST_IMAGES];
-    spar_random_stream stream = {7, 0x1000, 0, 0};
+    spar_random_stream stream = {.struct_size = sizeof stream, .seed = 7, .purpose = 0x1000, .layer = 0, .step = 0};
     CHECK_OK(spar_random_uniform(&stream, 0, (size_t)floats, images));
     for (int n = 0; n < s->batch; n++) labels[n] = n % 3;
     CHECK_OK(spar_forward(network, images, s->batch, SPAR_FORWARD_TRAIN));
@@ -64,7 +64,7 @@ static void compare(const char *what, const shape *s, const float *exact, const 
 
 static bool uses_winograd(const spar_network *network) {
     for (int i = 0; i < spar_network_operation_count(network); i++) {
-        spar_operation_info info;
+        spar_operation_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_operation(network, i, &info));
         if (strncmp(info.kernel, "winograd", 8) == 0) return true;
     }
@@ -80,7 +80,7 @@ static void check_shape(const shape *s) {
     for (int i = 0; i < 2; i++) run(networks[i], s, gradients + i * images);
     compare("gradient of the images", s, gradients, gradients + images, images);
     for (int p = 0; p < spar_network_parameter_count(networks[0]); p++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_parameter(networks[0], p, &info));
         float *values = check_allocate(2 * (size_t)info.count * sizeof *values);
         for (int i = 0; i < 2; i++) {

@@ -116,7 +116,7 @@ static void points_on_both_sides_of_whitening_are_input_points(void) {
     spar_network *network = oracle_engine(o, 1, SEED);
     CHECK_EQUAL(spar_network_point_count(network), 3);
     for (int i = 0; i < 3; i++) {
-        spar_point_info info = {0};
+        spar_point_info info = {.struct_size = sizeof info};
         CHECK_OK(spar_network_point(network, i, &info));
         CHECK(info.input == (strcmp(info.name, "hidden") != 0));
     }

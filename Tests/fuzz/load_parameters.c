@@ -34,12 +34,12 @@ static spar_network *create(void) {
 }
 
 static uint64_t digest_of(const spar_network *network) {
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_get_info(network, &info)), "no information");
     uint64_t digest = fuzz_digest(info.seed, &info.step, sizeof info.step);
     float values[512];
     for (int p = 0; p < spar_network_parameter_count(network); p++) {
-        spar_parameter_info parameter;
+        spar_parameter_info parameter = {.struct_size = sizeof parameter};
         FUZZ_REQUIRE(fuzz_succeeded(spar_network_parameter(network, p, &parameter)), "no information");
         for (int part = SPAR_PART_VALUE; part <= SPAR_PART_MOMENTUM; part++) {
             if (part != SPAR_PART_VALUE && !parameter.trainable) continue;
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     float images[COUNT * CHANNELS * SIDE * SIDE] = {0.5f};
     static const int32_t labels[COUNT] = {0, CLASSES - 1};
     spar_sgd sgd = spar_sgd_defaults();
-    spar_loss_result result;
+    spar_loss_result result = {.struct_size = sizeof result};
     spar_status status = spar_train_step(network, &sgd, images, labels, COUNT, &result);
     FUZZ_REQUIRE(fuzz_succeeded(status) || status == SPAR_ERROR_NON_FINITE, "%s", spar_last_error());
     spar_network_destroy(network);

@@ -41,7 +41,7 @@ static float *output_of(spar_network *network, const spar_network_info *info) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     spar_network *network = load(fuzz_file(data, size));
     if (network == NULL) return 0;
-    spar_network_info info, again_info;
+    spar_network_info info = {.struct_size = sizeof info}, again_info = {.struct_size = sizeof again_info};
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_get_info(network, &info)), "no information");
     const char *path = fuzz_path("again");
     if (info.memory_bytes <= MOST_MEMORY && info.multiply_adds <= MOST_MULTIPLY_ADDS) {

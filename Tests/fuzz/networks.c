@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     bool large = graph.weights > LARGE_WEIGHTS || activations > LARGE_ACTIVATIONS;
     bool impossible = graph.weights > IMPOSSIBLE || activations > IMPOSSIBLE;
     spar_network *network = large && !impossible ? NULL : create(&graph, &options);
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     FUZZ_REQUIRE(network == NULL || !impossible, "a network of %g weights and %g values", graph.weights, activations);
     if (network != NULL && fuzz_succeeded(spar_network_get_info(network, &info)) &&
         info.multiply_adds * info.batch_size <= MOST_MULTIPLY_ADDS) {

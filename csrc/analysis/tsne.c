@@ -6,12 +6,16 @@
 #include "runtime/parallel.h"
 #include "runtime/proceed.h"
 #include "runtime/random.h"
+#include "runtime/structure.h"
 
 #include <float.h>
 #include <math.h>
 
-spar_tsne_options spar_tsne_defaults(void) {
-    return (spar_tsne_options){.perplexity = 30, .exaggeration = 12, .exaggerated_iterations = 250, .seed = 1};
+#define OPTIONS SPAR_STRUCTURE(spar_tsne_options, context)
+
+spar_status spar_tsne_set_defaults(spar_tsne_options *options, uint32_t struct_size) {
+    spar_tsne_options defaults = {.perplexity = 30, .exaggeration = 12, .exaggerated_iterations = 250, .seed = 1};
+    return spar_fill_defaults(OPTIONS, &defaults, options, struct_size);
 }
 
 static spar_status check_options(const spar_tsne_options *o, int count) {
@@ -87,7 +91,8 @@ spar_status spar_tsne_create(const float *points, int32_t count, int32_t dimensi
     SPAR_REQUIRE_POINTER(points);
     SPAR_REQUIRE_POINTER(tsne);
     *tsne = NULL;
-    spar_tsne_options chosen = options == NULL ? spar_tsne_defaults() : *options;
+    spar_tsne_options chosen = spar_tsne_defaults();
+    if (options != NULL) SPAR_TRY(spar_take_structure(OPTIONS, options, &chosen));
     if (count < 1 || dimensions < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "tsne: %d points of %d dimensions are not possible", count, dimensions);
     }

@@ -1,10 +1,14 @@
 // Attacks inside the ball x₀ ± δ: their settings, and steps along the gradient's sign.
 #include "attack/attack.h"
 
+#include "runtime/structure.h"
+
 #include <math.h>
 #include <string.h>
 
-spar_attack spar_attack_defaults(spar_attack_kind kind) {
+#define ATTACK SPAR_STRUCTURE(spar_attack, context)
+
+static spar_attack defaults_of(spar_attack_kind kind) {
     bool pgd = kind == SPAR_ATTACK_PGD;
     return (spar_attack){.kind = kind,
                          .delta = 16,
@@ -18,6 +22,17 @@ spar_attack spar_attack_defaults(spar_attack_kind kind) {
                          .lowest = 0,
                          .highest = 1,
                          .seed = 1};
+}
+
+static spar_status check_kind(spar_attack_kind kind) {
+    if (kind >= SPAR_ATTACK_FGSM && kind <= SPAR_ATTACK_SQUARE) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no kind %d", (int)kind);
+}
+
+spar_status spar_attack_set_defaults(spar_attack *attack, uint32_t struct_size, spar_attack_kind kind) {
+    spar_attack defaults = defaults_of(kind);
+    SPAR_TRY(spar_fill_defaults(ATTACK, &defaults, attack, struct_size));
+    return check_kind(kind);
 }
 
 enum { MOST_ITERATIONS = 1 << 20 };
@@ -60,9 +75,7 @@ static spar_status check_steps(const spar_attack *a) {
 }
 
 static spar_status check(const spar_attack *a) {
-    if (a->kind < SPAR_ATTACK_FGSM || a->kind > SPAR_ATTACK_SQUARE) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no kind %d", (int)a->kind);
-    }
+    SPAR_TRY(check_kind(a->kind));
     if (a->unit != SPAR_UNIT_255 && a->unit != SPAR_UNIT_ONE) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no pixel unit %d", (int)a->unit);
     }
@@ -128,18 +141,19 @@ static spar_status run(spar_standing *standing) {
 spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                const int32_t *labels, int32_t count, float *attacked) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(attack);
+    SPAR_TRY(spar_check_structure(ATTACK, attack));
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(labels);
     SPAR_REQUIRE_POINTER(attacked);
-    SPAR_TRY(check(attack));
+    spar_attack chosen = defaults_of(attack->kind);
+    SPAR_TRY(spar_take_structure(ATTACK, attack, &chosen));
+    SPAR_TRY(check(&chosen));
     if (count < 1 || count > network->options.batch_size) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: a batch of %d images: the network takes 1 to %d", count,
                          network->options.batch_size);
     }
-    spar_attack chosen = *attack;
     if (chosen.kind == SPAR_ATTACK_IFGSM && chosen.iterations == 0) {
-        chosen.iterations = (int32_t)iterations_to_delta(attack);
+        chosen.iterations = (int32_t)iterations_to_delta(&chosen);
     }
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
     spar_standing standing;

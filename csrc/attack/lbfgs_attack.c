@@ -5,6 +5,7 @@
 
 #include "ops/loss.h"
 #include "runtime/parallel.h"
+#include "runtime/structure.h"
 
 #include <math.h>
 #include <string.h>
@@ -36,8 +37,13 @@ typedef struct work {
     float *images, *gradients, *outputs;
 } work;
 
-spar_lbfgs_attack spar_lbfgs_attack_defaults(void) {
-    return (spar_lbfgs_attack){.iterations = 10, .searches = 10, .lowest = 0, .highest = 1};
+#define ATTACK SPAR_STRUCTURE(spar_lbfgs_attack, context)
+#define EXAMPLE SPAR_STRUCTURE(spar_lbfgs_example, c)
+
+static const spar_lbfgs_attack defaults = {.iterations = 10, .searches = 10, .lowest = 0, .highest = 1};
+
+spar_status spar_lbfgs_attack_set_defaults(spar_lbfgs_attack *attack, uint32_t struct_size) {
+    return spar_fill_defaults(ATTACK, &defaults, attack, struct_size);
 }
 
 static void try_next_c(search *s, int searches) {
@@ -157,6 +163,13 @@ static spar_status create(work *w, const float *images) {
     return SPAR_OK;
 }
 
+// All are as large as the first.
+static void give_example(const spar_lbfgs_example *own, spar_lbfgs_example *examples, int n) {
+    spar_lbfgs_example *example = (spar_lbfgs_example *)spar_structure_at(examples, (size_t)n);
+    example->struct_size = examples->struct_size;
+    spar_fill_structure(EXAMPLE, own, example);
+}
+
 static spar_status check(const spar_network *network, const spar_lbfgs_attack *attack, const int32_t *labels,
                          const int32_t *targets, int32_t count) {
     int classes = network->tensors[network->output].extent.channels;
@@ -181,14 +194,16 @@ spar_status spar_lbfgs_attack_images(spar_network *network, const spar_lbfgs_att
                                      const int32_t *labels, const int32_t *targets, int32_t count, float *attacked,
                                      spar_lbfgs_example *examples) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(attack);
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(labels);
     SPAR_REQUIRE_POINTER(attacked);
-    SPAR_TRY(check(network, attack, labels, targets, count));
+    spar_lbfgs_attack chosen = defaults;
+    SPAR_TRY(spar_take_structure(ATTACK, attack, &chosen));
+    SPAR_TRY(check(network, &chosen, labels, targets, count));
+    if (examples != NULL) SPAR_TRY(spar_check_structure(EXAMPLE, examples));
     spar_extent extent = network->tensors[0].extent;
     work w = {.network = network,
-              .attack = attack,
+              .attack = &chosen,
               .count = count,
               .classes = network->tensors[network->output].extent.channels,
               .pixels = (size_t)(spar_pixels(extent) * extent.channels)};
@@ -198,7 +213,7 @@ spar_status spar_lbfgs_attack_images(spar_network *network, const spar_lbfgs_att
     for (int n = 0; n < count && status == SPAR_OK; n++) {
         memcpy(attacked + (size_t)n * w.pixels, w.searches[n].best, w.pixels * sizeof *attacked);
         w.searches[n].example.c = w.searches[n].succeeded;
-        if (examples != NULL) examples[n] = w.searches[n].example;
+        if (examples != NULL) give_example(&w.searches[n].example, examples, n);
     }
     spar_release(w.searches);
     spar_release(w.memory);

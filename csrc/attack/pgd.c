@@ -20,8 +20,10 @@ static void draw_starts(void *context, int64_t first, int64_t last, int thread) 
     const spar_attack *attack = standing->attack;
     size_t pixels = standing->pixels;
     for (int64_t n = first; n < last; n++) {
-        spar_random_stream stream = {attack->seed, SPAR_PURPOSE_PGD, (uint32_t)task->restart,
-                                     attack->first_image + (uint64_t)standing->numbers[n]};
+        spar_random_stream stream = {.seed = attack->seed,
+                                     .purpose = SPAR_PURPOSE_PGD,
+                                     .layer = (uint32_t)task->restart,
+                                     .step = attack->first_image + (uint64_t)standing->numbers[n]};
         float *x = standing->images + (size_t)n * pixels;
         const float *original = standing->originals + (size_t)n * pixels;
         spar_fill_uniform(&stream, 0, pixels, x);

@@ -2,6 +2,7 @@
 #include "graph/network.h"
 
 #include "ops/sweep.h"
+#include "runtime/structure.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -74,11 +75,14 @@ static spar_status check_index(const spar_network *network, int32_t index) {
     return spar_fail(SPAR_ERROR_ARGUMENT, "operation %d: the plan has %d, from 0", index, network->operation_count);
 }
 
+#define OPERATION SPAR_STRUCTURE(spar_operation_info, backward_weights_seconds)
+
 spar_status spar_network_operation(const spar_network *network, int32_t index, spar_operation_info *info) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(OPERATION, info));
     SPAR_TRY(check_index(network, index));
-    *info = info_of(network, &network->operations[index]);
+    spar_operation_info own = info_of(network, &network->operations[index]);
+    spar_fill_structure(OPERATION, &own, info);
     return SPAR_OK;
 }
 

@@ -1,30 +1,42 @@
 #include "graph/graph.h"
 
+#include "runtime/structure.h"
 #include "runtime/utf8.h"
 
 #include <stdio.h>
 #include <string.h>
 
-spar_conv2d_params spar_conv2d_defaults(void) {
-    return (spar_conv2d_params){.kernel_height = 3,
-                                .kernel_width = 3,
-                                .stride_height = 1,
-                                .stride_width = 1,
-                                .padding_height = 1,
-                                .padding_width = 1,
-                                .groups = 1};
+#define CONV2D SPAR_STRUCTURE(spar_conv2d_params, initializer_deviation)
+#define DENSE SPAR_STRUCTURE(spar_dense_params, initializer_deviation)
+#define BATCH_NORM SPAR_STRUCTURE(spar_batch_norm_params, epsilon)
+#define POOL SPAR_STRUCTURE(spar_pool_params, padding_width)
+
+static const spar_conv2d_params conv2d_defaults = {.kernel_height = 3,
+                                                   .kernel_width = 3,
+                                                   .stride_height = 1,
+                                                   .stride_width = 1,
+                                                   .padding_height = 1,
+                                                   .padding_width = 1,
+                                                   .groups = 1};
+static const spar_dense_params dense_defaults = {.bias = true};
+static const spar_batch_norm_params batch_norm_defaults = {.momentum = 0.1f, .epsilon = 1e-5f};
+static const spar_pool_params pool_defaults = {
+    .kernel_height = 2, .kernel_width = 2, .stride_height = 2, .stride_width = 2};
+
+spar_status spar_conv2d_set_defaults(spar_conv2d_params *params, uint32_t struct_size) {
+    return spar_fill_defaults(CONV2D, &conv2d_defaults, params, struct_size);
 }
 
-spar_dense_params spar_dense_defaults(void) {
-    return (spar_dense_params){.bias = true};
+spar_status spar_dense_set_defaults(spar_dense_params *params, uint32_t struct_size) {
+    return spar_fill_defaults(DENSE, &dense_defaults, params, struct_size);
 }
 
-spar_batch_norm_params spar_batch_norm_defaults(void) {
-    return (spar_batch_norm_params){.momentum = 0.1f, .epsilon = 1e-5f};
+spar_status spar_batch_norm_set_defaults(spar_batch_norm_params *params, uint32_t struct_size) {
+    return spar_fill_defaults(BATCH_NORM, &batch_norm_defaults, params, struct_size);
 }
 
-spar_pool_params spar_pool_defaults(void) {
-    return (spar_pool_params){.kernel_height = 2, .kernel_width = 2, .stride_height = 2, .stride_width = 2};
+spar_status spar_pool_set_defaults(spar_pool_params *params, uint32_t struct_size) {
+    return spar_fill_defaults(POOL, &pool_defaults, params, struct_size);
 }
 
 spar_status spar_graph_create(spar_graph **graph) {
@@ -245,14 +257,14 @@ spar_status spar_value_shape(const spar_graph *graph, spar_value x, int32_t shap
     return SPAR_OK;
 }
 
-static spar_value add_plain(spar_graph *graph, const spar_layer *layer, spar_value a, spar_value b) {
-    return spar_graph_add(graph, &(spar_node){.layer = layer, .inputs = {a, b}});
+// Adds a layer whose params were taken. Where they were not, that marks the graph as any other failure does.
+static spar_value add_taken(spar_graph *graph, spar_status taken, const spar_node *node) {
+    if (taken == SPAR_OK) return spar_graph_add(graph, node);
+    return graph == NULL ? SPAR_NO_VALUE : remember_failure(graph, taken);
 }
 
-// A params pointer that is NULL marks the graph as any other failure does.
-static spar_value refuse_null(spar_graph *graph, const char *kind) {
-    spar_status status = spar_fail(SPAR_ERROR_ARGUMENT, "%s: params is NULL", kind);
-    return graph == NULL ? SPAR_NO_VALUE : remember_failure(graph, status);
+static spar_value add_plain(spar_graph *graph, const spar_layer *layer, spar_value a, spar_value b) {
+    return spar_graph_add(graph, &(spar_node){.layer = layer, .inputs = {a, b}});
 }
 
 spar_value spar_input(spar_graph *graph, int32_t channels, int32_t height, int32_t width) {
@@ -279,35 +291,41 @@ spar_value spar_whiten(spar_graph *graph, spar_value x, const char *name, const 
 }
 
 spar_value spar_conv2d(spar_graph *graph, spar_value x, const spar_conv2d_params *params) {
-    if (params == NULL) return refuse_null(graph, "conv2d");
-    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_convolution,
-                                              .name = (char *)params->name,
-                                              .inputs = {x, SPAR_NO_VALUE},
-                                              .settings.convolution = *params});
+    spar_conv2d_params taken = conv2d_defaults;
+    spar_status status = spar_take_structure(CONV2D, params, &taken);
+    return add_taken(graph, status,
+                     &(spar_node){.layer = &spar_layer_convolution,
+                                  .name = (char *)taken.name,
+                                  .inputs = {x, SPAR_NO_VALUE},
+                                  .settings.convolution = taken});
 }
 
 spar_value spar_dense(spar_graph *graph, spar_value x, const spar_dense_params *params) {
-    if (params == NULL) return refuse_null(graph, "dense");
-    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_dense,
-                                              .name = (char *)params->name,
-                                              .inputs = {x, SPAR_NO_VALUE},
-                                              .settings.dense = *params});
+    spar_dense_params taken = dense_defaults;
+    spar_status status = spar_take_structure(DENSE, params, &taken);
+    return add_taken(graph, status,
+                     &(spar_node){.layer = &spar_layer_dense,
+                                  .name = (char *)taken.name,
+                                  .inputs = {x, SPAR_NO_VALUE},
+                                  .settings.dense = taken});
 }
 
 spar_value spar_batch_norm(spar_graph *graph, spar_value x, const spar_batch_norm_params *params) {
-    if (params == NULL) return refuse_null(graph, "batch_norm");
-    return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_batch_norm,
-                                              .name = (char *)params->name,
-                                              .inputs = {x, SPAR_NO_VALUE},
-                                              .settings.batch_norm = *params});
+    spar_batch_norm_params taken = batch_norm_defaults;
+    spar_status status = spar_take_structure(BATCH_NORM, params, &taken);
+    return add_taken(graph, status,
+                     &(spar_node){.layer = &spar_layer_batch_norm,
+                                  .name = (char *)taken.name,
+                                  .inputs = {x, SPAR_NO_VALUE},
+                                  .settings.batch_norm = taken});
 }
 
 static spar_value add_pool(spar_graph *graph, const spar_layer *layer, spar_value x, const spar_pool_params *params) {
-    if (params == NULL) return refuse_null(graph, layer->kind);
-    return spar_graph_add(graph, &(spar_node){.layer = layer,
-                                              .name = (char *)params->name,
-                                              .inputs = {x, SPAR_NO_VALUE},
-                                              .settings.pool = *params});
+    spar_pool_params taken = pool_defaults;
+    spar_status status = spar_take_structure(POOL, params, &taken);
+    return add_taken(
+        graph, status,
+        &(spar_node){.layer = layer, .name = (char *)taken.name, .inputs = {x, SPAR_NO_VALUE}, .settings.pool = taken});
 }
 
 spar_value spar_max_pool2d(spar_graph *graph, spar_value x, const spar_pool_params *params) {

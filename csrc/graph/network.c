@@ -2,12 +2,16 @@
 
 #include "runtime/environment.h"
 #include "runtime/parallel.h"
+#include "runtime/structure.h"
 
-spar_network_options spar_network_defaults(void) {
-    return (spar_network_options){.batch_size = 128, .seed = 1};
+#define OPTIONS SPAR_STRUCTURE(spar_network_options, exact_convolutions)
+
+spar_status spar_network_set_defaults(spar_network_options *options, uint32_t struct_size) {
+    return spar_fill_defaults(OPTIONS, &(spar_network_options){.batch_size = 128, .seed = 1}, options, struct_size);
 }
 
-spar_status spar_check_options(const spar_network_options *options) {
+spar_status spar_take_options(const spar_network_options *given, spar_network_options *options) {
+    if (given != NULL) SPAR_TRY(spar_take_structure(OPTIONS, given, options));
     if (options->batch_size < 1 || options->batch_size > SPAR_MOST_BATCH) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: a batch size of %d; there may be 1 to %d images",
                          options->batch_size, SPAR_MOST_BATCH);
@@ -29,6 +33,7 @@ static spar_status fill(spar_network *network, const spar_graph *graph) {
                               .seed = network->options.seed,
                               .weights_version = 1};
     SPAR_TRY(spar_plan(network));
+    network->method.struct_size = sizeof network->method;
     return spar_method_preset("backprop", 0, &network->method);
 }
 
@@ -38,8 +43,8 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
     SPAR_REQUIRE_POINTER(network);
     *network = NULL;
     if (graph->failure_status != SPAR_OK) return spar_fail(graph->failure_status, "%s", graph->failure);
-    spar_network_options chosen = options == NULL ? spar_network_defaults() : *options;
-    SPAR_TRY(spar_check_options(&chosen));
+    spar_network_options chosen = spar_network_defaults();
+    SPAR_TRY(spar_take_options(options, &chosen));
     SPAR_TRY(spar_check_environment());
     if (chosen.threads == 0) chosen.threads = spar_available_threads();
     if (output < 0 || output >= graph->count) {
@@ -102,11 +107,13 @@ static size_t bytes_of(const spar_network *network) {
     return bytes;
 }
 
+#define INFO SPAR_STRUCTURE(spar_network_info, step)
+
 spar_status spar_network_get_info(const spar_network *network, spar_network_info *info) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(INFO, info));
     spar_extent input = network->tensors[0].extent;
-    *info = (spar_network_info){
+    spar_network_info own = {
         .input_shape = {input.channels, input.height, input.width},
         .classes = network->tensors[network->output].extent.channels,
         .batch_size = network->options.batch_size,
@@ -118,11 +125,12 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
     };
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter_spec *spec = &network->parameters[p].spec;
-        if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
+        if (spec->trainable) own.trainable_parameters += spec->rows * spec->columns;
     }
     for (int s = 0; s < network->operation_count; s++) {
-        info->multiply_adds = spar_plus(info->multiply_adds, multiply_adds_of(&network->operations[s]));
+        own.multiply_adds = spar_plus(own.multiply_adds, multiply_adds_of(&network->operations[s]));
     }
+    spar_fill_structure(INFO, &own, info);
     return SPAR_OK;
 }
 
@@ -140,24 +148,27 @@ int32_t spar_network_layer_count(const spar_network *network) {
     return count;
 }
 
+#define LAYER SPAR_STRUCTURE(spar_layer_info, multiply_adds)
+
 spar_status spar_network_layer(const spar_network *network, int32_t index, spar_layer_info *info) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(LAYER, info));
     int v = node_of_layer(network, index);
     if (v < 0) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "layer %d: the network has %d, from 0", index,
                          spar_network_layer_count(network));
     }
     const spar_node *node = &network->graph->nodes[v];
-    *info = (spar_layer_info){.name = node->name,
-                              .kind = node->layer->kind,
-                              .output_shape = {node->extent.channels, node->extent.height, node->extent.width}};
+    spar_layer_info own = {.name = node->name,
+                           .kind = node->layer->kind,
+                           .output_shape = {node->extent.channels, node->extent.height, node->extent.width}};
     if (node->layer->multiply_adds != NULL) {
-        info->multiply_adds = node->layer->multiply_adds(node, network->graph->nodes[node->inputs[0]].extent);
+        own.multiply_adds = node->layer->multiply_adds(node, network->graph->nodes[node->inputs[0]].extent);
     }
     for (int p = network->first_parameter[v]; p < network->first_parameter[v + 1]; p++) {
         const spar_parameter_spec *spec = &network->parameters[p].spec;
-        if (spec->trainable) info->trainable_parameters += spec->rows * spec->columns;
+        if (spec->trainable) own.trainable_parameters += spec->rows * spec->columns;
     }
+    spar_fill_structure(LAYER, &own, info);
     return SPAR_OK;
 }

@@ -52,8 +52,8 @@ struct spar_network {
     bool profiled; // passes time their operations
 };
 
-// network.c
-spar_status spar_check_options(const spar_network_options *options);
+// network.c: checked options of a caller, who may give NULL, over the `own` that are there.
+spar_status spar_take_options(const spar_network_options *options, spar_network_options *own);
 
 // plan.c: from graph, output and options to everything but values.
 spar_status spar_plan(spar_network *network);

@@ -3,6 +3,7 @@
 
 #include "ops/initializer.h"
 #include "runtime/finite.h"
+#include "runtime/structure.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -147,14 +148,17 @@ static spar_status find_parameter(const spar_network *network, int32_t index, co
     return SPAR_OK;
 }
 
+#define INFO SPAR_STRUCTURE(spar_parameter_info, trainable)
+
 spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info) {
     const spar_parameter *parameter = NULL;
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(INFO, info));
     SPAR_TRY(find_parameter(network, index, &parameter));
     const spar_parameter_spec *spec = &parameter->spec;
-    *info = (spar_parameter_info){
+    spar_parameter_info own = {
         .name = parameter->name, .rank = spec->rank, .count = spec->rows * spec->columns, .trainable = spec->trainable};
-    memcpy(info->shape, spec->shape, sizeof info->shape);
+    memcpy(own.shape, spec->shape, sizeof own.shape);
+    spar_fill_structure(INFO, &own, info);
     return SPAR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "ops/sweep.h"
 #include "runtime/finite.h"
 #include "runtime/parallel.h"
+#include "runtime/structure.h"
 
 #include <float.h>
 #include <math.h>
@@ -168,11 +169,16 @@ static spar_status loss_of(spar_network *network, const int32_t *labels, float s
                      (unsigned long long)network->step);
 }
 
+#define RESULT SPAR_STRUCTURE(spar_loss_result, count)
+
 spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(labels);
-    SPAR_REQUIRE_POINTER(result);
+    SPAR_TRY(spar_check_structure(RESULT, result));
     SPAR_TRY(require_forward(network, __func__));
-    return loss_of(network, labels, 0, result);
+    spar_loss_result own;
+    SPAR_TRY(loss_of(network, labels, 0, &own));
+    spar_fill_structure(RESULT, &own, result);
+    return SPAR_OK;
 }
 
 static bool operation_has_targets(const spar_operation *operation, uint32_t flags) {
@@ -230,11 +236,12 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
 spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                           spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(labels);
+    if (result != NULL) SPAR_TRY(spar_check_structure(RESULT, result));
     SPAR_TRY(check_backward(network, __func__, scale, flags));
     spar_loss_result own;
     SPAR_TRY(loss_of(network, labels, scale, &own));
     run_backward(network, scale, flags);
-    if (result != NULL) *result = own;
+    if (result != NULL) spar_fill_structure(RESULT, &own, result);
     return SPAR_OK;
 }
 

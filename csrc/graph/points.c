@@ -1,6 +1,8 @@
 // Methods: which points are active, and with what settings.
 #include "graph/network.h"
 
+#include "runtime/structure.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -62,22 +64,25 @@ const char *const *spar_method_names(void) {
     return names;
 }
 
+#define METHOD SPAR_STRUCTURE(spar_method, clean_weight)
+
 spar_status spar_method_preset(const char *name, float epsilon, spar_method *method) {
     SPAR_REQUIRE_POINTER(name);
-    SPAR_REQUIRE_POINTER(method);
+    SPAR_TRY(spar_check_structure(METHOD, method));
     char list[256] = "";
     for (int i = 0; i < PRESET_COUNT; i++) {
         const preset *p = &presets[i];
         strcat(strcat(list, i > 0 ? ", " : ""), names[i]);
         if (strcmp(names[i], name) != 0) continue;
         if (!isfinite(epsilon)) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: epsilon is %g", name, (double)epsilon);
-        *method = (spar_method){.direction = p->direction,
-                                .shape = p->shape,
-                                .size = p->size,
-                                .granularity = p->granularity,
-                                .epsilon = p->at_input ? 0 : p->epsilon_factor * epsilon,
-                                .input_epsilon = p->at_input ? p->epsilon_factor * epsilon : 0,
-                                .clean_weight = p->clean_weight};
+        spar_method own = {.direction = p->direction,
+                           .shape = p->shape,
+                           .size = p->size,
+                           .granularity = p->granularity,
+                           .epsilon = p->at_input ? 0 : p->epsilon_factor * epsilon,
+                           .input_epsilon = p->at_input ? p->epsilon_factor * epsilon : 0,
+                           .clean_weight = p->clean_weight};
+        spar_fill_structure(METHOD, &own, method);
         return SPAR_OK;
     }
     return spar_fail(SPAR_ERROR_ARGUMENT, "there is no method \"%.64s\"; the methods are %s", name, list);
@@ -163,9 +168,10 @@ static spar_status configure(spar_network *network, const spar_method *method, i
     return status;
 }
 
-spar_status spar_network_set_method(spar_network *network, const spar_method *method) {
+spar_status spar_network_set_method(spar_network *network, const spar_method *given) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(method);
+    spar_method taken = {0}, *method = &taken;
+    SPAR_TRY(spar_take_structure(METHOD, given, method));
     int reached;
     SPAR_TRY(check_choices(method));
     SPAR_TRY(check_points(network, method));
@@ -195,18 +201,21 @@ int32_t spar_network_point_count(const spar_network *network) {
     return network == NULL ? 0 : network->point_count;
 }
 
+#define POINT SPAR_STRUCTURE(spar_point_info, deviation)
+
 spar_status spar_network_point(const spar_network *network, int32_t index, spar_point_info *info) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(POINT, info));
     if (index < 0 || index >= network->point_count) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "point %d: the network has %d, from 0", index, network->point_count);
     }
     const spar_point *point = &network->points[index];
-    *info = (spar_point_info){.name = point->node->name,
-                              .shape = {point->extent.channels, point->extent.height, point->extent.width},
-                              .input = point->input,
-                              .active = point->active,
-                              .deviation = point->deviation};
+    spar_point_info own = {.name = point->node->name,
+                           .shape = {point->extent.channels, point->extent.height, point->extent.width},
+                           .input = point->input,
+                           .active = point->active,
+                           .deviation = point->deviation};
+    spar_fill_structure(POINT, &own, info);
     return SPAR_OK;
 }
 

@@ -81,7 +81,8 @@ spar_status spar_network_prefix(const spar_network *network, const char *layer, 
     *prefix = NULL;
     spar_value output = SPAR_NO_VALUE;
     SPAR_TRY(layer == NULL ? find_features(network, &output) : find_layer(network, layer, &output));
-    spar_network_options chosen = options == NULL ? network->options : *options;
+    spar_network_options chosen = network->options;
+    SPAR_TRY(spar_take_options(options, &chosen));
     chosen.loss = network->options.loss;
     chosen.seed = network->options.seed;
     spar_graph *graph;

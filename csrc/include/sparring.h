@@ -10,6 +10,14 @@
 // - Objects are opaque, made by a `_create` or `_load` call and freed by the matching `_destroy`, which
 //   accepts NULL. One object may be used by one thread at a time; different objects are independent.
 // - Parameter structures have a `_defaults` function; call it, then change what differs.
+// - Every structure begins with `struct_size`, its size in bytes as the caller was compiled (sizeof). Defaults set it;
+//   elsewhere the caller does, `{.struct_size = sizeof(spar_network_info)}`, before a structure is given or filled.
+//   Structures grow at their ends alone, so that a program goes on with a newer library: of a structure that it gives,
+//   what it does not know has its default; of one that is filled, no more than `struct_size` bytes are written. A
+//   program may be newer than the library, too: what the library does not know has to be zero in what is given
+//   (SPAR_ERROR_ARGUMENT otherwise) and is zero in what is filled. The elements of an array of structures are as far
+//   apart as the first one's size says.
+// - A value that an enumeration does not have, and a flag that is unknown, are SPAR_ERROR_ARGUMENT.
 // - After `spar_network_create` and `spar_network_set_method` no pass allocates memory, and an update does when it is
 //   the first by its optimizer.
 // - The same seed gives the same bits on any number of threads.
@@ -80,6 +88,7 @@ SPAR_API const char *spar_last_error(void);
 SPAR_API const char *spar_version(void);
 
 typedef struct spar_system_info {
+    uint32_t struct_size;
     const char *isa;           // instruction set in use: "avx512", "avx2" or "generic"
     const char *cpu_isa;       // the best one this processor has; SPARRING_ISA may cap `isa` below it
     const char *cpu_name;      // the processor's own name
@@ -98,6 +107,7 @@ typedef bool (*spar_proceed)(void *context, double done);
 // how many are asked for at once, nor on other streams. A stream has 2^64 elements; a range that goes beyond them is
 // refused.
 typedef struct spar_random_stream {
+    uint32_t struct_size;
     uint64_t seed;
     uint32_t purpose; // callers use values from 0x1000; smaller ones are the engine's
     uint32_t layer;   // below 2^16
@@ -143,6 +153,7 @@ typedef enum spar_initializer {
 } spar_initializer;
 
 typedef struct spar_conv2d_params {
+    uint32_t struct_size;
     const char *name;
     int32_t channels; // output channels
     int32_t kernel_height, kernel_width;
@@ -155,6 +166,7 @@ typedef struct spar_conv2d_params {
 } spar_conv2d_params;
 
 typedef struct spar_dense_params {
+    uint32_t struct_size;
     const char *name;
     int32_t units;
     bool bias;
@@ -163,22 +175,51 @@ typedef struct spar_dense_params {
 } spar_dense_params;
 
 typedef struct spar_batch_norm_params {
+    uint32_t struct_size;
     const char *name;
     float momentum; // running ← (1 − momentum)·running + momentum·batch
     float epsilon;
 } spar_batch_norm_params;
 
 typedef struct spar_pool_params {
+    uint32_t struct_size;
     const char *name;
     int32_t kernel_height, kernel_width;
     int32_t stride_height, stride_width;
     int32_t padding_height, padding_width; // at most half the kernel
 } spar_pool_params;
 
-SPAR_API spar_conv2d_params spar_conv2d_defaults(void); // 3×3, stride 1, padding 1, one group, no bias, He fan in
-SPAR_API spar_dense_params spar_dense_defaults(void);   // bias, He fan in
-SPAR_API spar_batch_norm_params spar_batch_norm_defaults(void); // momentum 0.1, epsilon 1e-5
-SPAR_API spar_pool_params spar_pool_defaults(void);             // 2×2, stride 2, no padding
+// 3×3, stride 1, padding 1, one group, no bias, He fan in.
+SPAR_API spar_status spar_conv2d_set_defaults(spar_conv2d_params *params, uint32_t struct_size);
+static inline spar_conv2d_params spar_conv2d_defaults(void) {
+    spar_conv2d_params params;
+    (void)spar_conv2d_set_defaults(&params, (uint32_t)sizeof params);
+    return params;
+}
+
+// Bias, He fan in.
+SPAR_API spar_status spar_dense_set_defaults(spar_dense_params *params, uint32_t struct_size);
+static inline spar_dense_params spar_dense_defaults(void) {
+    spar_dense_params params;
+    (void)spar_dense_set_defaults(&params, (uint32_t)sizeof params);
+    return params;
+}
+
+// Momentum 0.1, epsilon 1e-5.
+SPAR_API spar_status spar_batch_norm_set_defaults(spar_batch_norm_params *params, uint32_t struct_size);
+static inline spar_batch_norm_params spar_batch_norm_defaults(void) {
+    spar_batch_norm_params params;
+    (void)spar_batch_norm_set_defaults(&params, (uint32_t)sizeof params);
+    return params;
+}
+
+// 2×2, stride 2, no padding.
+SPAR_API spar_status spar_pool_set_defaults(spar_pool_params *params, uint32_t struct_size);
+static inline spar_pool_params spar_pool_defaults(void) {
+    spar_pool_params params;
+    (void)spar_pool_set_defaults(&params, (uint32_t)sizeof params);
+    return params;
+}
 
 SPAR_API spar_status spar_graph_create(spar_graph **graph);
 SPAR_API void spar_graph_destroy(spar_graph *graph);
@@ -248,6 +289,7 @@ typedef enum spar_loss {
 } spar_loss;
 
 typedef struct spar_network_options {
+    uint32_t struct_size;
     int32_t batch_size; // the largest batch a pass will see; memory is planned for it
     int32_t threads;    // 0: all cores
     uint64_t seed;      // of the initial weights, dropout and perturbations
@@ -255,7 +297,13 @@ typedef struct spar_network_options {
     bool exact_convolutions; // no Winograd: slower, with smaller rounding errors
 } spar_network_options;
 
-SPAR_API spar_network_options spar_network_defaults(void); // batch 128, all cores, seed 1, softmax cross-entropy
+// Batch 128, all cores, seed 1, softmax cross-entropy.
+SPAR_API spar_status spar_network_set_defaults(spar_network_options *options, uint32_t struct_size);
+static inline spar_network_options spar_network_defaults(void) {
+    spar_network_options options;
+    (void)spar_network_set_defaults(&options, (uint32_t)sizeof options);
+    return options;
+}
 
 // Plans and initializes a network that computes `output`. The graph is copied and may be destroyed.
 SPAR_API spar_status spar_network_create(const spar_graph *graph, spar_value output,
@@ -263,6 +311,7 @@ SPAR_API spar_status spar_network_create(const spar_graph *graph, spar_value out
 SPAR_API void spar_network_destroy(spar_network *network);
 
 typedef struct spar_network_info {
+    uint32_t struct_size;
     int32_t input_shape[3];
     int32_t classes;
     int32_t batch_size;
@@ -279,6 +328,7 @@ SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_net
 
 // The layers that the output depends on, in graph order.
 typedef struct spar_layer_info {
+    uint32_t struct_size;
     const char *name; // valid as long as the network; "relu1" and the like where the description gave none
     const char *kind; // "input", "normalize", "conv2d", "dense", "batch_norm", "relu", "perturb", …
     int32_t output_shape[3];
@@ -304,6 +354,7 @@ SPAR_API spar_status spar_network_describe(const spar_network *network, char *te
 // One operation of the plan, and the seconds its passes took since profiling was turned on. Passes that share the batch
 // out by samples are timed on the first thread, without its wait for the others.
 typedef struct spar_operation_info {
+    uint32_t struct_size;
     const char *kernel; // valid as long as the network
     int32_t input_shape[3], output_shape[3];
     int64_t multiply_adds; // of one image's forward pass
@@ -327,6 +378,7 @@ SPAR_API spar_status spar_network_profile(spar_network *network, bool on);
 // [out][in] with `in` counted channel, row, column after a flatten. A buffer is not trained: running_mean,
 // running_var, mean, deviation, matrix.
 typedef struct spar_parameter_info {
+    uint32_t struct_size;
     const char *name; // valid as long as the network
     int32_t rank;     // 1 to 4
     int32_t shape[4];
@@ -367,6 +419,7 @@ enum {
 };
 
 typedef struct spar_loss_result {
+    uint32_t struct_size;
     double loss;     // J, the mean over the batch
     int32_t correct; // images whose largest output is the label
     int32_t count;
@@ -448,6 +501,7 @@ typedef enum spar_granularity {
 } spar_granularity;
 
 typedef struct spar_method {
+    uint32_t struct_size;
     spar_direction direction;
     spar_shape shape;
     spar_size size;
@@ -473,6 +527,7 @@ SPAR_API const char *const *spar_method_names(void);
 SPAR_API spar_status spar_network_set_method(spar_network *network, const spar_method *method);
 
 typedef struct spar_point_info {
+    uint32_t struct_size;
     const char *name; // valid as long as the network
     int32_t shape[3];
     bool input;      // an input point
@@ -502,6 +557,7 @@ typedef enum spar_optimizer_kind {
 } spar_optimizer_kind;
 
 typedef struct spar_optimizer {
+    uint32_t struct_size;
     spar_optimizer_kind kind;
     float learning_rate;
     float weight_decay;
@@ -512,7 +568,13 @@ typedef struct spar_optimizer {
 } spar_optimizer;
 
 // SGD: learning rate 0.1, momentum 0.9, all else off.
-SPAR_API spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind);
+SPAR_API spar_status spar_optimizer_set_defaults(spar_optimizer *optimizer, uint32_t struct_size,
+                                                 spar_optimizer_kind kind);
+static inline spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind) {
+    spar_optimizer optimizer;
+    (void)spar_optimizer_set_defaults(&optimizer, (uint32_t)sizeof optimizer, kind);
+    return optimizer;
+}
 
 typedef spar_optimizer spar_sgd;
 static inline spar_sgd spar_sgd_defaults(void) {
@@ -566,6 +628,7 @@ typedef enum spar_attack_kind {
 // An image stands as long as the network gives it its label. The second and later starts of PGD, and all of Square,
 // are for images that still stand; an image that does not keeps what made it fall.
 typedef struct spar_attack {
+    uint32_t struct_size;
     spar_attack_kind kind;
     spar_pixel_unit unit;
     float delta;        // 0 to the pixel range: 255 or 1 by the unit
@@ -586,7 +649,12 @@ typedef struct spar_attack {
 
 // δ 16/255, clip to [0, 1], seed 1. IFGSM: step 1/255, 16 iterations. PGD: step 2.5·δ / iterations, 20 iterations, one
 // random start. Square: 5000 queries, p = 0.8, which falls by the paper's schedule stretched over the queries.
-SPAR_API spar_attack spar_attack_defaults(spar_attack_kind kind);
+SPAR_API spar_status spar_attack_set_defaults(spar_attack *attack, uint32_t struct_size, spar_attack_kind kind);
+static inline spar_attack spar_attack_defaults(spar_attack_kind kind) {
+    spar_attack attack;
+    (void)spar_attack_set_defaults(&attack, (uint32_t)sizeof attack, kind);
+    return attack;
+}
 
 // Writes the attacked images to `attacked` (may be `images`). Parameters, statistics and points are untouched. In
 // evaluation mode an image's result does not depend on the batch it is in, up to rounding.
@@ -607,6 +675,7 @@ SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack
 // 2014; Sankaranarayanan et al., Eq. 1): argmin over r of c·‖r‖₂ + J(x + r, target), x + r in [lowest, highest], with
 // the largest c, found by bisection for each image, whose minimizer is taken for the target.
 typedef struct spar_lbfgs_attack {
+    uint32_t struct_size;
     int32_t iterations; // of each minimization, ≥ 1
     int32_t searches;   // values of c tried for an image, ≥ 1
     float lowest, highest;
@@ -615,13 +684,20 @@ typedef struct spar_lbfgs_attack {
 } spar_lbfgs_attack;
 
 typedef struct spar_lbfgs_example {
+    uint32_t struct_size;
     int32_t target;
     bool found;  // the image below is taken for the target; where not, it is the one given
     double norm; // ‖r‖₂, pixels in [0, 1]
     double c;    // the largest c that succeeded, 0 when none did or r is 0
 } spar_lbfgs_example;
 
-SPAR_API spar_lbfgs_attack spar_lbfgs_attack_defaults(void); // 10 iterations, 10 searches, in [0, 1]
+// 10 iterations, 10 searches, in [0, 1].
+SPAR_API spar_status spar_lbfgs_attack_set_defaults(spar_lbfgs_attack *attack, uint32_t struct_size);
+static inline spar_lbfgs_attack spar_lbfgs_attack_defaults(void) {
+    spar_lbfgs_attack attack;
+    (void)spar_lbfgs_attack_set_defaults(&attack, (uint32_t)sizeof attack);
+    return attack;
+}
 
 // Writes for every image the changed image of smallest norm, of all it tried, that is taken for its target.
 // `targets`: a class an image; NULL: the class of largest output besides the label. `attacked` may be `images`,
@@ -648,6 +724,7 @@ typedef enum spar_tsne_start {
 } spar_tsne_start;
 
 typedef struct spar_tsne_options {
+    uint32_t struct_size;
     double perplexity;    // of a point's neighborhood, above 1 and below count − 1
     double learning_rate; // 0: count / (4·exaggeration), at least 50
     double exaggeration;  // factor on the probabilities during the first iterations, at least 1
@@ -660,7 +737,12 @@ typedef struct spar_tsne_options {
 } spar_tsne_options;
 
 // Perplexity 30, learning rate by count, exaggeration 12 for 250 iterations, principal start, seed 1, all cores.
-SPAR_API spar_tsne_options spar_tsne_defaults(void);
+SPAR_API spar_status spar_tsne_set_defaults(spar_tsne_options *options, uint32_t struct_size);
+static inline spar_tsne_options spar_tsne_defaults(void) {
+    spar_tsne_options options;
+    (void)spar_tsne_set_defaults(&options, (uint32_t)sizeof options);
+    return options;
+}
 
 typedef struct spar_tsne spar_tsne;
 
@@ -688,6 +770,7 @@ SPAR_API spar_status spar_tsne_embedding(const spar_tsne *tsne, float *embedding
 // Numbers do not follow the locale. Every sentence begins with the path.
 
 typedef struct spar_metadata {
+    uint32_t struct_size;
     const char *key;
     const char *value;
 } spar_metadata;

@@ -2,6 +2,7 @@
 
 #include "io/graph_json.h"
 #include "runtime/finite.h"
+#include "runtime/structure.h"
 #include "runtime/utf8.h"
 
 #include <inttypes.h>
@@ -86,10 +87,14 @@ static spar_status allocate(writer *writer, bool training_state) {
     return all ? SPAR_OK : SPAR_ERROR_MEMORY;
 }
 
+#define METADATA SPAR_STRUCTURE(spar_metadata, value)
+
 static spar_status check_metadata(const spar_metadata *metadata, size_t count) {
     if (count > 0 && metadata == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_save: metadata is NULL");
     for (size_t i = 0; i < count; i++) {
-        const char *key = metadata[i].key, *value = metadata[i].value;
+        spar_metadata entry;
+        SPAR_TRY(spar_take_structure(METADATA, spar_structure_at(metadata, i), &entry));
+        const char *key = entry.key, *value = entry.value;
         if (key == NULL || value == NULL) {
             return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_save: entry %zu of the metadata has a NULL", i);
         }
@@ -116,13 +121,15 @@ static spar_status write_file(const writer *writer, const char *path, const char
     spar_metadata *entries = spar_allocate(metadata_count + OWN_ENTRIES, sizeof *entries);
     if (entries == NULL) return SPAR_ERROR_MEMORY;
     size_t count = 0;
-    entries[count++] = (spar_metadata){"sparring.version", spar_version()};
-    entries[count++] = (spar_metadata){"sparring.graph", graph};
-    entries[count++] = (spar_metadata){"sparring.output", output};
-    entries[count++] = (spar_metadata){"sparring.loss", loss};
-    entries[count++] = (spar_metadata){"sparring.seed", seed};
-    if (state != NULL) entries[count++] = (spar_metadata){"sparring.state", state};
-    for (size_t i = 0; i < metadata_count; i++) entries[count++] = metadata[i];
+    entries[count++] = (spar_metadata){.key = "sparring.version", .value = spar_version()};
+    entries[count++] = (spar_metadata){.key = "sparring.graph", .value = graph};
+    entries[count++] = (spar_metadata){.key = "sparring.output", .value = output};
+    entries[count++] = (spar_metadata){.key = "sparring.loss", .value = loss};
+    entries[count++] = (spar_metadata){.key = "sparring.seed", .value = seed};
+    if (state != NULL) entries[count++] = (spar_metadata){.key = "sparring.state", .value = state};
+    for (size_t i = 0; i < metadata_count; i++) {
+        spar_take_structure(METADATA, spar_structure_at(metadata, i), &entries[count++]);
+    }
     spar_status status = spar_tensor_file_write(path, entries, count, writer->tensors, writer->count);
     spar_release(entries);
     return status;

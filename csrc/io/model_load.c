@@ -183,9 +183,8 @@ spar_status spar_network_load(const char *path, const spar_network_options *opti
     SPAR_REQUIRE_POINTER(path);
     SPAR_REQUIRE_POINTER(network);
     *network = NULL;
-    spar_network_options chosen = options == NULL ? spar_network_defaults() : *options;
-    chosen.loss = SPAR_LOSS_SOFTMAX_CROSS_ENTROPY; // the file's counts
-    SPAR_TRY(spar_check_options(&chosen));
+    spar_network_options chosen = spar_network_defaults();
+    SPAR_TRY(spar_take_options(options, &chosen));
     spar_tensor_file file;
     spar_status status = spar_tensor_file_open(path, &file);
     if (status == SPAR_OK) status = spar_load_network(&file, &chosen, network);

@@ -96,6 +96,7 @@ static bool read_method(spar_json_value json, spar_method *m) {
                  spar_json_float(spar_json_member(json, "input_epsilon"), &m->input_epsilon) &&
                  spar_json_float(spar_json_member(json, "clean_weight"), &m->clean_weight);
     if (!whole) return false;
+    m->struct_size = sizeof *m;
     m->direction = (spar_direction)direction;
     m->shape = (spar_shape)shape;
     m->size = (spar_size)size;

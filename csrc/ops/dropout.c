@@ -20,7 +20,8 @@ static bool forward(const spar_stage *stage, const spar_sweep_block *at, const f
     uint32_t bits[256];
     float rate = stage->node->settings.dropout.rate;
     uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
-    spar_random_stream stream = {run->seed, SPAR_PURPOSE_DROPOUT, stage->stream, run->step};
+    spar_random_stream stream = {
+        .seed = run->seed, .purpose = SPAR_PURPOSE_DROPOUT, .layer = stage->stream, .step = run->step};
     for (int64_t i = 0; i < at->block.floats; i += 256) {
         size_t count = at->block.floats - i < 256 ? (size_t)(at->block.floats - i) : 256;
         spar_fill_bits(&stream, (uint64_t)(at->block.offset + i), count, bits);

@@ -55,7 +55,8 @@ static void draw_weights(spar_parameter *parameter, spar_initializer initializer
 
 void spar_initialize(const spar_node *node, spar_parameter *parameter, uint64_t seed, uint32_t number, int threads) {
     // A stream's layer has 16 bits.
-    spar_random_stream stream = {seed, SPAR_PURPOSE_INITIALIZE, number & 0xFFFF, number >> 16};
+    spar_random_stream stream = {
+        .seed = seed, .purpose = SPAR_PURPOSE_INITIALIZE, .layer = number & 0xFFFF, .step = number >> 16};
     if (parameter->spec.order == SPAR_ORDER_CONVOLUTION) {
         const spar_conv2d_params *settings = &node->settings.convolution;
         draw_weights(parameter, settings->initializer, settings->initializer_deviation, &stream, threads);

@@ -78,7 +78,8 @@ static void extremes_of(const spar_point *point, int64_t first, int64_t samples,
 
 // ANL Eq. 2, for either sign of ε.
 static float draw_r(const spar_point *point, const spar_run *run, uint64_t draw) {
-    spar_random_stream stream = {run->seed, SPAR_PURPOSE_MAGNITUDE, (uint32_t)point->index, run->step};
+    spar_random_stream stream = {
+        .seed = run->seed, .purpose = SPAR_PURPOSE_MAGNITUDE, .layer = (uint32_t)point->index, .step = run->step};
     float normal, epsilon = point->epsilon;
     spar_fill_normal(&stream, draw, 1, &normal);
     float r = epsilon / 2 + epsilon / 4 * normal;
@@ -156,7 +157,8 @@ void spar_point_end_measure(spar_point *point) {
 static void add_noise(const spar_point *point, const spar_run *run, const spar_block *block, float *h, int64_t floats,
                       float magnitude) {
     float noise[256];
-    spar_random_stream stream = {run->seed, SPAR_PURPOSE_NOISE, (uint32_t)point->index, run->step};
+    spar_random_stream stream = {
+        .seed = run->seed, .purpose = SPAR_PURPOSE_NOISE, .layer = (uint32_t)point->index, .step = run->step};
     for (int64_t i = 0; i < floats; i += 256) {
         size_t count = floats - i < 256 ? (size_t)(floats - i) : 256;
         spar_fill_normal(&stream, (uint64_t)(block->offset + i), count, noise);

@@ -2,7 +2,7 @@
 
 #include "runtime/environment.h"
 #include "runtime/parallel.h"
-#include "runtime/status.h"
+#include "runtime/structure.h"
 
 #include <cblas.h>
 #include <stdlib.h>
@@ -72,16 +72,19 @@ static spar_isa isa_of_core(const char *core) {
     return SPAR_ISA_GENERIC;
 }
 
+#define INFO SPAR_STRUCTURE(spar_system_info, threads)
+
 spar_status spar_system(spar_system_info *info) {
-    SPAR_REQUIRE_POINTER(info);
+    SPAR_TRY(spar_check_structure(INFO, info));
     SPAR_TRY(spar_check_environment());
-    *info = (spar_system_info){
+    spar_system_info own = {
         .isa = spar_isa_name(spar_used_isa()),
         .cpu_isa = spar_isa_name(spar_cpu_isa()),
         .cpu_name = spar_cpu_name(),
         .openblas_core = openblas_get_corename(),
         .threads = spar_available_threads(),
     };
-    info->openblas_below_cpu = isa_of_core(info->openblas_core) < spar_cpu_isa();
+    own.openblas_below_cpu = isa_of_core(own.openblas_core) < spar_cpu_isa();
+    spar_fill_structure(INFO, &own, info);
     return SPAR_OK;
 }

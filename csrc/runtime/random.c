@@ -1,6 +1,6 @@
 #include "runtime/random.h"
 
-#include "runtime/status.h"
+#include "runtime/structure.h"
 
 #include <math.h>
 #include <string.h>
@@ -123,8 +123,10 @@ void spar_fill_normal(const spar_random_stream *stream, uint64_t first, size_t c
     }
 }
 
-static spar_status check_range(const spar_random_stream *stream, uint64_t first, size_t count, const void *out) {
-    if (stream == NULL || out == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: a pointer is NULL");
+static spar_status take_range(const spar_random_stream *given, uint64_t first, size_t count, const void *out,
+                              spar_random_stream *stream) {
+    SPAR_TRY(spar_take_structure(SPAR_STRUCTURE(spar_random_stream, step), given, stream));
+    if (out == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: a pointer is NULL");
     if (stream->purpose >= 1u << 16 || stream->layer >= 1u << 16) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: purpose %u and layer %u must be below 65536",
                          stream->purpose, stream->layer);
@@ -137,19 +139,22 @@ static spar_status check_range(const spar_random_stream *stream, uint64_t first,
 }
 
 spar_status spar_random_bits(const spar_random_stream *stream, uint64_t first, size_t count, uint32_t *bits) {
-    SPAR_TRY(check_range(stream, first, count, bits));
-    spar_fill_bits(stream, first, count, bits);
+    spar_random_stream taken;
+    SPAR_TRY(take_range(stream, first, count, bits, &taken));
+    spar_fill_bits(&taken, first, count, bits);
     return SPAR_OK;
 }
 
 spar_status spar_random_uniform(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
-    SPAR_TRY(check_range(stream, first, count, values));
-    spar_fill_uniform(stream, first, count, values);
+    spar_random_stream taken;
+    SPAR_TRY(take_range(stream, first, count, values, &taken));
+    spar_fill_uniform(&taken, first, count, values);
     return SPAR_OK;
 }
 
 spar_status spar_random_normal(const spar_random_stream *stream, uint64_t first, size_t count, float *values) {
-    SPAR_TRY(check_range(stream, first, count, values));
-    spar_fill_normal(stream, first, count, values);
+    spar_random_stream taken;
+    SPAR_TRY(take_range(stream, first, count, values, &taken));
+    spar_fill_normal(&taken, first, count, values);
     return SPAR_OK;
 }

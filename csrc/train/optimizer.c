@@ -2,6 +2,7 @@
 #include "train/optimizer.h"
 
 #include "runtime/parallel.h"
+#include "runtime/structure.h"
 
 #include <math.h>
 
@@ -20,9 +21,14 @@ static spar_status find_row(spar_optimizer_kind kind, const spar_optimizer_row *
     return SPAR_OK;
 }
 
-spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind) {
+#define OPTIMIZER SPAR_STRUCTURE(spar_optimizer, nesterov)
+
+spar_status spar_optimizer_set_defaults(spar_optimizer *optimizer, uint32_t struct_size, spar_optimizer_kind kind) {
     const spar_optimizer_row *row;
-    return find_row(kind, &row) == SPAR_OK ? row->defaults : (spar_optimizer){.kind = kind};
+    spar_status status = find_row(kind, &row);
+    spar_optimizer defaults = status == SPAR_OK ? row->defaults : (spar_optimizer){.kind = kind};
+    SPAR_TRY(spar_fill_defaults(OPTIMIZER, &defaults, optimizer, struct_size));
+    return status;
 }
 
 static spar_status check_settings(const spar_optimizer_row *row, const spar_setting *list,
@@ -36,8 +42,12 @@ static spar_status check_settings(const spar_optimizer_row *row, const spar_sett
     return SPAR_OK;
 }
 
-static spar_status check_optimizer(const spar_optimizer *optimizer, const spar_optimizer_row **row) {
-    SPAR_TRY(find_row(optimizer->kind, row));
+static spar_status take_optimizer(const spar_optimizer *given, spar_optimizer *optimizer,
+                                  const spar_optimizer_row **row) {
+    SPAR_TRY(spar_check_structure(OPTIMIZER, given));
+    SPAR_TRY(find_row(given->kind, row));
+    *optimizer = (*row)->defaults;
+    SPAR_TRY(spar_take_structure(OPTIMIZER, given, optimizer));
     SPAR_TRY(check_settings(*row, common, optimizer));
     SPAR_TRY(check_settings(*row, (*row)->settings, optimizer));
     if (optimizer->decay_scope == SPAR_DECAY_ALL || optimizer->decay_scope == SPAR_DECAY_WEIGHTS) return SPAR_OK;
@@ -45,9 +55,9 @@ static spar_status check_optimizer(const spar_optimizer *optimizer, const spar_o
 }
 
 spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update) {
-    *update = (spar_pending_update){.network = network, .settings = *optimizer};
-    SPAR_TRY(check_optimizer(optimizer, &update->row));
-    bool needs = update->row->needs_states == NULL || update->row->needs_states(optimizer);
+    *update = (spar_pending_update){.network = network};
+    SPAR_TRY(take_optimizer(optimizer, &update->settings, &update->row));
+    bool needs = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
     for (int i = 0; i < update->row->state_count && needs; i++) {
         SPAR_TRY(spar_hold_state(network, update->row->states[i]));
     }
@@ -118,7 +128,6 @@ void spar_finish_update(spar_pending_update *update) {
 
 spar_status spar_update(spar_network *network, const spar_optimizer *optimizer) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(optimizer);
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
     spar_finish_update(&update);

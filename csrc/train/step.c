@@ -34,7 +34,6 @@ static spar_status run_rounds(spar_network *network, const float *images, const 
 spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                             const int32_t *labels, int32_t count, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(optimizer);
     SPAR_REQUIRE_POINTER(labels);
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));

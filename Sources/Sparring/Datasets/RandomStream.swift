@@ -16,7 +16,11 @@ struct RandomStream {
     private var stream: spar_random_stream
 
     init(seed: UInt64, purpose: RandomPurpose, layer: UInt32 = 0, step: UInt64 = 0) {
-        stream = spar_random_stream(seed: seed, purpose: purpose.rawValue, layer: layer, step: step)
+        stream = .sized()
+        stream.seed = seed
+        stream.purpose = purpose.rawValue
+        stream.layer = layer
+        stream.step = step
     }
 
     /// The first `count` elements, 32 random bits each.

@@ -30,3 +30,31 @@ extension ImageShape {
         self.init(channels: Int(sizes.0), height: Int(sizes.1), width: Int(sizes.2))
     }
 }
+
+/// A structure of the engine, which begins with its size (sparring.h, "Conventions").
+protocol EngineStructure {
+    init()
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    var struct_size: UInt32 { get set }
+}
+
+extension EngineStructure {
+    /// Zeros, and the size.
+    static func sized() -> Self {
+        var structure = Self()
+        structure.struct_size = UInt32(MemoryLayout<Self>.stride)
+        return structure
+    }
+}
+
+extension spar_layer_info: EngineStructure {}
+extension spar_lbfgs_example: EngineStructure {}
+extension spar_loss_result: EngineStructure {}
+extension spar_metadata: EngineStructure {}
+extension spar_method: EngineStructure {}
+extension spar_network_info: EngineStructure {}
+extension spar_operation_info: EngineStructure {}
+extension spar_parameter_info: EngineStructure {}
+extension spar_point_info: EngineStructure {}
+extension spar_random_stream: EngineStructure {}
+extension spar_system_info: EngineStructure {}

@@ -20,7 +20,7 @@ extension Network {
         get throws(SparringError) {
             var layers: [Layer] = []
             for index in 0..<spar_network_layer_count(pointer) {
-                var info = spar_layer_info()
+                var info = spar_layer_info.sized()
                 try check(spar_network_layer(pointer, index, &info))
                 layers.append(
                     Layer(

@@ -26,7 +26,7 @@ extension Network {
     /// The loss of the last forward pass against these labels, one an image.
     public func evaluateLoss(_ labels: [Int32]) throws(SparringError) -> BatchLoss {
         try checkPass(labels)
-        var result = spar_loss_result()
+        var result = spar_loss_result.sized()
         try check(spar_evaluate_loss(pointer, labels, &result))
         return BatchLoss(result)
     }
@@ -43,7 +43,7 @@ extension Network {
         _ labels: [Int32], scale: Float = 1, _ pass: BackwardPass = []
     ) throws(SparringError) -> BatchLoss {
         try checkPass(labels)
-        var result = spar_loss_result()
+        var result = spar_loss_result.sized()
         let flags = pass.rawValue | UInt32(SPAR_BACKWARD_DATA)
         try check(spar_backward(pointer, labels, scale, flags, &result))
         return BatchLoss(result)
@@ -102,7 +102,7 @@ extension Network {
         _ images: [Float], _ labels: [Int32], _ optimizer: Optimizer, learningRate: Float
     ) throws(SparringError) -> BatchLoss {
         var sgd = optimizer.sgd(learningRate: learningRate)
-        var result = spar_loss_result()
+        var result = spar_loss_result.sized()
         let count = try count(of: images, labels)
         passCount = 0
         try check(spar_train_step(pointer, &sgd, images, labels, count, &result))
@@ -145,7 +145,7 @@ extension Network {
         get throws(SparringError) {
             var points: [Point] = []
             for index in 0..<spar_network_point_count(pointer) {
-                var info = spar_point_info()
+                var info = spar_point_info.sized()
                 try check(spar_network_point(pointer, index, &info))
                 points.append(
                     Point(

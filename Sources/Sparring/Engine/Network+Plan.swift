@@ -27,7 +27,7 @@ extension Network {
         get throws(SparringError) {
             var operations: [PlanOperation] = []
             for index in 0..<spar_network_operation_count(pointer) {
-                var info = spar_operation_info()
+                var info = spar_operation_info.sized()
                 try check(spar_network_operation(pointer, index, &info))
                 let layers = try string { spar_network_operation_layers(pointer, index, $0, $1, $2) }
                 operations.append(

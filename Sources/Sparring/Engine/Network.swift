@@ -39,7 +39,7 @@ public final class Network {
     init(
         owning pointer: OpaquePointer?, options: spar_network_options
     ) throws(SparringError) {
-        var info = spar_network_info()
+        var info = spar_network_info.sized()
         do {
             try check(spar_network_get_info(pointer, &info))
         } catch {
@@ -125,7 +125,7 @@ public final class Network {
 
     public var info: Info {
         get throws(SparringError) {
-            var info = spar_network_info()
+            var info = spar_network_info.sized()
             try check(spar_network_get_info(pointer, &info))
             return Info(
                 trainableParameters: Int(info.trainable_parameters),
@@ -173,7 +173,12 @@ extension Network {
                 free(copy.value)
             }
         }
-        let entries = copies.map { spar_metadata(key: $0.key, value: $0.value) }
+        let entries = copies.map {
+            var entry = spar_metadata.sized()
+            entry.key = UnsafePointer($0.key)
+            entry.value = UnsafePointer($0.value)
+            return entry
+        }
         try check(spar_network_save(pointer, path, trainingState, entries, entries.count))
     }
 
@@ -221,7 +226,7 @@ extension Network {
         get throws(SparringError) {
             var parameters: [Parameter] = []
             for index in 0..<spar_network_parameter_count(pointer) {
-                var info = spar_parameter_info()
+                var info = spar_parameter_info.sized()
                 try check(spar_network_parameter(pointer, index, &info))
                 let shape = [info.shape.0, info.shape.1, info.shape.2, info.shape.3]
                 parameters.append(

@@ -18,7 +18,7 @@ public struct SystemInfo: Hashable, Sendable, Codable {
     public let threads: Int
 
     public static func current() throws(SparringError) -> SystemInfo {
-        var info = spar_system_info()
+        var info = spar_system_info.sized()
         try check(spar_system(&info))
         return SystemInfo(
             version: String(cString: spar_version()), isa: String(cString: info.isa),

@@ -50,7 +50,7 @@ extension Network {
         parameters.iterations = Int32(clamping: attack.iterations)
         parameters.searches = Int32(clamping: attack.searches)
         var attacked = [Float](repeating: 0, count: images.count)
-        var examples = [spar_lbfgs_example](repeating: spar_lbfgs_example(), count: labels.count)
+        var examples = [spar_lbfgs_example](repeating: spar_lbfgs_example.sized(), count: labels.count)
         try checkCancellable(onProgress) { proceed, context in
             parameters.proceed = proceed
             parameters.context = context

@@ -71,7 +71,7 @@ public struct Method: Hashable, Sendable, Codable {
     }
 
     var parameters: spar_method {
-        var method = spar_method()
+        var method = spar_method.sized()
         method.direction =
             switch direction {
             case .none: SPAR_DIRECTION_NONE
@@ -150,7 +150,7 @@ extension Method {
         guard Self.names.contains(name) else {
             throw unknownName(name, of: "method", among: Self.names)
         }
-        var method = spar_method()
+        var method = spar_method.sized()
         try check(spar_method_preset(name, epsilon, &method))
         self.init(method)
     }
@@ -158,7 +158,7 @@ extension Method {
     /// A preset of the engine that is known to exist. An ε that is no number is refused when the method is
     /// used.
     private init(preset name: String, epsilon: Float) {
-        var method = spar_method()
+        var method = spar_method.sized()
         spar_method_preset(name, 1, &method)
         self.init(method)
         self.epsilon *= epsilon

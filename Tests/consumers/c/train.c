@@ -14,7 +14,7 @@ static void check(spar_status status) {
 }
 
 static void make_rings(float *points, int32_t *labels) {
-    const spar_random_stream stream = {.seed = 1, .purpose = 0x1000};
+    const spar_random_stream stream = {.struct_size = sizeof stream, .seed = 1, .purpose = 0x1000};
     float turns[POINTS];
     check(spar_random_uniform(&stream, 0, POINTS, turns));
     for (int32_t i = 0; i < POINTS; i++) {
@@ -52,7 +52,7 @@ int main(void) {
     make_rings(points, labels);
     spar_network *network = make_network();
 
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     check(spar_method_preset("adversarial-backprop", 0.02F, &method));
     check(spar_network_set_method(network, &method));
     const spar_sgd sgd = spar_sgd_defaults();
@@ -60,7 +60,7 @@ int main(void) {
         check(spar_train_step(network, &sgd, points, labels, POINTS, NULL));
     }
 
-    spar_loss_result result;
+    spar_loss_result result = {.struct_size = sizeof result};
     check(spar_forward(network, points, POINTS, 0));
     check(spar_evaluate_loss(network, labels, &result));
     spar_network_destroy(network);

@@ -29,7 +29,8 @@ int main() {
     if (spar_value_shape(graph.get(), x, shape) != SPAR_OK) return 1;
     std::cout << "a 5x5 convolution of 3x9x7 is " << shape[0] << "x" << shape[1] << "x" << shape[2] << "\n";
 
-    spar_method method;
+    spar_method method{};
+    method.struct_size = sizeof method;
     if (spar_method_preset("unheard-of", 0.1F, &method) == SPAR_OK) return 1;
     std::cout << "an unknown method: " << spar_last_error() << "\n";
     const bool shape_is_right = shape[0] == 8 && shape[1] == 5 && shape[2] == 3;

@@ -101,7 +101,7 @@ void differences_check_network(const char *kind, oracle *o, int count, bool trai
     compare_outputs(label, o, network, OUTPUT_TOLERANCE);
 
     oracle_backward(o, batch.labels, 1, false);
-    spar_loss_result result = {0};
+    spar_loss_result result = {.struct_size = sizeof result};
     CHECK_OK(spar_backward(network, batch.labels, 1, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT, &result));
     CHECK_NEAR(result.loss, oracle_loss(o, batch.labels), OUTPUT_TOLERANCE * (1 + fabs(result.loss)));
     differences_check(label, o, network, &batch, train, samples);

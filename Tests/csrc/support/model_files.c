@@ -25,7 +25,7 @@ spar_status model_load(const char *path, spar_network **network) {
 bool model_equal(const spar_network *a, const spar_network *b) {
     bool equal = spar_network_parameter_count(a) == spar_network_parameter_count(b);
     for (int i = 0; equal && i < spar_network_parameter_count(a); i++) {
-        spar_parameter_info x, y;
+        spar_parameter_info x = {.struct_size = sizeof x}, y = {.struct_size = sizeof y};
         CHECK_OK(spar_network_parameter(a, i, &x));
         CHECK_OK(spar_network_parameter(b, i, &y));
         equal = strcmp(x.name, y.name) == 0 && x.count == y.count && memcmp(x.shape, y.shape, sizeof x.shape) == 0;

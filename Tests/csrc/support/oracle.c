@@ -277,7 +277,7 @@ spar_network *oracle_engine(const oracle *o, int threads, uint64_t seed) {
 
 int oracle_find(const spar_network *network, const char *name) {
     for (int i = 0; i < spar_network_parameter_count(network); i++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         if (spar_network_parameter(network, i, &info) == SPAR_OK && strcmp(info.name, name) == 0) return i;
     }
     return -1;

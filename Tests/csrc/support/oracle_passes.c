@@ -84,7 +84,8 @@ void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count) {
     for (int l = 0; l < o->layer_count; l++) {
         oracle_layer *layer = &o->layers[l];
         if (layer->kind != ORACLE_DROPOUT) continue;
-        spar_random_stream stream = {.seed = seed, .purpose = 2, .layer = number++, .step = step};
+        spar_random_stream stream = {
+            .struct_size = sizeof stream, .seed = seed, .purpose = 2, .layer = number++, .step = step};
         size_t draws = oracle_draw_count(o, l, count);
         float *uniform = check_allocate(draws * sizeof *uniform);
         CHECK_OK(spar_random_uniform(&stream, 0, draws, uniform));

@@ -47,7 +47,8 @@ double perturbation_range(const double *gradient, int count) {
 }
 
 double perturbation_draw_r(double epsilon, uint64_t seed, uint64_t step, int point, int sample) {
-    spar_random_stream stream = {.seed = seed, .purpose = 3, .layer = (uint32_t)point, .step = step};
+    spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = seed, .purpose = 3, .layer = (uint32_t)point, .step = step};
     float normal = 0;
     CHECK_OK(spar_random_normal(&stream, (uint64_t)sample, 1, &normal));
     double r = epsilon / 2 + epsilon / 4 * normal;
@@ -58,7 +59,8 @@ void perturbation_draw_noise(const oracle *o, int layer, uint64_t seed, uint64_t
                              double *noise) {
     size_t draws = oracle_draw_count(o, layer, count);
     float *normal = check_allocate(draws * sizeof *normal);
-    spar_random_stream stream = {.seed = seed, .purpose = 4, .layer = (uint32_t)point, .step = step};
+    spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = seed, .purpose = 4, .layer = (uint32_t)point, .step = step};
     CHECK_OK(spar_random_normal(&stream, 0, draws, normal));
     int size = o->layers[layer].size;
     for (int n = 0; n < count; n++) {

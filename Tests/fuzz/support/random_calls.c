@@ -52,7 +52,7 @@ static void draw_batch(caller *c) {
 
 static void set_method(caller *c) {
     const char *const *names = spar_method_names();
-    spar_method method;
+    spar_method method = {.struct_size = sizeof method};
     int count = 0, chosen;
     while (names[count] != NULL) count++;
     chosen = fuzz_choice(&c->bytes, count);
@@ -84,7 +84,7 @@ static spar_sgd choose_sgd(caller *c) {
 
 static void train(caller *c) {
     spar_sgd sgd = choose_sgd(c);
-    spar_loss_result result;
+    spar_loss_result result = {.struct_size = sizeof result};
     draw_batch(c);
     if (succeeded(c, spar_train_step(c->network, &sgd, c->images, c->labels, c->count, &result))) {
         add_loss(c, &result);
@@ -92,7 +92,7 @@ static void train(caller *c) {
 }
 
 static void pass(caller *c) {
-    spar_loss_result result;
+    spar_loss_result result = {.struct_size = sizeof result};
     draw_batch(c);
     if (!succeeded(c, spar_forward(c->network, c->images, c->count, fuzz_byte(&c->bytes) % 16))) return;
     if (succeeded(c, spar_read_output(c->network, c->outputs))) {
@@ -171,6 +171,7 @@ static void lbfgs(caller *c) {
     if (fuzz_rarely(&c->bytes, 8)) attack.highest = fuzz_number(&c->bytes);
     draw_batch(c);
     spar_lbfgs_example *examples = calloc(256, sizeof *examples);
+    examples->struct_size = sizeof *examples;
     if (succeeded(c, spar_lbfgs_attack_images(c->network, &attack, c->images, c->labels, NULL, c->count, c->changed,
                                               examples))) {
         add(c, c->changed, (size_t)c->count * c->pixels, "attacked image");
@@ -200,14 +201,14 @@ static void jacobian(caller *c) {
 }
 
 static void prefix(caller *c) {
-    spar_layer_info layer;
+    spar_layer_info layer = {.struct_size = sizeof layer};
     spar_network *prefix = NULL;
     int index = fuzz_choice(&c->bytes, spar_network_layer_count(c->network));
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_layer(c->network, index, &layer)), "no layer %d", index);
     if (!succeeded(c, spar_network_prefix(c->network, fuzz_rarely(&c->bytes, 4) ? NULL : layer.name, NULL, &prefix))) {
         return;
     }
-    spar_network_info info;
+    spar_network_info info = {.struct_size = sizeof info};
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_get_info(prefix, &info)), "no information");
     draw_batch(c);
     if (succeeded(c, spar_forward(prefix, c->images, c->count, 0))) {
@@ -222,7 +223,7 @@ static void prefix(caller *c) {
 // What was saved goes on in place of the network.
 static void save_and_load(caller *c) {
     const char *path = fuzz_path("network");
-    static const spar_metadata note = {"note", "\"\\ \xc3\xa9"};
+    static const spar_metadata note = {sizeof note, "note", "\"\\ \xc3\xa9"};
     bool state = fuzz_choice(&c->bytes, 2), in_place = fuzz_choice(&c->bytes, 2);
     if (succeeded(c, spar_network_save(c->network, path, state, &note, 1))) {
         if (in_place) {
@@ -254,7 +255,7 @@ static void measure(caller *c) {
 static void write_parameter(caller *c) {
     int count = spar_network_parameter_count(c->network);
     if (count == 0) return;
-    spar_parameter_info info;
+    spar_parameter_info info = {.struct_size = sizeof info};
     int index = fuzz_choice(&c->bytes, count), part = fuzz_choice(&c->bytes, 3);
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_parameter(c->network, index, &info)), "no parameter %d", index);
     float *values = malloc((size_t)info.count * sizeof *values), first = fuzz_number(&c->bytes);
@@ -269,7 +270,7 @@ static void describe(caller *c) {
     succeeded(c, spar_network_describe(c->network, text, sizeof text, &needed));
     FUZZ_REQUIRE(memchr(text, 0, sizeof text) != NULL, "a description without end");
     for (int i = 0; i < spar_network_operation_count(c->network); i++) {
-        spar_operation_info info;
+        spar_operation_info info = {.struct_size = sizeof info};
         FUZZ_REQUIRE(fuzz_succeeded(spar_network_operation(c->network, i, &info)), "%s", spar_last_error());
         FUZZ_REQUIRE(fuzz_succeeded(spar_network_operation_layers(c->network, i, text, sizeof text, &needed)), "%s",
                      spar_last_error());
@@ -279,7 +280,7 @@ static void describe(caller *c) {
 // Values of all trainable parameters; a step that diverged may have left some that are not finite.
 static void add_parameters(caller *c) {
     for (int p = 0; p < spar_network_parameter_count(c->network); p++) {
-        spar_parameter_info info;
+        spar_parameter_info info = {.struct_size = sizeof info};
         FUZZ_REQUIRE(fuzz_succeeded(spar_network_parameter(c->network, p, &info)), "no parameter %d", p);
         float *values = malloc((size_t)info.count * sizeof *values);
         FUZZ_REQUIRE(fuzz_succeeded(spar_network_read_parameter(c->network, p, SPAR_PART_VALUE, values, info.count)),
@@ -293,7 +294,7 @@ uint64_t fuzz_calls(fuzz_bytes bytes, spar_network **network) {
     static void (*const calls[])(caller *) = {set_method,    set_method,    train,           train,   train,    pass,
                                               pass,          attack_images, attack_images,   lbfgs,   jacobian, prefix,
                                               save_and_load, measure,       write_parameter, describe};
-    caller c = {.bytes = bytes, .network = *network};
+    caller c = {.bytes = bytes, .network = *network, .info.struct_size = sizeof c.info};
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_get_info(*network, &c.info)), "no information");
     c.pixels = (size_t)c.info.input_shape[0] * (size_t)c.info.input_shape[1] * (size_t)c.info.input_shape[2];
     c.classes = (size_t)c.info.classes;

@@ -30,6 +30,7 @@ let labels: [Int32] = [0, 1, 1, 0]
 let network = makeNetwork()
 var sgd = spar_sgd_defaults()
 var result = spar_loss_result()
+result.struct_size = UInt32(MemoryLayout<spar_loss_result>.stride)
 for _ in 0..<300 {
     check(spar_train_step(network, &sgd, points, labels, 4, &result))
 }
