@@ -134,7 +134,7 @@ static void draw_measured_noise(oracle *o, uint64_t step, double epsilon, int co
         oracle_layer *point = &o->layers[i];
         if (perturbation_at_input(o, i)) continue;
         double deviation = perturbation_deviation(o, i);
-        perturbation_draw_noise(o, i, SEED, step, number, count, point->perturbation);
+        perturbation_draw_noise(point, SEED, step, number, count, point->perturbation);
         for (int k = 0; k < count * point->size; k++) {
             point->perturbation[k] *= deviation * perturbation_draw_r(epsilon, SEED, step, number, k / point->size);
         }

@@ -55,7 +55,7 @@ static void perturb_oracle(oracle *o, const spar_method *method, int count) {
         oracle_layer *point = &o->layers[i];
         double epsilon = perturbation_at_input(o, i) ? method->input_epsilon : method->epsilon;
         if (method->shape == SPAR_SHAPE_GAUSSIAN) {
-            perturbation_draw_noise(o, i, DIFFERENCES_SEED, 0, number, count, point->perturbation);
+            perturbation_draw_noise(point, DIFFERENCES_SEED, 0, number, count, point->perturbation);
             for (int n = 0; n < count; n++) {
                 double magnitude = epsilon;
                 if (method->size == SPAR_SIZE_RANDOM) {

@@ -16,7 +16,7 @@ static void add_noise(oracle *o, spar_network *network, uint64_t seed) {
     for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1), number++) {
         *(perturbation_at_input(o, i) ? &method.input_epsilon : &method.epsilon) = 0.125f;
         oracle_layer *point = &o->layers[i];
-        perturbation_draw_noise(o, i, seed, 0, number, IMAGES, point->perturbation);
+        perturbation_draw_noise(point, seed, 0, number, IMAGES, point->perturbation);
         for (int k = 0; k < IMAGES * point->size; k++) point->perturbation[k] *= 0.125;
     }
     CHECK_OK(spar_network_set_method(network, &method));

@@ -86,8 +86,12 @@ static void sums_scales_and_dropout_pass_special_values(void) {
             kernels->add_scaled(y, x, MOST, 2, 0.25f);
             for (int i = 0; i < MOST; i++) expected[i] = 1 + 0.5 * x[i];
             check_numbers("add_scaled", y, expected, MOST);
+            const spar_lines line = {1, MOST, 0, 1, false};
+            memcpy(y, one, sizeof y);
+            kernels->add_draws(y, &line, x, 0.5f);
+            check_numbers("add_draws", y, expected, MOST);
             for (int i = 0; i < MOST; i++) bits[i] = i % 3 == 0 ? 0 : UINT32_MAX;
-            kernels->drop(x, y, MOST, bits, 1 << 23, 2);
+            kernels->drop(x, y, &line, bits, 1 << 23, 2);
             for (int i = 0; i < MOST; i++) expected[i] = x[i] * (i % 3 == 0 ? 0.0 : 2.0);
             check_numbers("drop", y, expected, MOST);
         }
@@ -331,7 +335,7 @@ static void record_a_nan(spar_network *network) {
     spar_point *point = &network->points[0];
     float gradient[3 * 32];
     for (int i = 0; i < 3 * 32; i++) gradient[i] = i == 32 + 7 ? NAN : i % 32 < 19 ? 1 : 0;
-    spar_blocks blocks = spar_cut_blocks(point->extent, point->stride, 0, 3);
+    spar_blocks blocks = spar_cut_blocks(point->tensor->extent, point->tensor->stride, 0, 3);
     spar_block block = spar_block_at(&blocks, 0);
     CHECK(blocks.count == 1 && block.floats == 3 * 32);
     network->run.scale = 1;

@@ -81,7 +81,6 @@ void spar_network_destroy(spar_network *network) {
                             network->points,
                             network->arena,
                             network->workspace,
-                            network->flattened,
                             network->works,
                             network->first_parameter,
                             (void *)network->method.last_point};

@@ -19,8 +19,7 @@ struct spar_network {
     bool *live;           // the output depends on it
 
     // A flat value is kept as pixels of channels, and the weights of a dense layer behind it are permuted when they
-    // cross the interface; flattened has the extent before flattening. Where that would not do, flatten reorders.
-    spar_extent *flattened;
+    // cross the interface. Where that would not do, flatten reorders.
     bool flatten_in_order;
 
     spar_operation *operations;

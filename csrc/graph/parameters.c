@@ -10,27 +10,28 @@
 
 // What a node's value was before it was flattened. False when a layer or the output needs the flat order of images
 // outside.
-static bool find_flattened(const spar_network *network, spar_extent *flattened) {
+static bool find_flattened(const spar_network *network) {
+    spar_tensor *tensors = network->tensors;
     const spar_graph *graph = network->graph;
     for (int v = 0; v < graph->count; v++) {
         const spar_node *node = &graph->nodes[v];
         spar_order_trait order = node->layer->order;
-        flattened[v] = (spar_extent){node->extent.channels, 1, 1};
+        tensors[v].flattened = (spar_extent){node->extent.channels, 1, 1};
         if (v == 0) continue;
-        spar_extent before = graph->nodes[node->inputs[0]].extent, kept = flattened[node->inputs[0]];
+        spar_extent before = graph->nodes[node->inputs[0]].extent, kept = tensors[node->inputs[0]].flattened;
         if (order == SPAR_FLATTENS && spar_pixels(before) > 1) kept = before;
-        if (order == SPAR_FLATTENS || order == SPAR_KEEPS_ORDER) flattened[v] = kept;
-        bool mixes = node->layer->input_count == 2 && !spar_same_extent(kept, flattened[node->inputs[1]]);
+        if (order == SPAR_FLATTENS || order == SPAR_KEEPS_ORDER) tensors[v].flattened = kept;
+        bool mixes = node->layer->input_count == 2 && !spar_same_extent(kept, tensors[node->inputs[1]].flattened);
         bool needs = order == SPAR_NEEDS_ORDER && spar_pixels(kept) > 1;
         if (network->live[v] && (needs || mixes)) return false;
     }
-    return spar_pixels(flattened[network->output]) == 1;
+    return spar_pixels(tensors[network->output].flattened) == 1;
 }
 
 void spar_find_flattened(spar_network *network) {
-    network->flatten_in_order = !find_flattened(network, network->flattened);
+    network->flatten_in_order = !find_flattened(network);
     for (int v = 0; v < network->graph->count && network->flatten_in_order; v++) {
-        network->flattened[v] = (spar_extent){network->graph->nodes[v].extent.channels, 1, 1};
+        network->tensors[v].flattened = (spar_extent){network->graph->nodes[v].extent.channels, 1, 1};
     }
 }
 
@@ -38,9 +39,9 @@ static int specs_of(const spar_network *network, int v, spar_parameter_spec *spe
     const spar_node *node = &network->graph->nodes[v];
     if (!network->live[v] || node->layer->parameters == NULL) return 0;
     int in = node->inputs[0];
-    int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->flattened[in], specs);
+    int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->tensors[in].flattened, specs);
     for (int i = 0; i < count && node->layer->order == SPAR_KEEPS_ORDER; i++) {
-        specs[i].flattened = network->flattened[in];
+        specs[i].flattened = network->tensors[in].flattened;
     }
     for (int i = 0; i < count; i++) specs[i].constant = node->layer->check_constants != NULL;
     return count;

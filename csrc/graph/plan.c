@@ -201,8 +201,7 @@ static spar_status make_points(spar_network *network, bool *section) {
         network->points[p] = (spar_point){.node = &graph->nodes[v],
                                           .index = p,
                                           .input = section[v],
-                                          .extent = tensor->extent,
-                                          .stride = tensor->stride,
+                                          .tensor = tensor,
                                           .sample_floats = spar_sample_floats(tensor),
                                           .pieces = blocks.pieces,
                                           .batch_size = network->options.batch_size,
@@ -239,13 +238,12 @@ spar_status spar_plan(spar_network *network) {
     network->live = spar_allocate(count, sizeof *network->live);
     network->wanted = spar_allocate(count, sizeof *network->wanted);
     network->operations = spar_allocate(count, sizeof *network->operations);
-    network->flattened = spar_allocate(count, sizeof *network->flattened);
     bool *flags = spar_allocate(3 * count, sizeof *flags);
     int *operation_of = spar_allocate(count, sizeof *operation_of);
     int *consumers = NULL;
     spar_status status = SPAR_ERROR_MEMORY;
     if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&
-        network->operations != NULL && network->flattened != NULL && flags != NULL && operation_of != NULL) {
+        network->operations != NULL && flags != NULL && operation_of != NULL) {
         spar_graph_find_live(network->graph, network->output, network->live);
         spar_find_flattened(network);
         find_image_section(network, flags);

@@ -210,8 +210,9 @@ spar_status spar_network_point(const spar_network *network, int32_t index, spar_
         return spar_fail(SPAR_ERROR_ARGUMENT, "point %d: the network has %d, from 0", index, network->point_count);
     }
     const spar_point *point = &network->points[index];
+    spar_extent extent = point->tensor->extent;
     spar_point_info own = {.name = point->node->name,
-                           .shape = {point->extent.channels, point->extent.height, point->extent.width},
+                           .shape = {extent.channels, extent.height, extent.width},
                            .input = point->input,
                            .active = point->active,
                            .deviation = point->deviation};

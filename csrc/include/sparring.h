@@ -462,18 +462,10 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // spar_train_step s(h) is that of the batch that gives the direction, in a pass without perturbations where that is the
 // batch at hand or a random draw.
 //
-// Random draws of step t (updates done before it), so that any program can repeat them. The normal draw of r for
-// sample n (0 with BATCH) at point p is element n of the stream {seed, 3, p, t}; the noise of N(0, 1) at row
-// n·H·W + y·W + x and channel c of point p is element row·S + c of {seed, 4, p, t}; the l-th dropout layer keeps the
-// value at the same place when that uniform element of {seed, 2, l, t} is ≥ rate. S is the number of channels, rounded
-// up to a multiple of 16; not rounded where only normalize, whiten, points, dropout and flatten stand between the input
-// and the value, as long as these, convolutions and dense layers are all that read such values.
-// A flattened value has one row an image, so that S is its C·H·W, rounded or not as above, and the value that was at
-// channel c, row y, column x is number (y·W + x)·C + c of it, pixel by pixel. All flattened values of a network are
-// instead numbered channel, row, column, (c·H + y)·W + x, when one of them, or what elementwise layers and further
-// flattens made of one, is the network's output, is added to a value that was not flattened from the same shape, or is
-// read by any layer that is not elementwise, flatten or dense. Elementwise are normalize, batch norm, the activations,
-// add, dropout and points.
+// Random draws of step t (updates done before it), so that any program can repeat them. What is drawn for channel c,
+// row y, column x of sample n of a value of C×H×W is element ((n·H + y)·W + x)·C + c of a stream: the noise of N(0, 1)
+// at point p of {seed, 4, p, t}; the l-th dropout layer keeps what has a uniform element of {seed, 2, l, t} that is ≥
+// rate. The normal draw of r for sample n (0 with BATCH) at point p is element n of {seed, 3, p, t}.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation
@@ -789,7 +781,8 @@ SPAR_API spar_status spar_network_save(const spar_network *network, const char *
 // Makes a network from a file. Of `options`, batch_size, threads and exact_convolutions count; NULL: defaults. The
 // seed, the loss and, where saved, the method and the training state are the file's. A parameter or a constant of the
 // graph that is not in the file, or is there in another type or shape, is an error that names it. Files of all versions
-// from 0.1.0 on load.
+// from 0.1.0 on load. Noise and dropout counted padding in 0.1.0: training that goes on from its files draws others
+// than it would have drawn there; the magnitudes r are the same.
 SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
 
 // Takes the parameters (and the training state, where saved) of a file into a network of equal parameter

@@ -1,5 +1,6 @@
 // Every kernel for the instruction set of the including file, and its table.
 #include "kernels/depthwise.h"
+#include "kernels/draws.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
 #include "kernels/moves.h"
@@ -26,6 +27,7 @@ const spar_kernels TABLE = {
     .add = add,
     .activate = activate,
     .activate_backward = activate_backward,
+    .add_draws = add_draws,
     .drop = drop,
     .column_moments = column_moments,
     .column_products = column_products,

@@ -165,7 +165,3 @@ static void activate_backward(spar_activation activation, const float *y, float 
         return;
     }
 }
-
-static void drop(const float *x, float *y, int64_t n, const uint32_t *bits, uint32_t threshold, float scale) {
-    for (int64_t i = 0; i < n; i++) y[i] = x[i] * (bits[i] >> 8 >= threshold ? scale : 0.0f);
-}

@@ -122,6 +122,13 @@ typedef struct spar_runs {
     ptrdiff_t joined_step;
 } spar_runs;
 
+// Where elements lie that follow each other: column i of a line at i·step, the next line `stride` further.
+typedef struct spar_lines {
+    int64_t count, columns;
+    ptrdiff_t stride, step;
+    bool padded; // to a multiple of 16, with numbers that may be written; then step is 1
+} spar_lines;
+
 typedef enum spar_activation {
     SPAR_ACTIVATION_RELU,
     SPAR_ACTIVATION_RELU6,
@@ -186,8 +193,12 @@ typedef struct spar_kernels {
     void (*add)(const float *x, float *y, int64_t n); // y += x
     void (*activate)(spar_activation activation, const float *x, float *y, int64_t n);
     void (*activate_backward)(spar_activation activation, const float *y, float *d, int64_t n); // d *= f′, from y = f
-    // Keeps y where the random bits are ≥ threshold, scaled; zero elsewhere.
-    void (*drop)(const float *x, float *y, int64_t n, const uint32_t *bits, uint32_t threshold, float scale);
+
+    // Of dense draws, line by line; where lines are padded, 15 more of them are read.
+    void (*add_draws)(float *y, const spar_lines *lines, const float *draws, float magnitude); // y += draws·magnitude
+    // y = x·scale where the upper 24 bits are ≥ threshold; zero elsewhere.
+    void (*drop)(const float *x, float *y, const spar_lines *lines, const uint32_t *bits, uint32_t threshold,
+                 float scale);
 
     // Column sums over rows, added to doubles: Σ (x − shift), Σ (x − shift)².
     void (*column_moments)(const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,

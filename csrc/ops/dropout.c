@@ -1,4 +1,5 @@
 // Dropout (Srivastava et al. 2014).
+#include "ops/draws.h"
 #include "ops/sweep.h"
 
 #include "runtime/random.h"
@@ -17,15 +18,14 @@ static spar_status infer(spar_node *node, const spar_extent *inputs) {
 static bool forward(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y) {
     const spar_run *run = at->run;
     if (!(run->flags & SPAR_FORWARD_TRAIN)) return false;
-    uint32_t bits[256];
+    uint32_t bits[SPAR_MOST_DRAWS + 15] = {0};
     float rate = stage->node->settings.dropout.rate;
     uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_DROPOUT, .layer = stage->stream, .step = run->step};
-    for (int64_t i = 0; i < at->block.floats; i += 256) {
-        size_t count = at->block.floats - i < 256 ? (size_t)(at->block.floats - i) : 256;
-        spar_fill_bits(&stream, (uint64_t)(at->block.offset + i), count, bits);
-        run->kernels->drop(x + i, y + i, (int64_t)count, bits, threshold, 1 / (1 - rate));
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, at->operation->output, &at->block);) {
+        spar_fill_bits(&stream, drawn.first, (size_t)drawn.count, bits);
+        run->kernels->drop(x + drawn.at, y + drawn.at, &drawn.lines, bits, threshold, 1 / (1 - rate));
     }
     return true;
 }

@@ -112,7 +112,8 @@ typedef struct spar_parameter {
 // A value of a planned network.
 typedef struct spar_tensor {
     spar_extent extent;
-    int64_t stride; // floats a row
+    spar_extent flattened; // what a row holds pixel by pixel, if it was flattened; else one pixel
+    int64_t stride;        // floats a row
     float *data, *gradient;
 } spar_tensor;
 

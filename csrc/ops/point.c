@@ -1,5 +1,6 @@
 #include "ops/point.h"
 
+#include "ops/draws.h"
 #include "runtime/random.h"
 
 #include <math.h>
@@ -135,10 +136,11 @@ void spar_point_begin_measure(spar_point *point) {
 // A flat image section has no padding: one long row is cheaper than many short ones.
 static void shape_rows(const spar_point *point, const spar_block *block, int64_t *rows, int64_t *stride,
                        int64_t *channels) {
-    bool flat = point->stride == point->extent.channels;
+    const spar_tensor *tensor = point->tensor;
+    bool flat = tensor->stride == tensor->extent.channels;
     *rows = flat ? 1 : block->rows;
-    *stride = flat ? block->floats : point->stride;
-    *channels = flat ? block->floats : point->extent.channels;
+    *stride = flat ? block->floats : tensor->stride;
+    *channels = flat ? block->floats : tensor->extent.channels;
 }
 
 void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, int64_t chunk,
@@ -154,19 +156,38 @@ void spar_point_end_measure(spar_point *point) {
     point->deviation = (float)sqrt(all.squares < 0 ? 0 : all.squares / all.count);
 }
 
-static void add_noise(const spar_point *point, const spar_run *run, const spar_block *block, float *h, int64_t floats,
-                      float magnitude) {
-    float noise[256];
+static void add_noise(const spar_point *point, const spar_run *run, const spar_block *block, float magnitude,
+                      float *h) {
+    float noise[SPAR_MOST_DRAWS + 15] = {0};
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_NOISE, .layer = (uint32_t)point->index, .step = run->step};
-    for (int64_t i = 0; i < floats; i += 256) {
-        size_t count = floats - i < 256 ? (size_t)(floats - i) : 256;
-        spar_fill_normal(&stream, (uint64_t)(block->offset + i), count, noise);
-        run->kernels->add_scaled(h + i, noise, (int64_t)count, 1, magnitude);
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block);) {
+        spar_fill_normal(&stream, drawn.first, (size_t)drawn.count, noise);
+        run->kernels->add_draws(h + drawn.at, &drawn.lines, noise, magnitude);
+    }
+}
+
+// Samples of one magnitude are drawn together.
+static void add_noise_to_samples(const spar_point *point, const spar_run *run, const spar_block *block, float *h) {
+    int64_t floats = block->floats / block->samples, last = block->sample + block->samples;
+    if (last > point->perturbed) last = point->perturbed;
+    for (int64_t sample = block->sample, next; sample < last; sample = next) {
+        float magnitude = point->magnitudes[sample];
+        for (next = sample + 1; next < last && point->magnitudes[next] == magnitude;) next++;
+        int64_t before = (sample - block->sample) * floats, rows = block->rows / block->samples;
+        spar_block part = {.sample = sample,
+                           .samples = next - sample,
+                           .offset = block->offset + before,
+                           .rows = rows * (next - sample)};
+        add_noise(point, run, &part, magnitude, h + before);
     }
 }
 
 void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h) {
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) {
+        add_noise_to_samples(point, run, block, h);
+        return;
+    }
     int64_t floats = block->floats / block->samples;
     int64_t inside = block->offset - block->sample * point->sample_floats;
     for (int64_t i = 0; i < block->samples && block->sample + i < point->perturbed; i++) {
@@ -175,13 +196,9 @@ void spar_point_add(const spar_point *point, const spar_run *run, const spar_blo
         if (point->shape == SPAR_SHAPE_SIGN) {
             int64_t word = sample * point->words_per_sample + inside / 16;
             run->kernels->add_signs(y, floats, point->positive + word, point->negative + word, magnitude);
-        } else if (point->shape == SPAR_SHAPE_GRADIENT) {
+        } else {
             run->kernels->add_scaled(y, point->gradient + sample * point->sample_floats + inside, floats,
                                      point->units[sample], magnitude);
-        } else {
-            spar_block part = *block;
-            part.offset += i * floats;
-            add_noise(point, run, &part, y, floats, magnitude);
         }
     }
 }

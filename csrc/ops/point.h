@@ -8,8 +8,8 @@ typedef struct spar_point {
     const spar_node *node;
     int index;
     bool input;
-    spar_extent extent;
-    int64_t stride, sample_floats, pieces;
+    const spar_tensor *tensor; // its value
+    int64_t sample_floats, pieces;
     int batch_size;
 
     bool active;

@@ -199,8 +199,7 @@ double method_noise(method_program *p, const example_batch *batch) {
     int count = active_points(p, points);
     for (int i = 0; i < count; i++) {
         oracle_layer *layer = &p->o->layers[points[i].layer];
-        perturbation_draw_noise(p->o, points[i].layer, p->seed, p->step, points[i].number, batch->count,
-                                layer->perturbation);
+        perturbation_draw_noise(layer, p->seed, p->step, points[i].number, batch->count, layer->perturbation);
         for (int k = 0; k < batch->count * layer->size; k++) layer->perturbation[k] *= points[i].epsilon;
     }
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);

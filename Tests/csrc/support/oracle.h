@@ -99,10 +99,8 @@ int oracle_find(const spar_network *network, const char *name);
 // The engine's numbers of one part of a parameter, to be freed.
 double *oracle_read(const spar_network *network, const oracle_parameter *parameter, spar_parameter_part part);
 
-// Where the random draw of element `i` [channel][row][column] of sample `n` stands in its layer's stream, and how many
-// draws `count` samples take.
-size_t oracle_draw_index(const oracle *o, int layer, int n, int i);
-size_t oracle_draw_count(const oracle *o, int layer, int count);
+// Where the random draw of element `i` [channel][row][column] of sample `n` stands in its layer's stream.
+size_t oracle_draw_index(const oracle_layer *layer, int n, int i);
 
 // Dropout masks of a step, from the random stream that sparring.h documents.
 void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count);

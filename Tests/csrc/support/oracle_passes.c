@@ -6,77 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool keeps_image_rows(oracle_kind kind) {
-    return kind == ORACLE_NORMALIZE || kind == ORACLE_WHITEN || kind == ORACLE_POINT || kind == ORACLE_DROPOUT ||
-           kind == ORACLE_FLATTEN;
-}
-
-// True where only layers that keep an image's rows stand between the input and this one.
-static bool at_image(const oracle *o, int layer) {
-    oracle_kind kind = o->layers[layer].kind;
-    return kind == ORACLE_INPUT || (keeps_image_rows(kind) && at_image(o, o->layers[layer].inputs[0]));
-}
-
-// Rows of images are padded only where a layer reads them that is no convolution or dense layer.
-static bool images_are_padded(const oracle *o) {
-    for (int i = 1; i < o->layer_count; i++) {
-        oracle_kind kind = o->layers[i].kind;
-        bool reads =
-            at_image(o, o->layers[i].inputs[0]) || (o->layers[i].inputs[1] >= 0 && at_image(o, o->layers[i].inputs[1]));
-        if (reads && !keeps_image_rows(kind) && kind != ORACLE_CONV2D && kind != ORACLE_DENSE) return true;
-    }
-    return false;
-}
-
-static bool is_elementwise(oracle_kind kind) {
-    return kind == ORACLE_NORMALIZE || kind == ORACLE_BATCH_NORM || kind == ORACLE_RELU || kind == ORACLE_RELU6 ||
-           kind == ORACLE_TANH || kind == ORACLE_LOGISTIC || kind == ORACLE_ADD || kind == ORACLE_DROPOUT ||
-           kind == ORACLE_POINT;
-}
-
-// The map that a flat value was flattened from; the layer itself where it is no flattened map.
-static const oracle_layer *flattened_map(const oracle *o, int layer) {
-    for (int i = layer; i >= 0; i = o->layers[i].inputs[0]) {
-        const oracle_layer *at = &o->layers[i], *in = i > 0 ? &o->layers[at->inputs[0]] : at;
-        if (at->kind == ORACLE_FLATTEN && in->shape[1] * in->shape[2] > 1) return in;
-        if (at->kind != ORACLE_FLATTEN && !is_elementwise(at->kind)) break;
-    }
-    return &o->layers[layer];
-}
-
-static bool is_flattened(const oracle *o, int layer) {
-    return flattened_map(o, layer)->shape[0] != o->layers[layer].shape[0];
-}
-
-// Flattened values are in their own order where one is the output, where one is added to a value of another shape
-// before, or where a layer reads one that is neither elementwise, nor flatten, nor dense.
-static bool flattens_in_order(const oracle *o) {
-    for (int i = 1; i < o->layer_count; i++) {
-        const oracle_layer *layer = &o->layers[i];
-        bool follows = is_elementwise(layer->kind) || layer->kind == ORACLE_FLATTEN || layer->kind == ORACLE_DENSE;
-        if (!follows && is_flattened(o, layer->inputs[0])) return true;
-        if (layer->kind != ORACLE_ADD) continue;
-        const int *a = flattened_map(o, layer->inputs[0])->shape, *b = flattened_map(o, layer->inputs[1])->shape;
-        if (memcmp(a, b, sizeof layer->shape) != 0) return true;
-    }
-    return is_flattened(o, o->layer_count - 1);
-}
-
-// Floats of one row of a layer inside the engine.
-static size_t row_floats(const oracle *o, int layer) {
-    int channels = o->layers[layer].shape[0];
-    return (size_t)(at_image(o, layer) && !images_are_padded(o) ? channels : (channels + 15) / 16 * 16);
-}
-
-size_t oracle_draw_index(const oracle *o, int layer, int n, int i) {
-    const int *shape = o->layers[layer].shape, *map = flattens_in_order(o) ? shape : flattened_map(o, layer)->shape;
-    int map_pixels = map[1] * map[2], pixel = i % map_pixels, channel = i / map_pixels;
-    if (map_pixels != shape[1] * shape[2]) return (size_t)n * row_floats(o, layer) + pixel * map[0] + channel;
-    return (size_t)(n * map_pixels + pixel) * row_floats(o, layer) + channel;
-}
-
-size_t oracle_draw_count(const oracle *o, int layer, int count) {
-    return (size_t)(count * o->layers[layer].shape[1] * o->layers[layer].shape[2]) * row_floats(o, layer);
+// [row][column][channel], as sparring.h documents.
+size_t oracle_draw_index(const oracle_layer *layer, int n, int i) {
+    int pixels = layer->shape[1] * layer->shape[2];
+    return ((size_t)n * pixels + i % pixels) * layer->shape[0] + i / pixels;
 }
 
 void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count) {
@@ -86,12 +19,12 @@ void oracle_draw_dropout(oracle *o, uint64_t seed, uint64_t step, int count) {
         if (layer->kind != ORACLE_DROPOUT) continue;
         spar_random_stream stream = {
             .struct_size = sizeof stream, .seed = seed, .purpose = 2, .layer = number++, .step = step};
-        size_t draws = oracle_draw_count(o, l, count);
+        size_t draws = (size_t)count * layer->size;
         float *uniform = check_allocate(draws * sizeof *uniform);
         CHECK_OK(spar_random_uniform(&stream, 0, draws, uniform));
         for (int n = 0; n < count; n++) {
             for (int i = 0; i < layer->size; i++) {
-                bool kept = uniform[oracle_draw_index(o, l, n, i)] >= (float)layer->rate;
+                bool kept = uniform[oracle_draw_index(layer, n, i)] >= (float)layer->rate;
                 layer->mask[n * layer->size + i] = kept ? 1 / (1 - layer->rate) : 0;
             }
         }

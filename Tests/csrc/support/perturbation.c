@@ -55,16 +55,15 @@ double perturbation_draw_r(double epsilon, uint64_t seed, uint64_t step, int poi
     return fmin(fmax(r, fmin(epsilon, 0)), fmax(epsilon, 0));
 }
 
-void perturbation_draw_noise(const oracle *o, int layer, uint64_t seed, uint64_t step, int point, int count,
+void perturbation_draw_noise(const oracle_layer *layer, uint64_t seed, uint64_t step, int point, int count,
                              double *noise) {
-    size_t draws = oracle_draw_count(o, layer, count);
+    size_t draws = (size_t)count * layer->size;
     float *normal = check_allocate(draws * sizeof *normal);
     spar_random_stream stream = {
         .struct_size = sizeof stream, .seed = seed, .purpose = 4, .layer = (uint32_t)point, .step = step};
     CHECK_OK(spar_random_normal(&stream, 0, draws, normal));
-    int size = o->layers[layer].size;
     for (int n = 0; n < count; n++) {
-        for (int i = 0; i < size; i++) noise[n * size + i] = normal[oracle_draw_index(o, layer, n, i)];
+        for (int i = 0; i < layer->size; i++) noise[n * layer->size + i] = normal[oracle_draw_index(layer, n, i)];
     }
     free(normal);
 }

@@ -24,7 +24,7 @@ double perturbation_range(const double *gradient, int count);
 double perturbation_draw_r(double epsilon, uint64_t seed, uint64_t step, int point, int sample);
 
 // N(0, 1) at every element of a point of `count` images, into `noise` [count][channels][height][width].
-void perturbation_draw_noise(const oracle *o, int layer, uint64_t seed, uint64_t step, int point, int count,
+void perturbation_draw_noise(const oracle_layer *layer, uint64_t seed, uint64_t step, int point, int count,
                              double *noise);
 
 // η of a point from a gradient [count][size] and s(h), for any shape but the Gaussian one.
