@@ -29,11 +29,7 @@ struct AttackOptions: ParsableArguments {
 
     @OptionGroup var sample: SampleOptions
 
-    @Option(help: "Images a pass.", transform: whole(batchSizes))
-    var batchSize = 128
-
-    @OptionGroup
-    var threads: ThreadOptions
+    @OptionGroup var passes: PassOptions
 
     /// Throws when an option is given that is for none of these attacks.
     func check(for attacks: [AttackName]) throws {
@@ -81,10 +77,6 @@ struct AttackOptions: ParsableArguments {
         attack.queries = queries ?? attack.queries
         attack.seed = sample.seed
         return attack
-    }
-
-    func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try model.network(batchSize: batchSize, threads: threads.count)
     }
 }
 

@@ -67,15 +67,16 @@ struct BenchCommand: ParsableCommand {
     }
 
     private func measure() throws -> BenchResult {
-        let input = self.input ?? model.name.usualInput
+        let model = try model.spec(classes: classes, imageShape: input)
+        let input = model.imageShape
         let network = try Network(
-            try model.resolved(classes: classes), input: input,
+            model.model(), input: input,
             normalizedBy: PixelStatistics(
                 mean: Array(repeating: 0.5, count: input.channels),
                 deviation: Array(repeating: 0.25, count: input.channels)),
             batchSize: batchSize, threads: threads.count, seed: seed, exactConvolutions: exactConvolutions)
         // How far a step perturbs does not change what it costs.
-        let method = try self.method.resolved(usualEpsilon: 0.01)
+        let method = try self.method.applied(to: .backprop, usualEpsilon: 0.01)
         try network.setMethod(method)
         let images = (0..<batchSize * input.count).map { Float($0 % 251) / 250 }
         let labels = (0..<batchSize).map { Int32($0 % classes) }
@@ -96,7 +97,7 @@ struct BenchCommand: ParsableCommand {
             try ContinuousClock().measure { _ = try network.attacked(images, labels, by: .fgsm) }.seconds
         }.sorted()
         return try BenchResult(
-            network, model: model.name.rawValue, method: self.method.name,
+            network, model: model.name, method: self.method.method ?? "backprop",
             secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
             fgsmSeconds: fgsm ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
             operations: explain
@@ -147,13 +148,13 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     var description: String {
         """
         \(model), \(method), batches of \(batchSize), \(threads) threads, \(isa), OpenBLAS \(openblasCore)
-        \((1000 * secondsPerStep).rounded(digits: 2)) ms a step, \(imagesPerSecond.rounded(digits: 0)) images/s
-        \((Double(multiplyAdds) / 1e6).rounded(digits: 2)) million multiply–adds an image, \
-        \(effectiveGFLOPS.rounded(digits: 1)) effective GFLOP/s
-        \((Double(peakMemoryBytes) / 1e6).rounded(digits: 0)) MB at most
+        \((1000 * secondsPerStep).text(digits: 2)) ms a step, \(imagesPerSecond.text(digits: 0)) images/s
+        \((Double(multiplyAdds) / 1e6).text(digits: 2)) million multiply–adds an image, \
+        \(effectiveGFLOPS.text(digits: 1)) effective GFLOP/s
+        \((Double(peakMemoryBytes) / 1e6).text(digits: 0)) MB at most
         """
             + (fgsmSeconds.map {
-                "\nFGSM \((1000 * $0).rounded(digits: 2)) ms a batch, \(($0 / secondsPerStep).rounded(digits: 2)) of a step"
+                "\nFGSM \((1000 * $0).text(digits: 2)) ms a batch, \(($0 / secondsPerStep).text(digits: 2)) of a step"
             } ?? "") + (operations.map { "\n\n\($0)" } ?? "")
     }
 }

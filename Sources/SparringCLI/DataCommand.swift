@@ -61,18 +61,20 @@ private struct Listing: Encodable, CustomStringConvertible {
     var missing: [String: String] = [:]
 
     var description: String {
-        var table = Table("data", "images", "classes", "train", "test", "mean", "deviation")
-        for entry in found {
-            table.add([
-                entry.name, "\(entry.shape)", "\(entry.classes)", "\(entry.trainCount)", "\(entry.testCount)",
-                numbers(entry.statistics.mean), numbers(entry.statistics.deviation),
-            ])
-        }
+        let table = ReportTable(
+            columns: ["data", "images", "classes", "train", "test", "mean", "deviation"],
+            rows: found.map { entry in
+                [
+                    entry.name, "\(entry.shape)", "\(entry.classes)", "\(entry.trainCount)",
+                    "\(entry.testCount)",
+                    numbers(entry.statistics.mean), numbers(entry.statistics.deviation),
+                ]
+            })
         let reasons = missing.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-        return ([table.description] + reasons).joined(separator: "\n")
+        return ([table.text] + reasons).joined(separator: "\n")
     }
 
     private func numbers(_ values: [Float]) -> String {
-        values.map { Double($0).rounded(digits: 3) }.joined(separator: " ")
+        values.map { Double($0).text(digits: 3) }.joined(separator: " ")
     }
 }

@@ -42,29 +42,26 @@ struct DataOptions: ParsableArguments {
     }
 
     /// The name of the chosen data set.
-    var name: DataName { data ?? .known(.digits) }
+    private var name: DataName { data ?? .known(.digits) }
 
     func load() throws -> any Dataset {
         try name.load(
             directory: dataDir, imageSize: imageSize, resizedSide: resizedSide, strictImages: strictImages)
     }
-}
 
-extension DataOptions {
-    /// The options of the command that began a run; those that go with its data set's name where a program did.
-    init(of run: RunDescription) throws(SparringError) {
-        do {
-            if run.arguments.isEmpty {
-                self = try DataOptions.parse(["--data", run.data])
-            } else {
-                self = try TrainCommand.parse(CommandLineArguments(Array(run.arguments.dropFirst(2))).joined)
-                    .data
-            }
-        } catch {
+    /// The images that a model was trained on, where the options say nothing else.
+    ///
+    /// - Parameter shape: theirs.
+    func load(like spec: DataSpec, shape: ImageShape) throws -> any Dataset {
+        guard let name = try? DataName(spec.name) else {
             throw SparringError(
-                .format, "the run's command line cannot be read: \(TrainCommand.message(for: error))")
+                .argument,
+                "the model was trained on '\(spec.name)', which is no data set of this command; name one by --data"
+            )
         }
-        dataDir = run.dataDirectory
+        return try name.load(
+            directory: dataDir ?? spec.directory, imageSize: imageSize ?? shape.height,
+            resizedSide: resizedSide ?? spec.resizedSide, strictImages: strictImages)
     }
 }
 

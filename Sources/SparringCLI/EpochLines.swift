@@ -16,9 +16,9 @@ struct EpochLines {
 
     func line(_ epoch: Epoch) -> String {
         row([
-            "\(epoch.number)/\(epochs)", epoch.train.loss.rounded(digits: 4), percent(epoch.train.error),
+            "\(epoch.number)/\(epochs)", epoch.train.loss.text(digits: 4), percent(epoch.train.error),
             epoch.validation.map { percent($0.error) } ?? "", percent(epoch.test.error),
-            epoch.imagesPerSecond.rounded(digits: 0), epoch.seconds.rounded(digits: 1),
+            epoch.imagesPerSecond.text(digits: 0), epoch.seconds.text(digits: 1),
         ])
     }
 
@@ -29,5 +29,5 @@ struct EpochLines {
             .joined()
     }
 
-    private func percent(_ error: Double) -> String { "\(error.rounded(digits: 2)) %" }
+    private func percent(_ error: Double) -> String { "\(error.text(digits: 2)) %" }
 }

@@ -22,7 +22,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     @Option(
         help:
-            "The attacks: \(AttackName.allCases.map(\.rawValue).joined(separator: ", ")), or several as fgsm,pgd.",
+            "The attacks: \(AttackName.names), or several as fgsm,pgd.",
         transform: { try AttackName.list($0) })
     var attack = [AttackName.none]
 
@@ -66,12 +66,11 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let models = try ([modelFile] + source).map { (path) throws(SparringError) in try ModelArgument(path)
-        }
+        let models = try [ModelArgument](paths: [modelFile] + source)
         let output = try await withProgress { onProgress in
             let data = try models.data(data)
             let images = try options.sample.images(of: data)
-            let network = try options.network(models[0])
+            let network = try options.passes.network(models[0])
             return switch attack {
             case [.lbfgs]: try lbfgs(network, images, data.name, onProgress)
             case [.layerwise]: try layerwise(network, images, data.name, onProgress)
@@ -79,12 +78,12 @@ struct EvaluateCommand: AsyncParsableCommand {
                 try accuracies(network, images, data.name, sources: Array(models.dropFirst()), onProgress)
             }
         }
-        if json { try printJSON(output.json) } else { print("\(output.table)\n\n\(output.data)") }
+        if json { try printJSON(output.json) } else { print("\(output.table.text)\n\n\(output.data)") }
         for warning in output.warnings { printError("warning: \(warning)") }
     }
 
     private struct Output: Sendable {
-        let table: Table
+        let table: ReportTable
         /// The images, in words.
         let data: String
         let json: any Encodable & Sendable
@@ -132,19 +131,19 @@ struct EvaluateCommand: AsyncParsableCommand {
             }
         }
         try measure(nil)
-        for model in sources { try measure((model.name, try options.network(model))) }
+        for model in sources { try measure((model.name, try options.passes.network(model))) }
         let follows = whiteBox.contains { $0.attack.usesGradient }
         let warnings = robustnessWarnings(
             whiteBox: whiteBox, blackBox: blackBox,
             imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
             of: images.count)
-        var table = Table(
-            ["attack", options.unit.head("δ"), "accuracy %", "images"] + (source.isEmpty ? [] : ["made on"]))
-        for row in rows {
-            let delta = row.delta.brief
-            let made = source.isEmpty ? [] : [row.source ?? ""]
-            table.add([row.attack, delta, row.accuracy.rounded(digits: 2), "\(row.count)"] + made)
-        }
+        let made = source.isEmpty ? [] : ["made on"]
+        let table = ReportTable(
+            columns: ["attack", options.unit.head("δ"), "accuracy %", "images"] + made,
+            rows: rows.map { row in
+                [row.attack, row.delta.brief, row.accuracy.text(digits: 2), "\(row.count)"]
+                    + made.map { _ in row.source ?? "" }
+            })
         return Output(table: table, data: words(data, images), json: rows, warnings: warnings)
     }
 
@@ -174,11 +173,14 @@ struct EvaluateCommand: AsyncParsableCommand {
             found: 100 * Double(examples.filter(\.isFound).count) / Double(examples.count),
             meanNorm: norms.isEmpty ? nil : norms.reduce(0, +) / Double(norms.count),
             medianNorm: norms.isEmpty ? nil : norms[norms.count / 2])
-        var table = Table("attack", "found %", "mean ‖r‖₂ of 1", "median ‖r‖₂ of 1", "images")
-        table.add([
-            summary.attack, summary.found.rounded(digits: 2), summary.meanNorm?.rounded(digits: 3) ?? "–",
-            summary.medianNorm?.rounded(digits: 3) ?? "–", "\(summary.count)",
-        ])
+        let table = ReportTable(
+            columns: ["attack", "found %", "mean ‖r‖₂ of 1", "median ‖r‖₂ of 1", "images"],
+            rows: [
+                [
+                    summary.attack, summary.found.text(digits: 2), summary.meanNorm?.text(digits: 3) ?? "–",
+                    summary.medianNorm?.text(digits: 3) ?? "–", "\(summary.count)",
+                ]
+            ])
         return Output(table: table, data: words(data, images), json: [summary])
     }
 
@@ -204,12 +206,15 @@ struct EvaluateCommand: AsyncParsableCommand {
             } else {
                 try layerwiseStrength(of: network, on: images, onProgress: onProgress)
             }
-        var table = Table(
-            Attack.PixelUnit.one.head("ε"), "fgsm %", "layerwise %", "input by the image before %", "images")
-        for row in rows {
-            let accuracies = [row.fgsm, row.layerwise, row.previousInput].map { $0.rounded(digits: 2) }
-            table.add([row.epsilon.brief] + accuracies + ["\(row.count)"])
-        }
+        let table = ReportTable(
+            columns: [
+                Attack.PixelUnit.one.head("ε"), "fgsm %", "layerwise %", "input by the image before %",
+                "images",
+            ],
+            rows: rows.map { row in
+                let accuracies = [row.fgsm, row.layerwise, row.previousInput].map { $0.text(digits: 2) }
+                return [row.epsilon.brief] + accuracies + ["\(row.count)"]
+            })
         let json = rows.map {
             Strength(
                 epsilon: $0.epsilon, fgsm: $0.fgsm, layerwise: $0.layerwise, previousInput: $0.previousInput,

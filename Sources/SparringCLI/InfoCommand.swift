@@ -33,10 +33,7 @@ struct InfoCommand: ParsableCommand {
 
     func run() throws {
         if model.model != nil {
-            try tell(
-                ModelSummary(
-                    of: model.resolved(classes: classes), named: model.name.rawValue,
-                    input: input ?? model.name.usualInput))
+            try tell(ModelSummary(of: model.spec(classes: classes, imageShape: input)))
         } else {
             let info = try SystemInfo.current()
             try tell(info)

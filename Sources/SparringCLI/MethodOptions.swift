@@ -63,39 +63,41 @@ struct MethodOptions: ParsableArguments {
         }
     }
 
-    /// The name of the method these options describe.
-    var name: String { method ?? "backprop" }
-
-    /// The method these options describe.
+    /// The named method, else this one, with what the options change.
     ///
-    /// - Parameters:
-    ///   - usual: the name of the method where none is chosen.
-    ///   - usualEpsilon: taken when a perturbing method comes without --epsilon; nil to ask for it.
-    func resolved(usual: String? = nil, usualEpsilon: Float? = nil) throws -> Method {
-        let name = method ?? usual ?? name
-        var resolved = try Method(named: name, epsilon: epsilon ?? usualEpsilon ?? 0)
+    /// - Parameter usualEpsilon: taken when another method comes without --epsilon; nil to ask for it.
+    func applied(to usual: Method, usualEpsilon: Float? = nil) throws -> Method {
+        var applied = usual
+        let name = method ?? usual.name
+        if let name, name != usual.name || epsilon != nil {
+            let named = try Method(named: name, epsilon: epsilon ?? usualEpsilon ?? 0)
+            let unit = try Method(named: name, epsilon: 1)
+            if name != usual.name { applied = named }
+            if unit.epsilon != 0 { applied.epsilon = named.epsilon }
+            if unit.inputEpsilon != 0 { applied.inputEpsilon = named.inputEpsilon }
+        }
         let size = fixedEpsilon ? .constant : size
-        guard resolved.direction != .none else {
+        guard applied.direction != .none else {
             let choices: [Any?] = [
                 epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha,
             ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
-                    .argument, "method '\(name)' perturbs nothing, so it has no choices to make")
+                    .argument, "method '\(name ?? "")' perturbs nothing, so it has no choices to make")
             }
-            return resolved
+            return applied
         }
-        if epsilon == nil, inputEpsilon == nil, usualEpsilon == nil {
-            throw SparringError(.argument, "method '\(name)' needs --epsilon, how far it perturbs")
+        if epsilon == nil, inputEpsilon == nil, usualEpsilon == nil, name != usual.name {
+            throw SparringError(.argument, "method '\(name ?? "")' needs --epsilon, how far it perturbs")
         }
-        if let inputEpsilon { resolved.inputEpsilon = inputEpsilon }
-        if let direction { resolved.direction = direction }
-        if let shape { resolved.shape = shape }
-        if let size { resolved.size = size }
-        if let granularity { resolved.granularity = granularity }
-        if let lastPoint { resolved.lastPoint = lastPoint }
-        if let alpha { resolved.cleanWeight = alpha }
-        return resolved
+        if let inputEpsilon { applied.inputEpsilon = inputEpsilon }
+        if let direction { applied.direction = direction }
+        if let shape { applied.shape = shape }
+        if let size { applied.size = size }
+        if let granularity { applied.granularity = granularity }
+        if let lastPoint { applied.lastPoint = lastPoint }
+        if let alpha { applied.cleanWeight = alpha }
+        return applied
     }
 }
 

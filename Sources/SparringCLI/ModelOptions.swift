@@ -4,7 +4,7 @@ import Sparring
 /// The choices of a model.
 struct ModelOptions: ParsableArguments {
     @Option(
-        help: "The network: \(list(ModelName.self)) (default: lenet5).", transform: { try ModelName($0) })
+        help: "The network: \(ModelName.names) (default: lenet5).", transform: { try ModelName($0) })
     var model: ModelName?
 
     @Option(
@@ -33,66 +33,60 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The loss (default: the model's own).")
     var loss: Loss?
 
-    /// The name of the model these options describe.
-    var name: ModelName { model ?? .lenet5 }
-
     /// The model these options describe.
     ///
+    /// - Parameter imageShape: nil for the model's usual one.
+    func spec(classes: Int, imageShape: ImageShape?) throws(SparringError) -> ModelSpec {
+        let name = model ?? .lenet5
+        return try applied(
+            to: ModelSpec(name, classes: classes, imageShape: imageShape ?? name.usualInput))
+    }
+
+    /// The named model, else this one, with what the options change.
+    ///
     /// - Throws: when an option is given that the model does not have.
-    func resolved(classes: Int) throws -> any Model {
-        var resolved = name.model(classes: classes)
-        if var mlp = resolved as? MLP {
-            if let widths { mlp.hidden = widths }
-            if let unit { mlp.unit = unit }
-            resolved = mlp
-        } else {
-            try refuse(["widths": widths, "unit": unit])
+    func applied(to usual: ModelSpec) throws(SparringError) -> ModelSpec {
+        let choices: [Any?] = [
+            model, widths, unit, dropout, inputDropout, convolutionDropout, shortcut, loss,
+        ]
+        guard choices.contains(where: { $0 != nil }) else { return usual }
+        let name = if let model { model } else { try ModelName(usual.name) }
+        var spec = usual
+        if name.rawValue != usual.name || usual.choices == nil {
+            spec = ModelSpec(name, classes: usual.classes, imageShape: usual.imageShape)
         }
-        if var model = resolved as? any ModelWithDropout {
-            model.dropout = try dropoutRates(usual: model.usualDropout)
-            resolved = model
-        } else {
-            try refuse(dropoutOptions)
-        }
-        if var resnet = resolved as? ResNet {
-            if let shortcut { resnet.layout.shortcut = shortcut }
-            resolved = resnet
-        } else {
-            try refuse(["shortcut": shortcut])
-        }
-        return loss.map { ModelWithLoss(model: resolved, loss: $0) } ?? resolved
+        if let choices = spec.choices { spec.choices = try applied(to: choices, of: name) }
+        return spec
     }
 
-    private var dropoutOptions: KeyValuePairs<String, Any?> {
-        ["dropout": dropout, "input-dropout": inputDropout, "convolution-dropout": convolutionDropout]
-    }
-
-    /// - Parameter usual: the model's usual rates, 0 where it has no dropout.
-    private func dropoutRates(usual: Dropout) throws(SparringError) -> Dropout {
-        if usual.input == 0 { try refuse(["input-dropout": inputDropout]) }
-        if usual.convolution == 0 { try refuse(["convolution-dropout": convolutionDropout]) }
-        var rates = dropout == .usual ? usual : Dropout()
-        if case .rate(let rate) = dropout {
-            rates[keyPath: usual.dense > 0 ? \Dropout.dense : \Dropout.convolution] = rate
-        }
-        if let inputDropout { rates.input = inputDropout }
-        if let convolutionDropout { rates.convolution = convolutionDropout }
-        return rates
-    }
-
-    private func refuse(_ options: KeyValuePairs<String, Any?>) throws(SparringError) {
-        for (option, value) in options where value != nil {
+    private func applied(
+        to usual: ModelChoices, of name: ModelName
+    ) throws(SparringError) -> ModelChoices {
+        let rates = (name.model(classes: 2) as? any ModelWithDropout)?.usualDropout ?? Dropout()
+        let given: KeyValuePairs<String, (value: Any?, isKnown: Bool)> = [
+            "widths": (widths, usual.widths != nil), "unit": (unit, usual.unit != nil),
+            "dropout": (dropout, usual.dropout != nil), "input-dropout": (inputDropout, rates.input > 0),
+            "convolution-dropout": (convolutionDropout, rates.convolution > 0),
+            "shortcut": (shortcut, usual.shortcut != nil),
+        ]
+        for (option, (value, isKnown)) in given where value != nil && !isKnown {
             throw SparringError(.argument, "model '\(name.rawValue)' has no --\(option)")
         }
+        var choices = usual
+        choices.widths = widths ?? usual.widths
+        choices.unit = unit ?? usual.unit
+        choices.shortcut = shortcut ?? usual.shortcut
+        choices.loss = loss ?? usual.loss
+        switch dropout {
+        case .usual: choices.dropout = rates
+        case .rate(let rate):
+            choices.dropout?[keyPath: rates.dense > 0 ? \Dropout.dense : \.convolution] = rate
+        case nil: break
+        }
+        if let inputDropout { choices.dropout?.input = inputDropout }
+        if let convolutionDropout { choices.dropout?.convolution = convolutionDropout }
+        return choices
     }
-}
-
-/// A model trained by another loss than its own.
-private struct ModelWithLoss: Model {
-    let model: any Model
-    let loss: Loss
-
-    func callAsFunction(_ x: Node) -> Node { model(x) }
 }
 
 /// What --dropout takes.

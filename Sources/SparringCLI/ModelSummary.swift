@@ -21,12 +21,10 @@ struct ModelSummary: Encodable, CustomStringConvertible {
     private let multiplyAdds: Int
 
     /// - Throws: when the model does not take such images.
-    init(of model: any Model, named name: String, input: ImageShape) throws {
-        let network = try Network(model, input: input, batchSize: 1)
+    init(of model: ModelSpec) throws {
+        let network = try Network(model.model(), input: model.imageShape, batchSize: 1)
         let (info, points, pools) = try (network.info, Set(network.points.map(\.name)), network.pools)
-        self.model = name
-        inputShape = input
-        classes = network.classes
+        (self.model, inputShape, classes) = (model.name, model.imageShape, model.classes)
         layers = try network.layers.map { layer in
             Row(
                 name: layer.name, kind: layer.kind, outputShape: layer.outputShape,
@@ -39,14 +37,15 @@ struct ModelSummary: Encodable, CustomStringConvertible {
     }
 
     var description: String {
-        var table = Table("  layer", "kind", "output", "parameters", "multiply–adds")
-        for row in layers {
-            table.add([
+        let rows = layers.map { row in
+            [
                 "\(row.isPoint ? "●" : " ") \(row.name)\(row.pool.map { " (\($0))" } ?? "")", row.kind,
                 "\(row.outputShape)", "\(row.trainableParameters)", "\(row.multiplyAdds)",
-            ])
+            ]
         }
-        table.add(["  all", "", "", "\(trainableParameters)", "\(multiplyAdds)"])
-        return "\(model) for \(classes) classes of \(inputShape) images\n\n\(table)"
+        let table = ReportTable(
+            columns: ["  layer", "kind", "output", "parameters", "multiply–adds"],
+            rows: rows + [["  all", "", "", "\(trainableParameters)", "\(multiplyAdds)"]])
+        return "\(model) for \(classes) classes of \(inputShape) images\n\n\(table.text)"
     }
 }

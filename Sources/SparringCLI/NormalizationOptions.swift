@@ -19,18 +19,16 @@ struct NormalizationOptions: ParsableArguments {
         help: "Whether ε of the input counts pixels, or values behind the normalization (default: pixels).")
     var inputPoint: InputPoint?
 
-    /// The name of the normalization these options describe, on images of this shape.
-    func name(setting: PaperSetting?, shape: ImageShape) -> Normalization {
-        normalize ?? setting?.normalization ?? (shape.channels == 1 ? .none : .perChannel)
-    }
-
-    /// The normalization by a training set's numbers; nil for none.
-    func fitted(_ normalize: Normalization, on images: ImageSet) throws -> (any Preprocessing)? {
-        if normalize != .zca, zcaEpsilon != nil {
+    func apply(to settings: inout RunSettings) throws(SparringError) {
+        settings.normalization = normalize ?? settings.normalization
+        settings.inputPoint = inputPoint ?? settings.inputPoint
+        let isWhitened = settings.normalization == .zca
+        if !isWhitened, zcaEpsilon != nil {
             throw SparringError(
-                .argument, "--zca-epsilon goes with --normalize zca, not \(normalize.rawValue)")
+                .argument,
+                "--zca-epsilon goes with --normalize zca, not \(settings.normalization.rawValue)")
         }
-        return try normalize.fitted(on: images, epsilon: zcaEpsilon ?? ZCA.usualEpsilon)
+        settings.zcaEpsilon = isWhitened ? zcaEpsilon ?? settings.zcaEpsilon ?? ZCA.usualEpsilon : nil
     }
 }
 

@@ -25,9 +25,9 @@ func real<Number: LosslessStringConvertible & BinaryFloatingPoint & Sendable>(
 ) -> Parser<Number> {
     { text in
         guard let number = Number(text), range ~= number, !isOpenBelow || number > range.lowerBound else {
-            let least = "\(isOpenBelow ? "above" : "of at least") \(brief(range.lowerBound))"
+            let least = "\(isOpenBelow ? "above" : "of at least") \(range.lowerBound.brief)"
             let isBounded = range.upperBound < .greatestFiniteMagnitude
-            let most = isBounded ? ", at most \(brief(range.upperBound))" : ""
+            let most = isBounded ? ", at most \(range.upperBound.brief)" : ""
             throw SparringError(.argument, "it must be a number \(least)\(most)")
         }
         return number
@@ -63,10 +63,6 @@ func seed(_ text: String) throws -> UInt64 {
         throw SparringError(.argument, "it must be a whole number, 0 to \(UInt64.max)")
     }
     return seed
-}
-
-private func brief<Number: BinaryFloatingPoint>(_ number: Number) -> String {
-    Int32(exactly: number).map { "\($0)" } ?? "\(number)"
 }
 
 // MARK: - Ranges that several commands share

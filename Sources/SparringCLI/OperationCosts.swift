@@ -47,22 +47,22 @@ struct OperationCosts: Encodable, CustomStringConvertible {
     }
 
     var description: String {
-        var table = Table(
-            "layers", "kernel", "input", "output", "forward ms", "data ms", "weights ms", "GFLOP/s", "MB",
-            "share %")
-        for row in rows {
-            table.add(
-                [row.layers, row.kernel, "\(row.inputShape)", "\(row.outputShape)"]
-                    + [row.forwardSeconds, row.backwardDataSeconds, row.backwardWeightsSeconds].map {
-                        (1000 * $0).rounded(digits: 3)
-                    } + [
-                        row.multiplyAdds > 0 ? row.effectiveGFLOPS.rounded(digits: 0) : "",
-                        (Double(row.bytes) / 1e6).rounded(digits: 2), (100 * row.share).rounded(digits: 1),
-                    ])
+        let other = (totalSeconds > 0 ? 100 * otherSeconds / totalSeconds : 0).text(digits: 1)
+        let costs = rows.map { row in
+            [row.layers, row.kernel, "\(row.inputShape)", "\(row.outputShape)"]
+                + [row.forwardSeconds, row.backwardDataSeconds, row.backwardWeightsSeconds].map {
+                    (1000 * $0).text(digits: 3)
+                } + [
+                    row.multiplyAdds > 0 ? row.effectiveGFLOPS.text(digits: 0) : "",
+                    (Double(row.bytes) / 1e6).text(digits: 2), (100 * row.share).text(digits: 1),
+                ]
         }
-        let other = (totalSeconds > 0 ? 100 * otherSeconds / totalSeconds : 0).rounded(digits: 1)
-        table.add(["images, loss, update"] + Array(repeating: "", count: 8) + [other])
-        return table.description
+        return ReportTable(
+            columns: [
+                "layers", "kernel", "input", "output", "forward ms", "data ms", "weights ms", "GFLOP/s", "MB",
+                "share %",
+            ], rows: costs + [["images, loss, update"] + Array(repeating: "", count: 8) + [other]]
+        ).text
     }
 }
 

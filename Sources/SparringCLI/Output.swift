@@ -31,9 +31,7 @@ func print(_ value: Any) {
 
 /// Prints a value as JSON, keys in order.
 func printJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    print(String(decoding: try encoder.encode(value), as: UTF8.self))
+    print(String(decoding: try encodeJSON(value, for: "the output"), as: UTF8.self))
 }
 
 /// Prints a line to the standard error stream.
@@ -44,13 +42,6 @@ func printError(_ line: String) {
 /// Writes to the standard error stream. Where it takes nothing, there is nowhere to tell it, and nothing to end for.
 func writeError(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
-}
-
-extension Double {
-    /// This number with so many digits after the point.
-    func rounded(digits: Int) -> String {
-        isFinite ? plain("%.\(digits)f", self) : "\(self)"
-    }
 }
 
 extension Duration {

@@ -90,8 +90,8 @@ extension StepProgress {
         let left = secondsLeftOfTraining + Double(runsToCome) * secondsOfTraining
         return [
             "epoch \(epoch)/\(epochs), step \(step)/\(steps)", "\(Duration.seconds(left).short) left",
-            "error \(metrics.error.rounded(digits: 2)) %", "loss \(metrics.loss.rounded(digits: 4))",
-            "\(imagesPerSecond.rounded(digits: 0)) images/s",
+            "error \(metrics.error.text(digits: 2)) %", "loss \(metrics.loss.text(digits: 4))",
+            "\(imagesPerSecond.text(digits: 0)) images/s",
         ]
     }
 }
@@ -99,20 +99,20 @@ extension StepProgress {
 extension EvaluationProgress {
     fileprivate var text: String {
         let left = secondsLeft.map { ", \(Duration.seconds($0).short) left" } ?? ""
-        return "\(task): \((100 * done).rounded(digits: 0)) %\(left)"
+        return "\(task): \((100 * done).text(digits: 0)) %\(left)"
     }
 }
 
 extension DownloadProgress {
     fileprivate var text: String {
-        let megabytes = (Double(received) / 1e6).rounded(digits: 1)
-        let rate = "\((bytesPerSecond / 1e6).rounded(digits: 1)) MB/s"
+        let megabytes = (Double(received) / 1e6).text(digits: 1)
+        let rate = "\((bytesPerSecond / 1e6).text(digits: 1)) MB/s"
         guard let total, total > 0 else { return "\(name): \(megabytes) MB, \(rate)" }
         let done = 30 * received / total
         let bar = String(repeating: "█", count: done) + String(repeating: "░", count: 30 - done)
         let left = Duration.seconds(Double(total - received) / bytesPerSecond).short
         return """
-            \(name) \(bar) \(100 * received / total) % of \((Double(total) / 1e6).rounded(digits: 1)) MB, \(rate), \
+            \(name) \(bar) \(100 * received / total) % of \((Double(total) / 1e6).text(digits: 1)) MB, \(rate), \
             \(left) left
             """
     }

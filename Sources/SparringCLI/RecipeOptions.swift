@@ -83,11 +83,9 @@ struct RecipeOptions: ParsableArguments {
             """, transform: whole(from: 0))
     var validation: Int?
 
-    /// The recipe these options describe.
-    ///
-    /// - Parameter usual: what it is based on where no recipe is named.
-    func resolved(usual: Recipe? = nil) -> Recipe {
-        var resolved = recipe?.recipe ?? usual ?? Recipe(epochs: 5, schedule: .constant(0.05))
+    /// The named recipe, else this one, with what the options change.
+    func applied(to usual: Recipe) -> Recipe {
+        var resolved = recipe?.recipe ?? usual
         if let epochs { resolved = resolved.scaled(to: epochs) }
         if let batchSize { resolved.batchSize = batchSize }
         if lr != nil || schedule != nil {

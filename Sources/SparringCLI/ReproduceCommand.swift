@@ -117,7 +117,7 @@ private final class ExperimentProgressLine: Sendable {
             clear()
             print(
                 """
-                [\(position)/\(count)] \(network.label): test error \(network.testError().rounded(digits: 2)) % \
+                [\(position)/\(count)] \(network.label): test error \(network.testError().text(digits: 2)) % \
                 after \(network.history.rows.count) epochs
                 """)
         case .measuring(let name):

@@ -60,14 +60,14 @@ struct TrainCommand: AsyncParsableCommand {
                 "--recipe \(setting.name) is a paper's setting for its images: name them by --data, such as --data cifar-10."
             )
         }
-        guard resume != nil else { return }
-        let settings = CommandLine.arguments.filter { $0.hasPrefix("--") }.map { $0.prefix { $0 != "=" } }
-        let allowed = ["--resume", "--threads", "--quiet", "--json"]
-        if let other = settings.first(where: { !allowed.contains(String($0)) }) {
+        if resume != nil, out != nil || seeds.seeds != nil {
             throw ValidationError(
-                "--resume goes on with the run's own settings, so \(other) cannot change them.")
+                "--resume goes on with one run, in its folder; --out and --seeds are for new ones.")
         }
     }
+
+    /// Whether progress is told.
+    var tells: Bool { !quiet && !json }
 
     /// Whether nothing says what to train.
     private var isDemonstration: Bool {
@@ -90,20 +90,23 @@ struct TrainCommand: AsyncParsableCommand {
 
     /// New runs by the options, one a seed; with --seeds also the rest of those that were stopped.
     private func train() async throws {
-        let plan = try prepare()
-        let name = "runs/\(plan.data.name)-\(plan.modelName.rawValue)-\(plan.methodName)"
+        var (settings, data) = try settings()
+        let preprocessing = try preprocessing(settings, data)
+        let method = method.method ?? recipe.recipe?.method ?? "backprop"
+        let name = "runs/\(data.name)-\(settings.model.name)-\(method)"
         guard let seeds = seeds.seeds else {
-            let path = out ?? freeFolder(name)
-            let (trainer, folder) = try begin(plan, seed: seeds.seed ?? 1, path: path)
-            try finish([await follow(trainer, in: folder, on: plan.data)])
-            return
+            let (trainer, folder) = try begin(settings, preprocessing, in: out ?? freeFolder(name))
+            return try finish([await follow(trainer, in: folder, on: data)])
         }
-        let path = out ?? name
         var runs: [TrainResults.Run] = []
         for seed in seeds.values {
-            let (trainer, folder) = try beginOrGoOn(plan, seed: seed, path: "\(path)/seed-\(seed)")
+            settings.seed = seed
+            let path = "\(out ?? name)/seed-\(seed)"
+            let (trainer, folder) =
+                try RunFolder.exists(at: path)
+                ? goOn(with: settings, in: path) : begin(settings, preprocessing, in: path)
             let runsToCome = seeds.values.count - runs.count - 1
-            runs.append(try await follow(trainer, in: folder, on: plan.data, runsToCome: runsToCome))
+            runs.append(try await follow(trainer, in: folder, on: data, runsToCome: runsToCome))
         }
         try finish(runs)
     }
@@ -111,9 +114,40 @@ struct TrainCommand: AsyncParsableCommand {
     /// The rest of a run.
     private func goOn(with path: String) async throws {
         let folder = try openRun(path)
-        let data = try DataOptions(of: folder.description).load()
+        try checkChangesNothing(of: folder)
+        let data = try data.load(like: folder.settings.data, shape: folder.settings.model.imageShape)
         let trainer = try folder.resume(threads: threads.count)
         try finish([await follow(trainer, in: folder, on: data)])
+    }
+
+    /// The rest of a run that must have these settings.
+    private func goOn(with settings: RunSettings, in path: String) throws -> (Trainer, RunFolder) {
+        let folder = try RunFolder(opening: path)
+        let differences = folder.settings.differences(from: settings)
+        guard differences.isEmpty else {
+            throw SparringError(
+                .file,
+                "\(path) holds a run of other settings (\(differences.joined(separator: "; "))); name another folder by "
+                    + "--out")
+        }
+        return (try folder.resume(threads: threads.count), folder)
+    }
+
+    /// A new run.
+    private func begin(
+        _ settings: RunSettings, _ preprocessing: (any Preprocessing)?, in path: String
+    ) throws -> (Trainer, RunFolder) {
+        let trainer = try Trainer(settings, normalizedBy: preprocessing, threads: threads.count)
+        let folder = try RunFolder(
+            creating: path, for: trainer, settings: settings, arguments: CommandLine.arguments)
+        return (trainer, folder)
+    }
+
+    private func preprocessing(_ settings: RunSettings, _ data: any Dataset) throws -> (any Preprocessing)? {
+        if settings.normalization == .zca, tells {
+            print("whitening: fitted to \(data.train.count) images")
+        }
+        return try settings.preprocessing(fittedTo: data.train)
     }
 
     /// Tells what the runs ended with.
@@ -122,7 +156,7 @@ struct TrainCommand: AsyncParsableCommand {
         if json {
             try printJSON(results)
         } else if runs.count > 1 {
-            print("\n\(results.table)")
+            print("\n\(results.table.text)")
         }
     }
 
@@ -131,30 +165,26 @@ struct TrainCommand: AsyncParsableCommand {
         // Noise in proportion to the activations needs weight decay, or both may grow without end.
         let usual = Recipe(
             epochs: 12, schedule: .constant(0.03), optimizer: Optimizer(weightDecay: 5e-4))
-        let plan = try prepare(usual: usual)
-        let path = out ?? freeFolder("runs/\(plan.data.name)-\(plan.modelName.rawValue)")
-        var table = Table("accuracy in %", "clean", "FGSM δ=16/255", "IFGSM δ=16/255")
-        var rows: [[String]] = []
+        var (settings, data) = try settings(usual: usual)
+        let preprocessing = try preprocessing(settings, data)
+        let path = out ?? freeFolder("runs/\(data.name)-\(settings.model.name)")
+        var table = ReportTable(
+            columns: ["accuracy in %", "clean", "FGSM δ=16/255", "IFGSM δ=16/255"], rows: [])
         var folders: [RunFolder] = []
-        let methods = [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))]
-        for (name, method) in methods {
-            let (trainer, folder) = try begin(
-                plan, method: method, seed: seeds.seed ?? 1, path: "\(path)/\(name)")
-            let runsToCome = methods.count - rows.count - 1
-            _ = try await follow(trainer, in: folder, on: plan.data, runsToCome: runsToCome)
-            let clean = try evaluate(trainer.network, on: plan.data.test).accuracy
+        for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))] {
+            settings.method = method
+            let (trainer, folder) = try begin(settings, preprocessing, in: "\(path)/\(name)")
+            _ = try await follow(trainer, in: folder, on: data, runsToCome: 1 - folders.count)
+            let clean = try evaluate(trainer.network, on: data.test).accuracy
             let attacked = try [Attack.fgsm, .ifgsm].flatMap {
-                try accuracy(of: trainer.network, on: plan.data.test, under: $0).map(\.accuracy)
+                try accuracy(of: trainer.network, on: data.test, under: $0).map(\.accuracy)
             }
-            rows.append([name] + ([clean] + attacked).map { $0.rounded(digits: 2) })
+            table.rows.append([name] + ([clean] + attacked).map { $0.text(digits: 2) })
             folders.append(folder)
         }
-        for row in rows { table.add(row) }
-        print("\n\(table)")
-        let robustness = ReportTable(
-            columns: ["accuracy, %", "clean", "FGSM, δ = 16/255", "IFGSM, δ = 16/255"], rows: rows)
+        print("\n\(table.text)")
         let report = "\(path)/report.html"
-        try Report(of: folders, robustness: [.table(robustness)]).write(html: report)
+        try Report(of: folders, robustness: [.table(table)]).write(html: report)
         print("\nreport: \(report)")
     }
 }
@@ -169,7 +199,6 @@ extension TrainCommand {
         _ trainer: Trainer, in folder: RunFolder, on data: any Dataset, runsToCome: Int = 0
     ) async throws -> TrainResults.Run {
         var progress = ProgressLine()
-        let tells = !quiet && !json
         let lines = EpochLines(of: trainer.recipe)
         if tells {
             print("\(try heading(trainer, folder))\n\(lines.heading)")
@@ -192,14 +221,14 @@ extension TrainCommand {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
         if !json { print("\(errors.line)\nbest model: \(folder.bestModel)") }
-        return TrainResults.Run(folder: folder.path, seed: folder.description.seed, errors: errors)
+        return TrainResults.Run(folder: folder.path, seed: folder.settings.seed, errors: errors)
     }
 
     private func heading(_ trainer: Trainer, _ folder: RunFolder) throws(SparringError) -> String {
         let info = try trainer.network.info
         return """
-            \(folder.path): \(folder.description.model) of \(info.trainableParameters) parameters \
-            on \(folder.description.data), \(info.threads) threads
+            \(folder.path): \(folder.settings.model.name) of \(info.trainableParameters) parameters \
+            on \(folder.settings.data.name), \(info.threads) threads
             """
     }
 }

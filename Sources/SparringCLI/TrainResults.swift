@@ -14,7 +14,7 @@ struct TrainResults: Encodable {
         let deviation: Double?
 
         var text: String {
-            mean.rounded(digits: 2) + (deviation.map { " ± \($0.rounded(digits: 2))" } ?? "")
+            mean.text(digits: 2) + (deviation.map { " ± \($0.text(digits: 2))" } ?? "")
         }
 
         init(_ values: Measurements) {
@@ -38,23 +38,23 @@ struct TrainResults: Encodable {
     }
 
     /// One row a seed, and the mean with the deviation.
-    var table: Table {
-        var table = Table("test error in %", "best epoch", "last epoch", "mean of last 10")
-        for run in runs {
+    var table: ReportTable {
+        let seeds = runs.map { run in
             let errors = [run.errors.best, run.errors.last, run.errors.meanOfLastTen]
-            table.add(["seed \(run.seed)"] + errors.map { $0?.rounded(digits: 2) ?? "–" })
+            return ["seed \(run.seed)"] + errors.map { $0?.text(digits: 2) ?? "–" }
         }
-        table.add(["mean"] + [best, last, meanOfLastTen].map { $0?.text ?? "–" })
-        return table
+        return ReportTable(
+            columns: ["test error in %", "best epoch", "last epoch", "mean of last 10"],
+            rows: seeds + [["mean"] + [best, last, meanOfLastTen].map { $0?.text ?? "–" }])
     }
 }
 
 extension ErrorSummary {
     /// One line for a person.
     var line: String {
-        let mean = meanOfLastTen.map { ", \($0.rounded(digits: 2)) % (mean of last 10)" } ?? ""
+        let mean = meanOfLastTen.map { ", \($0.text(digits: 2)) % (mean of last 10)" } ?? ""
         return """
-            test error \(best.rounded(digits: 2)) % (best epoch, \(bestEpoch)), \(last.rounded(digits: 2)) % (last)\(mean)
+            test error \(best.text(digits: 2)) % (best epoch, \(bestEpoch)), \(last.text(digits: 2)) % (last)\(mean)
             """
     }
 }

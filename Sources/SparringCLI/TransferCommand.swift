@@ -47,14 +47,14 @@ struct TransferCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let models = try self.models.map { (path) throws(SparringError) in try ModelArgument(path) }
-        let names = Set(models.map(\.name)).count == models.count ? models.map(\.name) : self.models
+        let models = try [ModelArgument](paths: self.models)
         let result = try await withProgress { onProgress in
             let data = try models.data(data)
             let images = try options.sample.images(of: data)
-            let networks = try models.map { (model) throws(SparringError) in try options.network(model) }
+            let networks = try models.map { (model) throws(SparringError) in try options.passes.network(model)
+            }
             return Transfer(
-                models: names, data: data.name, count: images.count,
+                models: models.map(\.name), data: data.name, count: images.count,
                 clean: try networks.map { try evaluate($0, on: images).accuracy },
                 matrices: try attack.compactMap(\.kind).map {
                     Transfer.Matrix(
@@ -89,13 +89,12 @@ private struct Transfer: Encodable, CustomStringConvertible {
 
     var description: String {
         let tables = matrices.map { matrix in
-            var table = Table([title(matrix)] + models)
-            table.add(["no attack"] + clean.map { cell($0) })
-            for (source, row) in matrix.accuracies.enumerated() {
-                table.add(
-                    [models[source]] + row.enumerated().map { cell($1, isWhiteBox: $0 == source) })
+            let rows = matrix.accuracies.enumerated().map { source, row in
+                [models[source]] + row.enumerated().map { cell($1, isWhiteBox: $0 == source) }
             }
-            return table.description
+            return ReportTable(
+                columns: [title(matrix)] + models, rows: [["no attack"] + clean.map { cell($0) }] + rows
+            ).text
         }
         let legend =
             "Accuracy in % on \(count) test images of \(data), made against the model of the row; * white box."
@@ -114,7 +113,7 @@ private struct Transfer: Encodable, CustomStringConvertible {
             Report.Fact("data", "\(data), \(count) test images"),
             Report.Fact(
                 "without attack",
-                zip(models, clean).map { "\($0) \($1.rounded(digits: 2)) %" }.joined(separator: ", ")),
+                zip(models, clean).map { "\($0) \($1.text(digits: 2)) %" }.joined(separator: ", ")),
         ]
         return Report(
             title: "Transfer of attacks", summary: "Accuracies; the white box is underlined.",
@@ -126,6 +125,6 @@ private struct Transfer: Encodable, CustomStringConvertible {
     }
 
     private func cell(_ accuracy: Double, isWhiteBox: Bool = false) -> String {
-        accuracy.rounded(digits: 2) + (isWhiteBox ? "*" : " ")
+        accuracy.text(digits: 2) + (isWhiteBox ? "*" : " ")
     }
 }

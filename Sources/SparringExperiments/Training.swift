@@ -76,9 +76,9 @@ public struct TrainedNetwork: Sendable {
     /// - Parameter batchSize: the most images one pass will see.
     public func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
         let network = try Network(contentsOf: folder.lastModel, batchSize: batchSize, threads: threads)
-        let run = folder.description
-        guard network.inputShape == run.inputShape, network.classes == run.classes,
-            try network.info.trainableParameters == run.trainableParameters
+        let model = folder.settings.model
+        guard network.inputShape == model.imageShape, network.classes == model.classes,
+            try network.info.trainableParameters == folder.description.trainableParameters
         else {
             throw SparringError(
                 .format,
@@ -131,7 +131,7 @@ extension ExperimentContext {
         try Task.checkCancellation()
         let name = try training.name
         let path = "\(folder)/runs/\(name)"
-        let exists = FileManager.default.fileExists(atPath: "\(path)/run.json")
+        let exists = RunFolder.exists(at: path)
         let (run, trainer) = try exists ? resume(training, path) : begin(training, path)
         if let onProgress {
             trainer.onStep = {
@@ -144,33 +144,31 @@ extension ExperimentContext {
     }
 
     private func begin(_ training: Training, _ path: String) throws -> (RunFolder, Trainer) {
-        let network = try Network(
-            training.model, input: training.data.shape,
-            normalizedBy: try training.normalization.fitted(on: training.data.train),
-            inputPoint: training.inputPoint, batchSize: training.recipe.batchSize, threads: threads,
-            seed: training.seed)
-        let trainer = Trainer(network, method: training.method, recipe: training.recipe)
-        let description = try RunDescription(
-            of: trainer, model: String(describing: training.model), data: training.dataDescription,
-            fingerprint: try training.data.fingerprint,
-            dataDirectory: dataDirectory, classNames: training.data.classNames,
-            normalization: training.normalization,
-            inputPoint: training.inputPoint)
-        return (try RunFolder(creating: path, for: trainer, description: description), trainer)
+        let settings = try settings(of: training)
+        let trainer = try Trainer(
+            settings, on: training.data, model: training.model, threads: threads)
+        return (try RunFolder(creating: path, for: trainer, settings: settings), trainer)
     }
 
-    private func resume(_ training: Training, _ path: String) throws(SparringError) -> (RunFolder, Trainer) {
+    private func settings(of training: Training) throws -> RunSettings {
+        var data = try DataSpec(of: training.data, directory: dataDirectory)
+        data.name = training.dataDescription
+        return RunSettings(
+            model: ModelSpec(
+                named: String(describing: training.model), classes: training.data.classes,
+                imageShape: training.data.shape),
+            data: data, normalization: training.normalization, inputPoint: training.inputPoint,
+            method: training.method, recipe: training.recipe, seed: training.seed)
+    }
+
+    private func resume(_ training: Training, _ path: String) throws -> (RunFolder, Trainer) {
         let run = try RunFolder(opening: path)
-        let description = run.description
-        guard description.method == training.method, description.recipe == training.recipe,
-            description.seed == training.seed, description.model == String(describing: training.model),
-            description.data == training.dataDescription, description.normalization == training.normalization,
-            description.inputPoint == training.inputPoint, description.inputShape == training.data.shape,
-            description.classes == training.data.classes
-        else {
+        let differences = run.settings.differences(from: try settings(of: training))
+        guard differences.isEmpty else {
             throw SparringError(
                 .format,
-                "\(path)/run.json tells of another training than '\(training.label)'; move the folder away")
+                "\(path)/run.json tells of another training than '\(training.label)' "
+                    + "(\(differences.joined(separator: "; "))); move the folder away")
         }
         return (run, try run.resume(threads: threads))
     }

@@ -16,9 +16,8 @@ import Testing
                 schedule: Schedule(.steps(divisor: 5, epochs: 2), learningRate: 0.25), validationImages: 0))
         return try RunFolder(
             creating: folder.file(name), for: trainer,
-            description: RunDescription(
-                of: trainer, model: "small", data: "quadrants",
-                arguments: ["/bin/sparring", "train", "--out", "a b"]))
+            settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")),
+            arguments: ["/bin/sparring", "train", "--out", "a b"])
     }
 
     private func write(_ text: String, to path: String) throws {
@@ -83,12 +82,11 @@ import Testing
         let folder = try TemporaryFolder()
         let trainer = Trainer(
             try Network.small(), method: method, recipe: Recipe(epochs: 1, batchSize: 32))
-        var description = try RunDescription(of: trainer, model: "small", data: "quadrants")
-        description.method = method
+        let settings = try RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants"))
         let run = try RunFolder(
             creating: folder.file("run"),
             for: Trainer(try Network.small(), method: .backprop, recipe: Recipe(epochs: 1, batchSize: 32)),
-            description: description)
+            settings: settings)
         let report = try Report(of: [run])
         #expect(report.title == "small on quadrants, trained by \(title)")
         // What is not set is what happens.

@@ -21,7 +21,7 @@ import Testing
     private func folder(_ path: String, for trainer: Trainer) throws -> RunFolder {
         try RunFolder(
             creating: path, for: trainer,
-            description: RunDescription(of: trainer, model: "small", data: "quadrants"))
+            settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")))
     }
 
     /// Two epochs in a folder, which nobody writes any more when this returns.
@@ -136,7 +136,7 @@ import Testing
         #expect(row[2] == epochs[1].train.loss && row[5] == epochs[1].test.error)
         let opened = try RunFolder(opening: folder.path)
         #expect(opened.description == folder.description)
-        #expect(opened.description.recipe == Self.recipe)
+        #expect(opened.settings.recipe == Self.recipe)
         #expect(opened.description.system == (try SystemInfo.current()))
         #expect(try Network.metadata("model", of: folder.bestModel) == "small")
         let last = try Network(contentsOf: folder.lastModel, batchSize: 32, threads: 1)

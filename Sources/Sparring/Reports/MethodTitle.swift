@@ -4,7 +4,8 @@ extension Method {
         guard isPerturbing else { return "backprop" }
         let name =
             direction == .random
-            ? "Gaussian noise" : preset ?? "\(direction.rawValue) \(shape.rawValue) of \(size.rawValue) size"
+            ? "Gaussian noise"
+            : self.name ?? "\(direction.rawValue) \(shape.rawValue) of \(size.rawValue) size"
         let epsilons = [
             epsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(epsilon))",
             inputEpsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(inputEpsilon)) at the input",
@@ -13,9 +14,10 @@ extension Method {
         return "\(name) (\(epsilons.compactMap { $0 }.joined(separator: ", ")))"
     }
 
-    /// The paper's method with these choices, whatever ε is.
-    private var preset: String? {
-        Self.names.first { name in
+    /// The paper's method with these choices, whatever ε is; nil for a combination of no paper.
+    public var name: String? {
+        if direction == .none { return "backprop" }
+        return Self.names.first { name in
             guard var preset = try? Method(named: name, epsilon: 1),
                 preset.epsilon != 0 ? epsilon != 0 : epsilon == 0 && inputEpsilon != 0
             else { return false }

@@ -23,8 +23,16 @@ extension Double {
     }
 }
 
+extension BinaryFloatingPoint {
+    /// All its digits, such as "16" and "0.5".
+    package var brief: String {
+        let text = "\(self)"
+        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
+    }
+}
+
 /// One finite number by a format of C, with a point where the C locale in force may have a comma.
-package func plain(_ format: String, _ value: Double) -> String {
+private func plain(_ format: String, _ value: Double) -> String {
     let text = String(format: format, value)
     return String(text.map { $0 == "e" || $0 == "+" || $0 == "-" || $0.isASCII && $0.isNumber ? $0 : "." })
 }

@@ -76,7 +76,7 @@ extension RunFolder {
         EpochTable(
             path: metricsFile,
             columns: RunHistory.Row.columns
-                + (description.recipe.validationImages != 0 ? RunHistory.Row.validationColumns : []))
+                + (settings.recipe.validationImages != 0 ? RunHistory.Row.validationColumns : []))
     }
 
     var points: EpochTable {

@@ -19,9 +19,9 @@ extension Report {
         guard let first = records.first else {
             throw SparringError(.argument, "a report needs at least one run")
         }
-        let (model, data) = (first.run.description.model, first.run.description.data)
+        let (model, data) = (first.settings.model.name, first.settings.data.name)
         let isOneSetting = records.allSatisfy {
-            ($0.run.description.model, $0.run.description.data) == (model, data)
+            ($0.settings.model.name, $0.settings.data.name) == (model, data)
         }
         var methods: [String] = []
         for record in records where !methods.contains(record.method) { methods.append(record.method) }
@@ -89,14 +89,14 @@ extension Report {
     }
 
     private static func settings(_ records: [RunRecord]) -> Block {
-        guard records.count > 1 else { return .facts(records.flatMap(\.settings)) }
+        guard records.count > 1 else { return .facts(records.flatMap(\.facts)) }
         var names: [String] = []
-        for fact in records.flatMap(\.settings) where !names.contains(fact.name) { names.append(fact.name) }
+        for fact in records.flatMap(\.facts) where !names.contains(fact.name) { names.append(fact.name) }
         return .table(
             ReportTable(
                 columns: [""] + records.map { $0.name ?? "" },
                 rows: names.map { name in
-                    [name] + records.map { record in record.settings.first { $0.name == name }?.value ?? "–" }
+                    [name] + records.map { record in record.facts.first { $0.name == name }?.value ?? "–" }
                 }))
     }
 }
@@ -114,7 +114,8 @@ private struct RunRecord {
         name = isAlone ? nil : run.path.split(separator: "/").last.map(String.init)
     }
 
-    var method: String { run.description.method.title }
+    var settings: RunSettings { run.settings }
+    var method: String { settings.method.title }
 
     var summary: String {
         let subject = name ?? "This run"
@@ -122,7 +123,7 @@ private struct RunRecord {
             return "\(subject) has not finished an epoch."
         }
         return "\(subject) reached a test error of \(best.testError.text(digits: 2, unit: "%")) in epoch "
-            + "\(best.epoch) of \(run.description.recipe.epochs)."
+            + "\(best.epoch) of \(settings.recipe.epochs)."
     }
 
     /// The command that made the run, if one did.
@@ -150,73 +151,34 @@ private struct RunRecord {
     }
 
     /// Everything in `run.json` but the command.
-    var settings: [Report.Fact] {
-        let description = run.description
+    var facts: [Report.Fact] {
+        let (description, model) = (run.description, settings.model)
         let system = description.system
         var facts = [
-            Report.Fact("model", "\(description.model), \(description.trainableParameters) parameters"),
-            Report.Fact(
-                "data", "\(description.data), \(description.classes) classes of \(description.inputShape)"),
-            Report.Fact("method", described(description.method)),
-            Report.Fact("normalization", description.normalization.rawValue),
-            Report.Fact("input point", description.inputPoint.rawValue),
+            Report.Fact("model", "\(model.name), \(description.trainableParameters) parameters"),
+            Report.Fact("data", "\(settings.data.name), \(model.classes) classes of \(model.imageShape)"),
+            Report.Fact("method", described(settings.method)),
+            Report.Fact("normalization", settings.normalization.rawValue),
+            Report.Fact("input point", settings.inputPoint.rawValue),
         ]
-        if let setting = description.setting { facts.insert(Report.Fact("setting", setting), at: 0) }
+        if let setting = settings.setting { facts.insert(Report.Fact("setting", setting), at: 0) }
         // Whatever a recipe gains is shown without being named here.
-        facts += Mirror(reflecting: description.recipe).children.compactMap { child in
+        facts += Mirror(reflecting: settings.recipe).children.compactMap { child in
             child.label.map { Report.Fact(words($0), described(child.value)) }
         }
-        if description.recipe.validationImages == nil,
+        if settings.recipe.validationImages == nil,
             let place = facts.firstIndex(where: { $0.name == "validation images" })
         {
             facts[place].value = "a tenth"
         }
         return facts + [
-            Report.Fact("seed", "\(description.seed)"),
-            Report.Fact("convolutions", description.exactConvolutions ? "exact" : "3×3 by Winograd"),
+            Report.Fact("seed", "\(settings.seed)"),
+            Report.Fact("convolutions", settings.exactConvolutions ? "exact" : "3×3 by Winograd"),
             Report.Fact("started", description.started), Report.Fact("threads", "\(description.threads)"),
             Report.Fact("version", system.version),
             Report.Fact("machine", "\(system.cpuName), \(system.isa), OpenBLAS for \(system.openblasCore)"),
         ]
     }
-}
-
-/// A setting's value with the names of its parts, such as "momentum 0.9, max norm 4".
-func described(_ value: Any) -> String {
-    switch value {
-    case let schedule as Schedule: return "\(schedule.learningRate), \(described(schedule.rule))"
-    case let word as any RawRepresentable<String>: return word.rawValue
-    case let text as String: return text
-    case let flag as Bool: return flag ? "yes" : "no"
-    case let number as any BinaryFloatingPoint:
-        let text = "\(number)"
-        return text.hasSuffix(".0") ? String(text.dropLast(2)) : text
-    default: break
-    }
-    let mirror = Mirror(reflecting: value)
-    switch mirror.displayStyle {
-    case .optional: return mirror.children.first.map { described($0.value) } ?? "none"
-    case .enum:
-        guard let payload = mirror.children.first, let name = payload.label else { return words("\(value)") }
-        return "\(words(name)) (\(described(payload.value)))"
-    case .struct, .tuple:
-        return mirror.children.map { child in
-            [child.label.map(words), described(child.value)].compactMap { $0 }.joined(separator: " ")
-        }.joined(separator: ", ")
-    default: return "\(value)"
-    }
-}
-
-/// A Swift name as words: "batchSize" as "batch size".
-package func words(_ name: String) -> String {
-    let name =
-        name.hasPrefix("is") && name.dropFirst(2).first?.isUppercase == true ? name.dropFirst(2) : name[...]
-    var words = ""
-    for character in name {
-        if character.isUppercase, words.last?.isLowercase == true { words += " " }
-        words += character.lowercased()
-    }
-    return words
 }
 
 private func shellQuoted(_ argument: String) -> String {

@@ -1,6 +1,22 @@
 // What HTML and Markdown make tables of.
 
 extension ReportTable {
+    /// In aligned columns for a terminal: the first to the left, the others, which are mostly numbers, to the right.
+    package var text: String {
+        let lines = [columns] + rows
+        let widths = columns.indices.map { column in
+            lines.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        var texts = lines.map { line in
+            zip(line, widths).enumerated().map { column, cell in
+                let padding = String(repeating: " ", count: cell.1 - cell.0.count)
+                return column == 0 ? cell.0 + padding : padding + cell.0
+            }.joined(separator: "  ")
+        }
+        texts.insert(String(repeating: "─", count: widths.reduce(2 * (columns.count - 1), +)), at: 1)
+        return texts.joined(separator: "\n")
+    }
+
     /// Whether a column's cells are numbers, or dashes where there is none. The first column's are names.
     func isNumeric(_ column: Int) -> Bool {
         let cells = rows.compactMap { column < $0.count ? $0[column] : nil }.filter { !$0.isEmpty }

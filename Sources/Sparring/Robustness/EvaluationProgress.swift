@@ -47,8 +47,3 @@ struct ProgressCounter {
                 seconds: start.duration(to: .now) / .seconds(1)))
     }
 }
-
-extension Float {
-    /// This number for a person: 8 rather than 8.0.
-    package var brief: String { Int32(exactly: self).map { "\($0)" } ?? "\(self)" }
-}

@@ -98,5 +98,5 @@ extension AttackAccuracy {
 }
 
 private func percent(_ value: Double) -> String {
-    "\((value * 10).rounded() / 10) %"
+    "\(value.text(digits: 1)) %"
 }

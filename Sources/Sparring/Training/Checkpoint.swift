@@ -13,7 +13,7 @@ extension Trainer {
         /// Of the network, as they decide the last bits of everything.
         var exactConvolutions: Bool
         /// The run it belongs to; nil where it is of none.
-        var run: RunDescription?
+        var run: RunSettings?
     }
 
     private static let checkpointKey = "trainer"
@@ -23,7 +23,7 @@ extension Trainer {
         try saveCheckpoint(to: path, run: nil)
     }
 
-    func saveCheckpoint(to path: String, run: RunDescription?) throws(SparringError) {
+    func saveCheckpoint(to path: String, run: RunSettings?) throws(SparringError) {
         let checkpoint = Checkpoint(
             method: method, recipe: recipe, state: state, batchSize: network.batchSize,
             exactConvolutions: network.usesExactConvolutions, run: run)
@@ -54,7 +54,7 @@ extension Trainer {
         self.init(
             network, method: checkpoint.method, recipe: checkpoint.recipe, state: checkpoint.state)
         guard let run else { return }
-        let others = checkpoint.run?.differences(from: run) ?? []
+        let others = checkpoint.run?.differences(from: run.settings) ?? []
         guard others.isEmpty, try run.describes(self) else {
             let what = others.isEmpty ? "" : " (\(others.joined(separator: ", ")))"
             throw SparringError(

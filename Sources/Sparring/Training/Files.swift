@@ -161,9 +161,13 @@ private func synchronizeFolder(of path: String) {
 
 // MARK: - JSON
 
-package func encodeJSON(_ value: some Encodable, for path: String) throws(SparringError) -> Data {
+/// - Parameter isCompact: for another program, without blanks.
+package func encodeJSON(
+    _ value: some Encodable, for path: String, isCompact: Bool = false
+) throws(SparringError) -> Data {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    if !isCompact { encoder.outputFormatting.insert(.prettyPrinted) }
     do {
         return try encoder.encode(value)
     } catch {

@@ -3,33 +3,33 @@ import Foundation
 /// What a model file of a run says beside its network: which images it is for, and how good it was. The file's metadata
 /// hold it.
 public struct ModelDescription: Hashable, Sendable {
-    /// The model's name, as on the command line.
-    public var model: String
-    /// The data set's name.
-    public var data: String
-    /// One name a class, in the order of the outputs.
-    public var classNames: [String]
-    public var imageShape: ImageShape
-    /// The shorter side of a photograph before the square in its middle was cut out; nil for other images.
-    public var resizedSide: Int?
-    public var normalization: Normalization
+    /// Without its architecture: the file's graph is that.
+    public let model: ModelSpec
+    /// Without what only the run needs: where the images lie, how many there are, and their fingerprint.
+    public let data: DataSpec
+    public let normalization: Normalization
     /// Epochs trained.
-    public var epoch: Int
+    public let epoch: Int
     /// Of that epoch, in percent.
-    public var testError: Double
+    public let testError: Double
 
     public init(
         model: String, data: String, classNames: [String], imageShape: ImageShape, resizedSide: Int? = nil,
         normalization: Normalization = .none, epoch: Int, testError: Double
     ) {
-        self.model = model
-        self.data = data
-        self.classNames = classNames
-        self.imageShape = imageShape
-        self.resizedSide = resizedSide
+        self.model = ModelSpec(named: model, classes: classNames.count, imageShape: imageShape)
+        self.data = DataSpec(name: data, classNames: classNames, resizedSide: resizedSide)
         self.normalization = normalization
         self.epoch = epoch
         self.testError = testError
+    }
+
+    init(of run: RunSettings, after epoch: Epoch) {
+        self.init(
+            model: run.model.name, data: run.data.name,
+            classNames: run.data.classNames ?? (0..<run.model.classes).map { "\($0)" },
+            imageShape: run.model.imageShape, resizedSide: run.data.resizedSide,
+            normalization: run.normalization, epoch: epoch.number, testError: epoch.test.error)
     }
 }
 
@@ -49,14 +49,13 @@ extension ModelDescription {
     /// "3x32x32".
     public var metadata: [String: String] {
         var values: [Key: String] = [
-            .model: model, .data: data, .normalization: normalization.rawValue, .epoch: "\(epoch)",
-            .testError: "\(testError)",
-            .imageShape: "\(imageShape.channels)x\(imageShape.height)x\(imageShape.width)",
+            .model: model.name, .data: data.name, .normalization: normalization.rawValue, .epoch: "\(epoch)",
+            .testError: "\(testError)", .imageShape: "\(model.imageShape)".replacing("×", with: "x"),
         ]
-        values[.classNames] = (try? JSONEncoder().encode(classNames)).map {
+        values[.classNames] = (try? encodeJSON(data.classNames, for: "class names", isCompact: true)).map {
             String(decoding: $0, as: UTF8.self)
         }
-        values[.resizedSide] = resizedSide.map { "\($0)" }
+        values[.resizedSide] = data.resizedSide.map { "\($0)" }
         return Dictionary(uniqueKeysWithValues: values.map { ($0.key.rawValue, $0.value) })
     }
 
@@ -67,7 +66,7 @@ extension ModelDescription {
             Int($0)
         }
         let names = value(.classNames).flatMap {
-            try? JSONDecoder().decode([String].self, from: Data($0.utf8))
+            try? decodeJSON([String].self, from: Data($0.utf8), of: "class names")
         }
         guard let model = value(.model), let data = value(.data), let names, let sizes, sizes.count == 3,
             sizes.allSatisfy({ 1...0xffff_ffff ~= $0 }),
@@ -100,10 +99,10 @@ extension ModelDescription {
     ///
     /// - Parameter path: of the file, for the sentence.
     public func check(_ network: Network, of path: String) throws(SparringError) {
-        guard imageShape == network.inputShape, classNames.count == network.classes else {
+        guard model.imageShape == network.inputShape, model.classes == network.classes else {
             throw SparringError(
                 .format,
-                "\(path) tells of \(imageShape) images of \(classNames.count) classes, but its network takes "
+                "\(path) tells of \(model.imageShape) images of \(model.classes) classes, but its network takes "
                     + "\(network.inputShape) and has \(network.classes) outputs")
         }
     }

@@ -34,6 +34,14 @@ public struct PaperSetting: Sendable {
         self.recipe = recipe
     }
 
+    /// The method, of the ε that goes with the network's size.
+    ///
+    /// - Throws: when the network must be made for that, and cannot be.
+    public func method(for model: ModelSpec) throws(SparringError) -> Method {
+        let parameters = if case .bySize = epsilon { try model.trainableParameters } else { 0 }
+        return try Method(named: method, epsilon: epsilon(parameters: parameters))
+    }
+
     /// The ε of the method for a network of so many trainable parameters.
     public func epsilon(parameters: Int) -> Float {
         switch epsilon {

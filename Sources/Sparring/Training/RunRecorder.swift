@@ -15,7 +15,7 @@ final class RunRecorder {
         let json = try encodeJSON(folder.description, for: folder.descriptionFile)
         try makeFolder(folder.path)
         lock = try RunLock(folder.path)
-        guard !FileManager.default.fileExists(atPath: folder.descriptionFile) else {
+        guard !RunFolder.exists(at: folder.path) else {
             throw SparringError(
                 .file, "\(folder.path) holds a run already; resume it or name another folder")
         }
@@ -25,7 +25,7 @@ final class RunRecorder {
         removePartials()
         for table in [folder.metrics, folder.points] { try table.begin() }
         try folder.writeEvents(history)
-        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.description)
+        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.settings)
         try write(json, to: folder.descriptionFile)
     }
 
@@ -57,7 +57,7 @@ final class RunRecorder {
 
     /// Adds an epoch just trained.
     func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
-        let metadata = folder.description.modelDescription(after: epoch).metadata
+        let metadata = ModelDescription(of: folder.settings, after: epoch).metadata
         try trainer.network.save(to: folder.lastModel, metadata: metadata)
         if epoch.isBest { try trainer.network.save(to: folder.bestModel, metadata: metadata) }
         try folder.metrics.append([epoch.row])
@@ -65,6 +65,6 @@ final class RunRecorder {
         history.add(epoch)
         try folder.appendEvents(history)
         try folder.writeReport(history)
-        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.description)
+        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.settings)
     }
 }

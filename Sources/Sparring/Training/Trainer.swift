@@ -120,7 +120,7 @@ public final class Trainer {
     }
 
     private func parts(of data: any Dataset) throws -> Parts {
-        if let begun = recorder?.folder.description.fingerprint, try begun != data.fingerprint {
+        if let begun = recorder?.folder.settings.data.fingerprint, try begun != data.fingerprint {
             throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
         let count = recipe.validationImages(of: data.train.count)

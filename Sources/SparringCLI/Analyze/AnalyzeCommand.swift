@@ -19,23 +19,9 @@ struct AnalyzedModels: ParsableArguments {
         help: "The models: runs' folders, whose best models count, or safetensors files of them.")
     var modelFile: [String]
 
-    @Option(help: "Images a pass.", transform: whole(batchSizes))
-    var batchSize = 128
+    @OptionGroup var passes: PassOptions
 
-    @OptionGroup
-    var threads: ThreadOptions
-
-    /// The models with the names that tables and plots call them.
-    func named() throws(SparringError) -> [(name: String, model: ModelArgument)] {
-        var models: [ModelArgument] = []
-        for path in modelFile { models.append(try ModelArgument(path)) }
-        let isNameUnique = Set(models.map(\.name)).count == models.count
-        return zip(models, modelFile).map { (isNameUnique ? $0.name : $1, $0) }
-    }
-
-    func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try model.network(batchSize: batchSize, threads: threads.count)
-    }
+    func load() throws(SparringError) -> [ModelArgument] { try [ModelArgument](paths: modelFile) }
 
     func checkThereIsOne() throws {
         guard modelFile.count == 1 else {

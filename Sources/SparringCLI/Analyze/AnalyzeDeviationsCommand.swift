@@ -28,7 +28,7 @@ struct AnalyzeDeviationsCommand: AsyncParsableCommand {
     func run() async throws {
         var rows: [Row] = []
         for path in runs { rows += try self.rows(of: path) }
-        if output.json { try printJSON(rows) } else { print(table(rows)) }
+        if output.json { try printJSON(rows) } else { print(table(rows).text) }
         let isOneRun = runs.count == 1
         try output.write(
             Plot(
@@ -52,15 +52,15 @@ struct AnalyzeDeviationsCommand: AsyncParsableCommand {
         }
     }
 
-    private func table(_ rows: [Row]) -> Table {
-        var table = Table("point", "epoch", "s(h)", "epoch", "s(h)")
-        for row in rows {
-            let name = runs.count == 1 ? row.point : "\(row.run), \(row.point)"
-            table.add([
-                name, "\(row.epochs.first ?? 0)", (row.deviations.first ?? 0).rounded(digits: 4),
-                "\(row.epochs.last ?? 0)", (row.deviations.last ?? 0).rounded(digits: 4),
-            ])
-        }
-        return table
+    private func table(_ rows: [Row]) -> ReportTable {
+        ReportTable(
+            columns: ["point", "epoch", "s(h)", "epoch", "s(h)"],
+            rows: rows.map { row in
+                [
+                    runs.count == 1 ? row.point : "\(row.run), \(row.point)",
+                    "\(row.epochs.first ?? 0)", (row.deviations.first ?? 0).text(digits: 4),
+                    "\(row.epochs.last ?? 0)", (row.deviations.last ?? 0).text(digits: 4),
+                ]
+            })
     }
 }

@@ -37,12 +37,12 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let named = try models.named()
+        let named = try models.load()
         let rows = try await withProgress { _ in
-            let images = try named.map(\.model).data(data).test.subset(Array(image..<image + count))
-            return try named.flatMap { name, model in
-                try featureMaps(of: models.network(model), on: images, layer: layer).enumerated().map {
-                    Maps(model: name, image: image + $0, pictures: $1)
+            let images = try named.data(data).test.subset(Array(image..<image + count))
+            return try named.flatMap { model in
+                try featureMaps(of: models.passes.network(model), on: images, layer: layer).enumerated().map {
+                    Maps(model: model.name, image: image + $0, pictures: $1)
                 }
             }
         }

@@ -22,7 +22,7 @@ struct AnalyzeFiltersCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let network = try models.network(models.named()[0].model)
+        let network = try models.passes.network(models.load()[0])
         let filters = Array(try firstLayerFilters(of: network).prefix(count ?? .max))
         if output.json { try printJSON(filters) }
         let columns = Int(Double(filters.count).squareRoot().rounded(.up))

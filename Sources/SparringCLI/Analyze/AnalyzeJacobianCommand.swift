@@ -32,17 +32,17 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let named = try models.named()
+        let named = try models.load()
         let spectra = try await withProgress { onProgress in
-            let images = try images.load(for: named.map(\.model), usual: 100).images
-            return try named.map { name, model in
+            let images = try images.load(for: named, usual: 100).images
+            return try named.map { model in
                 Spectrum(
-                    model: name, count: images.count,
+                    model: model.name, count: images.count,
                     values: try jacobianSpectrum(
-                        of: models.network(model), on: images, layer: layer, onProgress: onProgress))
+                        of: models.passes.network(model), on: images, layer: layer, onProgress: onProgress))
             }
         }
-        if output.json { try printJSON(spectra) } else { print(table(spectra)) }
+        if output.json { try printJSON(spectra) } else { print(table(spectra).text) }
         try output.write(
             Plot(
                 title: "Singular values of the encoder's Jacobian", x: .init("singular value, by size"),
@@ -50,13 +50,13 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
                 series: spectra.map { .init($0.model, values: Array($0.values.prefix(top))) }))
     }
 
-    private func table(_ spectra: [Spectrum]) -> Table {
-        var table = Table(["singular value"] + spectra.map(\.model))
-        for rank in 0..<min(top, spectra.map(\.values.count).max() ?? 0) {
-            table.add(
+    private func table(_ spectra: [Spectrum]) -> ReportTable {
+        let count = min(top, spectra.map(\.values.count).max() ?? 0)
+        return ReportTable(
+            columns: ["singular value"] + spectra.map(\.model),
+            rows: (0..<count).map { rank in
                 ["\(rank + 1)"]
-                    + spectra.map { rank < $0.values.count ? $0.values[rank].rounded(digits: 5) : "" })
-        }
-        return table
+                    + spectra.map { rank < $0.values.count ? $0.values[rank].text(digits: 5) : "" }
+            })
     }
 }

@@ -47,15 +47,15 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let (name, model) = try models.named()[0]
+        let model = try models.load()[0]
         let settings = TSNE(
             perplexity: perplexity, iterations: iterations, start: start, seed: images.sample.seed)
         let (embedding, dataset, images) = try await withProgress { onProgress in
             let (dataset, images) = try load(model)
             let features = try features(
-                of: models.network(model), on: images, layer: layer, onProgress: onProgress)
+                of: models.passes.network(model), on: images, layer: layer, onProgress: onProgress)
             let embedding = try settings.embedding(
-                of: features, threads: models.threads.count, onProgress: onProgress)
+                of: features, threads: models.passes.threads.count, onProgress: onProgress)
             return (embedding, dataset, images)
         }
         if output.json {
@@ -63,11 +63,11 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
                 Result.Point(x: $0.x, y: $0.y, label: $1)
             }
             try printJSON(
-                Result(model: name, layer: layer, divergence: embedding.divergence, points: points))
+                Result(model: model.name, layer: layer, divergence: embedding.divergence, points: points))
         } else {
-            print("\(images.count) images, divergence \(embedding.divergence.rounded(digits: 4))")
+            print("\(images.count) images, divergence \(embedding.divergence.text(digits: 4))")
         }
-        try output.write(plot(embedding, images, dataset.classNames, of: name))
+        try output.write(plot(embedding, images, dataset.classNames, of: model.name))
     }
 
     private func load(_ model: ModelArgument) throws -> (any Dataset, ImageSet) {

@@ -28,18 +28,18 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let named = try models.named()
+        let named = try models.load()
         let results = try await withProgress { onProgress in
-            let images = try images.load(for: named.map(\.model)).images
-            return try named.map { name, model in
+            let images = try images.load(for: named).images
+            return try named.map { model in
                 let zeros = try zeroActivations(
-                    of: models.network(model), on: images, onProgress: onProgress)
+                    of: models.passes.network(model), on: images, onProgress: onProgress)
                 return Result(
-                    model: name, count: images.count, share: zeros.share,
+                    model: model.name, count: images.count, share: zeros.share,
                     layers: zeros.layers.map { .init(name: $0.name, share: $0.share) })
             }
         }
-        if output.json { try printJSON(results) } else { print(table(results)) }
+        if output.json { try printJSON(results) } else { print(table(results).text) }
         let names = layerNames(results)
         try output.write(
             Plot(
@@ -61,17 +61,15 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
         return names
     }
 
-    private func table(_ results: [Result]) -> Table {
-        let names = layerNames(results)
-        var table = Table(["zero activations, %"] + results.map(\.model))
-        for name in names {
-            table.add(
-                [name]
-                    + results.map { result in
-                        result.layers.first { $0.name == name }?.share.rounded(digits: 2) ?? ""
-                    })
+    private func table(_ results: [Result]) -> ReportTable {
+        let rows = layerNames(results).map { name in
+            [name]
+                + results.map { result in
+                    result.layers.first { $0.name == name }?.share.text(digits: 2) ?? ""
+                }
         }
-        table.add(["all layers"] + results.map { $0.share.rounded(digits: 2) })
-        return table
+        return ReportTable(
+            columns: ["zero activations, %"] + results.map(\.model),
+            rows: rows + [["all layers"] + results.map { $0.share.text(digits: 2) }])
     }
 }

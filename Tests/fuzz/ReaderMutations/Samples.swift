@@ -167,7 +167,8 @@ private func runSample(in scratch: String) async throws -> Sample {
     let trainer = Trainer(
         network, method: .adversarialNoise(epsilon: 0.05), recipe: Recipe(epochs: 3, batchSize: 20))
     let folder = try RunFolder(
-        creating: path, for: trainer, description: RunDescription(of: trainer, model: "mlp", data: "digits"))
+        creating: path, for: trainer,
+        settings: RunSettings(of: trainer, model: "mlp", data: DataSpec(of: digits)))
     for try await epoch in trainer.fit(digits, recordingTo: folder) where epoch.number == 2 { break }
     var files: [String: [UInt8]] = [:]
     for name in try FileManager.default.subpathsOfDirectory(atPath: path) {

@@ -1,5 +1,19 @@
 import ArgumentParser
 import Foundation
+import Sparring
+
+/// How models are passed over images.
+struct PassOptions: ParsableArguments {
+    @Option(help: "Images a pass.", transform: whole(batchSizes))
+    var batchSize = 128
+
+    @OptionGroup
+    var threads: ThreadOptions
+
+    func network(_ model: ModelArgument) throws(SparringError) -> Network {
+        try model.network(batchSize: batchSize, threads: threads.count)
+    }
+}
 
 /// How many threads a command takes.
 struct ThreadOptions: ParsableArguments {

@@ -1,0 +1,78 @@
+import Foundation
+import Sparring
+
+// From options to the settings of a run. All that the options say is checked here.
+extension TrainCommand {
+    private var setting: PaperSetting? { recipe.recipe }
+
+    /// The settings that the options describe, and the images.
+    ///
+    /// - Parameter usual: the recipe where none is named.
+    func settings(usual: Recipe = Recipe(epochs: 5, schedule: .constant(0.05))) throws -> (
+        RunSettings, any Dataset
+    ) {
+        // The method's choices are checked before anything that takes time.
+        _ = try method.applied(to: Method(named: setting?.method ?? "backprop", epsilon: 1))
+        let data = try data.load()
+        var model = ModelSpec(
+            model.model ?? setting?.model ?? .lenet5, classes: data.classes, imageShape: data.shape)
+        if let setting, setting.model.rawValue == model.name, let unit = setting.unit {
+            model.choices?.unit = unit
+        }
+        model = try self.model.applied(to: model)
+        let spec = try DataSpec(
+            of: data, directory: self.data.dataDir.map { URL(fileURLWithPath: $0).path },
+            resizedSide: self.data.resizedSide)
+        let settings = try applied(
+            to: setting?.settings(model, spec)
+                ?? RunSettings(model: model, data: spec, method: .backprop, recipe: usual))
+        let heldOut = settings.recipe.validationImages(of: data.train.count)
+        guard 0..<data.train.count ~= heldOut else {
+            throw SparringError(
+                .argument,
+                "--validation \(heldOut) of \(data.train.count) training images; 0 to "
+                    + "\(data.train.count - 1) can be held out")
+        }
+        if tells, let note = recipe.note(on: settings.recipe) { printError("note: \(note)") }
+        return (settings, data)
+    }
+
+    /// These settings with what the options change.
+    private func applied(to usual: RunSettings) throws -> RunSettings {
+        var settings = usual
+        settings.model = try model.applied(to: usual.model)
+        settings.method = try method.applied(to: usual.method)
+        settings.recipe = recipe.applied(to: usual.recipe)
+        try normalization.apply(to: &settings)
+        settings.seed = seeds.seed ?? usual.seed
+        settings.exactConvolutions = exactConvolutions || usual.exactConvolutions
+        settings.setting = setting?.name ?? usual.setting
+        return settings
+    }
+
+    /// The options on the command line that may say another setting than a run's.
+    private static var settingOptions: String {
+        let others = ["--resume", "--threads", "--quiet", "--json", "--data-dir", "--strict-images"]
+        let options = CommandLine.arguments.filter { $0.hasPrefix("--") }.map {
+            String($0.prefix { $0 != "=" })
+        }
+        return options.filter { !others.contains($0) }.joined(separator: ", ")
+    }
+
+    /// Throws when the options say something else than a run's settings.
+    func checkChangesNothing(of run: RunFolder) throws {
+        var asked = try applied(to: run.settings)
+        asked.data.name = data.data?.text ?? asked.data.name
+        asked.data.resizedSide = data.resizedSide ?? asked.data.resizedSide
+        if let side = data.imageSize {
+            (asked.model.imageShape.height, asked.model.imageShape.width) = (side, side)
+        }
+        let differences = run.settings.differences(from: asked)
+        guard differences.isEmpty else {
+            throw SparringError(
+                .argument,
+                "--resume goes on with the run's own settings, which \(Self.settingOptions) cannot change: "
+                    + differences.joined(separator: "; "))
+        }
+    }
+}
