@@ -76,7 +76,7 @@ static void observe(search *s, const work *w, const float *z, const float *gradi
         if (s->done) return;
     }
     int steps = m->steps;
-    double loss = spar_loss_of_image(w->network->options.loss, z, w->classes, s->example.target);
+    double loss = spar_loss_of_label(w->network->options.loss, z, w->classes, s->example.target, 0, NULL);
     spar_lbfgs_state state = spar_lbfgs_advance(m, loss, gradient);
     if (m->steps > steps) s->point_fools = fools;
     if (state == SPAR_LBFGS_ENDED || m->steps > w->attack->iterations) try_next_c(s, w->attack->searches);

@@ -39,7 +39,7 @@ static void judge(spar_standing *standing, double *highest_loss, bool *stands) {
     for (int i = 0; i < standing->count; i++) {
         const float *z = standing->outputs + (size_t)i * (size_t)standing->classes;
         int label = standing->labels[i];
-        double loss = spar_loss_of_image(standing->network->options.loss, z, standing->classes, label);
+        double loss = spar_loss_of_label(standing->network->options.loss, z, standing->classes, label, 0, NULL);
         stands[i] = spar_class_of(z, standing->classes) == label;
         if (stands[i] && loss <= highest_loss[standing->numbers[i]]) continue;
         highest_loss[standing->numbers[i]] = loss;

@@ -4,6 +4,8 @@
 #include "runtime/parallel.h"
 #include "runtime/structure.h"
 
+#include <string.h>
+
 #define OPTIONS SPAR_STRUCTURE(spar_network_options, exact_convolutions)
 
 spar_status spar_network_set_defaults(spar_network_options *options, uint32_t struct_size) {
@@ -80,6 +82,7 @@ void spar_network_destroy(spar_network *network) {
                             network->parameters,
                             network->points,
                             network->arena,
+                            network->criterion_values,
                             network->workspace,
                             network->works,
                             network->first_parameter,
@@ -97,6 +100,10 @@ static int64_t multiply_adds_of(const spar_operation *operation) {
 
 static size_t bytes_of(const spar_network *network) {
     size_t bytes = (network->arena_floats + network->workspace_floats) * sizeof(float);
+    if (network->criterion_values != NULL) {
+        size_t classes = (size_t)network->tensors[network->output].extent.channels;
+        bytes += (size_t)network->options.batch_size * (sizeof(double) + 2 * classes * sizeof(float));
+    }
     bytes += (size_t)network->parameter_floats * sizeof(float);
     for (int part = SPAR_PART_GRADIENT; part < SPAR_PARTS; part++) {
         if (network->slots[part] != NULL) bytes += (size_t)network->trainable_floats * sizeof(float);
@@ -133,6 +140,25 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
     return SPAR_OK;
 }
 
+spar_status spar_network_get_options(const spar_network *network, spar_network_options *options) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_TRY(spar_check_structure(OPTIONS, options));
+    spar_fill_structure(OPTIONS, &network->options, options);
+    return SPAR_OK;
+}
+
+spar_status spar_network_set_seed(spar_network *network, uint64_t seed) {
+    SPAR_REQUIRE_POINTER(network);
+    network->options.seed = seed;
+    return SPAR_OK;
+}
+
+spar_status spar_network_set_step(spar_network *network, uint64_t step) {
+    SPAR_REQUIRE_POINTER(network);
+    network->step = step;
+    return SPAR_OK;
+}
+
 // The node of the layer with this number among those the output depends on; −1 where there is none.
 static int node_of_layer(const spar_network *network, int32_t index) {
     for (int v = 0; v < network->graph->count && index >= 0; v++) {
@@ -145,6 +171,18 @@ int32_t spar_network_layer_count(const spar_network *network) {
     int32_t count = 0;
     for (int v = 0; network != NULL && v < network->graph->count; v++) count += network->live[v];
     return count;
+}
+
+spar_status spar_network_find_layer(const spar_network *network, const char *name, int32_t *index) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(name);
+    SPAR_REQUIRE_POINTER(index);
+    for (int v = 0, i = 0; v < network->graph->count; v++) {
+        if (!network->live[v]) continue;
+        *index = i++;
+        if (strcmp(network->graph->nodes[v].name, name) == 0) return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no layer \"%.256s\"", name);
 }
 
 #define LAYER SPAR_STRUCTURE(spar_layer_info, multiply_adds)

@@ -40,6 +40,8 @@ struct spar_network {
     int point_count;
     spar_method method; // last_point is owned
 
+    double *criterion_values; // what a criterion's function reads and writes; NULL until there is one
+
     float *arena, *workspace;
     size_t arena_floats, workspace_floats;
 
@@ -73,6 +75,12 @@ static inline int64_t spar_place_of(const spar_network *network, const spar_para
 // May a parameter have these values, as many as it has? What is saved, loaded and written by a caller may.
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count);
+
+// criterion.c: a checked criterion of a caller; and J of the last forward pass, with a scale other than 0 its gradient
+// at the output too. `losses` may be NULL.
+spar_status spar_take_criterion(const spar_criterion *given, spar_criterion *criterion);
+spar_status spar_find_loss(spar_network *network, const spar_criterion *criterion, float scale, double *losses,
+                           spar_loss_result *result);
 
 // passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail. What it measures
 // lies between the first of these and one of the other two, which take running statistics over or s(h) back.

@@ -76,28 +76,29 @@ static spar_status name_parameters(spar_network *network) {
     return SPAR_OK;
 }
 
-// Where the numbers at (row, column) inside stand outside.
-static int64_t outside_index(const spar_parameter_spec *spec, int64_t row, int64_t column) {
-    int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened);
+// Where number i outside stands inside.
+static int64_t inside_index(const spar_parameter_spec *spec, int64_t i) {
+    int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened), row = 0, column = 0;
     switch (spec->order) {
     case SPAR_ORDER_VECTOR:
-        return column % channels * pixels + column / channels;
+        column = i % pixels * channels + i / pixels;
+        break;
     case SPAR_ORDER_DENSE:
-        return column * spec->rows + row % channels * pixels + row / channels;
+        row = i % spec->rows % pixels * channels + i % spec->rows / pixels;
+        column = i / spec->rows;
+        break;
     case SPAR_ORDER_CONVOLUTION: {
         int64_t inputs = spec->shape[1], taps = (int64_t)spec->shape[2] * spec->shape[3];
-        return (column * inputs + row % inputs) * taps + row / inputs;
+        row = i % taps * inputs + i / taps % inputs;
+        column = i / taps / inputs;
+        break;
     }
     }
-    return 0;
+    return row * spec->stride + column;
 }
 
-static void write_inside(const spar_parameter_spec *spec, const float *values, float *inside) {
-    for (int64_t row = 0; row < spec->rows; row++) {
-        for (int64_t column = 0; column < spec->columns; column++) {
-            inside[row * spec->stride + column] = values[outside_index(spec, row, column)];
-        }
-    }
+static int64_t count_of(const spar_parameter_spec *spec) {
+    return spec->rows * spec->columns;
 }
 
 static void initialize_node(spar_network *network, int v) {
@@ -108,7 +109,10 @@ static void initialize_node(spar_network *network, int v) {
         if (node->layer->check_constants == NULL) {
             spar_initialize(node, parameter, network->options.seed, (uint32_t)p, network->options.threads);
         } else if (!node->settings.constants.in_file) {
-            write_inside(&parameter->spec, node->settings.constants.values[p - first], parameter->value);
+            const float *values = node->settings.constants.values[p - first];
+            for (int64_t i = 0; i < count_of(&parameter->spec); i++) {
+                parameter->value[inside_index(&parameter->spec, i)] = values[i];
+            }
         }
     }
 }
@@ -147,6 +151,16 @@ static spar_status find_parameter(const spar_network *network, int32_t index, co
     }
     *parameter = &network->parameters[index];
     return SPAR_OK;
+}
+
+spar_status spar_network_find_parameter(const spar_network *network, const char *name, int32_t *index) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(name);
+    SPAR_REQUIRE_POINTER(index);
+    for (*index = 0; *index < network->parameter_count; ++*index) {
+        if (strcmp(network->parameters[*index].name, name) == 0) return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no parameter \"%.300s\"", name);
 }
 
 #define INFO SPAR_STRUCTURE(spar_parameter_info, trainable)
@@ -192,35 +206,48 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
     }
 }
 
-static spar_status check_part(const spar_parameter *parameter, spar_parameter_part part, int64_t count) {
-    int64_t expected = parameter->spec.rows * parameter->spec.columns;
-    if (count != expected) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %lld values given, the parameter has %lld", parameter->name,
-                         (long long)count, (long long)expected);
-    }
+static spar_status check_part(const spar_parameter *parameter, spar_parameter_part part) {
     bool exists = (unsigned)part < SPAR_PARTS && (part == SPAR_PART_VALUE || parameter->spec.trainable);
     if (exists) return SPAR_OK;
     return spar_fail(SPAR_ERROR_ARGUMENT, "%s: part %d does not exist", parameter->name, (int)part);
 }
 
-spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
-                                        float *values, int64_t count) {
+static spar_status check_whole(const spar_network *network, int32_t index, int64_t count) {
+    const spar_parameter *parameter = NULL;
+    SPAR_TRY(find_parameter(network, index, &parameter));
+    int64_t expected = count_of(&parameter->spec);
+    if (count == expected) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %lld values given, the parameter has %lld", parameter->name,
+                     (long long)count, (long long)expected);
+}
+
+static spar_status check_elements(const spar_parameter *parameter, int64_t first, int64_t count) {
+    int64_t all = count_of(&parameter->spec);
+    if (first >= 0 && count >= 0 && first <= all && count <= all - first) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: %lld elements from %lld on, the parameter has %lld", parameter->name,
+                     (long long)count, (long long)first, (long long)all);
+}
+
+spar_status spar_network_read_elements(const spar_network *network, int32_t index, spar_parameter_part part,
+                                       int64_t first, int64_t count, float *values) {
     const spar_parameter *parameter = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
-    SPAR_TRY(check_part(parameter, part, count));
-    const spar_parameter_spec *spec = &parameter->spec;
+    SPAR_TRY(check_part(parameter, part));
+    SPAR_TRY(check_elements(parameter, first, count));
     if (network->slots[part] == NULL) {
         memset(values, 0, (size_t)count * sizeof *values);
         return SPAR_OK;
     }
     const float *inside = network->slots[part] + spar_place_of(network, parameter);
-    for (int64_t row = 0; row < spec->rows; row++) {
-        for (int64_t column = 0; column < spec->columns; column++) {
-            values[outside_index(spec, row, column)] = inside[row * spec->stride + column];
-        }
-    }
+    for (int64_t i = 0; i < count; i++) values[i] = inside[inside_index(&parameter->spec, first + i)];
     return SPAR_OK;
+}
+
+spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
+                                        float *values, int64_t count) {
+    SPAR_TRY(check_whole(network, index, count));
+    return spar_network_read_elements(network, index, part, 0, count, values);
 }
 
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
@@ -240,15 +267,23 @@ spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_pa
     return SPAR_OK;
 }
 
-spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
-                                         const float *values, int64_t count) {
+spar_status spar_network_write_elements(spar_network *network, int32_t index, spar_parameter_part part, int64_t first,
+                                        int64_t count, const float *values) {
     const spar_parameter *parameter = NULL;
     SPAR_REQUIRE_POINTER(values);
     SPAR_TRY(find_parameter(network, index, &parameter));
-    SPAR_TRY(check_part(parameter, part, count));
+    SPAR_TRY(check_part(parameter, part));
+    SPAR_TRY(check_elements(parameter, first, count));
     SPAR_TRY(spar_check_values(parameter, part, values, count));
     SPAR_TRY(spar_hold_state(network, part));
-    write_inside(&parameter->spec, values, network->slots[part] + spar_place_of(network, parameter));
+    float *inside = network->slots[part] + spar_place_of(network, parameter);
+    for (int64_t i = 0; i < count; i++) inside[inside_index(&parameter->spec, first + i)] = values[i];
     network->run.weights_version++;
     return SPAR_OK;
+}
+
+spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
+                                         const float *values, int64_t count) {
+    SPAR_TRY(check_whole(network, index, count));
+    return spar_network_write_elements(network, index, part, 0, count, values);
 }

@@ -1,7 +1,6 @@
 // Forward and backward passes.
 #include "graph/chain.h"
 
-#include "ops/loss.h"
 #include "ops/sweep.h"
 #include "runtime/finite.h"
 #include "runtime/parallel.h"
@@ -116,6 +115,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     network->run.batch = count;
     network->run.flags = flags;
     network->run.step = network->step;
+    network->run.seed = network->options.seed;
     spar_run_passes(network, false);
     SPAR_TRY(check_output_values(network));
     network->ran_forward = true;
@@ -160,24 +160,35 @@ spar_status spar_read_output(const spar_network *network, float *output) {
     return SPAR_OK;
 }
 
-static spar_status loss_of(spar_network *network, const int32_t *labels, float scale, spar_loss_result *result) {
-    const spar_tensor *output = &network->tensors[network->output];
-    SPAR_TRY(spar_check_labels(labels, network->run.batch, output->extent.channels));
-    spar_loss_of(network->options.loss, output, labels, network->run.batch, scale, result);
-    if (isfinite(result->loss)) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_NON_FINITE, "the loss is %g after %llu updates: training has diverged", result->loss,
-                     (unsigned long long)network->step);
-}
-
 #define RESULT SPAR_STRUCTURE(spar_loss_result, count)
 
 spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result) {
-    SPAR_REQUIRE_POINTER(labels);
-    SPAR_TRY(spar_check_structure(RESULT, result));
+    SPAR_REQUIRE_POINTER(result);
+    spar_criterion criterion = {.struct_size = sizeof criterion, .labels = labels};
+    return spar_evaluate_criterion(network, &criterion, NULL, result);
+}
+
+spar_status spar_evaluate_criterion(spar_network *network, const spar_criterion *given, double *losses,
+                                    spar_loss_result *result) {
+    spar_criterion criterion;
+    SPAR_TRY(spar_take_criterion(given, &criterion));
+    if (result != NULL) SPAR_TRY(spar_check_structure(RESULT, result));
     SPAR_TRY(require_forward(network, __func__));
     spar_loss_result own;
-    SPAR_TRY(loss_of(network, labels, 0, &own));
-    spar_fill_structure(RESULT, &own, result);
+    SPAR_TRY(spar_find_loss(network, &criterion, 0, losses, &own));
+    if (result != NULL) spar_fill_structure(RESULT, &own, result);
+    return SPAR_OK;
+}
+
+spar_status spar_update_statistics(spar_network *network) {
+    SPAR_TRY(require_forward(network, __func__));
+    if (!(network->run.flags & SPAR_FORWARD_TRAIN) || network->run.flags & SPAR_FORWARD_UPDATE_STATISTICS) {
+        return spar_fail(SPAR_ERROR_STATE, "spar_update_statistics: the last forward pass was not in training mode, or "
+                                           "the statistics have learned from it");
+    }
+    network->run.flags |= SPAR_FORWARD_UPDATE_STATISTICS;
+    for (int s = 0; s < network->operation_count; s++) spar_sweep_learn(network->operations[s].sweep);
+    spar_commit_changes(network);
     return SPAR_OK;
 }
 
@@ -235,11 +246,18 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
 
 spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                           spar_loss_result *result) {
-    SPAR_REQUIRE_POINTER(labels);
+    spar_criterion criterion = {.struct_size = sizeof criterion, .labels = labels};
+    return spar_backward_criterion(network, &criterion, scale, flags, result);
+}
+
+spar_status spar_backward_criterion(spar_network *network, const spar_criterion *given, float scale, uint32_t flags,
+                                    spar_loss_result *result) {
+    spar_criterion criterion;
+    SPAR_TRY(spar_take_criterion(given, &criterion));
     if (result != NULL) SPAR_TRY(spar_check_structure(RESULT, result));
     SPAR_TRY(check_backward(network, __func__, scale, flags));
     spar_loss_result own;
-    SPAR_TRY(loss_of(network, labels, scale, &own));
+    SPAR_TRY(spar_find_loss(network, &criterion, scale, NULL, &own));
     run_backward(network, scale, flags);
     if (result != NULL) spar_fill_structure(RESULT, &own, result);
     return SPAR_OK;

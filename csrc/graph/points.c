@@ -190,6 +190,13 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
     return status;
 }
 
+spar_status spar_network_get_method(const spar_network *network, spar_method *method) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_TRY(spar_check_structure(METHOD, method));
+    spar_fill_structure(METHOD, &network->method, method);
+    return SPAR_OK;
+}
+
 bool spar_has_active_points(const spar_network *network) {
     for (int p = 0; p < network->point_count; p++) {
         if (network->points[p].active) return true;
@@ -199,6 +206,16 @@ bool spar_has_active_points(const spar_network *network) {
 
 int32_t spar_network_point_count(const spar_network *network) {
     return network == NULL ? 0 : network->point_count;
+}
+
+spar_status spar_network_find_point(const spar_network *network, const char *name, int32_t *index) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(name);
+    SPAR_REQUIRE_POINTER(index);
+    for (*index = 0; *index < network->point_count; ++*index) {
+        if (strcmp(network->points[*index].node->name, name) == 0) return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no point \"%.256s\"", name);
 }
 
 #define POINT SPAR_STRUCTURE(spar_point_info, deviation)

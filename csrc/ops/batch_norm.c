@@ -51,6 +51,7 @@ typedef struct batch_norm_state {
     float *scale;                    // forward: y = (x − mean)·scale + β
     float *a, *b, *c;                // backward: dx = a·d + b·x + c
     float *zero;
+    float *variance;                  // of the batch, unbiased
     float *next_mean, *next_variance; // running statistics, to be committed
     float *shifts;                    // [chunks][stride], near the mean, for sums that do not cancel
     double *sums, *products;          // [chunks][stride]
@@ -61,14 +62,15 @@ static spar_status prepare(spar_operation *operation, spar_stage *stage) {
     batch_norm_state *made = stage->state = spar_allocate(1, sizeof *made);
     if (made == NULL) return SPAR_ERROR_MEMORY;
     size_t stride = (size_t)operation->output->stride;
-    size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (9 + SPAR_MAX_CHUNKS) * sizeof(float);
+    size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (10 + SPAR_MAX_CHUNKS) * sizeof(float);
     made->sums = spar_allocate(stride, column);
     if (made->sums == NULL) return SPAR_ERROR_MEMORY;
     operation->state_bytes += stride * column;
     made->products = made->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(made->products + SPAR_MAX_CHUNKS * stride);
-    float **const arrays[] = {&made->mean, &made->inverse_deviation, &made->scale,         &made->a,    &made->b,
-                              &made->c,    &made->next_mean,         &made->next_variance, &made->zero, &made->shifts};
+    float **const arrays[] = {
+        &made->mean,      &made->inverse_deviation, &made->scale, &made->a,        &made->b,     &made->c,
+        &made->next_mean, &made->next_variance,     &made->zero,  &made->variance, &made->shifts};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
@@ -116,6 +118,17 @@ static spar_moments join_chunks(const spar_operation *operation, int64_t batch, 
     return moments;
 }
 
+static void learn(const spar_stage *stage) {
+    batch_norm_state *state = stage->state;
+    float momentum = stage->node->settings.batch_norm.momentum;
+    const float *mean = stage->parameters[RUNNING_MEAN]->value, *variance = stage->parameters[RUNNING_VARIANCE]->value;
+    for (int c = 0; c < stage->node->extent.channels; c++) {
+        state->next_mean[c] = (1 - momentum) * mean[c] + momentum * state->mean[c];
+        state->next_variance[c] = (1 - momentum) * variance[c] + momentum * state->variance[c];
+    }
+    state->pending = true;
+}
+
 static void take_statistics(spar_operation *operation, const spar_run *run) {
     const spar_stage *stage = stage_of(operation);
     batch_norm_state *state = stage->state;
@@ -125,14 +138,10 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
         spar_moments moments = join_chunks(operation, run->batch, c);
         double mean = moments.mean, variance = moments.squares < 0 ? 0 : moments.squares / count;
         state->mean[c] = (float)mean;
+        state->variance[c] = (float)(variance * unbias);
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
-        if (!(run->flags & SPAR_FORWARD_UPDATE_STATISTICS)) continue;
-        float momentum = settings->momentum;
-        state->pending = true;
-        state->next_mean[c] = (1 - momentum) * stage->parameters[RUNNING_MEAN]->value[c] + momentum * (float)mean;
-        state->next_variance[c] =
-            (1 - momentum) * stage->parameters[RUNNING_VARIANCE]->value[c] + momentum * (float)(variance * unbias);
     }
+    if (run->flags & SPAR_FORWARD_UPDATE_STATISTICS) learn(stage);
 }
 
 static bool uses_batch(const spar_operation *operation, const spar_run *run) {
@@ -239,6 +248,7 @@ static const spar_stage_functions stage = {.prepare = prepare,
                                            .backward = backward,
                                            .pass_before = &moments,
                                            .pass_behind = &input_gradient,
+                                           .learn = learn,
                                            .commit = commit};
 
 const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",

@@ -49,7 +49,7 @@ static double squared_error(const float *z, int classes, int label, double facto
     return loss;
 }
 
-static double image_loss(spar_loss loss, const float *z, int classes, int label, double factor, float *d) {
+double spar_loss_of_label(spar_loss loss, const float *z, int classes, int label, double factor, float *d) {
     switch (loss) {
     case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
         return logistic_cross_entropy(z, classes, label, factor, d);
@@ -60,27 +60,74 @@ static double image_loss(spar_loss loss, const float *z, int classes, int label,
     }
 }
 
-double spar_loss_of_image(spar_loss loss, const float *z, int classes, int label) {
-    return image_loss(loss, z, classes, label, 0, NULL);
-}
-
 int spar_class_of(const float *z, int classes) {
     int best = 0;
     for (int c = 1; c < classes; c++) best = z[c] > z[best] ? c : best;
     return best;
 }
 
-void spar_loss_of(spar_loss loss, const spar_tensor *output, const int32_t *labels, int count, float scale,
-                  spar_loss_result *result) {
-    int classes = output->extent.channels;
-    double total = 0;
-    int correct = 0;
-    for (int n = 0; n < count; n++) {
-        const float *z = output->data + n * output->stride;
-        float *d = scale == 0 ? NULL : output->gradient + n * output->stride;
-        if (d != NULL) memset(d, 0, (size_t)output->stride * sizeof *d);
-        total += image_loss(loss, z, classes, labels[n], (double)scale / count, d);
-        correct += spar_class_of(z, classes) == labels[n];
+spar_status spar_check_targets(spar_loss loss, const float *targets, int count, int classes) {
+    for (int64_t n = 0; n < count; n++) {
+        double sum = 0;
+        for (int c = 0; c < classes; c++) {
+            float t = targets[n * classes + c];
+            sum += t;
+            if (isfinite(t) && (loss == SPAR_LOSS_SQUARED_ERROR || (t >= 0 && t <= 1))) continue;
+            return spar_fail(isfinite(t) ? SPAR_ERROR_ARGUMENT : SPAR_ERROR_NON_FINITE,
+                             "the target of class %d for image %lld is %g", c, (long long)n, (double)t);
+        }
+        if (loss != SPAR_LOSS_SOFTMAX_CROSS_ENTROPY || fabs(sum - 1) <= 1e-3) continue;
+        return spar_fail(SPAR_ERROR_ARGUMENT, "the targets of image %lld sum to %g, not to 1", (long long)n, sum);
     }
-    *result = (spar_loss_result){.loss = total / count, .correct = correct, .count = count};
+    return SPAR_OK;
+}
+
+// The best class's p is 1 minus the others', and its gradient a difference of sums without it, so that neither cancels.
+static double softmax_of_targets(const float *z, int classes, const float *targets, double factor, float *d) {
+    int best = spar_class_of(z, classes);
+    double others = 0, rest = 0, loss = 0;
+    for (int c = 0; c < classes; c++) {
+        if (c == best) continue;
+        others += exp((double)z[c] - z[best]);
+        rest += targets[c];
+        loss += targets[c] * ((double)z[best] - z[c]);
+    }
+    double whole = rest + targets[best], share = whole / (1 + others);
+    for (int c = 0; c < classes && d != NULL; c++) {
+        double slope = c == best ? rest - share * others : share * exp((double)z[c] - z[best]) - targets[c];
+        d[c] = (float)(factor * slope);
+    }
+    return loss + whole * log1p(others);
+}
+
+static double logistic_of_targets(const float *z, int classes, const float *targets, double factor, float *d) {
+    double loss = 0;
+    for (int c = 0; c < classes; c++) {
+        double x = z[c], t = targets[c], e = exp(-fabs(x)), small = e / (1 + e);
+        loss += (x > 0 ? (1 - t) * x : -t * x) + log1p(e);
+        if (d != NULL) d[c] = (float)(factor * (x > 0 ? 1 - t - small : small - t));
+    }
+    return loss;
+}
+
+static double squared_error_of_targets(const float *z, int classes, const float *targets, double factor, float *d) {
+    double loss = 0;
+    for (int c = 0; c < classes; c++) {
+        double difference = (double)z[c] - targets[c];
+        loss += difference * difference / 2;
+        if (d != NULL) d[c] = (float)(factor * difference);
+    }
+    return loss;
+}
+
+double spar_loss_of_targets(spar_loss loss, const float *z, int classes, const float *targets, double factor,
+                            float *d) {
+    switch (loss) {
+    case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
+        return logistic_of_targets(z, classes, targets, factor, d);
+    case SPAR_LOSS_SQUARED_ERROR:
+        return squared_error_of_targets(z, classes, targets, factor, d);
+    default:
+        return softmax_of_targets(z, classes, targets, factor, d);
+    }
 }

@@ -6,14 +6,15 @@
 
 spar_status spar_check_labels(const int32_t *labels, int count, int classes);
 
-// One image's loss on its outputs z.
-double spar_loss_of_image(spar_loss loss, const float *z, int classes, int label);
-
 // The class of the largest output, the first of equal ones.
 int spar_class_of(const float *z, int classes);
 
-// J and the number of right answers; with `scale` ≠ 0 also the gradient of scale·J into output->gradient.
-void spar_loss_of(spar_loss loss, const spar_tensor *output, const int32_t *labels, int count, float scale,
-                  spar_loss_result *result);
+// May these be the targets of `count` images?
+spar_status spar_check_targets(spar_loss loss, const float *targets, int count, int classes);
+
+// Of one image on its outputs z, by the label or by a row of targets: the loss and, where d is not NULL, factor · its
+// gradient.
+double spar_loss_of_label(spar_loss loss, const float *z, int classes, int label, double factor, float *d);
+double spar_loss_of_targets(spar_loss loss, const float *z, int classes, const float *targets, double factor, float *d);
 
 #endif

@@ -148,6 +148,13 @@ static void discard(spar_operation *operation) {
     spar_release(sweep);
 }
 
+void spar_sweep_learn(const spar_sweep *sweep) {
+    for (int s = 0; sweep != NULL && s < sweep->count; s++) {
+        const spar_stage *stage = &sweep->stages[s];
+        if (functions_of(stage)->learn != NULL) functions_of(stage)->learn(stage);
+    }
+}
+
 void spar_sweep_commit(const spar_sweep *sweep, bool take) {
     for (int s = 0; sweep != NULL && s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];

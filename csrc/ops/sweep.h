@@ -47,13 +47,16 @@ struct spar_stage_functions {
     // Of a first stage that needs sums over the batch: the pass before that of the sweep, and the one behind it in the
     // backward pass, which makes the input's gradient where it runs.
     const spar_pass *pass_before, *pass_behind;
+    // Prepares to take over what the last pass, in training mode, may change of parameters.
+    void (*learn)(const spar_stage *stage);
     // Takes over what the last pass changed of parameters, or forgets it.
     void (*commit)(const spar_stage *stage, bool take);
 };
 
 extern const spar_layer spar_layer_sweep;
 
-// Commits all stages. `sweep` may be NULL.
+// Of all stages. `sweep` may be NULL.
+void spar_sweep_learn(const spar_sweep *sweep);
 void spar_sweep_commit(const spar_sweep *sweep, bool take);
 
 // The shape rule of elementwise layers.

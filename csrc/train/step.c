@@ -1,8 +1,8 @@
 // A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
 #include "train/optimizer.h"
 
-static spar_status run_rounds(spar_network *network, const float *images, const int32_t *labels, int32_t count,
-                              spar_loss_result *result) {
+static spar_status run_rounds(spar_network *network, const float *images, const spar_criterion *criterion,
+                              int32_t count, spar_loss_result *result) {
     const spar_method *method = &network->method;
     bool perturbs = spar_has_active_points(network) && method->clean_weight < 1;
     bool from_current = perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
@@ -21,24 +21,31 @@ static spar_status run_rounds(spar_network *network, const float *images, const 
     if (from_current || clean_term) {
         uint32_t flags =
             SPAR_BACKWARD_DATA | (from_current ? SPAR_BACKWARD_RECORD : 0) | (clean_term ? SPAR_BACKWARD_WEIGHTS : 0);
-        SPAR_TRY(spar_backward(network, labels, clean_term ? method->clean_weight : 1, flags, NULL));
+        SPAR_TRY(spar_backward_criterion(network, criterion, clean_term ? method->clean_weight : 1, flags, NULL));
     }
     uint32_t forward = SPAR_FORWARD_TRAIN | (perturbs ? SPAR_FORWARD_PERTURB : 0) | (measures_first ? 0 : measure) |
                        (clean_term ? 0 : SPAR_FORWARD_UPDATE_STATISTICS);
     SPAR_TRY(spar_forward_uncommitted(network, images, count, forward));
     uint32_t backward = SPAR_BACKWARD_DATA | SPAR_BACKWARD_WEIGHTS | (clean_term ? SPAR_BACKWARD_ACCUMULATE : 0) |
                         (from_previous ? SPAR_BACKWARD_RECORD : 0);
-    return spar_backward(network, labels, clean_term ? 1 - method->clean_weight : 1, backward, result);
+    return spar_backward_criterion(network, criterion, clean_term ? 1 - method->clean_weight : 1, backward, result);
 }
 
 spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                             const int32_t *labels, int32_t count, spar_loss_result *result) {
+    spar_criterion criterion = {.struct_size = sizeof criterion, .labels = labels};
+    return spar_train_step_criterion(network, optimizer, images, &criterion, count, result);
+}
+
+spar_status spar_train_step_criterion(spar_network *network, const spar_optimizer *optimizer, const float *images,
+                                      const spar_criterion *given, int32_t count, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(labels);
+    spar_criterion criterion;
+    SPAR_TRY(spar_take_criterion(given, &criterion));
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
     spar_begin_changes(network);
-    spar_status status = run_rounds(network, images, labels, count, result);
+    spar_status status = run_rounds(network, images, &criterion, count, result);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
     if (status == SPAR_OK) spar_finish_update(&update);
     return status;

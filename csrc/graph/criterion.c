@@ -1,0 +1,108 @@
+// What the output of a forward pass costs: the network's loss against labels or targets, or a function of the caller's.
+#include "graph/network.h"
+
+#include "ops/loss.h"
+#include "runtime/finite.h"
+#include "runtime/structure.h"
+
+#include <math.h>
+#include <string.h>
+
+#define CRITERION SPAR_STRUCTURE(spar_criterion, context)
+
+spar_status spar_take_criterion(const spar_criterion *given, spar_criterion *criterion) {
+    *criterion = (spar_criterion){0};
+    SPAR_TRY(spar_take_structure(CRITERION, given, criterion));
+    if (criterion->function != NULL && criterion->targets != NULL) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "criterion: targets and a function exclude each other");
+    }
+    if (criterion->function != NULL || criterion->targets != NULL || criterion->labels != NULL) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "criterion: labels, targets and function are NULL; one of them must not be");
+}
+
+typedef struct loss_task {
+    spar_network *network;
+    const spar_criterion *criterion;
+    int count, classes;
+    float scale; // 0: no gradient
+} loss_task;
+
+static int class_of_image(const loss_task *task, int64_t n) {
+    if (task->criterion->labels != NULL) return task->criterion->labels[n];
+    if (task->criterion->targets == NULL) return -1;
+    return spar_class_of(task->criterion->targets + n * task->classes, task->classes);
+}
+
+static double loss_of_image(const loss_task *task, int64_t n, const float *z, float *d) {
+    const float *targets = task->criterion->targets;
+    spar_loss loss = task->network->options.loss;
+    double factor = (double)task->scale / task->count;
+    if (targets == NULL) return spar_loss_of_label(loss, z, task->classes, task->criterion->labels[n], factor, d);
+    return spar_loss_of_targets(loss, z, task->classes, targets + n * task->classes, factor, d);
+}
+
+static spar_status check_gradient(const loss_task *task, const float *gradient) {
+    int64_t count = (int64_t)task->count * task->classes, i = spar_first_non_finite(gradient, count);
+    if (i == count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "criterion: the gradient of output %lld of image %lld is %g",
+                     (long long)(i % task->classes), (long long)(i / task->classes), (double)gradient[i]);
+}
+
+// Asks the caller's function, whose arrays are plain. `losses` gets its own.
+static spar_status ask_function(const loss_task *task, const double **losses) {
+    spar_network *network = task->network;
+    const spar_tensor *output = &network->tensors[network->output];
+    size_t classes = (size_t)task->classes, batch = (size_t)network->options.batch_size;
+    if (network->criterion_values == NULL) {
+        network->criterion_values = spar_allocate(batch, sizeof(double) + 2 * classes * sizeof(float));
+        if (network->criterion_values == NULL) return SPAR_ERROR_MEMORY;
+    }
+    *losses = network->criterion_values;
+    float *z = (float *)(*losses + batch), *gradient = task->scale == 0 ? NULL : z + batch * classes;
+    for (int64_t n = 0; n < task->count; n++) {
+        memcpy(z + (size_t)n * classes, output->data + n * output->stride, classes * sizeof *z);
+    }
+    const spar_criterion *criterion = task->criterion;
+    if (!criterion->function(criterion->context, z, task->count, task->classes, network->criterion_values, gradient)) {
+        return spar_fail(SPAR_ERROR_CANCELLED, "the criterion's function stopped the call");
+    }
+    if (gradient == NULL) return SPAR_OK;
+    SPAR_TRY(check_gradient(task, gradient));
+    for (int64_t n = 0; n < task->count; n++) {
+        float *d = output->gradient + n * output->stride;
+        memset(d, 0, (size_t)output->stride * sizeof *d);
+        for (size_t c = 0; c < classes; c++) d[c] = task->scale * gradient[(size_t)n * classes + c];
+    }
+    return SPAR_OK;
+}
+
+// `known`: of a function; NULL: none.
+static spar_status add_losses(const loss_task *task, const double *known, double *losses, spar_loss_result *result) {
+    const spar_tensor *output = &task->network->tensors[task->network->output];
+    double total = 0;
+    for (int64_t n = 0; n < task->count; n++) {
+        const float *z = output->data + n * output->stride;
+        float *d = task->scale == 0 || known != NULL ? NULL : output->gradient + n * output->stride;
+        if (d != NULL) memset(d, 0, (size_t)output->stride * sizeof *d);
+        double loss = known != NULL ? known[n] : loss_of_image(task, n, z, d);
+        if (losses != NULL) losses[n] = loss;
+        total += loss;
+        result->correct += spar_class_of(z, task->classes) == class_of_image(task, n);
+    }
+    result->loss = total / task->count;
+    if (isfinite(result->loss)) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_NON_FINITE, "the loss is %g after %llu updates: training has diverged", result->loss,
+                     (unsigned long long)task->network->step);
+}
+
+spar_status spar_find_loss(spar_network *network, const spar_criterion *criterion, float scale, double *losses,
+                           spar_loss_result *result) {
+    loss_task task = {network, criterion, network->run.batch, network->tensors[network->output].extent.channels, scale};
+    *result = (spar_loss_result){.count = task.count};
+    if (criterion->labels != NULL) SPAR_TRY(spar_check_labels(criterion->labels, task.count, task.classes));
+    if (criterion->targets != NULL)
+        SPAR_TRY(spar_check_targets(network->options.loss, criterion->targets, task.count, task.classes));
+    const double *known = NULL;
+    if (criterion->function != NULL) SPAR_TRY(ask_function(&task, &known));
+    return add_losses(&task, known, losses, result);
+}
