@@ -76,7 +76,7 @@ static void what_dead_processes_left_is_removed_and_the_living_go_on(void) {
     CHECK_OK(spar_network_save(network, path, false, NULL, 0));
     CHECK_OK(model_load(path, &loaded));
     CHECK_EQUAL(temporary_count(), files + 3); // the file, what is being written, and the other's
-    CHECK_OK(spar_replacement_commit(&living));
+    CHECK_OK(spar_replacement_end(&living, SPAR_OK));
     CHECK(holds(path, "late"));
     CHECK_OK(spar_network_save(network, other, false, NULL, 0));
     CHECK_EQUAL(temporary_count(), files + 2);
@@ -161,6 +161,47 @@ static void fifos_folders_and_devices_are_refused_and_stay(void) {
     spar_network_destroy(network);
 }
 
+static void any_bytes_replace_a_file(void) {
+    char path[TEMPORARY_PATH], folder[TEMPORARY_PATH];
+    temporary_path(path, "bytes");
+    temporary_path(folder, "");
+    CHECK_OK(spar_replace_file(path, "a longer text", 13));
+    CHECK(holds(path, "a longer text"));
+    CHECK_OK(spar_replace_file(path, "short", 5));
+    CHECK(holds(path, "short"));
+    CHECK_OK(spar_replace_file(path, NULL, 0));
+    CHECK(holds(path, ""));
+    CHECK_FAILS(spar_replace_file(path, NULL, 1), SPAR_ERROR_ARGUMENT, "bytes is NULL");
+    CHECK_FAILS(spar_replace_file(NULL, "a", 1), SPAR_ERROR_ARGUMENT, "path is NULL");
+    CHECK_FAILS(spar_replace_file(folder, "a", 1), SPAR_ERROR_IO, folder, "it is a folder");
+    CHECK_FAILS(spar_replace_file("/dev/zero", "a", 1), SPAR_ERROR_IO, "/dev/zero", "it is a device");
+    temporary_path(path, "no/such/folder");
+    CHECK_FAILS(spar_replace_file(path, "a", 1), SPAR_ERROR_IO, path);
+}
+
+static void leftovers_of_all_names_are_removed_from_a_folder(void) {
+    char path[TEMPORARY_PATH], folder[TEMPORARY_PATH];
+    spar_replacement living;
+    temporary_path(folder, "");
+    int files = temporary_count();
+    temporary_path(path, "one");
+    die_writing(path);
+    temporary_path(path, "another.one");
+    die_writing(path);
+    temporary_path(path, "living");
+    CHECK_OK(spar_replacement_begin(path, &living));
+    CHECK_EQUAL(temporary_count(), files + 3);
+    CHECK_OK(spar_remove_leftovers(folder));
+    CHECK_EQUAL(temporary_count(), files + 1);
+    spar_status status = spar_replacement_end(&living, SPAR_ERROR_ARGUMENT);
+    CHECK_EQUAL(status, SPAR_ERROR_ARGUMENT);
+    CHECK_EQUAL(temporary_count(), files);
+    CHECK(!exists(path));
+    temporary_path(path, "absent");
+    CHECK_FAILS(spar_remove_leftovers(path), SPAR_ERROR_IO, path, "No such file");
+    CHECK_FAILS(spar_remove_leftovers(NULL), SPAR_ERROR_ARGUMENT, "NULL");
+}
+
 static void a_link_to_a_file_is_replaced_and_the_file_stays(void) {
     char path[TEMPORARY_PATH], target[TEMPORARY_PATH];
     spar_network *network = model_create_tiny(), *loaded = NULL;
@@ -178,4 +219,5 @@ static void a_link_to_a_file_is_replaced_and_the_file_stays(void) {
 TEST_MAIN(TEST(links_at_guessable_names_are_not_followed),
           TEST(what_dead_processes_left_is_removed_and_the_living_go_on), TEST(the_mode_is_that_of_the_umask),
           TEST(a_full_disk_leaves_the_old_file_alone), TEST(fifos_folders_and_devices_are_refused_and_stay),
-          TEST(a_link_to_a_file_is_replaced_and_the_file_stays))
+          TEST(a_link_to_a_file_is_replaced_and_the_file_stays), TEST(any_bytes_replace_a_file),
+          TEST(leftovers_of_all_names_are_removed_from_a_folder))

@@ -36,23 +36,24 @@ static int open_folder(const char *path) {
     return length < (int)sizeof folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
+// Is it .NAME.XXXXXX.partial? NULL: of any name.
 static bool is_beside(const char *entry, const char *name) {
-    size_t length = strlen(name);
-    return entry[0] == '.' && strncmp(entry + 1, name, length) == 0 && entry[1 + length] == '.' &&
-           strlen(entry) == 2 + length + RANDOM_LETTERS + strlen(SUFFIX) &&
-           strcmp(entry + 2 + length + RANDOM_LETTERS, SUFFIX) == 0;
+    size_t length = strlen(entry), around = 2 + RANDOM_LETTERS + strlen(SUFFIX);
+    if (length < around || entry[0] != '.' || strcmp(entry + length - strlen(SUFFIX), SUFFIX) != 0) return false;
+    size_t name_length = length - around;
+    if (entry[1 + name_length] != '.') return false;
+    return name == NULL || (strlen(name) == name_length && strncmp(entry + 1, name, name_length) == 0);
 }
 
-// Removes what dead processes left. Whatever goes wrong, it is no reason not to write.
-static void remove_leftovers(const char *path) {
-    int folder = open_folder(path);
+// Removes what dead processes left of this name. Takes over `folder`; false where it cannot be read.
+static bool remove_leftovers(int folder, const char *name) {
     DIR *entries = folder < 0 ? NULL : fdopendir(folder);
     if (entries == NULL) {
         if (folder >= 0) close(folder);
-        return;
+        return false;
     }
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        if (!is_beside(entry->d_name, name_of(path))) continue;
+        if (!is_beside(entry->d_name, name)) continue;
         struct stat about;
         int file = openat(folder, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         if (file < 0) continue;
@@ -61,6 +62,7 @@ static void remove_leftovers(const char *path) {
         close(file);
     }
     closedir(entries);
+    return true;
 }
 
 static bool choose_name(spar_buffer *beside, const char *path) {
@@ -99,9 +101,10 @@ spar_status spar_replacement_begin(const char *path, spar_replacement *replaceme
     struct stat about;
     *replacement = (spar_replacement){.file = -1, .path = path};
     if (stat(path, &about) == 0 && !S_ISREG(about.st_mode)) {
-        return spar_fail(SPAR_ERROR_IO, "could not be written: there is something else than a plain file");
+        const char *kind = S_ISDIR(about.st_mode) ? "a folder" : S_ISFIFO(about.st_mode) ? "a pipe" : "a device";
+        return spar_fail(SPAR_ERROR_IO, "could not be written: it is %s, not a plain file", kind);
     }
-    remove_leftovers(path);
+    remove_leftovers(open_folder(path), name_of(path)); // whatever goes wrong, it is no reason not to write
     spar_status status = create(replacement);
     if (status != SPAR_OK) spar_buffer_free(&replacement->beside);
     return status;
@@ -126,20 +129,31 @@ static void sync_folder(const char *path) {
     close(folder);
 }
 
-spar_status spar_replacement_commit(spar_replacement *replacement) {
-    if (fsync(replacement->file) != 0 || rename(replacement->beside.data, replacement->path) != 0) {
-        spar_status status = fail_with(errno);
-        spar_replacement_abandon(replacement);
-        return status;
+spar_status spar_replacement_end(spar_replacement *replacement, spar_status status) {
+    bool whole = status == SPAR_OK;
+    if (whole && (fsync(replacement->file) != 0 || rename(replacement->beside.data, replacement->path) != 0)) {
+        status = fail_with(errno);
     }
+    if (status == SPAR_OK) sync_folder(replacement->path);
+    if (status != SPAR_OK) unlink(replacement->beside.data);
     close(replacement->file); // after the new name: until then the lock keeps the file
-    sync_folder(replacement->path);
     spar_buffer_free(&replacement->beside);
-    return SPAR_OK;
+    return status;
 }
 
-void spar_replacement_abandon(spar_replacement *replacement) {
-    unlink(replacement->beside.data);
-    close(replacement->file);
-    spar_buffer_free(&replacement->beside);
+spar_status spar_replace_file(const char *path, const void *bytes, size_t count) {
+    SPAR_REQUIRE_POINTER(path);
+    if (count > 0) SPAR_REQUIRE_POINTER(bytes);
+    spar_replacement replacement;
+    spar_status status = spar_replacement_begin(path, &replacement);
+    if (status == SPAR_OK) {
+        status = spar_replacement_end(&replacement, spar_replacement_write(&replacement, bytes, count));
+    }
+    return status == SPAR_OK ? SPAR_OK : spar_fail_in(path, status);
+}
+
+spar_status spar_remove_leftovers(const char *folder) {
+    SPAR_REQUIRE_POINTER(folder);
+    if (remove_leftovers(open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), NULL)) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_IO, "%.500s: could not be read: %s", folder, strerror(errno));
 }

@@ -14,13 +14,13 @@ typedef struct spar_replacement {
     spar_buffer beside; // its path
 } spar_replacement;
 
-// Fails where `path` is something else than a plain file. Sentences do not say which file it is. After a success
-// either of the last two calls has to follow.
+// Fails where `path` is something else than a plain file. Sentences do not say which file it is. After a success the
+// last call has to follow.
 spar_status spar_replacement_begin(const char *path, spar_replacement *replacement);
 spar_status spar_replacement_write(spar_replacement *replacement, const void *bytes, size_t count);
 
-// The file is on the disk, under its name, when this returns SPAR_OK; what was there stays when it fails.
-spar_status spar_replacement_commit(spar_replacement *replacement);
-void spar_replacement_abandon(spar_replacement *replacement);
+// After SPAR_OK the file takes its place, and is on the disk under its name when this returns SPAR_OK. After a failure,
+// whose status this returns, or where it fails itself, what was there stays.
+spar_status spar_replacement_end(spar_replacement *replacement, spar_status status);
 
 #endif

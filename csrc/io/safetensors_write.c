@@ -69,10 +69,7 @@ static spar_status replace(const char *path, const spar_buffer *header, const sp
     spar_replacement replacement;
     SPAR_TRY(check_header(header));
     SPAR_TRY(spar_replacement_begin(path, &replacement));
-    spar_status status = write_all(&replacement, header, tensors, count);
-    if (status == SPAR_OK) return spar_replacement_commit(&replacement);
-    spar_replacement_abandon(&replacement);
-    return status;
+    return spar_replacement_end(&replacement, write_all(&replacement, header, tensors, count));
 }
 
 spar_status spar_tensor_file_write(const char *path, const spar_metadata *metadata, size_t metadata_count,
