@@ -197,24 +197,12 @@ static void values_that_are_not_finite_are_refused(void) {
     }
 }
 
-// `text` with the first `from` replaced, to be freed.
-static char *replaced(const char *text, const char *from, const char *to) {
-    const char *found = strstr(text, from);
-    if (!check_that(found != NULL, __FILE__, __LINE__, "the header has no %s: %.200s", from, text)) found = text;
-    char *result = check_allocate(strlen(text) + strlen(to) + 1);
-    size_t before = (size_t)(found - text);
-    memcpy(result, text, before);
-    strcpy(result + before, to);
-    strcat(result, found + strlen(from));
-    return result;
-}
-
 // `name` in the file's header becomes one that nobody asks for.
 static void check_missing(const raw_file *raw, const char *name, const char *path) {
     char key[200];
     spar_network *loaded = NULL;
     snprintf(key, sizeof key, "\"%s\":{\"dtype\"", name);
-    char *renamed = replaced(raw->header, key, "\"n.num_batches_tracked\":{\"dtype\"");
+    char *renamed = text_replaced(raw->header, key, "\"n.num_batches_tracked\":{\"dtype\"");
     raw_file_write(path, renamed, raw->data, raw->data_size);
     CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path, "there is no tensor", name);
     free(renamed);
@@ -329,7 +317,7 @@ static void changed_graphs_are_refused(void) {
     spar_network *network = model_create(example_plain, SEED);
     CHECK_OK(spar_network_save(network, path, false, NULL, 0));
     raw_file raw = raw_file_read(path);
-    char *renamed = replaced(raw.header, "fc2", "fc9"); // in the graph or in the tensors: either way they differ
+    char *renamed = text_replaced(raw.header, "fc2", "fc9"); // in the graph or in the tensors: either way they differ
     raw_file_write(path, renamed, raw.data, raw.data_size);
     spar_network *loaded = NULL;
     CHECK_FAILS(model_load(path, &loaded), SPAR_ERROR_FORMAT, path);

@@ -782,7 +782,9 @@ SPAR_API spar_status spar_network_save(const spar_network *network, const char *
 // seed, the loss and, where saved, the method and the training state are the file's. A parameter or a constant of the
 // graph that is not in the file, or is there in another type or shape, is an error that names it. Files of all versions
 // from 0.1.0 on load. Noise and dropout counted padding in 0.1.0: training that goes on from its files draws others
-// than it would have drawn there; the magnitudes r are the same.
+// than it would have drawn there; the magnitudes r are the same. Of files of later versions, those load that use
+// nothing this one does not know: what the graph or the training state has besides, and what the file says it requires,
+// is refused with its name.
 SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
 
 // Takes the parameters (and the training state, where saved) of a file into a network of equal parameter
@@ -794,6 +796,19 @@ SPAR_API spar_status spar_network_load_parameters(spar_network *network, const c
 // such key. `value` may be NULL when `capacity` is 0. Reads the header alone.
 SPAR_API spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity,
                                         size_t *needed);
+
+// The same in memory: what files have, byte for byte, and checked as files are. Sentences begin with "the model in
+// memory". spar_network_save_to_memory sets `needed` to the bytes that it takes and, unless `capacity` is 0, writes
+// them to `bytes`, which has to have room for them; with a capacity of 0 it costs next to nothing. What is loaded is
+// not kept: `bytes` may go after the call.
+SPAR_API spar_status spar_network_save_to_memory(const spar_network *network, bool training_state,
+                                                 const spar_metadata *metadata, size_t metadata_count, void *bytes,
+                                                 size_t capacity, size_t *needed);
+SPAR_API spar_status spar_network_load_from_memory(const void *bytes, size_t size, const spar_network_options *options,
+                                                   spar_network **network);
+SPAR_API spar_status spar_network_load_parameters_from_memory(spar_network *network, const void *bytes, size_t size);
+SPAR_API spar_status spar_memory_metadata(const void *bytes, size_t size, const char *key, char *value, size_t capacity,
+                                          size_t *needed);
 
 // Puts `count` bytes in the place of the file at `path`, as spar_network_save does it: there is the old file or the
 // whole new one, whatever happens.

@@ -64,6 +64,11 @@ void spar_buffer_append_string(spar_buffer *buffer, const char *text) {
     append_bytes(buffer, "\"", 1);
 }
 
+void spar_buffer_cut(spar_buffer *buffer, size_t length) {
+    buffer->length = length;
+    buffer->data[length] = 0;
+}
+
 void spar_buffer_free(spar_buffer *buffer) {
     spar_release(buffer->data);
 }

@@ -15,6 +15,7 @@ typedef struct spar_buffer {
 void spar_buffer_append(spar_buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void spar_buffer_append_float(spar_buffer *buffer, float value);
 void spar_buffer_append_string(spar_buffer *buffer, const char *text); // quoted and escaped as JSON
+void spar_buffer_cut(spar_buffer *buffer, size_t length);              // takes back what was appended behind
 void spar_buffer_free(spar_buffer *buffer);
 
 #endif

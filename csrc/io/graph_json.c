@@ -1,30 +1,9 @@
 #include "io/graph_json.h"
 
-#include "io/json.h"
+#include "io/fields.h"
 
+#include <stdio.h>
 #include <string.h>
-
-static void write_fields(const spar_node *node, spar_buffer *text) {
-    for (const spar_field *field = node->layer->fields; field != NULL && field->name != NULL; field++) {
-        const char *place = (const char *)node + field->offset;
-        int32_t integer;
-        float number;
-        switch (field->type) {
-        case SPAR_FIELD_INT:
-            memcpy(&integer, place, sizeof integer);
-            spar_buffer_append(text, ",\"%s\":%d", field->name, integer);
-            break;
-        case SPAR_FIELD_FLOAT:
-            memcpy(&number, place, sizeof number);
-            spar_buffer_append(text, ",\"%s\":", field->name);
-            spar_buffer_append_float(text, number);
-            break;
-        case SPAR_FIELD_BOOL:
-            spar_buffer_append(text, ",\"%s\":%s", field->name, *(const bool *)place ? "true" : "false");
-            break;
-        }
-    }
-}
 
 void spar_graph_write(const spar_graph *graph, spar_buffer *text) {
     for (int v = 0; v < graph->count; v++) {
@@ -36,35 +15,10 @@ void spar_graph_write(const spar_graph *graph, spar_buffer *text) {
             spar_buffer_append(text, i > 0 ? ",%d" : "%d", node->inputs[i]);
         }
         spar_buffer_append(text, "]");
-        write_fields(node, text);
+        spar_fields_write(node->layer->fields, node, text);
         spar_buffer_append(text, "}");
     }
     spar_buffer_append(text, "]");
-}
-
-static bool read_fields(spar_json_value json, spar_node *node) {
-    for (const spar_field *field = node->layer->fields; field != NULL && field->name != NULL; field++) {
-        spar_json_value value = spar_json_member(json, field->name);
-        char *place = (char *)node + field->offset;
-        int64_t wide;
-        int32_t integer;
-        float number;
-        switch (field->type) {
-        case SPAR_FIELD_INT:
-            if (!spar_json_integer(value, INT32_MIN, INT32_MAX, &wide)) return false;
-            integer = (int32_t)wide;
-            memcpy(place, &integer, sizeof integer);
-            break;
-        case SPAR_FIELD_FLOAT:
-            if (!spar_json_float(value, &number)) return false;
-            memcpy(place, &number, sizeof number);
-            break;
-        case SPAR_FIELD_BOOL:
-            if (!spar_json_bool(value, (bool *)place)) return false;
-            break;
-        }
-    }
-    return true;
 }
 
 static const spar_layer *layer_of_kind(const char *kind) {
@@ -86,17 +40,39 @@ static bool read_inputs(spar_json_value json, spar_node *node) {
     return count == node->layer->input_count;
 }
 
+static spar_status read_node(spar_json_value json, spar_node *node) {
+    static const char *const others[] = {"kind", "name", "inputs", NULL};
+    const char *kind = spar_json_string(spar_json_member(json, "kind"));
+    *node = (spar_node){.layer = layer_of_kind(kind),
+                        .name = (char *)spar_json_string(spar_json_member(json, "name")),
+                        .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE}};
+    if (kind == NULL || node->name == NULL) return spar_fail(SPAR_ERROR_FORMAT, "it has no kind or no name");
+    if (node->layer == NULL) {
+        return spar_fail(SPAR_ERROR_FORMAT, "\"%.100s\" is of the kind \"%.100s\", which version %s does not know",
+                         node->name, kind, spar_version());
+    }
+    if (!read_inputs(json, node)) {
+        return spar_fail(SPAR_ERROR_FORMAT, "\"%.100s\" (%s) has not %d inputs", node->name, kind,
+                         node->layer->input_count);
+    }
+    if (node->layer->check_constants != NULL) node->settings.constants.in_file = true;
+    spar_status status = spar_fields_read(node->layer->fields, others, json, node);
+    if (status == SPAR_OK) return SPAR_OK;
+    char what[140];
+    snprintf(what, sizeof what, "\"%.100s\" (%.20s)", node->name, kind);
+    return spar_fail_in(what, status);
+}
+
 static spar_status read_nodes(spar_json_value document, spar_graph *graph) {
     if (!spar_json_is_array(document)) return spar_fail(SPAR_ERROR_FORMAT, "the graph is no array");
     for (spar_json_items items = spar_json_items_of(document); spar_json_next(&items);) {
-        spar_node node = {.layer = layer_of_kind(spar_json_string(spar_json_member(items.value, "kind"))),
-                          .name = (char *)spar_json_string(spar_json_member(items.value, "name")),
-                          .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE}};
-        if (node.layer == NULL || node.name == NULL || !read_inputs(items.value, &node) ||
-            !read_fields(items.value, &node)) {
-            return spar_fail(SPAR_ERROR_FORMAT, "layer %d of the graph is unknown or incomplete", graph->count);
+        spar_node node;
+        spar_status status = read_node(items.value, &node);
+        if (status != SPAR_OK) {
+            char what[40];
+            snprintf(what, sizeof what, "layer %d of the graph", graph->count);
+            return spar_fail_in(what, status);
         }
-        if (node.layer->check_constants != NULL) node.settings.constants.in_file = true;
         if (spar_graph_add(graph, &node) == SPAR_NO_VALUE) {
             return spar_fail_in("the graph", graph->failure_status);
         }

@@ -266,6 +266,10 @@ bool spar_json_is_object(spar_json_value value) {
     return value != NULL && *value == '{';
 }
 
+bool spar_json_is_null(spar_json_value value) {
+    return value != NULL && *value == 'n';
+}
+
 const char *spar_json_string(spar_json_value value) {
     return value != NULL && *value == '"' ? value + 1 : NULL;
 }

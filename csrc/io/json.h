@@ -45,6 +45,7 @@ spar_json_value spar_json_member(spar_json_value object, const char *key);
 // What a value is; all of these take NULL, which is nothing.
 bool spar_json_is_array(spar_json_value value);
 bool spar_json_is_object(spar_json_value value);
+bool spar_json_is_null(spar_json_value value);
 const char *spar_json_string(spar_json_value value); // NULL when it is no string
 bool spar_json_bool(spar_json_value value, bool *truth);
 bool spar_json_integer(spar_json_value value, int64_t lowest, int64_t highest, int64_t *integer);

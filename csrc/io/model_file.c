@@ -20,6 +20,9 @@ typedef struct writer {
     float *values; // parameters in their outside order
     int64_t used;  // of these
     size_t count;
+    bool training_state;
+    bool sizes_only; // nothing is read
+    spar_destination destination;
 } writer;
 
 // A diverged network may go unnoticed in its outputs; no reader would take its file.
@@ -44,10 +47,11 @@ static spar_status add_parameters(writer *writer, spar_parameter_part part) {
             spar_state_tensor_name(parameter, part, writer->names[writer->count]);
             tensor->name = writer->names[writer->count];
         }
+        writer->count++;
+        if (writer->sizes_only) continue;
         SPAR_TRY(spar_network_read_parameter(writer->network, p, part, values, count));
         SPAR_TRY(check_finite(tensor->name, values, count));
         writer->used += count;
-        writer->count++;
     }
     return SPAR_OK;
 }
@@ -59,7 +63,7 @@ static spar_status add_points(writer *writer) {
         int count = point->recorded > 0 ? spar_point_arrays(point, point->shape, arrays) : 0;
         for (int a = 0; a < count; a++) {
             char *name = writer->names[writer->count];
-            spar_point_tensor_name(point, arrays[a].suffix, name);
+            spar_point_tensor_name(point, arrays[a].name, name);
             if (arrays[a].element[0] == 'F') {
                 SPAR_TRY(check_finite(name, *arrays[a].values, point->recorded * arrays[a].elements));
             }
@@ -73,16 +77,16 @@ static spar_status add_points(writer *writer) {
     return SPAR_OK;
 }
 
-static spar_status allocate(writer *writer, bool training_state) {
+static spar_status allocate(writer *writer) {
     const spar_network *network = writer->network;
     size_t parts = 1;
     for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++)
-        parts += training_state && network->slots[part] != NULL;
+        parts += writer->training_state && network->slots[part] != NULL;
     size_t tensors = parts * (size_t)network->parameter_count + SPAR_MOST_POINT_ARRAYS * (size_t)network->point_count;
     size_t floats = (size_t)network->parameter_floats + (parts - 1) * (size_t)network->trainable_floats;
     writer->tensors = spar_allocate(tensors, sizeof *writer->tensors);
     writer->names = spar_allocate(tensors, sizeof *writer->names);
-    writer->values = spar_allocate(floats, sizeof *writer->values);
+    writer->values = spar_allocate(writer->sizes_only ? 0 : floats, sizeof *writer->values);
     bool all = writer->tensors != NULL && writer->names != NULL && writer->values != NULL;
     return all ? SPAR_OK : SPAR_ERROR_MEMORY;
 }
@@ -90,29 +94,28 @@ static spar_status allocate(writer *writer, bool training_state) {
 #define METADATA SPAR_STRUCTURE(spar_metadata, value)
 
 static spar_status check_metadata(const spar_metadata *metadata, size_t count) {
-    if (count > 0 && metadata == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_save: metadata is NULL");
+    if (count > 0 && metadata == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "metadata is NULL");
     for (size_t i = 0; i < count; i++) {
         spar_metadata entry;
         SPAR_TRY(spar_take_structure(METADATA, spar_structure_at(metadata, i), &entry));
         const char *key = entry.key, *value = entry.value;
         if (key == NULL || value == NULL) {
-            return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_save: entry %zu of the metadata has a NULL", i);
+            return spar_fail(SPAR_ERROR_ARGUMENT, "entry %zu of the metadata has a NULL", i);
         }
         if (strncmp(key, "sparring.", 9) == 0) {
-            return spar_fail(SPAR_ERROR_ARGUMENT, "spar_network_save: the metadata key \"%.100s\" is reserved", key);
+            return spar_fail(SPAR_ERROR_ARGUMENT, "the metadata key \"%.100s\" is reserved", key);
         }
         if (!spar_is_utf8(key, strlen(key)) || !spar_is_utf8(value, strlen(value))) {
-            return spar_fail(SPAR_ERROR_ARGUMENT,
-                             "spar_network_save: entry %zu of the metadata, \"%.100s\", is not UTF-8", i, key);
+            return spar_fail(SPAR_ERROR_ARGUMENT, "entry %zu of the metadata, \"%.100s\", is not UTF-8", i, key);
         }
     }
     return SPAR_OK;
 }
 
-enum { OWN_ENTRIES = 6 };
+enum { OWN_ENTRIES = 7 };
 
-static spar_status write_file(const writer *writer, const char *path, const char *graph, const char *state,
-                              const spar_metadata *metadata, size_t metadata_count) {
+static spar_status write_file(const writer *writer, const char *graph, const char *state, const spar_metadata *metadata,
+                              size_t metadata_count) {
     const spar_network *network = writer->network;
     char output[32], loss[32], seed[32];
     snprintf(output, sizeof output, "%d", network->output);
@@ -122,6 +125,7 @@ static spar_status write_file(const writer *writer, const char *path, const char
     if (entries == NULL) return SPAR_ERROR_MEMORY;
     size_t count = 0;
     entries[count++] = (spar_metadata){.key = "sparring.version", .value = spar_version()};
+    entries[count++] = (spar_metadata){.key = "sparring.format", .value = SPAR_FORMAT};
     entries[count++] = (spar_metadata){.key = "sparring.graph", .value = graph};
     entries[count++] = (spar_metadata){.key = "sparring.output", .value = output};
     entries[count++] = (spar_metadata){.key = "sparring.loss", .value = loss};
@@ -130,44 +134,61 @@ static spar_status write_file(const writer *writer, const char *path, const char
     for (size_t i = 0; i < metadata_count; i++) {
         spar_take_structure(METADATA, spar_structure_at(metadata, i), &entries[count++]);
     }
-    spar_status status = spar_tensor_file_write(path, entries, count, writer->tensors, writer->count);
+    spar_status status = spar_tensor_file_write(&writer->destination, entries, count, writer->tensors, writer->count);
     spar_release(entries);
     return status;
 }
 
-static spar_status describe_and_write(const writer *writer, const char *path, bool training_state,
-                                      const spar_metadata *metadata, size_t metadata_count) {
+static spar_status describe_and_write(const writer *writer, const spar_metadata *metadata, size_t metadata_count) {
     spar_buffer graph = {0}, state = {0};
     spar_status status = SPAR_OK;
     spar_graph_write(writer->network->graph, &graph);
-    if (training_state) status = spar_training_state_write(writer->network, &state);
+    if (writer->training_state) status = spar_training_state_write(writer->network, &state);
     if (status == SPAR_OK && (graph.failed || state.failed)) status = SPAR_ERROR_MEMORY;
-    if (status == SPAR_OK) status = write_file(writer, path, graph.data, state.data, metadata, metadata_count);
+    if (status == SPAR_OK) status = write_file(writer, graph.data, state.data, metadata, metadata_count);
     spar_buffer_free(&graph);
     spar_buffer_free(&state);
     return status;
 }
 
-static spar_status collect(writer *writer, bool training_state) {
-    SPAR_TRY(allocate(writer, training_state));
+static spar_status collect(writer *writer) {
+    SPAR_TRY(allocate(writer));
     SPAR_TRY(add_parameters(writer, SPAR_PART_VALUE));
-    if (!training_state) return SPAR_OK;
+    if (!writer->training_state) return SPAR_OK;
     for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
         if (writer->network->slots[part] != NULL) SPAR_TRY(add_parameters(writer, (spar_parameter_part)part));
     }
     return add_points(writer);
 }
 
+static spar_status save(writer writer, const spar_metadata *metadata, size_t metadata_count) {
+    spar_status status = check_metadata(metadata, metadata_count);
+    if (status == SPAR_OK) status = collect(&writer);
+    if (status == SPAR_OK) status = describe_and_write(&writer, metadata, metadata_count);
+    spar_release(writer.tensors);
+    spar_release(writer.names);
+    spar_release(writer.values);
+    const char *path = writer.destination.path;
+    return status == SPAR_OK ? SPAR_OK : spar_fail_in(path == NULL ? "the model in memory" : path, status);
+}
+
 spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                               const spar_metadata *metadata, size_t metadata_count) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
-    SPAR_TRY(check_metadata(metadata, metadata_count));
-    writer writer = {.network = (spar_network *)network};
-    spar_status status = collect(&writer, training_state);
-    if (status == SPAR_OK) status = describe_and_write(&writer, path, training_state, metadata, metadata_count);
-    spar_release(writer.tensors);
-    spar_release(writer.names);
-    spar_release(writer.values);
-    return status == SPAR_OK ? SPAR_OK : spar_fail_in(path, status);
+    writer writer = {
+        .network = (spar_network *)network, .training_state = training_state, .destination = {.path = path}};
+    return save(writer, metadata, metadata_count);
+}
+
+spar_status spar_network_save_to_memory(const spar_network *network, bool training_state, const spar_metadata *metadata,
+                                        size_t metadata_count, void *bytes, size_t capacity, size_t *needed) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(needed);
+    if (capacity > 0) SPAR_REQUIRE_POINTER(bytes);
+    writer writer = {.network = (spar_network *)network,
+                     .training_state = training_state,
+                     .sizes_only = capacity == 0,
+                     .destination = {.bytes = bytes, .capacity = capacity, .needed = needed}};
+    return save(writer, metadata, metadata_count);
 }

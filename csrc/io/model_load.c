@@ -7,13 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// What is wrong with a file is its format, whichever check found it; `path` is put in front.
-static spar_status fail_in_file(const char *path, spar_status status) {
-    if (status == SPAR_OK) return SPAR_OK;
-    bool own = status == SPAR_ERROR_MEMORY || status == SPAR_ERROR_IO;
-    return spar_fail_in(path, own ? status : SPAR_ERROR_FORMAT);
-}
-
 static const char *tensor_name(const spar_parameter *parameter, spar_parameter_part part, char *name) {
     if (part == SPAR_PART_VALUE) return parameter->name;
     spar_state_tensor_name(parameter, part, name);
@@ -95,7 +88,7 @@ static spar_status load_values(spar_network *network, const spar_tensor_file *fi
     return write_part(network, SPAR_PART_VALUE, values);
 }
 
-spar_status spar_load_parameters(spar_network *network, const spar_tensor_file *file) {
+static spar_status load_parameters(spar_network *network, const spar_tensor_file *file) {
     spar_training_state state;
     spar_status status = spar_training_state_read(file, network, &state);
     if (status == SPAR_OK) {
@@ -118,11 +111,8 @@ static spar_status check_size(const spar_graph *graph, const bool *live, const s
         spar_extent in = graph->nodes[node->inputs[0]].extent;
         int count = node->layer->parameters(node, in, (spar_extent){in.channels, 1, 1}, specs);
         for (int i = 0; i < count && needed <= available; i++) {
-            int64_t bytes;
-            bool wraps = __builtin_mul_overflow(specs[i].rows, specs[i].columns, &bytes) ||
-                         __builtin_mul_overflow(bytes, (int64_t)sizeof(float), &bytes) ||
-                         __builtin_add_overflow(needed, bytes, &needed);
-            if (wraps) needed = INT64_MAX;
+            int64_t floats = spar_times(specs[i].rows, specs[i].columns);
+            needed = spar_plus(needed, spar_times(floats, sizeof(float)));
         }
     }
     if (needed <= available) return SPAR_OK;
@@ -149,12 +139,15 @@ static spar_status make_network(const spar_tensor_file *file, const spar_network
                                 spar_network **network) {
     const char *text = spar_tensor_file_metadata(file, "sparring.graph");
     uint64_t output, loss, seed;
-    if (text == NULL || !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.output"), &output) ||
-        !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.loss"), &loss) ||
-        !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.seed"), &seed) || loss > 100) {
+    if (text == NULL) {
         return spar_fail(SPAR_ERROR_FORMAT, "it has no graph of Sparring, only weights: make their network and load "
                                             "them into it by loadParameters (Swift) or "
                                             "spar_network_load_parameters (C), and save that");
+    }
+    if (!spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.output"), &output) ||
+        !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.loss"), &loss) ||
+        !spar_read_unsigned(spar_tensor_file_metadata(file, "sparring.seed"), &seed) || loss > INT32_MAX) {
+        return spar_fail(SPAR_ERROR_FORMAT, "the graph's output, loss or seed is missing or no number");
     }
     spar_network_options chosen = *options;
     chosen.loss = (spar_loss)loss;
@@ -166,11 +159,11 @@ static spar_status make_network(const spar_tensor_file *file, const spar_network
     return status;
 }
 
-spar_status spar_load_network(const spar_tensor_file *file, const spar_network_options *options,
-                              spar_network **network) {
+static spar_status load_network(const spar_tensor_file *file, const spar_network_options *options,
+                                spar_network **network) {
     spar_network *made = NULL;
     spar_status status = make_network(file, options, &made);
-    if (status == SPAR_OK) status = spar_load_parameters(made, file);
+    if (status == SPAR_OK) status = load_parameters(made, file);
     if (status != SPAR_OK) {
         spar_network_destroy(made);
         made = NULL;
@@ -179,41 +172,121 @@ spar_status spar_load_network(const spar_tensor_file *file, const spar_network_o
     return status;
 }
 
-spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network) {
-    SPAR_REQUIRE_POINTER(path);
-    SPAR_REQUIRE_POINTER(network);
+// What a file may ask of its readers besides what the graph and the training state tell: none so far.
+static const char *const features[] = {NULL};
+
+static bool is_feature(const char *name, size_t length) {
+    for (const char *const *feature = features; *feature != NULL; feature++) {
+        if (strlen(*feature) == length && strncmp(*feature, name, length) == 0) return true;
+    }
+    return false;
+}
+
+static spar_status check_understood(const spar_tensor_file *file) {
+    const char *format = spar_tensor_file_metadata(file, "sparring.format");
+    const char *required = spar_tensor_file_metadata(file, "sparring.requires");
+    if (format != NULL && strcmp(format, SPAR_FORMAT) != 0) {
+        return spar_fail(SPAR_ERROR_FORMAT, "a file of format \"%.32s\"; version %s reads format %s", format,
+                         spar_version(), SPAR_FORMAT);
+    }
+    for (size_t length; required != NULL && *required != 0; required += length + (required[length] == ' ')) {
+        length = strcspn(required, " ");
+        if (length == 0 || is_feature(required, length)) continue;
+        return spar_fail(SPAR_ERROR_FORMAT, "it requires \"%.*s\", which version %s does not know",
+                         length < 100 ? (int)length : 100, required, spar_version());
+    }
+    return SPAR_OK;
+}
+
+static spar_status open_model(const char *path, const void *bytes, size_t size, spar_tensor_file *file) {
+    SPAR_TRY(spar_tensor_file_open(path, bytes, size, file));
+    return check_understood(file);
+}
+
+// Closes the file. What is wrong with it is its format, whichever check found it, and may be so because another version
+// wrote it.
+static spar_status close_model(const char *path, spar_tensor_file *file, spar_status status) {
+    bool own = status == SPAR_OK || status == SPAR_ERROR_MEMORY || status == SPAR_ERROR_IO;
+    const char *version = own ? NULL : spar_tensor_file_metadata(file, "sparring.version");
+    if (version != NULL && strcmp(version, spar_version()) != 0) {
+        char what[80];
+        snprintf(what, sizeof what, "written by version %.32s", version);
+        spar_fail_in(what, status);
+    }
+    spar_tensor_file_close(file);
+    if (status == SPAR_OK) return SPAR_OK;
+    return spar_fail_in(path == NULL ? "the model in memory" : path, own ? status : SPAR_ERROR_FORMAT);
+}
+
+static spar_status load(const char *path, const void *bytes, size_t size, const spar_network_options *options,
+                        spar_network **network) {
     *network = NULL;
     spar_network_options chosen = spar_network_defaults();
     SPAR_TRY(spar_take_options(options, &chosen));
     spar_tensor_file file;
-    spar_status status = spar_tensor_file_open(path, &file);
-    if (status == SPAR_OK) status = spar_load_network(&file, &chosen, network);
-    spar_tensor_file_close(&file);
-    return fail_in_file(path, status);
+    spar_status status = open_model(path, bytes, size, &file);
+    if (status == SPAR_OK) status = load_network(&file, &chosen, network);
+    return close_model(path, &file, status);
+}
+
+static spar_status load_into(spar_network *network, const char *path, const void *bytes, size_t size) {
+    spar_tensor_file file;
+    spar_status status = open_model(path, bytes, size, &file);
+    if (status == SPAR_OK) status = load_parameters(network, &file);
+    return close_model(path, &file, status);
+}
+
+// Files of whatever version have metadata.
+static spar_status read_metadata(const char *path, const void *bytes, size_t size, const char *key, char *value,
+                                 size_t capacity, size_t *needed) {
+    spar_tensor_file file;
+    spar_status status = spar_tensor_file_open(path, bytes, size, &file);
+    if (status == SPAR_OK) {
+        const char *found = spar_tensor_file_metadata(&file, key);
+        *needed = found == NULL ? 0 : strlen(found) + 1;
+        if (found != NULL && capacity > 0) snprintf(value, capacity, "%s", found);
+    }
+    return close_model(path, &file, status);
+}
+
+spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network) {
+    SPAR_REQUIRE_POINTER(path);
+    SPAR_REQUIRE_POINTER(network);
+    return load(path, NULL, 0, options, network);
+}
+
+spar_status spar_network_load_from_memory(const void *bytes, size_t size, const spar_network_options *options,
+                                          spar_network **network) {
+    if (size > 0) SPAR_REQUIRE_POINTER(bytes);
+    SPAR_REQUIRE_POINTER(network);
+    return load(NULL, bytes, size, options, network);
 }
 
 spar_status spar_network_load_parameters(spar_network *network, const char *path) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
-    spar_tensor_file file;
-    spar_status status = spar_tensor_file_open(path, &file);
-    if (status == SPAR_OK) status = spar_load_parameters(network, &file);
-    spar_tensor_file_close(&file);
-    return fail_in_file(path, status);
+    return load_into(network, path, NULL, 0);
+}
+
+spar_status spar_network_load_parameters_from_memory(spar_network *network, const void *bytes, size_t size) {
+    SPAR_REQUIRE_POINTER(network);
+    if (size > 0) SPAR_REQUIRE_POINTER(bytes);
+    return load_into(network, NULL, bytes, size);
 }
 
 spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity, size_t *needed) {
     SPAR_REQUIRE_POINTER(path);
     SPAR_REQUIRE_POINTER(key);
     SPAR_REQUIRE_POINTER(needed);
-    if (value == NULL && capacity > 0) return spar_fail(SPAR_ERROR_ARGUMENT, "spar_file_metadata: value is NULL");
-    spar_tensor_file file;
-    spar_status status = spar_tensor_file_open(path, &file);
-    if (status == SPAR_OK) {
-        const char *found = spar_tensor_file_metadata(&file, key);
-        *needed = found == NULL ? 0 : strlen(found) + 1;
-        if (found != NULL && capacity > 0) snprintf(value, capacity, "%s", found);
-    }
-    spar_tensor_file_close(&file);
-    return fail_in_file(path, status);
+    if (capacity > 0) SPAR_REQUIRE_POINTER(value);
+    return read_metadata(path, NULL, 0, key, value, capacity, needed);
+}
+
+spar_status spar_memory_metadata(const void *bytes, size_t size, const char *key, char *value, size_t capacity,
+                                 size_t *needed) {
+    if (size > 0) SPAR_REQUIRE_POINTER(bytes);
+    SPAR_REQUIRE_POINTER(key);
+    SPAR_REQUIRE_POINTER(needed);
+    if (capacity > 0) SPAR_REQUIRE_POINTER(value);
+    return read_metadata(NULL, bytes, size, key, value, capacity, needed);
 }

@@ -186,16 +186,9 @@ static spar_status open_plain(const char *path, spar_tensor_file *file) {
     return read_header(file);
 }
 
-spar_status spar_tensor_file_open(const char *path, spar_tensor_file *file) {
-    *file = (spar_tensor_file){.file = -1};
-    spar_status status = open_plain(path, file);
-    if (status != SPAR_OK) spar_tensor_file_close(file);
-    return status;
-}
-
-spar_status spar_tensor_file_view(const void *bytes, size_t size, spar_tensor_file *file) {
+spar_status spar_tensor_file_open(const char *path, const void *bytes, size_t size, spar_tensor_file *file) {
     *file = (spar_tensor_file){.file = -1, .bytes = bytes, .size = (int64_t)size};
-    spar_status status = read_header(file);
+    spar_status status = path == NULL ? read_header(file) : open_plain(path, file);
     if (status != SPAR_OK) spar_tensor_file_close(file);
     return status;
 }

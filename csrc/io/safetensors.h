@@ -25,13 +25,10 @@ typedef struct spar_tensor_file {
     size_t count;
 } spar_tensor_file;
 
-// Opens a plain file and checks its header: that tensors whose types are known have the bytes their shapes need, and
-// that all together cover the data. Takes memory of a small multiple of the header's length. Here and below, sentences
-// do not say which file it is.
-spar_status spar_tensor_file_open(const char *path, spar_tensor_file *file);
-
-// The same of `size` bytes in memory, which have to stay until the file is closed.
-spar_status spar_tensor_file_view(const void *bytes, size_t size, spar_tensor_file *file);
+// Opens a plain file, or where `path` is NULL `size` bytes in memory, which have to stay until it is closed. Checks the
+// header: that tensors whose types are known have the bytes their shapes need, and that all together cover the data.
+// Takes memory of a small multiple of the header's length. Here and below, sentences do not say which file it is.
+spar_status spar_tensor_file_open(const char *path, const void *bytes, size_t size, spar_tensor_file *file);
 void spar_tensor_file_close(spar_tensor_file *file);
 
 // NULL when there is no such string in the metadata.
@@ -53,11 +50,18 @@ typedef struct spar_tensor_source {
     const char *element; // "F32" or "U16"
     int rank;
     int64_t shape[4];
-    const void *values;
+    const void *values; // not read where only the size is asked for
 } spar_tensor_source;
 
-// Writes a file that spar_tensor_file_open takes, or fails and leaves what was at `path` (replace.h).
-spar_status spar_tensor_file_write(const char *path, const spar_metadata *metadata, size_t metadata_count,
-                                   const spar_tensor_source *tensors, size_t count);
+// Where a file is written: at `path`, or where that is NULL into memory, as spar_network_save_to_memory tells.
+typedef struct spar_destination {
+    const char *path;
+    void *bytes;
+    size_t capacity, *needed;
+} spar_destination;
+
+// Writes what spar_tensor_file_open takes, or fails and leaves what was there (replace.h).
+spar_status spar_tensor_file_write(const spar_destination *destination, const spar_metadata *metadata,
+                                   size_t metadata_count, const spar_tensor_source *tensors, size_t count);
 
 #endif

@@ -52,31 +52,54 @@ static spar_status check_header(const spar_buffer *header) {
     return status == SPAR_ERROR_FORMAT ? SPAR_ERROR_ARGUMENT : status;
 }
 
-static spar_status write_all(spar_replacement *replacement, const spar_buffer *header,
+// What a file has one behind the other: into `memory`, or where that is NULL into a file.
+static spar_status write_bytes(spar_replacement *replacement, char **memory, const void *bytes, size_t count) {
+    if (*memory == NULL) return spar_replacement_write(replacement, bytes, count);
+    if (count > 0) memcpy(*memory, bytes, count);
+    *memory += count;
+    return SPAR_OK;
+}
+
+static spar_status write_all(spar_replacement *replacement, char *memory, const spar_buffer *header,
                              const spar_tensor_source *tensors, size_t count) {
     unsigned char prefix[8];
     for (int i = 0; i < 8; i++) prefix[i] = (unsigned char)((uint64_t)header->length >> (8 * i));
-    SPAR_TRY(spar_replacement_write(replacement, prefix, 8));
-    SPAR_TRY(spar_replacement_write(replacement, header->data, header->length));
+    SPAR_TRY(write_bytes(replacement, &memory, prefix, 8));
+    SPAR_TRY(write_bytes(replacement, &memory, header->data, header->length));
     for (size_t t = 0; t < count; t++) {
-        SPAR_TRY(spar_replacement_write(replacement, tensors[t].values, bytes_of(&tensors[t])));
+        SPAR_TRY(write_bytes(replacement, &memory, tensors[t].values, bytes_of(&tensors[t])));
     }
     return SPAR_OK;
 }
 
-static spar_status replace(const char *path, const spar_buffer *header, const spar_tensor_source *tensors,
-                           size_t count) {
-    spar_replacement replacement;
-    SPAR_TRY(check_header(header));
-    SPAR_TRY(spar_replacement_begin(path, &replacement));
-    return spar_replacement_end(&replacement, write_all(&replacement, header, tensors, count));
+static spar_status write_to_memory(const spar_destination *destination, const spar_buffer *header,
+                                   const spar_tensor_source *tensors, size_t count) {
+    size_t needed = 8 + header->length;
+    for (size_t t = 0; t < count; t++) needed += bytes_of(&tensors[t]);
+    *destination->needed = needed;
+    if (destination->capacity == 0) return SPAR_OK;
+    if (destination->capacity < needed) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "%zu bytes are needed, there is room for %zu", needed,
+                         destination->capacity);
+    }
+    return write_all(NULL, destination->bytes, header, tensors, count);
 }
 
-spar_status spar_tensor_file_write(const char *path, const spar_metadata *metadata, size_t metadata_count,
-                                   const spar_tensor_source *tensors, size_t count) {
+static spar_status write_file(const spar_destination *destination, const spar_buffer *header,
+                              const spar_tensor_source *tensors, size_t count) {
+    spar_replacement replacement;
+    if (header->failed) return SPAR_ERROR_MEMORY;
+    SPAR_TRY(check_header(header));
+    if (destination->path == NULL) return write_to_memory(destination, header, tensors, count);
+    SPAR_TRY(spar_replacement_begin(destination->path, &replacement));
+    return spar_replacement_end(&replacement, write_all(&replacement, NULL, header, tensors, count));
+}
+
+spar_status spar_tensor_file_write(const spar_destination *destination, const spar_metadata *metadata,
+                                   size_t metadata_count, const spar_tensor_source *tensors, size_t count) {
     spar_buffer header = {0};
     make_header(&header, metadata, metadata_count, tensors, count);
-    spar_status status = header.failed ? SPAR_ERROR_MEMORY : replace(path, &header, tensors, count);
+    spar_status status = write_file(destination, &header, tensors, count);
     spar_buffer_free(&header);
     return status;
 }

@@ -1,6 +1,6 @@
 #include "io/training_state.h"
 
-#include "io/number.h"
+#include "io/fields.h"
 #include "runtime/finite.h"
 
 #include <inttypes.h>
@@ -8,40 +8,26 @@
 #include <stdio.h>
 #include <string.h>
 
-int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays) {
-    if (shape == SPAR_SHAPE_GAUSSIAN) return 0;
-    int count = 0;
-    arrays[count++] = (spar_point_array){"lowest", "F32", (void **)&point->lowest, point->pieces};
-    arrays[count++] = (spar_point_array){"highest", "F32", (void **)&point->highest, point->pieces};
-    if (shape == SPAR_SHAPE_GRADIENT) {
-        arrays[count++] = (spar_point_array){"gradient", "F32", (void **)&point->gradient, point->sample_floats};
-    } else {
-        arrays[count++] = (spar_point_array){"positive", "U16", (void **)&point->positive, point->words_per_sample};
-        arrays[count++] = (spar_point_array){"negative", "U16", (void **)&point->negative, point->words_per_sample};
-    }
-    return count;
+void spar_point_tensor_name(const spar_point *point, const char *array, char *name) {
+    snprintf(name, SPAR_MOST_TENSOR_NAME, "sparring.point.%s.%s", point->node->name, array);
 }
 
-void spar_point_tensor_name(const spar_point *point, const char *suffix, char *name) {
-    snprintf(name, SPAR_MOST_TENSOR_NAME, "sparring.point.%s.%s", point->node->name, suffix);
-}
-
-static void write_member(spar_buffer *text, const char *key, float value) {
-    spar_buffer_append(text, ",\"%s\":", key);
-    spar_buffer_append_float(text, value);
-}
+#define FIELD(TYPE, NAME, MEMBER, MISSING)                                                                             \
+    { NAME, SPAR_FIELD_##TYPE, offsetof(spar_training_state, MEMBER), MISSING }
+static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
+                                    FIELD(INT, "direction", method.direction, NULL),
+                                    FIELD(INT, "shape", method.shape, NULL),
+                                    FIELD(INT, "size", method.size, NULL),
+                                    FIELD(INT, "granularity", method.granularity, NULL),
+                                    FIELD(FLOAT, "epsilon", method.epsilon, NULL),
+                                    FIELD(FLOAT, "input_epsilon", method.input_epsilon, NULL),
+                                    FIELD(FLOAT, "clean_weight", method.clean_weight, NULL),
+                                    FIELD(NAME, "last_point", method.last_point, NULL),
+                                    {0}};
 
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {
-    const spar_method *m = &network->method;
-    spar_buffer_append(text, "{\"step\":\"%" PRIu64 "\",\"direction\":%d,\"shape\":%d,\"size\":%d,\"granularity\":%d",
-                       network->step, (int)m->direction, (int)m->shape, (int)m->size, (int)m->granularity);
-    write_member(text, "epsilon", m->epsilon);
-    write_member(text, "input_epsilon", m->input_epsilon);
-    write_member(text, "clean_weight", m->clean_weight);
-    spar_buffer_append(text, ",\"last_point\":");
-    if (m->last_point == NULL) spar_buffer_append(text, "null");
-    if (m->last_point != NULL) spar_buffer_append_string(text, m->last_point);
-    spar_buffer_append(text, ",\"states\":[");
+    const spar_training_state state = {.method = network->method, .step = network->step};
+    spar_buffer_append(text, "{\"states\":[");
     for (int part = SPAR_FIRST_STATE, written = 0; part < SPAR_PARTS; part++) {
         if (network->slots[part] == NULL) continue;
         spar_buffer_append(text, "%s\"%s\"", written++ > 0 ? "," : "", spar_part_name((spar_parameter_part)part));
@@ -57,13 +43,16 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
         spar_buffer_append_float(text, point->deviation);
         spar_buffer_append(text, "]");
     }
-    spar_buffer_append(text, "]}");
+    spar_buffer_append(text, "]");
+    spar_fields_write(fields, &state, text);
+    spar_buffer_append(text, "}");
     return SPAR_OK;
 }
 
 // The states of parameters by their names; files of 0.1.0 have no list and hold momentum.
 static spar_status read_states(spar_json_value json, spar_training_state *state) {
     if (json == NULL) state->states[state->state_count++] = SPAR_PART_MOMENTUM;
+    if (json != NULL && !spar_json_is_array(json)) return spar_fail(SPAR_ERROR_FORMAT, "the list of states is none");
     bool held[SPAR_PARTS] = {false};
     for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items);) {
         const char *name = spar_json_string(items.value);
@@ -81,30 +70,6 @@ static spar_status read_states(spar_json_value json, spar_training_state *state)
     return SPAR_OK;
 }
 
-static bool read_choice(spar_json_value json, const char *key, int *value) {
-    int64_t integer;
-    if (!spar_json_integer(spar_json_member(json, key), 0, 100, &integer)) return false;
-    *value = (int)integer;
-    return true;
-}
-
-static bool read_method(spar_json_value json, spar_method *m) {
-    int direction, shape, size, granularity;
-    bool whole = read_choice(json, "direction", &direction) && read_choice(json, "shape", &shape) &&
-                 read_choice(json, "size", &size) && read_choice(json, "granularity", &granularity) &&
-                 spar_json_float(spar_json_member(json, "epsilon"), &m->epsilon) &&
-                 spar_json_float(spar_json_member(json, "input_epsilon"), &m->input_epsilon) &&
-                 spar_json_float(spar_json_member(json, "clean_weight"), &m->clean_weight);
-    if (!whole) return false;
-    m->struct_size = sizeof *m;
-    m->direction = (spar_direction)direction;
-    m->shape = (spar_shape)shape;
-    m->size = (spar_size)size;
-    m->granularity = (spar_granularity)granularity;
-    m->last_point = spar_json_string(spar_json_member(json, "last_point"));
-    return true;
-}
-
 // [recorded, s(h)]
 static bool read_point(spar_json_value json, spar_point_state *point) {
     int64_t recorded;
@@ -118,6 +83,7 @@ static bool read_point(spar_json_value json, spar_point_state *point) {
 
 static spar_status read_points(spar_json_value json, const spar_network *network, spar_training_state *state) {
     int count = 0;
+    if (!spar_json_is_array(json)) return spar_fail(SPAR_ERROR_FORMAT, "the training state has no points");
     for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items); count++) {
         if (count >= network->point_count) continue;
         spar_point_state *point = &state->points[count];
@@ -136,9 +102,9 @@ static spar_status read_array(const spar_tensor_file *file, const spar_point *po
     char name[SPAR_MOST_TENSOR_NAME];
     int64_t shape[2] = {recorded, array->elements}, count = recorded * array->elements;
     const spar_stored_tensor *tensor;
-    spar_point_tensor_name(point, array->suffix, name);
+    spar_point_tensor_name(point, array->name, name);
     SPAR_TRY(spar_tensor_file_choose(file, name, array->element, 2, shape, &tensor));
-    *values = spar_allocate((size_t)count, array->element[0] == 'U' ? sizeof(uint16_t) : sizeof(float));
+    *values = spar_allocate((size_t)count, array->bytes);
     if (*values == NULL) return SPAR_ERROR_MEMORY;
     SPAR_TRY(spar_tensor_file_read(file, tensor, *values));
     int64_t i = array->element[0] == 'U' ? count : spar_first_non_finite(*values, count);
@@ -160,7 +126,7 @@ static spar_status read_arrays(const spar_tensor_file *file, spar_network *netwo
 }
 
 spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state) {
-    *state = (spar_training_state){0};
+    *state = (spar_training_state){.method.struct_size = sizeof state->method};
     const char *text = spar_tensor_file_metadata(file, "sparring.state");
     if (text == NULL) return SPAR_OK;
     state->text = spar_copy_string(text);
@@ -168,13 +134,11 @@ spar_status spar_training_state_read(const spar_tensor_file *file, spar_network 
     if (state->text == NULL || state->points == NULL) return SPAR_ERROR_MEMORY;
     state->point_count = network->point_count;
     SPAR_TRY(spar_json_parse(state->text, strlen(state->text), "the training state", &state->json));
-    spar_json_value json = state->json.root, points = spar_json_member(json, "points");
-    if (!spar_read_unsigned(spar_json_string(spar_json_member(json, "step")), &state->step) ||
-        !read_method(json, &state->method) || !spar_json_is_array(points)) {
-        return spar_fail(SPAR_ERROR_FORMAT, "the training state is incomplete");
-    }
-    SPAR_TRY(read_states(spar_json_member(json, "states"), state));
-    SPAR_TRY(read_points(points, network, state));
+    static const char *const others[] = {"states", "points", NULL};
+    spar_status status = spar_fields_read(fields, others, state->json.root, state);
+    if (status != SPAR_OK) return spar_fail_in("the training state", status);
+    SPAR_TRY(read_states(spar_json_member(state->json.root, "states"), state));
+    SPAR_TRY(read_points(spar_json_member(state->json.root, "points"), network, state));
     state->present = true;
     return read_arrays(file, network, state);
 }
@@ -192,8 +156,7 @@ static void fill_point(spar_point *point, spar_shape shape, const spar_point_sta
     spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
     int count = point->active && state->recorded > 0 ? spar_point_arrays(point, shape, arrays) : 0;
     for (int a = 0; a < count; a++) {
-        size_t size = arrays[a].element[0] == 'U' ? sizeof(uint16_t) : sizeof(float);
-        memcpy(*arrays[a].values, state->arrays[a], (size_t)(state->recorded * arrays[a].elements) * size);
+        memcpy(*arrays[a].values, state->arrays[a], (size_t)(state->recorded * arrays[a].elements) * arrays[a].bytes);
     }
     point->recorded = count > 0 ? state->recorded : 0;
     point->deviation = state->deviation;

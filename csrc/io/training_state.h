@@ -6,23 +6,11 @@
 #include "io/buffer.h"
 #include "io/safetensors.h"
 
-// What a point keeps between steps, as tensors named "sparring.point.NAME.SUFFIX".
-typedef struct spar_point_array {
-    const char *suffix;
-    const char *element;
-    void **values;
-    int64_t elements; // of a sample
-} spar_point_array;
-
-enum { SPAR_MOST_POINT_ARRAYS = 4 };
-
-// What a point keeps under a method of this shape; returns how many arrays.
-int spar_point_arrays(spar_point *point, spar_shape shape, spar_point_array *arrays);
-
 // Longest name of a tensor, with its final zero.
 enum { SPAR_MOST_TENSOR_NAME = 400 };
 
-void spar_point_tensor_name(const spar_point *point, const char *suffix, char *name);
+// "sparring.point.NAME.ARRAY"
+void spar_point_tensor_name(const spar_point *point, const char *array, char *name);
 
 // All but the points' arrays. Fails where a measured s(h) is not finite.
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text);

@@ -64,15 +64,27 @@ typedef struct spar_node {
     } settings;
 } spar_node;
 
-// A setting of a layer as model files keep it. The list of a layer ends with a NULL name.
+typedef enum spar_field_type {
+    SPAR_FIELD_INT,   // int32_t, or an enum
+    SPAR_FIELD_COUNT, // uint64_t
+    SPAR_FIELD_FLOAT,
+    SPAR_FIELD_BOOL,
+    SPAR_FIELD_NAME, // const char *, which may be NULL
+} spar_field_type;
+
+// A setting as model files keep it, of a layer or of a training. A list ends with a NULL name.
 typedef struct spar_field {
     const char *name;
-    enum { SPAR_FIELD_INT, SPAR_FIELD_FLOAT, SPAR_FIELD_BOOL } type;
-    size_t offset; // in spar_node
+    spar_field_type type;
+    size_t offset;       // of a layer's, in spar_node
+    const char *missing; // what files mean that lack it, as JSON; NULL: all have it, as those of 0.1.0 had
 } spar_field;
 
+// A setting of every file; SPAR_FIELD_SINCE of those that files of earlier versions lack.
 #define SPAR_FIELD(TYPE, NAME, MEMBER)                                                                                 \
-    { NAME, SPAR_FIELD_##TYPE, offsetof(spar_node, MEMBER) }
+    { NAME, SPAR_FIELD_##TYPE, offsetof(spar_node, MEMBER), NULL }
+#define SPAR_FIELD_SINCE(TYPE, NAME, MEMBER, MISSING)                                                                  \
+    { NAME, SPAR_FIELD_##TYPE, offsetof(spar_node, MEMBER), MISSING }
 
 // The order of a parameter's numbers inside and outside.
 typedef enum spar_parameter_order {

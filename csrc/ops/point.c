@@ -6,27 +6,41 @@
 #include <math.h>
 #include <string.h>
 
+int spar_point_arrays(const spar_point *only_read, spar_shape shape, spar_point_array *arrays) {
+    spar_point *point = (spar_point *)only_read;
+    if (shape == SPAR_SHAPE_GAUSSIAN) return 0;
+    arrays[0] = (spar_point_array){"lowest", "F32", sizeof(float), (void **)&point->lowest, point->pieces};
+    arrays[1] = (spar_point_array){"highest", "F32", sizeof(float), (void **)&point->highest, point->pieces};
+    if (shape == SPAR_SHAPE_GRADIENT) {
+        arrays[2] =
+            (spar_point_array){"gradient", "F32", sizeof(float), (void **)&point->gradient, point->sample_floats};
+        return 3;
+    }
+    int64_t words = point->words_per_sample;
+    arrays[2] = (spar_point_array){"positive", "U16", sizeof(uint16_t), (void **)&point->positive, words};
+    arrays[3] = (spar_point_array){"negative", "U16", sizeof(uint16_t), (void **)&point->negative, words};
+    return 4;
+}
+
 static void forget_memory(spar_point *point) {
     point->positive = point->negative = NULL;
     point->gradient = point->lowest = point->highest = point->magnitudes = point->units = NULL;
 }
 
 void spar_point_discard(spar_point *point) {
-    spar_release(point->positive);
-    spar_release(point->gradient);
-    spar_release(point->lowest);
-    spar_release(point->magnitudes);
+    void *const memory[] = {point->lowest,   point->highest,  point->gradient,
+                            point->positive, point->negative, point->magnitudes};
+    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     forget_memory(point);
 }
 
 size_t spar_point_bytes(const spar_point *point) {
     if (!point->active) return 0;
     size_t batch = (size_t)point->batch_size, bytes = 2 * batch * sizeof(float);
-    if (point->shape == SPAR_SHAPE_GAUSSIAN) return bytes;
-    bytes += 2 * batch * (size_t)point->pieces * sizeof(float);
-    size_t words = batch * (size_t)point->words_per_sample;
-    return bytes + (point->shape == SPAR_SHAPE_SIGN ? 2 * words * sizeof(uint16_t)
-                                                    : batch * (size_t)point->sample_floats * sizeof(float));
+    spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
+    int count = spar_point_arrays(point, point->shape, arrays);
+    for (int a = 0; a < count; a++) bytes += batch * (size_t)arrays[a].elements * arrays[a].bytes;
+    return bytes;
 }
 
 static bool allocate_storage(spar_point *point) {
@@ -34,19 +48,12 @@ static bool allocate_storage(spar_point *point) {
     point->magnitudes = spar_allocate(2 * batch, sizeof(float));
     if (point->magnitudes == NULL) return false;
     point->units = point->magnitudes + batch;
-    if (point->shape == SPAR_SHAPE_GAUSSIAN) return true;
-    size_t slots = batch * (size_t)point->pieces;
-    point->lowest = spar_allocate(2 * slots, sizeof(float));
-    if (point->lowest == NULL) return false;
-    point->highest = point->lowest + slots;
-    if (point->shape == SPAR_SHAPE_GRADIENT) {
-        point->gradient = spar_allocate(batch * (size_t)point->sample_floats, sizeof(float));
-        return point->gradient != NULL;
+    spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
+    int count = spar_point_arrays(point, point->shape, arrays);
+    for (int a = 0; a < count; a++) {
+        *arrays[a].values = spar_allocate(batch * (size_t)arrays[a].elements, arrays[a].bytes);
+        if (*arrays[a].values == NULL) return false;
     }
-    size_t words = batch * (size_t)point->words_per_sample;
-    point->positive = spar_allocate(2 * words, sizeof(uint16_t));
-    if (point->positive == NULL) return false;
-    point->negative = point->positive + words;
     return true;
 }
 

@@ -32,6 +32,20 @@ typedef struct spar_point {
     int perturbed; // samples that this pass perturbs
 } spar_point;
 
+// What a point keeps of gradients between steps.
+typedef struct spar_point_array {
+    const char *name;
+    const char *element; // in files
+    size_t bytes;        // of an element
+    void **values;
+    int64_t elements; // of a sample
+} spar_point_array;
+
+enum { SPAR_MOST_POINT_ARRAYS = 4 };
+
+// All that a point keeps in this shape; returns how many arrays. `values` point into it, though it is only read.
+int spar_point_arrays(const spar_point *point, spar_shape shape, spar_point_array *arrays);
+
 // The point with other settings, what they need and nothing recorded. `point` stays as it is.
 spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
                                  spar_point *configured);

@@ -82,6 +82,17 @@ void raw_file_free(raw_file *raw) {
     free(raw->data);
 }
 
+char *text_replaced(const char *text, const char *from, const char *to) {
+    const char *found = strstr(text, from);
+    if (!check_that(found != NULL, __FILE__, __LINE__, "the header has no %s: %.200s", from, text)) found = text;
+    char *result = check_allocate(strlen(text) + strlen(to) + 1);
+    size_t before = (size_t)(found - text);
+    memcpy(result, text, before);
+    strcpy(result + before, to);
+    strcat(result, found + strlen(from));
+    return result;
+}
+
 spar_network *model_create_tiny(void) {
     oracle *o = oracle_create(3, 1, 1, 1, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
     spar_dense_params params = example_dense_params("fc", 2);

@@ -22,6 +22,9 @@ bool model_equal(const spar_network *a, const spar_network *b);
 // The header of a file with this graph, as JSON, and the members `rest` behind its metadata; to be freed.
 char *model_header(const char *graph, int output, const char *rest);
 
+// `text` with the first `from` replaced, which it has to have; to be freed.
+char *text_replaced(const char *text, const char *from, const char *to);
+
 // A safetensors file: 8 bytes of header length, JSON, data.
 typedef struct raw_file {
     char *header;
