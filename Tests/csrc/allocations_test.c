@@ -51,6 +51,14 @@ static spar_status prefix(void) {
     return status;
 }
 
+static spar_status clone(void) {
+    spar_network *made = NULL;
+    spar_status status = spar_network_clone(network, NULL, &made);
+    CHECK((made != NULL) == (status == SPAR_OK));
+    spar_network_destroy(made);
+    return status;
+}
+
 static spar_status change_method(void) {
     spar_method method = {.struct_size = sizeof method};
     spar_point_info point = {.struct_size = sizeof point};
@@ -128,6 +136,15 @@ static spar_status save(void) {
     return spar_network_save(network, path, true, entries, 1);
 }
 
+static spar_status save_to_memory(void) {
+    size_t needed;
+    return spar_network_save_to_memory(network, true, NULL, 0, results, 1 << 20, &needed);
+}
+
+static spar_status replace_file(void) {
+    return spar_replace_file(path, "", 0);
+}
+
 static spar_status load(void) {
     spar_network *loaded = NULL;
     spar_status status = model_load(path, &loaded);
@@ -196,6 +213,7 @@ static void every_call_survives_the_failure_of_each_of_its_allocations(void) {
         const char *name;
     } calls[] = {CALL(describe_and_create),
                  CALL(prefix),
+                 CALL(clone),
                  CALL(change_method),
                  CALL(fgsm),
                  CALL(pgd),
@@ -208,7 +226,9 @@ static void every_call_survives_the_failure_of_each_of_its_allocations(void) {
                  CALL(save),
                  CALL(load),
                  CALL(load_parameters),
-                 CALL(file_metadata)};
+                 CALL(file_metadata),
+                 CALL(save_to_memory),
+                 CALL(replace_file)};
     oracle *o = example_convolutional(EXAMPLE_BATCH);
     batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
     results = check_allocate(1 << 20);

@@ -347,6 +347,13 @@ SPAR_API spar_status spar_network_layer(const spar_network *network, int32_t ind
 SPAR_API spar_status spar_network_prefix(const spar_network *network, const char *layer,
                                          const spar_network_options *options, spar_network **prefix);
 
+// A network that goes on as `network` does, with the same bits: its graph, parameters, momentum, step, method and what
+// its points hold, but not its gradients nor its last pass. Of `options`, batch_size (at least the samples that points
+// hold), threads and exact_convolutions (which changes rounding errors) count; NULL: those of `network`. Costs what
+// making a network costs, in time and in memory, and a copy of the parameters.
+SPAR_API spar_status spar_network_clone(const spar_network *network, const spar_network_options *options,
+                                        spar_network **clone);
+
 // Writes the plan as text, a line an operation: kernel, shape, bytes, multiply–adds. `needed` gets the length with
 // its final zero; the text is cut at `capacity`. `text` may be NULL when `capacity` is 0.
 SPAR_API spar_status spar_network_describe(const spar_network *network, char *text, size_t capacity, size_t *needed);

@@ -1,0 +1,116 @@
+// A clone goes on as its network does, bit for bit, and neither changes the other.
+#include "support/check.h"
+#include "support/model_files.h"
+#include "support/temporary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEED = 59 };
+
+static void train(spar_network *network, example_network example, int first, int steps) {
+    oracle *o = example(EXAMPLE_BATCH);
+    spar_sgd sgd = spar_sgd_defaults();
+    sgd.learning_rate = 0.02f;
+    for (int step = first; step < first + steps; step++) {
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH - step % 2, SEED + (uint64_t)step);
+        CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+        example_batch_destroy(&batch);
+    }
+    oracle_destroy(o);
+}
+
+// Parameters, training state and all, as a file has them.
+static bool equal(const spar_network *a, const spar_network *b) {
+    size_t size = 0, other = 0;
+    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, NULL, 0, &size));
+    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, NULL, 0, &other));
+    if (size != other) return false;
+    unsigned char *x = check_allocate(size), *y = check_allocate(size);
+    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, x, size, &size));
+    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, y, size, &size));
+    bool same = memcmp(x, y, size) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
+static void clones_go_on_with_the_same_bits(void) {
+    static const example_network examples[] = {example_convolutional, example_residual, example_plain,
+                                               example_dropout,       example_whitened, example_large};
+    static const struct {
+        const char *name;
+        float epsilon;
+    } methods[] = {{"backprop", 0}, {"fgs-orig", 0.1f}, {"layerwise", 20}, {"anl", 0.1f}, {"gaussian", 0.1f}};
+    for (size_t e = 0; e < sizeof examples / sizeof *examples; e++) {
+        for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
+            spar_network *network = model_create(examples[e], SEED), *clone = NULL, *larger = NULL;
+            spar_method method = {.struct_size = sizeof method};
+            CHECK_OK(spar_method_preset(methods[m].name, methods[m].epsilon, &method));
+            CHECK_OK(spar_network_set_method(network, &method));
+            train(network, examples[e], 0, 2);
+            spar_network_options options = spar_network_defaults();
+            options.batch_size = 3 * EXAMPLE_BATCH;
+            options.threads = 3;
+            options.seed = SEED + 9;                // neither this
+            options.loss = SPAR_LOSS_SQUARED_ERROR; // nor this counts
+            CHECK_OK(spar_network_clone(network, NULL, &clone));
+            CHECK_OK(spar_network_clone(network, &options, &larger));
+            spar_network_info info = {.struct_size = sizeof info};
+            CHECK_OK(spar_network_get_info(larger, &info));
+            CHECK(info.batch_size == 3 * EXAMPLE_BATCH && info.threads == 3 && info.step == 2 && info.seed == SEED);
+            CHECK(equal(network, clone) && equal(network, larger));
+            train(clone, examples[e], 2, 3);
+            CHECK(!equal(network, clone) && equal(network, larger));
+            spar_network_destroy(clone);
+            clone = NULL;
+            CHECK_OK(spar_network_clone(larger, NULL, &clone));
+            train(larger, examples[e], 2, 3);
+            train(network, examples[e], 2, 3);
+            train(clone, examples[e], 2, 3);
+            check_that(equal(network, larger) && equal(network, clone), __FILE__, __LINE__, "example %zu, %s", e,
+                       methods[m].name);
+            spar_network_destroy(network);
+            spar_network_destroy(clone);
+            spar_network_destroy(larger);
+        }
+    }
+}
+
+static void a_loaded_network_can_be_cloned(void) {
+    char path[TEMPORARY_PATH];
+    temporary_path(path, "model.safetensors");
+    spar_network *network = model_create(example_whitened, SEED), *loaded = NULL, *clone = NULL;
+    train(network, example_whitened, 0, 1);
+    CHECK_OK(spar_network_save(network, path, true, NULL, 0));
+    CHECK_OK(model_load(path, &loaded));
+    CHECK_OK(spar_network_clone(loaded, NULL, &clone));
+    spar_network_destroy(loaded);
+    train(network, example_whitened, 1, 2);
+    train(clone, example_whitened, 1, 2);
+    CHECK(equal(network, clone));
+    spar_network_destroy(network);
+    spar_network_destroy(clone);
+}
+
+static void what_points_hold_needs_a_batch_as_large(void) {
+    spar_network *network = model_create(example_plain, SEED), *clone = network;
+    spar_method method = {.struct_size = sizeof method};
+    spar_network_options options = spar_network_defaults();
+    options.batch_size = EXAMPLE_BATCH - 1;
+    CHECK_OK(spar_method_preset("layerwise", 20, &method));
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK_OK(spar_network_clone(network, &options, &clone)); // they hold nothing yet
+    spar_network_destroy(clone);
+    train(network, example_plain, 0, 1);
+    CHECK_FAILS(spar_network_clone(network, &options, &clone), SPAR_ERROR_ARGUMENT, "5 samples", "batch size of 4");
+    CHECK(clone == NULL);
+    options.batch_size = 0;
+    CHECK_FAILS(spar_network_clone(network, &options, &clone), SPAR_ERROR_ARGUMENT, "batch size of 0");
+    CHECK_FAILS(spar_network_clone(network, NULL, NULL), SPAR_ERROR_ARGUMENT, "NULL");
+    CHECK_FAILS(spar_network_clone(NULL, NULL, &clone), SPAR_ERROR_ARGUMENT, "NULL");
+    spar_network_destroy(network);
+}
+
+TEST_MAIN(TEST(clones_go_on_with_the_same_bits), TEST(a_loaded_network_can_be_cloned),
+          TEST(what_points_hold_needs_a_batch_as_large))
