@@ -326,6 +326,15 @@ typedef struct spar_network_info {
 
 SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_network_info *info);
 
+// The options in force: `threads` is the number that is used, and the seed may have been set since.
+SPAR_API spar_status spar_network_get_options(const spar_network *network, spar_network_options *options);
+
+// The seed of dropout and perturbations of the passes to come; parameters stay.
+SPAR_API spar_status spar_network_set_seed(spar_network *network, uint64_t seed);
+
+// The number of updates done, by which the random draws of the steps to come, and optimizers, count.
+SPAR_API spar_status spar_network_set_step(spar_network *network, uint64_t step);
+
 // The layers that the output depends on, in graph order.
 typedef struct spar_layer_info {
     uint32_t struct_size;
@@ -338,6 +347,7 @@ typedef struct spar_layer_info {
 
 SPAR_API int32_t spar_network_layer_count(const spar_network *network);
 SPAR_API spar_status spar_network_layer(const spar_network *network, int32_t index, spar_layer_info *info);
+SPAR_API spar_status spar_network_find_layer(const spar_network *network, const char *name, int32_t *index);
 
 // A network that ends at the output of the layer named `layer`, flattened in channel, row, column order where it is a
 // map: its classes are the values of that layer. NULL ends at the value that the last dense layer reads, the features
@@ -400,12 +410,19 @@ typedef enum spar_parameter_part {
 } spar_parameter_part;
 
 // What is written is finite, running_var not negative, deviation positive. A state that no update has needed is zero.
+// A part is read and written whole, with as many numbers as the parameter has, or by elements: `count` of them from
+// number `first` on, in the order above. Nothing else is copied or checked.
 SPAR_API int32_t spar_network_parameter_count(const spar_network *network);
 SPAR_API spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info);
+SPAR_API spar_status spar_network_find_parameter(const spar_network *network, const char *name, int32_t *index);
 SPAR_API spar_status spar_network_read_parameter(const spar_network *network, int32_t index, spar_parameter_part part,
                                                  float *values, int64_t count);
 SPAR_API spar_status spar_network_write_parameter(spar_network *network, int32_t index, spar_parameter_part part,
                                                   const float *values, int64_t count);
+SPAR_API spar_status spar_network_read_elements(const spar_network *network, int32_t index, spar_parameter_part part,
+                                                int64_t first, int64_t count, float *values);
+SPAR_API spar_status spar_network_write_elements(spar_network *network, int32_t index, spar_parameter_part part,
+                                                 int64_t first, int64_t count, const float *values);
 
 // ---------------------------------------------------------------------------------------------
 // Passes: what training methods and attacks are made of
@@ -439,6 +456,11 @@ SPAR_API spar_status spar_forward(spar_network *network, const float *images, in
 // The output z of the last forward pass, [count][classes].
 SPAR_API spar_status spar_read_output(const spar_network *network, float *output);
 
+// Running statistics learn from the batch of the last forward pass, which was in training mode and has not given its
+// own yet (SPAR_FORWARD_UPDATE_STATISTICS, or this call): for steps that know only afterwards which of their passes
+// counts. SPAR_ERROR_STATE otherwise.
+SPAR_API spar_status spar_update_statistics(spar_network *network);
+
 // Loss of the last forward pass against these labels, `count` of them as in that pass.
 SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result);
 
@@ -446,6 +468,33 @@ SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *la
 // backward pass a forward pass. `scale` is at least FLT_MIN; points record ∂J without it. `result` may be NULL.
 SPAR_API spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
                                    spar_loss_result *result);
+
+// A loss of the caller's own: of `output`, z, [count][classes], writes each image's loss, whose mean is J, and, where
+// `gradient` is not NULL, ∂J/∂z, [count][classes]. All have to be finite. It may not call the network. False stops the
+// call that asked for it: SPAR_ERROR_CANCELLED.
+typedef bool (*spar_output_loss)(void *context, const float *output, int32_t count, int32_t classes, double *losses,
+                                 float *gradient);
+
+// What J is the mean of, over the images of a pass: the network's loss against labels or against targets, or a
+// function of the caller's. Targets are distributions over classes, as smoothed labels, mixed images and teachers give
+// them. With softmax cross-entropy, −Σ t·log softmax(z), a row of them is not negative and sums to 1 (within 1e-3);
+// with logistic cross-entropy, the sum over units of that of logistic(z) and t, each is in [0, 1], whatever their sum;
+// with squared error, ½ Σ (z − t)², they are finite.
+typedef struct spar_criterion {
+    uint32_t struct_size;
+    const int32_t *labels;     // [count]; with targets or a function they only say what is correct, and may be NULL
+    const float *targets;      // [count][classes], or NULL
+    spar_output_loss function; // or NULL; not with targets. Called once a pass, on the thread that calls.
+    void *context;             // of function
+} spar_criterion;
+
+// As spar_evaluate_loss and spar_backward, for any criterion. `losses`, [count], gets each image's own, and may be
+// NULL; so may `result`. Without labels an image is correct whose largest output is that of its largest target; with a
+// function none is. The first call with a function takes memory, of 2·batch_size·classes floats.
+SPAR_API spar_status spar_evaluate_criterion(spar_network *network, const spar_criterion *criterion, double *losses,
+                                             spar_loss_result *result);
+SPAR_API spar_status spar_backward_criterion(spar_network *network, const spar_criterion *criterion, float scale,
+                                             uint32_t flags, spar_loss_result *result);
 
 // As spar_backward, for another function of the output z than J: `output_gradient`, [count][classes], is its gradient
 // (all finite), so the pass gives scale · output_gradientᵀ · ∂z, a vector–Jacobian product. Points record it without
@@ -525,6 +574,9 @@ SPAR_API const char *const *spar_method_names(void);
 // force is given back. What points held is forgotten, unless `method` equals the one in force.
 SPAR_API spar_status spar_network_set_method(spar_network *network, const spar_method *method);
 
+// The method in force; `last_point` is valid until another is set.
+SPAR_API spar_status spar_network_get_method(const spar_network *network, spar_method *method);
+
 typedef struct spar_point_info {
     uint32_t struct_size;
     const char *name; // valid as long as the network
@@ -536,6 +588,7 @@ typedef struct spar_point_info {
 
 SPAR_API int32_t spar_network_point_count(const spar_network *network);
 SPAR_API spar_status spar_network_point(const spar_network *network, int32_t index, spar_point_info *info);
+SPAR_API spar_status spar_network_find_point(const spar_network *network, const char *name, int32_t *index);
 
 // s(h) of every point, in their order, on these images in a forward pass in training mode without perturbations.
 // Training goes on as if it had not been; only what the last pass computed is gone.
@@ -594,6 +647,12 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_optimizer *op
 // more when the objective has a clean term; a forward pass more for noise of size r·s(h) without one.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
+
+// As spar_train_step, for any criterion. A function is asked in every round that has a backward pass, for J of that
+// round's outputs, before the method weighs it.
+SPAR_API spar_status spar_train_step_criterion(spar_network *network, const spar_optimizer *optimizer,
+                                               const float *images, const spar_criterion *criterion, int32_t count,
+                                               spar_loss_result *result);
 
 // ZCA whitening: W = U·diag(1 / √(λ + ε))·Uᵀ, where U·diag(λ)·Uᵀ is the covariance of images of C·H·W values, counted
 // channel, row, column and divided by their number. Images whitened by ε = 0 have identity covariance. Images are
