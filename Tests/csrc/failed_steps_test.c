@@ -136,6 +136,8 @@ static void a_round_that_fails_changes_nothing_that_training_goes_on_from(void) 
         state before = state_of(network);
         CHECK_FAILS(train(network, good), SPAR_ERROR_NON_FINITE, "");
         check_same("after the failure", before, state_of(network));
+        spar_sgd sgd = spar_sgd_defaults(); // with a clean term there are gradients, of one round of two
+        CHECK_FAILS(spar_update(network, &sgd), SPAR_ERROR_STATE, "no gradient");
         CHECK_FAILS(spar_read_output(network, good.images), SPAR_ERROR_STATE, "forward");
         free(good.images);
         spar_network_destroy(network);

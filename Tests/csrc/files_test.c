@@ -380,6 +380,7 @@ static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
     while (!info.trainable) CHECK_OK(spar_network_parameter(network, ++first, &info));
     float *gradient = calloc((size_t)info.count, sizeof *gradient);
     for (int64_t i = 0; i < info.count; i++) gradient[i] = 1e30f;
+    spar_mark_gradients(network, true); // zeros
     CHECK_OK(spar_network_write_parameter(network, first, SPAR_PART_GRADIENT, gradient, info.count));
     spar_sgd sgd = spar_sgd_defaults();
     sgd.learning_rate = 1e30f;

@@ -132,6 +132,27 @@ static void whole_networks_follow_the_formulas(void) {
     }
 }
 
+// Gradients count once.
+static void an_update_without_gradients_of_its_own_is_refused(void) {
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, 2, SEED);
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+    spar_sgd sgd = spar_sgd_defaults();
+    CHECK_FAILS(spar_update(network, &sgd), SPAR_ERROR_STATE, "no gradient");
+    CHECK_OK(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_TRAIN));
+    CHECK_OK(spar_backward(network, batch.labels, 1, SPAR_BACKWARD_DATA, NULL));
+    CHECK_FAILS(spar_update(network, &sgd), SPAR_ERROR_STATE, "SPAR_BACKWARD_WEIGHTS");
+    CHECK_OK(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_TRAIN));
+    CHECK_OK(spar_backward(network, batch.labels, 1, SPAR_BACKWARD_WEIGHTS, NULL));
+    CHECK_OK(spar_update(network, &sgd));
+    CHECK_FAILS(spar_update(network, &sgd), SPAR_ERROR_STATE, "since update 1");
+    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+    CHECK_FAILS(spar_update(network, &sgd), SPAR_ERROR_STATE, "since update 2");
+    example_batch_destroy(&batch);
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 static void defaults_are_the_documented_ones(void) {
     spar_sgd sgd = spar_sgd_defaults();
     CHECK_NEAR(sgd.learning_rate, 0.1, 1e-7);
@@ -141,4 +162,4 @@ static void defaults_are_the_documented_ones(void) {
 
 TEST_MAIN(TEST(three_steps_give_the_numbers_of_torch_optim_sgd),
           TEST(max_norm_scales_each_unit_back_and_leaves_short_ones), TEST(whole_networks_follow_the_formulas),
-          TEST(defaults_are_the_documented_ones))
+          TEST(an_update_without_gradients_of_its_own_is_refused), TEST(defaults_are_the_documented_ones))

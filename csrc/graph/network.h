@@ -68,6 +68,8 @@ const char *spar_part_name(spar_parameter_part part);
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
 // Forgets all states but these.
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
+// From now on the gradients count as those of an update that was, or as made (`there`).
+void spar_mark_gradients(spar_network *network, bool there);
 // Where a trainable parameter's floats begin among those of all.
 static inline int64_t spar_place_of(const spar_network *network, const spar_parameter *parameter) {
     return parameter->value - network->slots[SPAR_PART_VALUE];

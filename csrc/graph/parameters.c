@@ -206,6 +206,10 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
     }
 }
 
+void spar_mark_gradients(spar_network *network, bool there) {
+    for (int p = 0; p < network->parameter_count; p++) network->parameters[p].has_gradient = there;
+}
+
 static spar_status check_part(const spar_parameter *parameter, spar_parameter_part part) {
     bool exists = (unsigned)part < SPAR_PARTS && (part == SPAR_PART_VALUE || parameter->spec.trainable);
     if (exists) return SPAR_OK;
@@ -278,6 +282,7 @@ spar_status spar_network_write_elements(spar_network *network, int32_t index, sp
     SPAR_TRY(spar_hold_state(network, part));
     float *inside = network->slots[part] + spar_place_of(network, parameter);
     for (int64_t i = 0; i < count; i++) inside[inside_index(&parameter->spec, first + i)] = values[i];
+    if (part == SPAR_PART_GRADIENT) network->parameters[index].has_gradient = true;
     network->run.weights_version++;
     return SPAR_OK;
 }

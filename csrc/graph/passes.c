@@ -242,6 +242,7 @@ static void run_backward(spar_network *network, float scale, uint32_t flags) {
     find_wanted(network, flags);
     spar_run_passes(network, true);
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
+    if (flags & SPAR_BACKWARD_WEIGHTS) spar_mark_gradients(network, true);
 }
 
 spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,

@@ -634,7 +634,8 @@ static inline spar_sgd spar_sgd_defaults(void) {
 }
 
 // Updates the parameters from their gradients and counts a step. The first update by an optimizer takes the memory of
-// the states it keeps, zeros; states that it does not keep are forgotten.
+// the states it keeps, zeros; states that it does not keep are forgotten. Every parameter needs a gradient of its own
+// since the last update, by a backward pass with WEIGHTS or written by the caller; else this is SPAR_ERROR_STATE.
 SPAR_API spar_status spar_update(spar_network *network, const spar_optimizer *optimizer);
 
 // One whole training step by the method in force: its passes, then the update. `result` is that of the

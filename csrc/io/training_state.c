@@ -168,6 +168,7 @@ spar_status spar_training_state_apply(const spar_training_state *state, spar_net
     for (int p = 0; p < network->point_count; p++) {
         fill_point(&network->points[p], state->method.shape, &state->points[p]);
     }
+    spar_mark_gradients(network, false);
     network->step = state->step;
     return SPAR_OK;
 }

@@ -119,6 +119,7 @@ typedef struct spar_parameter {
     spar_parameter_spec spec;
     char *name;
     float *value, *gradient; // the latter NULL for buffers
+    bool has_gradient;       // made or written since the last update
 } spar_parameter;
 
 // A value of a planned network.

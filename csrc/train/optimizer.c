@@ -115,6 +115,18 @@ static void limit_norms(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
+static spar_status check_gradients(const spar_network *network) {
+    for (int p = 0; p < network->parameter_count; p++) {
+        const spar_parameter *parameter = &network->parameters[p];
+        if (!parameter->spec.trainable || parameter->has_gradient) continue;
+        return spar_fail(SPAR_ERROR_STATE,
+                         "spar_update: %s has no gradient since update %llu; a backward pass with "
+                         "SPAR_BACKWARD_WEIGHTS makes them",
+                         parameter->name, (unsigned long long)network->step);
+    }
+    return SPAR_OK;
+}
+
 void spar_finish_update(spar_pending_update *update) {
     spar_network *network = update->network;
     spar_keep_states(network, update->row->states, update->row->state_count);
@@ -122,6 +134,7 @@ void spar_finish_update(spar_pending_update *update) {
     spar_parallel(network->run.threads, pieces, update_pieces, update);
     if (update->settings.max_norm > 0)
         spar_parallel(network->run.threads, network->parameter_count, limit_norms, update);
+    spar_mark_gradients(network, false);
     network->run.weights_version++;
     network->step++;
 }
@@ -130,6 +143,7 @@ spar_status spar_update(spar_network *network, const spar_optimizer *optimizer) 
     SPAR_REQUIRE_POINTER(network);
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
+    SPAR_TRY(check_gradients(network));
     spar_finish_update(&update);
     return SPAR_OK;
 }

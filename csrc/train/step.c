@@ -47,6 +47,10 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
     spar_begin_changes(network);
     spar_status status = run_rounds(network, images, &criterion, count, result);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
-    if (status == SPAR_OK) spar_finish_update(&update);
+    if (status == SPAR_OK) {
+        spar_finish_update(&update);
+    } else {
+        spar_mark_gradients(network, false); // they may be those of one round of two
+    }
     return status;
 }
