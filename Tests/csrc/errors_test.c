@@ -145,6 +145,12 @@ static void bad_settings_of_the_update_are_refused(void) {
         sgd = spar_sgd_defaults();
         sgd.max_norm = settings[i];
         CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "max-norm");
+        sgd = spar_sgd_defaults();
+        sgd.clip_norm = settings[i];
+        CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "norm to clip at");
+        sgd = spar_sgd_defaults();
+        sgd.kind = (spar_optimizer_kind)(i == 0 ? -1 : 99 + i);
+        CHECK_FAILS(spar_update(f.network, &sgd), SPAR_ERROR_ARGUMENT, "optimizer");
     }
     CHECK_FAILS(spar_update(f.network, NULL), SPAR_ERROR_ARGUMENT, "NULL");
     check_unchanged(&f, "bad settings");

@@ -614,6 +614,10 @@ typedef struct spar_optimizer {
     float learning_rate;
     float weight_decay;
     spar_decay_scope decay_scope;
+    // The gradients of all parameters together are scaled to at most this Euclidean norm before the update, by
+    // clip_norm / (norm + 1e-6) as PyTorch's clip_grad_norm_ does; what the network holds of them stays. 0: they are
+    // not.
+    float clip_norm;
     float max_norm; // after the update every unit's incoming weights are scaled back to this norm; 0: none
     float momentum; // SGD
     bool nesterov;  // SGD
@@ -638,11 +642,16 @@ static inline spar_sgd spar_sgd_defaults(void) {
 // since the last update, by a backward pass with WEIGHTS or written by the caller; else this is SPAR_ERROR_STATE.
 SPAR_API spar_status spar_update(spar_network *network, const spar_optimizer *optimizer);
 
+// ‖·‖₂ of all gradients that the last backward passes with WEIGHTS made, before any clipping, also after a training
+// step. Fails where one is not finite, and names its parameter.
+SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *norm);
+
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
 // round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
 // statistics are updated once: in the clean round when the objective has a clean term, else in the last.
 // A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
+// One that would clip gradients that are not finite also forgets what points hold of the previous batch.
 //
 // Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's, a full one
 // more when the objective has a clean term; a forward pass more for noise of size r·s(h) without one.

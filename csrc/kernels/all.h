@@ -36,6 +36,7 @@ const spar_kernels TABLE = {
     .record_signs = record_signs,
     .add_signs = add_signs,
     .add_scaled = add_scaled,
+    .sum_of_squares = sum_of_squares,
     .squared_distance = squared_distance,
     .embedding_row = embedding_row,
     .max_pool = max_pool,

@@ -158,7 +158,7 @@ typedef struct spar_update_stretch {
     const float *gradient;
     float *states[SPAR_MOST_STATES];
     int64_t count; // a multiple of 16
-    float learning_rate, weight_decay;
+    float gradient_factor, learning_rate, weight_decay;
 } spar_update_stretch;
 
 // Of one point of a t-SNE embedding over all points j, with w = 1 / (1 + distance²).
@@ -217,6 +217,8 @@ typedef struct spar_kernels {
     // y += (x·unit)·magnitude
     void (*add_scaled)(float *y, const float *x, int64_t n, float unit, float magnitude);
 
+    // Σ x², n a multiple of 16; the squares of all floats are finite doubles
+    double (*sum_of_squares)(const float *x, int64_t n);
     // Σ (a − b)²
     float (*squared_distance)(const float *a, const float *b, int64_t n);
     // The sums of t-SNE's gradient at (x, y), added to `sums`.

@@ -4,8 +4,9 @@ INLINE void sgd_with(const spar_update_stretch *stretch, float momentum, bool ne
     float *w = stretch->value, *v = stretch->states[0];
     const float *g = stretch->gradient;
     vf rate = vf_set1(-stretch->learning_rate), decay = vf_set1(stretch->weight_decay), kept = vf_set1(momentum);
+    vf factor = vf_set1(stretch->gradient_factor);
     for (int64_t i = 0; i < stretch->count; i += LANES) {
-        vf weight = vf_load(w + i), d = vf_fma(weight, decay, vf_load(g + i)), move = d;
+        vf weight = vf_load(w + i), d = vf_fma(weight, decay, vf_load(g + i) * factor), move = d;
         if (keeps) {
             vf velocity = vf_fma(vf_load(v + i), kept, d);
             vf_store(v + i, velocity);

@@ -49,6 +49,19 @@ INLINE void sum_all_columns(const float *d, const float *x, int64_t rows, int64_
     }
 }
 
+typedef double vd __attribute__((vector_size(LANES * 8)));
+
+static double sum_of_squares(const float *x, int64_t n) {
+    vd squares = {0};
+    double sum = 0;
+    for (int64_t i = 0; i < n; i += LANES) {
+        vd y = __builtin_convertvector(vf_load(x + i), vd);
+        squares += y * y;
+    }
+    for (int lane = 0; lane < LANES; lane++) sum += squares[lane];
+    return sum;
+}
+
 static void column_moments(const float *x, int64_t rows, int64_t stride, const float *shift, double *sum,
                            double *square) {
     sum_all_columns(NULL, x, rows, stride, shift, sum, square);

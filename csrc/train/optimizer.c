@@ -10,6 +10,7 @@ static const spar_optimizer_row *const rows[] = {[SPAR_OPTIMIZER_SGD] = &spar_op
 
 static const spar_setting common[] = {{"learning rate", offsetof(spar_optimizer, learning_rate), 0, INFINITY},
                                       {"weight decay", offsetof(spar_optimizer, weight_decay), 0, INFINITY},
+                                      {"norm to clip at", offsetof(spar_optimizer, clip_norm), 0, INFINITY},
                                       {"max-norm", offsetof(spar_optimizer, max_norm), 0, INFINITY},
                                       {0}};
 
@@ -55,7 +56,7 @@ static spar_status take_optimizer(const spar_optimizer *given, spar_optimizer *o
 }
 
 spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update) {
-    *update = (spar_pending_update){.network = network};
+    *update = (spar_pending_update){.network = network, .gradient_factor = 1};
     SPAR_TRY(take_optimizer(optimizer, &update->settings, &update->row));
     bool needs = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
     for (int i = 0; i < update->row->state_count && needs; i++) {
@@ -64,10 +65,9 @@ spar_status spar_begin_update(spar_network *network, const spar_optimizer *optim
     return SPAR_OK;
 }
 
-// Calls `visit` with what lies of each trainable parameter between two places among all trainable floats.
-static void visit_stretches(const spar_network *network, int64_t start, int64_t end,
-                            void (*visit)(void *context, const spar_parameter *parameter, int64_t first, int64_t last),
-                            void *context) {
+void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,
+                          void (*visit)(void *context, const spar_parameter *parameter, int64_t first, int64_t last),
+                          void *context) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
         if (!parameter->spec.trainable) continue;
@@ -87,6 +87,7 @@ static void update_stretch(void *context, const spar_parameter *parameter, int64
     spar_update_stretch stretch = {.value = network->slots[SPAR_PART_VALUE] + first,
                                    .gradient = network->slots[SPAR_PART_GRADIENT] + first,
                                    .count = last - first,
+                                   .gradient_factor = update->gradient_factor,
                                    .learning_rate = settings->learning_rate,
                                    .weight_decay = decays ? settings->weight_decay : 0};
     for (int i = 0; i < update->row->state_count; i++) {
@@ -101,7 +102,7 @@ enum { PIECE = 1 << 14 };
 static void update_pieces(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const spar_pending_update *update = context;
-    visit_stretches(update->network, first * PIECE, last * PIECE, update_stretch, context);
+    spar_visit_stretches(update->network, first * PIECE, last * PIECE, update_stretch, context);
 }
 
 static void limit_norms(void *context, int64_t first, int64_t last, int thread) {
@@ -113,6 +114,15 @@ static void limit_norms(void *context, int64_t first, int64_t last, int thread) 
         update->network->run.kernels->limit_norms(parameter->value, parameter->spec.rows, parameter->spec.stride,
                                                   parameter->spec.columns, update->settings.max_norm);
     }
+}
+
+spar_status spar_clip_update(spar_pending_update *update) {
+    double norm, bound = update->settings.clip_norm;
+    if (bound == 0) return SPAR_OK;
+    SPAR_TRY(spar_gradient_norm(update->network, &norm));
+    double factor = bound / (norm + 1e-6); // as PyTorch's clip_grad_norm_
+    if (factor < 1) update->gradient_factor = (float)factor;
+    return SPAR_OK;
 }
 
 static spar_status check_gradients(const spar_network *network) {
@@ -144,6 +154,7 @@ spar_status spar_update(spar_network *network, const spar_optimizer *optimizer) 
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
     SPAR_TRY(check_gradients(network));
+    SPAR_TRY(spar_clip_update(&update));
     spar_finish_update(&update);
     return SPAR_OK;
 }

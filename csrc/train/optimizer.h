@@ -29,10 +29,18 @@ typedef struct spar_pending_update {
     spar_network *network;
     spar_optimizer settings;
     const spar_optimizer_row *row;
+    float gradient_factor;
 } spar_pending_update;
 
 // Takes and checks the settings and gets memory for the states.
 spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update);
+// Clips the norm of the gradients, which are there. Fails where they are not finite.
+spar_status spar_clip_update(spar_pending_update *update);
 void spar_finish_update(spar_pending_update *update);
+
+// Calls `visit` with what lies of each trainable parameter between two places among all trainable floats.
+void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,
+                          void (*visit)(void *context, const spar_parameter *parameter, int64_t first, int64_t last),
+                          void *context);
 
 #endif

@@ -46,6 +46,9 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
     spar_begin_changes(network);
     spar_status status = run_rounds(network, images, &criterion, count, result);
+    if (status == SPAR_OK && (status = spar_clip_update(&update)) != SPAR_OK) {
+        for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;
+    }
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
     if (status == SPAR_OK) {
         spar_finish_update(&update);

@@ -120,8 +120,12 @@ void oracle_backward_from(oracle *o, int layer, const double *gradient, bool acc
 
 const double *oracle_output(const oracle *o);
 
-// Stochastic gradient descent with momentum, Nesterov, weight decay and max-norm, by the formulas of PyTorch's SGD.
-void oracle_update(oracle *o, const spar_sgd *sgd);
+// The Euclidean norm of all gradients.
+double oracle_gradient_norm(oracle *o);
+
+// Stochastic gradient descent with momentum, Nesterov and weight decay by the formulas of PyTorch's SGD; clipping of
+// the norm before, max-norm after it.
+void oracle_update(oracle *o, const spar_optimizer *sgd);
 
 // For every parameter.
 #define ORACLE_FOR_EACH_PARAMETER(o, parameter)                                                                        \
