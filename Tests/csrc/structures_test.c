@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SEED = 3, BEYOND = 24 };
+enum { SEED = 3, BEYOND = 24, LAST_PART = SPAR_PART_MOMENTUM, LAST_OPTIMIZER = SPAR_OPTIMIZER_SGD };
 
 // A structure of a newer caller: what is known here, then fields that are not.
 #define NEWER(type)                                                                                                    \
@@ -158,34 +158,32 @@ static spar_status take_metadata(void *s) {
     return spar_network_save(shared, "/nowhere/at/all", false, s, 1);
 }
 
-static spar_status take_conv2d(void *s) {
-    spar_graph *graph;
-    CHECK_OK(spar_graph_create(&graph));
+static spar_status end_graph(spar_graph *graph) {
     int32_t shape[3];
-    spar_conv2d(graph, spar_input(graph, 1, 4, 4), s);
     spar_status status = spar_value_shape(graph, 0, shape);
     spar_graph_destroy(graph);
     return status;
+}
+
+static spar_status take_conv2d(void *s) {
+    spar_graph *graph;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_conv2d(graph, spar_input(graph, 1, 4, 4), s);
+    return end_graph(graph);
 }
 
 static spar_status take_batch_norm(void *s) {
     spar_graph *graph;
     CHECK_OK(spar_graph_create(&graph));
-    int32_t shape[3];
     spar_batch_norm(graph, spar_input(graph, 1, 4, 4), s);
-    spar_status status = spar_value_shape(graph, 0, shape);
-    spar_graph_destroy(graph);
-    return status;
+    return end_graph(graph);
 }
 
 static spar_status take_pool(void *s) {
     spar_graph *graph;
     CHECK_OK(spar_graph_create(&graph));
-    int32_t shape[3];
     spar_max_pool2d(graph, spar_input(graph, 1, 4, 4), s);
-    spar_status status = spar_value_shape(graph, 0, shape);
-    spar_graph_destroy(graph);
-    return status;
+    return end_graph(graph);
 }
 
 static spar_status fill_info(void *s) {
@@ -278,6 +276,174 @@ static void sizes_that_cannot_be_are_refused_everywhere(void) {
     oracle_destroy(o);
 }
 
+typedef spar_status (*chooser)(int value);
+
+static spar_status choose_conv2d_initializer(int value) {
+    spar_graph *graph;
+    spar_conv2d_params params = spar_conv2d_defaults();
+    params.channels = 2, params.initializer = (spar_initializer)value;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_conv2d(graph, spar_input(graph, 1, 4, 4), &params);
+    return end_graph(graph);
+}
+
+static spar_status choose_dense_initializer(int value) {
+    spar_graph *graph;
+    spar_dense_params params = spar_dense_defaults();
+    params.units = 2, params.initializer = (spar_initializer)value;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_dense(graph, spar_input(graph, 4, 1, 1), &params);
+    return end_graph(graph);
+}
+
+static spar_status choose_loss(int value) {
+    spar_network *network = NULL;
+    spar_network_options options = spar_network_defaults();
+    options.loss = (spar_loss)value;
+    spar_status status = spar_network_prefix(shared, NULL, &options, &network);
+    spar_network_destroy(network);
+    return status;
+}
+
+static spar_status choose_part(int value) {
+    float weight;
+    return spar_network_read_elements(shared, 0, (spar_parameter_part)value, 0, 1, &weight);
+}
+
+static spar_status choose_method(int value, size_t offset) {
+    spar_method method = {.struct_size = sizeof method};
+    CHECK_OK(spar_method_preset("layerwise", 1, &method));
+    memcpy((char *)&method + offset, &value, sizeof value);
+    return spar_network_set_method(shared, &method);
+}
+
+static spar_status choose_direction(int value) {
+    return choose_method(value, offsetof(spar_method, direction));
+}
+
+static spar_status choose_shape(int value) {
+    return choose_method(value, offsetof(spar_method, shape));
+}
+
+static spar_status choose_size(int value) {
+    return choose_method(value, offsetof(spar_method, size));
+}
+
+static spar_status choose_granularity(int value) {
+    return choose_method(value, offsetof(spar_method, granularity));
+}
+
+static spar_status choose_optimizer_defaults(int value) {
+    spar_optimizer optimizer;
+    return spar_optimizer_set_defaults(&optimizer, sizeof optimizer, (spar_optimizer_kind)value);
+}
+
+static float image[3 * 16 * 16];
+
+static spar_status train(const spar_optimizer *optimizer) {
+    static const int32_t label;
+    return spar_train_step(shared, optimizer, image, &label, 1, NULL);
+}
+
+static spar_status choose_optimizer(int value) {
+    spar_optimizer optimizer = spar_optimizer_defaults((spar_optimizer_kind)value);
+    return train(&optimizer);
+}
+
+static spar_status choose_decay_scope(int value) {
+    spar_optimizer optimizer = spar_optimizer_defaults(SPAR_OPTIMIZER_SGD);
+    optimizer.decay_scope = (spar_decay_scope)value;
+    return train(&optimizer);
+}
+
+static spar_status choose_attack(int value) {
+    static const int32_t label;
+    spar_attack attack = spar_attack_defaults((spar_attack_kind)value);
+    attack.queries = 2;
+    return spar_attack_images(shared, &attack, image, &label, 1, image);
+}
+
+static spar_status choose_attack_defaults(int value) {
+    spar_attack attack;
+    return spar_attack_set_defaults(&attack, sizeof attack, (spar_attack_kind)value);
+}
+
+static spar_status choose_unit(int value) {
+    static const int32_t label;
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_FGSM);
+    attack.unit = (spar_pixel_unit)value;
+    attack.delta = 1;
+    return spar_attack_images(shared, &attack, image, &label, 1, image);
+}
+
+static spar_status choose_tsne_start(int value) {
+    static const float points[8] = {1, 2, 3, 4, 5, 6, 7, 9};
+    spar_tsne *tsne = NULL;
+    spar_tsne_options options = spar_tsne_defaults();
+    options.perplexity = 2, options.start = (spar_tsne_start)value;
+    spar_status status = spar_tsne_create(points, 8, 1, &options, &tsne);
+    spar_tsne_destroy(tsne);
+    return status;
+}
+
+// Every enumeration that a call takes, at each of its doors; `last` is its last value.
+static void values_that_no_enumeration_has_are_refused_everywhere(void) {
+    static const struct {
+        const char *name;
+        int last;
+        chooser choose;
+    } doors[] = {
+        {"spar_initializer, conv2d", SPAR_INITIALIZER_NORMAL, choose_conv2d_initializer},
+        {"spar_initializer, dense", SPAR_INITIALIZER_NORMAL, choose_dense_initializer},
+        {"spar_loss", SPAR_LOSS_SQUARED_ERROR, choose_loss},
+        {"spar_parameter_part", LAST_PART, choose_part},
+        {"spar_direction", SPAR_DIRECTION_RANDOM, choose_direction},
+        {"spar_shape", SPAR_SHAPE_GAUSSIAN, choose_shape},
+        {"spar_size", SPAR_SIZE_RANDOM_DEVIATION, choose_size},
+        {"spar_granularity", SPAR_GRANULARITY_SAMPLE, choose_granularity},
+        {"spar_optimizer_kind", LAST_OPTIMIZER, choose_optimizer},
+        {"spar_optimizer_kind, defaults", LAST_OPTIMIZER, choose_optimizer_defaults},
+        {"spar_decay_scope", SPAR_DECAY_WEIGHTS, choose_decay_scope},
+        {"spar_pixel_unit", SPAR_UNIT_ONE, choose_unit},
+        {"spar_attack_kind", SPAR_ATTACK_SQUARE, choose_attack},
+        {"spar_attack_kind, defaults", SPAR_ATTACK_SQUARE, choose_attack_defaults},
+        {"spar_tsne_start", SPAR_TSNE_START_RANDOM, choose_tsne_start},
+    };
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    shared = oracle_engine(o, 1, SEED);
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++) {
+        const int unknown[] = {-1, doors[i].last + 1, 100, INT32_MAX};
+        for (size_t k = 0; k < sizeof unknown / sizeof *unknown; k++) {
+            char number[16];
+            snprintf(number, sizeof number, "%d", unknown[k]);
+            spar_status status = doors[i].choose(unknown[k]);
+            check_that(status == SPAR_ERROR_ARGUMENT && strstr(spar_last_error(), number) != NULL, __FILE__, __LINE__,
+                       "%s: of %d came %d, \"%s\"", doors[i].name, unknown[k], (int)status, spar_last_error());
+        }
+        bool taken = false; // some value, so that it is the value that is refused
+        for (int value = 0; value <= doors[i].last; value++) taken = doors[i].choose(value) == SPAR_OK || taken;
+        check_that(taken, __FILE__, __LINE__, "%s: no value is taken: %s", doors[i].name, spar_last_error());
+    }
+    spar_network_destroy(shared);
+    oracle_destroy(o);
+}
+
+static void flags_that_no_pass_has_are_refused(void) {
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, 1, SEED);
+    static const int32_t label;
+    for (int bit = 0; bit < 32; bit++) {
+        uint32_t flag = 1u << bit;
+        bool forward = flag <= SPAR_FORWARD_MEASURE, backward = flag <= SPAR_BACKWARD_ACCUMULATE;
+        if (!forward) CHECK_FAILS(spar_forward(network, image, 1, flag), SPAR_ERROR_ARGUMENT, "flags");
+        CHECK_OK(spar_forward(network, image, 1, 0));
+        if (!backward) CHECK_FAILS(spar_backward(network, &label, 1, flag, NULL), SPAR_ERROR_ARGUMENT, "flags");
+    }
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 TEST_MAIN(TEST(what_a_newer_caller_gives_has_to_be_zero_beyond), TEST(what_an_older_caller_lacks_has_its_default),
           TEST(what_a_newer_caller_gets_is_zero_beyond), TEST(arrays_of_larger_structures_are_understood),
-          TEST(sizes_that_cannot_be_are_refused_everywhere))
+          TEST(sizes_that_cannot_be_are_refused_everywhere),
+          TEST(values_that_no_enumeration_has_are_refused_everywhere), TEST(flags_that_no_pass_has_are_refused))
