@@ -24,51 +24,6 @@ static spar_network *randomized_engine(oracle *o) {
     return network;
 }
 
-static double *read_output(const spar_network *network, size_t count) {
-    float *floats = check_allocate(count * sizeof *floats);
-    double *output = check_allocate(count * sizeof *output);
-    CHECK_OK(spar_read_output(network, floats));
-    for (size_t i = 0; i < count; i++) output[i] = floats[i];
-    free(floats);
-    return output;
-}
-
-// Gradients of the parameters that the prefix has.
-static void compare_prefix_gradients(const char *label, oracle *o, const spar_network *prefix) {
-    char name[200];
-    double floor = 0.01 * compare_largest_gradient(o);
-    ORACLE_FOR_EACH_PARAMETER(o, parameter) {
-        if (!parameter->trainable || oracle_find(prefix, parameter->name) < 0) continue;
-        double *actual = oracle_read(prefix, parameter, SPAR_PART_GRADIENT);
-        snprintf(name, sizeof name, "%s, gradient of %s", label, parameter->name);
-        CHECK_CLOSE(name, actual, parameter->gradient, parameter->count, 1e-3, floor);
-        free(actual);
-    }
-    compare_image_gradients(label, o, prefix, 1e-3);
-}
-
-// The prefix's output and its vector–Jacobian product with random numbers, against the oracle's layer.
-static void check_prefix(const char *label, oracle *o, spar_network *prefix, int layer, const example_batch *batch,
-                         bool train) {
-    size_t count = (size_t)batch->count * o->layers[layer].size;
-    oracle_forward(o, batch->doubles, batch->count, train, false);
-    CHECK_OK(spar_forward(prefix, batch->images, batch->count, train ? SPAR_FORWARD_TRAIN : 0));
-    double *output = read_output(prefix, count);
-    CHECK_CLOSE(label, output, o->layers[layer].value, count, 1e-5, 0);
-
-    uint64_t state = DIFFERENCES_SEED;
-    float *floats = check_allocate(count * sizeof *floats);
-    for (size_t i = 0; i < count; i++) {
-        floats[i] = (float)(2 * example_uniform(&state) - 1);
-        output[i] = 0.5 * floats[i];
-    }
-    oracle_backward_from(o, layer, output, false);
-    CHECK_OK(spar_backward_output(prefix, floats, 0.5f, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_INPUT));
-    compare_prefix_gradients(label, o, prefix);
-    free(floats);
-    free(output);
-}
-
 static void every_layer_ends_a_prefix(void) {
     for (int e = 0; e < EXAMPLE_COUNT; e++) {
         oracle *o = EXAMPLES[e].create(EXAMPLE_BATCH);
@@ -86,7 +41,7 @@ static void every_layer_ends_a_prefix(void) {
             for (int train = 0; train < 2 && prefix != NULL; train++) {
                 snprintf(label, sizeof label, "%s up to %s, %s", EXAMPLES[e].name, info.name,
                          train ? "training" : "evaluation");
-                check_prefix(label, o, prefix, layer, &batch, train);
+                compare_prefix(label, o, prefix, layer, &batch, train, 1e-5);
             }
             spar_network_destroy(prefix);
         }
@@ -156,7 +111,7 @@ static void a_prefix_stands_alone(void) {
     for (int layer = 0; layer < o->layer_count; layer++) {
         if (strcmp(o->layers[layer].name, "projection_bn") != 0) continue;
         size_t count = (size_t)batch.count * o->layers[layer].size;
-        double *output = read_output(prefix, count);
+        double *output = compare_read_output(prefix, count);
         CHECK_CLOSE("prefix of a destroyed network", output, o->layers[layer].value, count, 1e-5, 0);
         free(output);
     }

@@ -22,4 +22,12 @@ void compare_parameters(const char *label, oracle *o, const spar_network *networ
 // The largest |gradient| of any parameter of the oracle.
 double compare_largest_gradient(oracle *o);
 
+// The engine's output of `count` numbers, to be freed.
+double *compare_read_output(const spar_network *network, size_t count);
+
+// The outputs of a network that ends at a layer of the oracle, and the vector–Jacobian product with random numbers:
+// gradients of the images and of those parameters that it has.
+void compare_prefix(const char *label, oracle *o, spar_network *prefix, int layer, const example_batch *batch,
+                    bool train, double tolerance);
+
 #endif

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MOST_LAYERS = 12, MOST_VALUES = 60 }; // few of a layer, so that everything may follow everything
+// Few values of a layer, so that everything may follow everything.
+enum { MOST_LAYERS = 12, MOST_VALUES = 150, MOST_WHITENED = 60, MOST_NORMALIZED = 60 };
 
 static int draw(uint64_t *state, int count) {
     return (int)(example_uniform(state) * count);
@@ -15,23 +16,52 @@ static int pixels_of(const oracle *o, int x) {
     return o->layers[x].shape[1] * o->layers[x].shape[2];
 }
 
+static bool is_one_of(uint64_t *state, int count) {
+    return draw(state, count) == 0;
+}
+
+// A kernel of one side, its stride and its padding, which leave at least one place.
+static void draw_window(int side, int most_padding, uint64_t *state, int32_t *kernel, int32_t *stride,
+                        int32_t *padding) {
+    *padding = draw(state, most_padding + 1);
+    *kernel = 2 * *padding + 1 + draw(state, 2);
+    if (*kernel > side + 2 * *padding) *kernel = 1 + 2 * *padding;
+    *stride = 1 + is_one_of(state, 3);
+}
+
 static int draw_convolution(oracle *o, int x, const char *name, uint64_t *state) {
     int channels = o->layers[x].shape[0];
-    spar_conv2d_params params = example_conv2d(name, 1 + draw(state, 6), 1 + 2 * draw(state, 2), 1, draw(state, 2));
-    if (channels > 1 && draw(state, 3) == 0) params.channels = params.groups = channels;
+    spar_conv2d_params params = example_conv2d(name, 1 + draw(state, 6), 3, 1, draw(state, 2));
+    if (!is_one_of(state, 3)) { // else 3×3, stride 1, padding 1
+        draw_window(o->layers[x].shape[1], 2, state, &params.kernel_height, &params.stride_height,
+                    &params.padding_height);
+        draw_window(o->layers[x].shape[2], 2, state, &params.kernel_width, &params.stride_width, &params.padding_width);
+    }
+    if (is_one_of(state, 8)) params.channels = 17; // more than one vector of any instruction set
+    if (is_one_of(state, 3)) {
+        int groups = 1 + draw(state, channels);
+        while (channels % groups != 0) groups--;
+        params.groups = is_one_of(state, 2) ? channels : groups;
+        params.channels = params.groups * (is_one_of(state, 2) ? 1 : 1 + draw(state, 2));
+    }
     return oracle_conv2d(o, x, params);
 }
 
 static int draw_pool(oracle *o, int x, uint64_t *state) {
     spar_pool_params params = spar_pool_defaults();
-    params.kernel_height = params.kernel_width = 1 + draw(state, 2);
-    params.stride_height = params.stride_width = 1 + draw(state, 2);
-    params.padding_height = params.padding_width = params.kernel_height / 2;
+    draw_window(o->layers[x].shape[1], 1, state, &params.kernel_height, &params.stride_height, &params.padding_height);
+    draw_window(o->layers[x].shape[2], 1, state, &params.kernel_width, &params.stride_width, &params.padding_width);
     return oracle_pool(o, x, draw(state, 2) ? ORACLE_MAX_POOL : ORACLE_AVERAGE_POOL, params);
 }
 
+static int draw_shortcut(oracle *o, int x, uint64_t *state) {
+    int channels = o->layers[x].shape[0] + draw(state, 3), stride = 1 + is_one_of(state, 3);
+    return channels * pixels_of(o, x) <= MOST_VALUES ? oracle_channel_shortcut(o, x, channels, stride) : x;
+}
+
 static int draw_normalize(oracle *o, int x, const char *name, uint64_t *state) {
-    float mean[MOST_VALUES], deviation[MOST_VALUES];
+    float mean[MOST_NORMALIZED], deviation[MOST_NORMALIZED];
+    if (o->layers[x].shape[0] > MOST_NORMALIZED) return x;
     for (int c = 0; c < o->layers[x].shape[0]; c++) {
         mean[c] = (float)example_uniform(state), deviation[c] = 0.5f + (float)example_uniform(state);
     }
@@ -40,7 +70,8 @@ static int draw_normalize(oracle *o, int x, const char *name, uint64_t *state) {
 
 static int draw_whitening(oracle *o, int x, const char *name, uint64_t *state) {
     int size = o->layers[x].size;
-    float mean[MOST_VALUES], matrix[MOST_VALUES * MOST_VALUES];
+    float mean[MOST_WHITENED], matrix[MOST_WHITENED * MOST_WHITENED];
+    if (size > MOST_WHITENED) return x;
     for (int i = 0; i < size; i++) mean[i] = (float)example_uniform(state);
     for (int i = 0; i < size * size; i++) matrix[i] = (float)((2 * example_uniform(state) - 1) / sqrt(size));
     return oracle_whiten(o, x, name, mean, matrix);
@@ -65,9 +96,8 @@ static int draw_add(oracle *o, int x, uint64_t *state) {
 static int draw_layer(oracle *o, int x, uint64_t *state) {
     static const oracle_kind activations[] = {ORACLE_TANH, ORACLE_LOGISTIC};
     char name[ORACLE_NAME];
-    int size = o->layers[x].size;
     snprintf(name, sizeof name, "layer%d", x);
-    switch (draw(state, 15)) {
+    switch (draw(state, 16)) {
     case 0:
         return draw_convolution(o, x, name, state);
     case 1:
@@ -81,7 +111,7 @@ static int draw_layer(oracle *o, int x, uint64_t *state) {
     case 5:
         return draw_add(o, x, state);
     case 6:
-        return size < MOST_VALUES - 4 ? oracle_channel_shortcut(o, x, o->layers[x].shape[0] + draw(state, 3), 1) : x;
+        return draw_shortcut(o, x, state);
     case 7:
         return oracle_dropout(o, x, 0.25f);
     case 8:
@@ -92,6 +122,8 @@ static int draw_layer(oracle *o, int x, uint64_t *state) {
         return oracle_unary(o, x, activations[draw(state, 2)]);
     case 11:
         return draw_whitening(o, x, name, state);
+    case 12:
+        return oracle_unary(o, x, draw(state, 2) ? ORACLE_RELU : ORACLE_RELU6);
     default:
         return oracle_unary(o, x, ORACLE_FLATTEN);
     }
@@ -99,7 +131,7 @@ static int draw_layer(oracle *o, int x, uint64_t *state) {
 
 oracle *random_graph(uint64_t *state, int batch_size) {
     static const int channels[] = {1, 2, 3, 16};
-    int c = channels[draw(state, 4)], most = c == 16 ? 1 : 4;
+    int c = channels[draw(state, 4)], most = c == 16 ? 3 : 7;
     oracle *o = oracle_create(c, 1 + draw(state, most), 1 + draw(state, most), batch_size, SPAR_LOSS_SQUARED_ERROR);
     int x = 0;
     for (int layers = 2 + draw(state, MOST_LAYERS - 2), tries = 0; o->layer_count < layers && tries < 100; tries++) {
