@@ -137,7 +137,7 @@ static bool runs(const spar_work *work, const spar_run *run) {
     const spar_operation *operation = work->operation;
     if (work->pass.runs != NULL && !work->pass.runs(operation, run)) return false;
     if (work->kind == SPAR_PASS_FORWARD) return true;
-    if (work->kind == SPAR_PASS_WEIGHTS) return operation->reached && run->backward_flags & SPAR_BACKWARD_WEIGHTS;
+    if (work->kind == SPAR_PASS_WEIGHTS) return operation->learns;
     unsigned unwanted =
         (operation->wanted[0] ? 0 : SPAR_INPUT_GRADIENT) | (operation->wanted[1] ? 0 : SPAR_SECOND_GRADIENT);
     return operation->reached && work->pass.writes & ~unwanted;

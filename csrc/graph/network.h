@@ -66,9 +66,9 @@ spar_status spar_create_parameters(spar_network *network);
 const char *spar_part_name(spar_parameter_part part);
 // Gets memory for a state, zeros, where there is none.
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
-// Forgets all states but these.
+// Forgets all states but these, and, where there were others, how many updates they have seen.
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
-// From now on the gradients count as those of an update that was, or as made (`there`).
+// From now on the gradients of what learns count as made (`there`), or as used.
 void spar_mark_gradients(spar_network *network, bool there);
 // Where a trainable parameter's floats begin among those of all.
 static inline int64_t spar_place_of(const spar_network *network, const spar_parameter *parameter) {

@@ -5,6 +5,7 @@
 #include "runtime/finite.h"
 #include "runtime/structure.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,7 @@ static spar_status name_parameters(spar_network *network) {
             snprintf(name, sizeof name, "%s%s", network->graph->nodes[v].name, specs[i].suffix);
             spar_parameter *parameter = &network->parameters[network->parameter_count];
             parameter->spec = specs[i];
+            parameter->learning_rate_factor = 1;
             parameter->name = spar_copy_string(name);
             if (parameter->name == NULL) return SPAR_ERROR_MEMORY;
             network->parameter_count++;
@@ -163,17 +165,48 @@ spar_status spar_network_find_parameter(const spar_network *network, const char 
     return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no parameter \"%.300s\"", name);
 }
 
-#define INFO SPAR_STRUCTURE(spar_parameter_info, trainable)
+#define INFO SPAR_STRUCTURE(spar_parameter_info, updates)
 
 spar_status spar_network_parameter(const spar_network *network, int32_t index, spar_parameter_info *info) {
     const spar_parameter *parameter = NULL;
     SPAR_TRY(spar_check_structure(INFO, info));
     SPAR_TRY(find_parameter(network, index, &parameter));
     const spar_parameter_spec *spec = &parameter->spec;
-    spar_parameter_info own = {
-        .name = parameter->name, .rank = spec->rank, .count = spec->rows * spec->columns, .trainable = spec->trainable};
+    spar_parameter_info own = {.name = parameter->name,
+                               .rank = spec->rank,
+                               .count = count_of(spec),
+                               .trainable = spec->trainable,
+                               .learning_rate_factor = parameter->learning_rate_factor,
+                               .updates = parameter->updates};
     memcpy(own.shape, spec->shape, sizeof own.shape);
     spar_fill_structure(INFO, &own, info);
+    return SPAR_OK;
+}
+
+static spar_status find_trainable(const spar_network *network, int32_t index, const spar_parameter **parameter) {
+    SPAR_TRY(find_parameter(network, index, parameter));
+    if ((*parameter)->spec.trainable) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%s: it is not trained", (*parameter)->name);
+}
+
+spar_status spar_network_set_learning_rate_factor(spar_network *network, int32_t index, float factor) {
+    const spar_parameter *parameter = NULL;
+    SPAR_TRY(find_trainable(network, index, &parameter));
+    if (!(factor >= 0 && factor < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "%s: a learning-rate factor of %g, which has to be a number of at least 0", parameter->name,
+                         (double)factor);
+    }
+    network->parameters[index].learning_rate_factor = factor;
+    network->parameters[index].has_gradient = parameter->has_gradient && factor > 0;
+    return SPAR_OK;
+}
+
+spar_status spar_network_set_updates(spar_network *network, int32_t index, uint64_t updates) {
+    const spar_parameter *parameter = NULL;
+    SPAR_TRY(find_trainable(network, index, &parameter));
+    if (updates > INT64_MAX) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: more than 2^63 updates", parameter->name);
+    network->parameters[index].updates = updates;
     return SPAR_OK;
 }
 
@@ -200,14 +233,18 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
     for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
         bool kept = false;
         for (int i = 0; i < count; i++) kept = kept || (int)states[i] == part;
-        if (kept) continue;
+        if (kept || network->slots[part] == NULL) continue;
         spar_release(network->slots[part]);
         network->slots[part] = NULL;
+        for (int p = 0; p < network->parameter_count; p++) network->parameters[p].updates = 0;
     }
 }
 
 void spar_mark_gradients(spar_network *network, bool there) {
-    for (int p = 0; p < network->parameter_count; p++) network->parameters[p].has_gradient = there;
+    for (int p = 0; p < network->parameter_count; p++) {
+        spar_parameter *parameter = &network->parameters[p];
+        parameter->has_gradient = there && spar_learns(parameter);
+    }
 }
 
 static spar_status check_part(const spar_parameter *parameter, spar_parameter_part part) {

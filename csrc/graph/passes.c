@@ -192,17 +192,22 @@ spar_status spar_update_statistics(spar_network *network) {
     return SPAR_OK;
 }
 
-static bool operation_has_targets(const spar_operation *operation, uint32_t flags) {
-    const spar_parameter *first = operation->parameters[0];
-    const spar_sweep *sweep = operation->sweep;
-    if (sweep == NULL) return flags & SPAR_BACKWARD_WEIGHTS && first != NULL && first->spec.trainable;
-    for (int s = 0; s < sweep->count; s++) {
-        const spar_stage *stage = &sweep->stages[s];
-        bool trains = stage->parameters[0] != NULL && stage->parameters[0]->spec.trainable;
-        if (flags & SPAR_BACKWARD_WEIGHTS && trains) return true;
-        if (flags & SPAR_BACKWARD_RECORD && stage->point != NULL && stage->point->active) return true;
+static bool any_learns(spar_parameter *const *parameters) {
+    for (int p = 0; p < SPAR_MAX_PARAMETERS; p++) {
+        if (parameters[p] != NULL && spar_learns(parameters[p])) return true;
     }
     return false;
+}
+
+static void find_targets(spar_operation *operation, uint32_t flags) {
+    bool learns = any_learns(operation->parameters), records = false;
+    for (int s = 0; operation->sweep != NULL && s < operation->sweep->count; s++) {
+        const spar_stage *stage = &operation->sweep->stages[s];
+        learns = learns || any_learns(stage->parameters);
+        records = records || (stage->point != NULL && stage->point->active);
+    }
+    operation->learns = flags & SPAR_BACKWARD_WEIGHTS && learns;
+    operation->reached = operation->learns || (flags & SPAR_BACKWARD_RECORD && records);
 }
 
 // Backward need not go below the lowest value whose gradient somebody asked for.
@@ -210,7 +215,7 @@ static void find_wanted(spar_network *network, uint32_t flags) {
     network->wanted[0] = flags & SPAR_BACKWARD_INPUT;
     for (int s = 0; s < network->operation_count; s++) {
         spar_operation *operation = &network->operations[s];
-        operation->reached = operation_has_targets(operation, flags);
+        find_targets(operation, flags);
         for (int i = 0; i < operation->input_count; i++) {
             operation->wanted[i] = network->wanted[network->root[operation->inputs[i] - network->tensors]];
             operation->reached = operation->reached || operation->wanted[i];

@@ -401,6 +401,8 @@ typedef struct spar_parameter_info {
     int32_t shape[4];
     int64_t count;
     bool trainable;
+    float learning_rate_factor;
+    uint64_t updates; // by optimizers that keep states: how many these have seen
 } spar_parameter_info;
 
 typedef enum spar_parameter_part {
@@ -423,6 +425,15 @@ SPAR_API spar_status spar_network_read_elements(const spar_network *network, int
                                                 int64_t first, int64_t count, float *values);
 SPAR_API spar_status spar_network_write_elements(spar_network *network, int32_t index, spar_parameter_part part,
                                                  int64_t first, int64_t count, const float *values);
+
+// Scales the learning rate of a trainable parameter in the updates to come; 1 at first. 0 freezes it: no update, decay
+// nor max-norm, its states stay, and backward passes make no gradient of it where that saves work, so that it counts
+// for no norm. A factor that is no longer 0 needs a new gradient.
+SPAR_API spar_status spar_network_set_learning_rate_factor(spar_network *network, int32_t index, float factor);
+
+// Says how many updates the states of a trainable parameter have seen, where they come from another program: AdamW's
+// bias correction counts them.
+SPAR_API spar_status spar_network_set_updates(spar_network *network, int32_t index, uint64_t updates);
 
 // ---------------------------------------------------------------------------------------------
 // Passes: what training methods and attacks are made of
@@ -848,9 +859,9 @@ typedef struct spar_metadata {
 // stays and nothing is left beside it; what a process that was killed left is removed by the next that saves to `path`.
 // A symbolic link to a plain file is replaced. `metadata` entries (UTF-8, each key once) come back from
 // spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
-// the states of the optimizer, the step and what the points hold, so that training goes on with the same bits. Fails on
-// parameters and points that are not finite (a diverged network). A limit of file sizes (RLIMIT_FSIZE) is told as an
-// error where SIGXFSZ is ignored.
+// the optimizer's states, learning-rate factors, the step and what the points hold, so that training goes on with the
+// same bits. Fails on parameters and points that are not finite (a diverged network). A limit of file sizes
+// (RLIMIT_FSIZE) is told as an error where SIGXFSZ is ignored.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 

@@ -32,6 +32,13 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
         if (network->slots[part] == NULL) continue;
         spar_buffer_append(text, "%s\"%s\"", written++ > 0 ? "," : "", spar_part_name((spar_parameter_part)part));
     }
+    spar_buffer_append(text, "],\"parameters\":[");
+    for (int p = 0; p < network->parameter_count; p++) {
+        const spar_parameter *parameter = &network->parameters[p];
+        spar_buffer_append(text, "%s[", p > 0 ? "," : "");
+        spar_buffer_append_float(text, parameter->learning_rate_factor);
+        spar_buffer_append(text, ",%" PRIu64 "]", parameter->updates);
+    }
     spar_buffer_append(text, "],\"points\":[");
     for (int p = 0; p < network->point_count; p++) {
         const spar_point *point = &network->points[p];
@@ -68,6 +75,30 @@ static spar_status read_states(spar_json_value json, spar_training_state *state)
         state->states[state->state_count++] = (spar_parameter_part)part;
     }
     return SPAR_OK;
+}
+
+// [learning-rate factor, updates]
+static bool read_parameter(spar_json_value json, spar_parameter_state *parameter) {
+    spar_json_items items = spar_json_items_of(json);
+    if (!spar_json_is_array(json) || !spar_json_next(&items)) return false;
+    if (!spar_json_float(items.value, &parameter->learning_rate_factor)) return false;
+    if (!spar_json_next(&items) || !spar_json_integer(items.value, 0, INT64_MAX, &parameter->updates)) return false;
+    return parameter->learning_rate_factor >= 0 && !spar_json_next(&items);
+}
+
+// Files of 0.1.0 do not tell of them.
+static spar_status read_parameters(spar_json_value json, const spar_network *network, spar_training_state *state) {
+    for (int p = 0; p < network->parameter_count; p++) state->parameters[p].learning_rate_factor = 1;
+    if (json == NULL) return SPAR_OK;
+    int count = 0;
+    for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items); count++) {
+        if (count >= network->parameter_count) continue;
+        if (!read_parameter(items.value, &state->parameters[count])) {
+            return spar_fail(SPAR_ERROR_FORMAT, "the state of %s is damaged", network->parameters[count].name);
+        }
+    }
+    if (count == network->parameter_count) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "state of %d parameters, the network has %d", count, network->parameter_count);
 }
 
 // [recorded, s(h)]
@@ -131,13 +162,15 @@ spar_status spar_training_state_read(const spar_tensor_file *file, spar_network 
     if (text == NULL) return SPAR_OK;
     state->text = spar_copy_string(text);
     state->points = spar_allocate((size_t)network->point_count, sizeof *state->points);
-    if (state->text == NULL || state->points == NULL) return SPAR_ERROR_MEMORY;
+    state->parameters = spar_allocate((size_t)network->parameter_count, sizeof *state->parameters);
+    if (state->text == NULL || state->points == NULL || state->parameters == NULL) return SPAR_ERROR_MEMORY;
     state->point_count = network->point_count;
     SPAR_TRY(spar_json_parse(state->text, strlen(state->text), "the training state", &state->json));
-    static const char *const others[] = {"states", "points", NULL};
+    static const char *const others[] = {"states", "parameters", "points", NULL};
     spar_status status = spar_fields_read(fields, others, state->json.root, state);
     if (status != SPAR_OK) return spar_fail_in("the training state", status);
     SPAR_TRY(read_states(spar_json_member(state->json.root, "states"), state));
+    SPAR_TRY(read_parameters(spar_json_member(state->json.root, "parameters"), network, state));
     SPAR_TRY(read_points(spar_json_member(state->json.root, "points"), network, state));
     state->present = true;
     return read_arrays(file, network, state);
@@ -148,6 +181,7 @@ void spar_training_state_free(spar_training_state *state) {
         for (int a = 0; a < SPAR_MOST_POINT_ARRAYS; a++) spar_release(state->points[p].arrays[a]);
     }
     spar_release(state->points);
+    spar_release(state->parameters);
     spar_release(state->text);
     spar_json_free(&state->json);
 }
@@ -167,6 +201,10 @@ spar_status spar_training_state_apply(const spar_training_state *state, spar_net
     spar_keep_states(network, state->states, state->state_count);
     for (int p = 0; p < network->point_count; p++) {
         fill_point(&network->points[p], state->method.shape, &state->points[p]);
+    }
+    for (int p = 0; p < network->parameter_count; p++) {
+        network->parameters[p].learning_rate_factor = state->parameters[p].learning_rate_factor;
+        network->parameters[p].updates = (uint64_t)state->parameters[p].updates;
     }
     spar_mark_gradients(network, false);
     network->step = state->step;

@@ -21,13 +21,19 @@ typedef struct spar_point_state {
     void *arrays[SPAR_MOST_POINT_ARRAYS];
 } spar_point_state;
 
+typedef struct spar_parameter_state {
+    float learning_rate_factor;
+    int64_t updates;
+} spar_parameter_state;
+
 typedef struct spar_training_state {
     bool present;
     spar_method method; // last_point is a part of `text`
     uint64_t step;
     spar_parameter_part states[SPAR_PARTS]; // of parameters, in the file
     int state_count;
-    spar_point_state *points; // of the network
+    spar_parameter_state *parameters; // of the network
+    spar_point_state *points;
     int point_count;
     char *text;
     spar_json json;
@@ -38,8 +44,8 @@ typedef struct spar_training_state {
 spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state);
 void spar_training_state_free(spar_training_state *state);
 
-// Sets the method, the step and the points and forgets states that are not in the file, or fails and leaves the network
-// as it was.
+// Sets the method, the step, the points and the parameters' factors and updates and forgets states that are not in the
+// file, or fails and leaves the network as it was.
 spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network);
 
 #endif

@@ -120,7 +120,13 @@ typedef struct spar_parameter {
     char *name;
     float *value, *gradient; // the latter NULL for buffers
     bool has_gradient;       // made or written since the last update
+    float learning_rate_factor;
+    uint64_t updates; // that its states have seen
 } spar_parameter;
+
+static inline bool spar_learns(const spar_parameter *parameter) {
+    return parameter->spec.trainable && parameter->learning_rate_factor > 0;
+}
 
 // A value of a planned network.
 typedef struct spar_tensor {
@@ -159,6 +165,7 @@ struct spar_operation {
     bool accumulates[2]; // the gradient of this input is added to what is there
     bool wanted[2];      // the backward pass under way makes the gradient of this input
     bool reached;        // and of the output
+    bool learns;         // and of parameters
     spar_tensor *output;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;

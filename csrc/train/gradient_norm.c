@@ -33,7 +33,7 @@ static void sum_blocks(void *context, int64_t first, int64_t last, int thread) {
 static spar_status fail_with_name(const spar_network *network) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
-        if (!parameter->spec.trainable) continue;
+        if (!spar_learns(parameter)) continue;
         int64_t count = parameter->spec.rows * parameter->spec.stride;
         int64_t i = spar_first_non_finite(parameter->gradient, count);
         if (i == count) continue;

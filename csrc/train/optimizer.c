@@ -58,8 +58,8 @@ static spar_status take_optimizer(const spar_optimizer *given, spar_optimizer *o
 spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update) {
     *update = (spar_pending_update){.network = network, .gradient_factor = 1};
     SPAR_TRY(take_optimizer(optimizer, &update->settings, &update->row));
-    bool needs = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
-    for (int i = 0; i < update->row->state_count && needs; i++) {
+    update->needs_states = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
+    for (int i = 0; i < update->row->state_count && update->needs_states; i++) {
         SPAR_TRY(spar_hold_state(network, update->row->states[i]));
     }
     return SPAR_OK;
@@ -70,7 +70,7 @@ void spar_visit_stretches(const spar_network *network, int64_t start, int64_t en
                           void *context) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
-        if (!parameter->spec.trainable) continue;
+        if (!spar_learns(parameter)) continue;
         int64_t first = spar_place_of(network, parameter);
         int64_t last = first + parameter->spec.rows * parameter->spec.stride;
         if (first < start) first = start;
@@ -88,7 +88,7 @@ static void update_stretch(void *context, const spar_parameter *parameter, int64
                                    .gradient = network->slots[SPAR_PART_GRADIENT] + first,
                                    .count = last - first,
                                    .gradient_factor = update->gradient_factor,
-                                   .learning_rate = settings->learning_rate,
+                                   .learning_rate = settings->learning_rate * parameter->learning_rate_factor,
                                    .weight_decay = decays ? settings->weight_decay : 0};
     for (int i = 0; i < update->row->state_count; i++) {
         float *state = network->slots[update->row->states[i]];
@@ -110,7 +110,7 @@ static void limit_norms(void *context, int64_t first, int64_t last, int thread) 
     const spar_pending_update *update = context;
     for (int64_t p = first; p < last; p++) {
         const spar_parameter *parameter = &update->network->parameters[p];
-        if (!parameter->spec.is_weight) continue;
+        if (!parameter->spec.is_weight || !spar_learns(parameter)) continue;
         update->network->run.kernels->limit_norms(parameter->value, parameter->spec.rows, parameter->spec.stride,
                                                   parameter->spec.columns, update->settings.max_norm);
     }
@@ -128,7 +128,7 @@ spar_status spar_clip_update(spar_pending_update *update) {
 static spar_status check_gradients(const spar_network *network) {
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
-        if (!parameter->spec.trainable || parameter->has_gradient) continue;
+        if (!spar_learns(parameter) || parameter->has_gradient) continue;
         return spar_fail(SPAR_ERROR_STATE,
                          "spar_update: %s has no gradient since update %llu; a backward pass with "
                          "SPAR_BACKWARD_WEIGHTS makes them",
@@ -144,6 +144,10 @@ void spar_finish_update(spar_pending_update *update) {
     spar_parallel(network->run.threads, pieces, update_pieces, update);
     if (update->settings.max_norm > 0)
         spar_parallel(network->run.threads, network->parameter_count, limit_norms, update);
+    for (int p = 0; p < network->parameter_count; p++) {
+        spar_parameter *parameter = &network->parameters[p];
+        parameter->updates += update->needs_states && spar_learns(parameter);
+    }
     spar_mark_gradients(network, false);
     network->run.weights_version++;
     network->step++;

@@ -29,6 +29,7 @@ typedef struct spar_pending_update {
     spar_network *network;
     spar_optimizer settings;
     const spar_optimizer_row *row;
+    bool needs_states;
     float gradient_factor;
 } spar_pending_update;
 
@@ -38,7 +39,7 @@ spar_status spar_begin_update(spar_network *network, const spar_optimizer *optim
 spar_status spar_clip_update(spar_pending_update *update);
 void spar_finish_update(spar_pending_update *update);
 
-// Calls `visit` with what lies of each trainable parameter between two places among all trainable floats.
+// Calls `visit` with what lies of each parameter that learns between two places among all trainable floats.
 void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,
                           void (*visit)(void *context, const spar_parameter *parameter, int64_t first, int64_t last),
                           void *context);

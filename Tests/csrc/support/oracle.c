@@ -47,6 +47,7 @@ static void add_parameter(oracle_layer *layer, const char *suffix, int units, in
     parameter->units = units;
     parameter->count = count;
     parameter->trainable = trainable;
+    parameter->learning_rate_factor = 1;
     parameter->value = allocate_doubles(count);
     parameter->gradient = allocate_doubles(count);
     parameter->velocity = allocate_doubles(count);

@@ -37,6 +37,7 @@ typedef struct oracle_parameter {
     int count;
     bool trainable;
     double *value, *gradient, *velocity;
+    double learning_rate_factor; // 1 at first; 0: frozen
 } oracle_parameter;
 
 typedef struct oracle_layer {

@@ -133,7 +133,8 @@ static void limit_norm(oracle_parameter *weight, double max_norm) {
 double oracle_gradient_norm(oracle *o) {
     double square = 0;
     ORACLE_FOR_EACH_PARAMETER(o, parameter) {
-        for (int i = 0; i < parameter->count && parameter->trainable; i++) {
+        bool learns = parameter->trainable && parameter->learning_rate_factor > 0;
+        for (int i = 0; i < parameter->count && learns; i++) {
             square += parameter->gradient[i] * parameter->gradient[i];
         }
     }
@@ -143,14 +144,15 @@ double oracle_gradient_norm(oracle *o) {
 void oracle_update(oracle *o, const spar_optimizer *sgd) {
     double factor = sgd->clip_norm > 0 ? fmin(1, sgd->clip_norm / (oracle_gradient_norm(o) + 1e-6)) : 1;
     ORACLE_FOR_EACH_PARAMETER(o, parameter) {
-        if (!parameter->trainable) continue;
+        double learning_rate = sgd->learning_rate * parameter->learning_rate_factor;
+        if (!parameter->trainable || parameter->learning_rate_factor == 0) continue;
         bool weight = parameter->units > 0;
         double decay = weight || sgd->decay_scope == SPAR_DECAY_ALL ? sgd->weight_decay : 0;
         for (int i = 0; i < parameter->count; i++) {
             double d = factor * parameter->gradient[i] + decay * parameter->value[i];
             parameter->velocity[i] = sgd->momentum * parameter->velocity[i] + d;
             double step = sgd->nesterov ? d + sgd->momentum * parameter->velocity[i] : parameter->velocity[i];
-            parameter->value[i] -= sgd->learning_rate * step;
+            parameter->value[i] -= learning_rate * step;
         }
         if (weight && sgd->max_norm > 0) limit_norm(parameter, sgd->max_norm);
     }
