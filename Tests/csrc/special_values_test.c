@@ -25,38 +25,65 @@ static void check_numbers(const char *label, const float *actual, const double *
     }
 }
 
-static double activation(spar_activation kind, double x) {
-    if (isnan(x)) return x;
-    if (kind == SPAR_ACTIVATION_RELU) return fmax(x, 0);
-    if (kind == SPAR_ACTIVATION_RELU6) return fmin(fmax(x, 0), 6);
-    return kind == SPAR_ACTIVATION_TANH ? tanh(x) : 1 / (1 + exp(-x));
+// The engine's kernels and the oracle's functions of one activation.
+typedef struct activation {
+    const oracle_activation *oracle;
+    spar_activation kernels;
+    bool reads_input;
+} activation;
+
+enum { MOST_ACTIVATIONS = 32 };
+
+static const oracle_activation *find_activation(const char *name) {
+    const oracle_activation *row = oracle_activations;
+    while (row->name != NULL && strcmp(row->name, name) != 0) row++;
+    check_that(row->name != NULL, __FILE__, __LINE__, "the oracle has no %s", name);
+    return row;
 }
 
-// From y, as PyTorch's.
-static double activation_gradient(spar_activation kind, double y, double d) {
-    if (kind == SPAR_ACTIVATION_RELU) return y <= 0 ? 0 : d;
-    if (kind == SPAR_ACTIVATION_RELU6) return y <= 0 || y >= 6 ? 0 : d;
-    return d * (kind == SPAR_ACTIVATION_TANH ? 1 - y * y : y * (1 - y));
+// Every activation, of which the engine and the oracle have the same.
+static int list_activations(activation *list) {
+    const spar_kernels *kernels = spar_kernels_for_cpu();
+    int count = 0, known = 0;
+#define ACTIVATION(NAME, READS_INPUT)                                                                                  \
+    list[count].kernels = kernels->activations.NAME;                                                                   \
+    list[count].reads_input = READS_INPUT;                                                                             \
+    list[count].oracle = find_activation(#NAME);                                                                       \
+    count++;
+    SPAR_ACTIVATIONS(ACTIVATION)
+    while (oracle_activations[known].name != NULL) known++;
+    CHECK_EQUAL(count, known);
+    return count;
+}
+
+// At infinities what they tend to.
+static double value_at(const oracle_activation *row, double x) {
+    return row->value(x == -INFINITY ? -1e3 : x);
+}
+
+static double slope_at(const oracle_activation *row, double x) {
+    return row->slope(isinf(x) ? copysign(1e3, x) : x);
 }
 
 static void activations_pass_special_values(void) {
-    const spar_kernels *kernels = spar_kernels_for_cpu();
-    static const char *const names[] = {"relu", "relu6", "tanh", "logistic"};
-    for (int kind = SPAR_ACTIVATION_RELU; kind <= SPAR_ACTIVATION_LOGISTIC; kind++) {
+    activation list[MOST_ACTIVATIONS];
+    int count = list_activations(list);
+    for (int a = 0; a < count; a++) {
         for (int at = 0; at < MOST; at++) {
             for (int s = 0; s < SPECIALS; s++) {
                 float x[MOST], y[MOST], d[MOST];
                 double forward[MOST], backward[MOST];
-                for (int i = 0; i < MOST; i++) x[i] = i == at ? SPECIAL[s] : 0.1f * (float)(i - 20);
-                for (int i = 0; i < MOST; i++) forward[i] = activation((spar_activation)kind, x[i]);
-                kernels->activate((spar_activation)kind, x, y, MOST);
-                check_numbers(names[kind], y, forward, MOST);
                 for (int i = 0; i < MOST; i++) {
+                    x[i] = i == at ? SPECIAL[s] : 0.1f * (float)(i - 20);
                     d[i] = i == (at + 1) % MOST ? SPECIAL[s] : 1;
-                    backward[i] = activation_gradient((spar_activation)kind, y[i], d[i]);
+                    double slope = slope_at(list[a].oracle, x[i]);
+                    forward[i] = value_at(list[a].oracle, x[i]);
+                    backward[i] = slope == 0 ? 0 : slope * d[i];
                 }
-                kernels->activate_backward((spar_activation)kind, y, d, MOST);
-                check_numbers(names[kind], d, backward, MOST);
+                list[a].kernels.forward(x, y, MOST);
+                check_numbers(list[a].oracle->name, y, forward, MOST);
+                list[a].kernels.backward(list[a].reads_input ? x : y, d, MOST);
+                check_numbers(list[a].oracle->name, d, backward, MOST);
             }
         }
     }

@@ -340,21 +340,11 @@ spar_value spar_global_average_pool(spar_graph *graph, spar_value x) {
     return add_plain(graph, &spar_layer_global_average_pool, x, SPAR_NO_VALUE);
 }
 
-spar_value spar_relu(spar_graph *graph, spar_value x) {
-    return add_plain(graph, &spar_layer_relu, x, SPAR_NO_VALUE);
-}
-
-spar_value spar_relu6(spar_graph *graph, spar_value x) {
-    return add_plain(graph, &spar_layer_relu6, x, SPAR_NO_VALUE);
-}
-
-spar_value spar_tanh(spar_graph *graph, spar_value x) {
-    return add_plain(graph, &spar_layer_tanh, x, SPAR_NO_VALUE);
-}
-
-spar_value spar_logistic(spar_graph *graph, spar_value x) {
-    return add_plain(graph, &spar_layer_logistic, x, SPAR_NO_VALUE);
-}
+#define ACTIVATION(NAME, READS_INPUT)                                                                                  \
+    spar_value spar_##NAME(spar_graph *graph, spar_value x) {                                                          \
+        return add_plain(graph, &spar_layer_##NAME, x, SPAR_NO_VALUE);                                                 \
+    }
+SPAR_ACTIVATIONS(ACTIVATION)
 
 spar_value spar_add(spar_graph *graph, spar_value a, spar_value b) {
     return add_plain(graph, &spar_layer_add, a, b);

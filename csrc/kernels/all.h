@@ -1,4 +1,5 @@
 // Every kernel for the instruction set of the including file, and its table.
+#include "kernels/activations.h"
 #include "kernels/depthwise.h"
 #include "kernels/draws.h"
 #include "kernels/elementwise.h"
@@ -11,6 +12,7 @@
 #include "kernels/reductions.h"
 #include "kernels/winograd.h"
 
+#define ACTIVATION(NAME, READS_INPUT) {NAME##_forward, NAME##_backward},
 const spar_kernels TABLE = {
     .isa = ISA_NAME,
     .tile_rows = TILE_ROWS,
@@ -25,8 +27,7 @@ const spar_kernels TABLE = {
     .affine = affine,
     .affine2 = affine2,
     .add = add,
-    .activate = activate,
-    .activate_backward = activate_backward,
+    .activations = {SPAR_ACTIVATIONS(ACTIVATION)},
     .add_draws = add_draws,
     .drop = drop,
     .column_moments = column_moments,

@@ -129,11 +129,17 @@ typedef struct spar_lines {
     bool padded; // to a multiple of 16, with numbers that may be written; then step is 1
 } spar_lines;
 
-typedef enum spar_activation {
-    SPAR_ACTIVATION_RELU,
-    SPAR_ACTIVATION_RELU6,
-    SPAR_ACTIVATION_TANH,
-    SPAR_ACTIVATION_LOGISTIC,
+// The activations: name, and whether the derivative is made from the input x; else it is from the output y. Kernels
+// (activations.h), layers and their functions in the interface are made from this list.
+#define SPAR_ACTIVATIONS(ROW)                                                                                          \
+    ROW(relu, false)                                                                                                   \
+    ROW(relu6, false)                                                                                                  \
+    ROW(tanh, false)                                                                                                   \
+    ROW(logistic, false)
+
+typedef struct spar_activation {
+    void (*forward)(const float *x, float *y, int64_t n);
+    void (*backward)(const float *from, float *d, int64_t n); // d *= f′, from x or y
 } spar_activation;
 
 // Of numbers: how many, their mean, and Σ (x − mean)².
@@ -191,8 +197,11 @@ typedef struct spar_kernels {
     void (*affine2)(const float *d, const float *x, float *dx, int64_t n, int64_t period, const float *a,
                     const float *b, const float *c, bool accumulate);
     void (*add)(const float *x, float *y, int64_t n); // y += x
-    void (*activate)(spar_activation activation, const float *x, float *y, int64_t n);
-    void (*activate_backward)(spar_activation activation, const float *y, float *d, int64_t n); // d *= f′, from y = f
+    struct {
+#define SPAR_ACTIVATION(NAME, READS_INPUT) spar_activation NAME;
+        SPAR_ACTIVATIONS(SPAR_ACTIVATION)
+#undef SPAR_ACTIVATION
+    } activations;
 
     // Of dense draws, line by line; where lines are padded, 15 more of them are read.
     void (*add_draws)(float *y, const spar_lines *lines, const float *draws, float magnitude); // y += draws·magnitude

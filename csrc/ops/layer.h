@@ -237,9 +237,12 @@ struct spar_layer {
 };
 
 extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convolution, spar_layer_dense,
-    spar_layer_batch_norm, spar_layer_relu, spar_layer_relu6, spar_layer_tanh, spar_layer_logistic, spar_layer_max_pool,
-    spar_layer_average_pool, spar_layer_global_average_pool, spar_layer_add, spar_layer_channel_shortcut,
-    spar_layer_dropout, spar_layer_flatten, spar_layer_perturb, spar_layer_whiten;
+    spar_layer_batch_norm, spar_layer_max_pool, spar_layer_average_pool, spar_layer_global_average_pool, spar_layer_add,
+    spar_layer_channel_shortcut, spar_layer_dropout, spar_layer_flatten, spar_layer_perturb, spar_layer_whiten;
+
+#define SPAR_ACTIVATION(NAME, READS_INPUT) extern const spar_layer spar_layer_##NAME;
+SPAR_ACTIVATIONS(SPAR_ACTIVATION)
+#undef SPAR_ACTIVATION
 
 // Every layer of a graph, NULL after the last.
 extern const spar_layer *const spar_layers[];

@@ -1,16 +1,14 @@
 // The table of layers, and what they share.
 #include "ops/layer.h"
 
+#define ROW(NAME, READS_INPUT) &spar_layer_##NAME,
+
 const spar_layer *const spar_layers[] = {
     &spar_layer_input,
     &spar_layer_normalize,
     &spar_layer_convolution,
     &spar_layer_dense,
     &spar_layer_batch_norm,
-    &spar_layer_relu,
-    &spar_layer_relu6,
-    &spar_layer_tanh,
-    &spar_layer_logistic,
     &spar_layer_max_pool,
     &spar_layer_average_pool,
     &spar_layer_global_average_pool,
@@ -20,7 +18,8 @@ const spar_layer *const spar_layers[] = {
     &spar_layer_flatten,
     &spar_layer_perturb,
     &spar_layer_whiten,
-    NULL,
+    // activations
+    SPAR_ACTIVATIONS(ROW) NULL,
 };
 
 spar_status spar_check_room(const spar_operation *operation, int64_t floats) {

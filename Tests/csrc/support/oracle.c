@@ -226,14 +226,10 @@ static spar_value add_to_graph(spar_graph *graph, const oracle_layer *layer, con
         params.name = layer->name;
         return spar_batch_norm(graph, x, &params);
     }
-    case ORACLE_RELU:
-        return spar_relu(graph, x);
-    case ORACLE_RELU6:
-        return spar_relu6(graph, x);
-    case ORACLE_TANH:
-        return spar_tanh(graph, x);
-    case ORACLE_LOGISTIC:
-        return spar_logistic(graph, x);
+#define ACTIVATION(KIND, NAME, Y, SLOPE)                                                                               \
+    case ORACLE_##KIND:                                                                                                \
+        return spar_##NAME(graph, x);
+        ORACLE_ACTIVATIONS(ACTIVATION)
     case ORACLE_MAX_POOL:
         return spar_max_pool2d(graph, x, &layer->pool);
     case ORACLE_AVERAGE_POOL:

@@ -8,6 +8,13 @@
 
 #include "sparring.h"
 
+// Activations: kind, name, y = f(x), and its slope from x and y. Those from tanh on are smooth.
+#define ORACLE_ACTIVATIONS(ROW)                                                                                        \
+    ROW(RELU, relu, x <= 0 ? 0 : x, x <= 0 ? 0 : 1)                                                                    \
+    ROW(RELU6, relu6, x <= 0 ? 0 : x >= 6 ? 6 : x, x <= 0 || x >= 6 ? 0 : 1)                                           \
+    ROW(TANH, tanh, tanh(x), 1 - y * y)                                                                                \
+    ROW(LOGISTIC, logistic, 1 / (1 + exp(-x)), y * (1 - y))
+
 typedef enum oracle_kind {
     ORACLE_INPUT,
     ORACLE_NORMALIZE,
@@ -15,11 +22,10 @@ typedef enum oracle_kind {
     ORACLE_CONV2D,
     ORACLE_DENSE,
     ORACLE_BATCH_NORM,
-    ORACLE_RELU,
-    ORACLE_RELU6,
-    ORACLE_TANH,
-    ORACLE_LOGISTIC,
-    ORACLE_MAX_POOL,
+#define ORACLE_KIND(KIND, NAME, Y, SLOPE) ORACLE_##KIND,
+    ORACLE_ACTIVATIONS(ORACLE_KIND)
+#undef ORACLE_KIND
+        ORACLE_MAX_POOL,
     ORACLE_AVERAGE_POOL,
     ORACLE_GLOBAL_AVERAGE_POOL,
     ORACLE_ADD,
@@ -28,6 +34,17 @@ typedef enum oracle_kind {
     ORACLE_FLATTEN,
     ORACLE_POINT,
 } oracle_kind;
+
+typedef struct oracle_activation {
+    oracle_kind kind;
+    const char *name;
+    double (*value)(double x);
+    double (*slope)(double x);
+} oracle_activation;
+
+// Every activation, and NULL after the last; that of a kind, NULL where it is none.
+extern const oracle_activation oracle_activations[];
+const oracle_activation *oracle_activation_of(oracle_kind kind);
 
 enum { ORACLE_MAX_LAYERS = 64, ORACLE_NAME = 48 };
 

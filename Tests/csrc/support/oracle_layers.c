@@ -174,31 +174,25 @@ static void batch_norm_backward(oracle_layer *layer, oracle_layer *in, int count
     }
 }
 
-static double activation(oracle_kind kind, double x) {
-    switch (kind) {
-    case ORACLE_RELU:
-        return fmax(x, 0);
-    case ORACLE_RELU6:
-        return fmin(fmax(x, 0), 6);
-    case ORACLE_TANH:
-        return tanh(x);
-    default:
-        return 1 / (1 + exp(-x));
+#define ACTIVATION(KIND, NAME, Y, SLOPE)                                                                               \
+    static double NAME##_value(double x) {                                                                             \
+        return Y;                                                                                                      \
+    }                                                                                                                  \
+    static double NAME##_slope(double x) {                                                                             \
+        double y = NAME##_value(x);                                                                                    \
+        (void)y;                                                                                                       \
+        return SLOPE;                                                                                                  \
     }
-}
+ORACLE_ACTIVATIONS(ACTIVATION)
 
-static double activation_slope(oracle_kind kind, double x) {
-    double y = activation(kind, x);
-    switch (kind) {
-    case ORACLE_RELU:
-        return x > 0 ? 1 : 0;
-    case ORACLE_RELU6:
-        return x > 0 && x < 6 ? 1 : 0;
-    case ORACLE_TANH:
-        return 1 - y * y;
-    default:
-        return y * (1 - y);
+#define ROW(KIND, NAME, Y, SLOPE) {ORACLE_##KIND, #NAME, NAME##_value, NAME##_slope},
+const oracle_activation oracle_activations[] = {ORACLE_ACTIVATIONS(ROW){0}};
+
+const oracle_activation *oracle_activation_of(oracle_kind kind) {
+    for (const oracle_activation *row = oracle_activations; row->name != NULL; row++) {
+        if (row->kind == kind) return row;
     }
+    return NULL;
 }
 
 // The first largest element under the window, or −1 where the window holds padding only.
@@ -301,11 +295,8 @@ void oracle_layer_forward(oracle *o, oracle_layer *layer, bool learn_statistics)
     case ORACLE_BATCH_NORM:
         batch_norm_forward(layer, in, o->count, o->train, learn_statistics);
         break;
-    case ORACLE_RELU:
-    case ORACLE_RELU6:
-    case ORACLE_TANH:
-    case ORACLE_LOGISTIC:
-        for (int i = 0; i < elements; i++) layer->value[i] = activation(layer->kind, in->value[i]);
+    default: // an activation
+        for (int i = 0; i < elements; i++) layer->value[i] = oracle_activation_of(layer->kind)->value(in->value[i]);
         break;
     case ORACLE_MAX_POOL:
         max_pool_forward(layer, in, o->count);
@@ -355,12 +346,9 @@ void oracle_layer_backward(oracle *o, oracle_layer *layer) {
     case ORACLE_BATCH_NORM:
         batch_norm_backward(layer, in, o->count, o->train);
         break;
-    case ORACLE_RELU:
-    case ORACLE_RELU6:
-    case ORACLE_TANH:
-    case ORACLE_LOGISTIC:
+    default: // an activation
         for (int i = 0; i < elements; i++) {
-            in->gradient[i] += layer->gradient[i] * activation_slope(layer->kind, in->value[i]);
+            in->gradient[i] += layer->gradient[i] * oracle_activation_of(layer->kind)->slope(in->value[i]);
         }
         break;
     case ORACLE_MAX_POOL:

@@ -94,7 +94,7 @@ static int draw_add(oracle *o, int x, uint64_t *state) {
 }
 
 static int draw_layer(oracle *o, int x, uint64_t *state) {
-    static const oracle_kind activations[] = {ORACLE_TANH, ORACLE_LOGISTIC};
+    enum { SMOOTH = ORACLE_TANH, SMOOTH_COUNT = ORACLE_MAX_POOL - SMOOTH };
     char name[ORACLE_NAME];
     snprintf(name, sizeof name, "layer%d", x);
     switch (draw(state, 16)) {
@@ -119,7 +119,7 @@ static int draw_layer(oracle *o, int x, uint64_t *state) {
     case 9:
         return pixels_of(o, x) == 1 ? oracle_dense(o, x, example_dense_params(name, 2 + draw(state, 20))) : x;
     case 10:
-        return oracle_unary(o, x, activations[draw(state, 2)]);
+        return oracle_unary(o, x, (oracle_kind)(SMOOTH + draw(state, SMOOTH_COUNT)));
     case 11:
         return draw_whitening(o, x, name, state);
     case 12:
@@ -144,9 +144,10 @@ oracle *random_graph(uint64_t *state, int batch_size) {
 }
 
 void random_graph_describe(const oracle *o, char *text, size_t capacity) {
-    static const char *const names[] = {"input",  "normalize", "whiten",   "conv2d",   "dense",    "batch_norm",
-                                        "relu",   "relu6",     "tanh",     "logistic", "max_pool", "average_pool",
-                                        "global", "add",       "shortcut", "dropout",  "flatten",  "point"};
+#define NAME(KIND, NAME, Y, SLOPE) #NAME,
+    static const char *const names[] = {
+        "input",        "normalize", "whiten", "conv2d",   "dense",   "batch_norm", ORACLE_ACTIVATIONS(NAME) "max_pool",
+        "average_pool", "global",    "add",    "shortcut", "dropout", "flatten",    "point"};
     for (int i = 0, at = 0; i < o->layer_count && at < (int)capacity; i++) {
         const oracle_layer *layer = &o->layers[i];
         at += snprintf(text + at, capacity - (size_t)at, "%s%s %dx%dx%d", i > 0 ? ", " : "", names[layer->kind],

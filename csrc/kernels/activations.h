@@ -1,0 +1,101 @@
+// Activations, made from the list in kernels.h: a row there needs two functions here, y = f(x) and d·f′, which is made
+// from x or from y as the row says. Of comparisons with NaN all but ≠ are false: what they throw away is chosen, so
+// that NaN is kept.
+
+// e^x for x ≤ 0, to about 1e-7 relative: 2^k · e^r with |r| ≤ ½ ln 2, e^r by its series. Of NaN it is some number.
+INLINE vf vf_exp_nonpositive(vf x) {
+    x = vf_max(x, vf_set1(-87.0f));
+    vi k = __builtin_convertvector(x * 1.44269504f - 0.5f, vi);
+    vf kf = __builtin_convertvector(k, vf);
+    vf r = vf_fma(kf, vf_set1(-0.693359375f), x);
+    r = vf_fma(kf, vf_set1(2.12194440e-4f), r);
+    vf p = vf_set1(1.9875691500e-4f);
+    p = vf_fma(p, r, vf_set1(1.3981999507e-3f));
+    p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
+    p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
+    p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
+    p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
+    p = vf_fma(p, r * r, r + 1.0f);
+    return (vf)((vi)p + (k << 23));
+}
+
+INLINE vf vf_abs(vf x) {
+    return (vf)((vi)x & vi_set1(0x7fffffff));
+}
+
+INLINE vf vf_relu(vf x) {
+    return (vf)((vi)x & ~(x <= 0));
+}
+
+INLINE vf vf_relu_backward(vf y, vf d) {
+    return (vf)((vi)d & ~(y <= 0));
+}
+
+INLINE vf vf_relu6(vf x) {
+    return vf_min(vf_set1(6), vf_relu(x));
+}
+
+INLINE vf vf_relu6_backward(vf y, vf d) {
+    return (vf)((vi)d & ~(y <= 0) & ~(y >= 6));
+}
+
+// Near zero 1 − e^(−2x) cancels; there the odd series is exact to 1e-7. NaN takes the series, which keeps it.
+INLINE vf vf_tanh(vf x) {
+    vf size = vf_abs(x), square = x * x;
+    vf e = vf_exp_nonpositive(-2.0f * size);
+    vf far = (1.0f - e) / (1.0f + e);
+    vf p = vf_set1(-0.0088632355f);
+    p = vf_fma(p, square, vf_set1(0.0218694885f));
+    p = vf_fma(p, square, vf_set1(-0.0539682540f));
+    p = vf_fma(p, square, vf_set1(0.1333333333f));
+    p = vf_fma(p, square, vf_set1(-0.3333333333f));
+    vf near = vf_fma(p * square, size, size);
+    vf result = vf_select(size >= 0.3f, far, near);
+    return (vf)((vi)result | ((vi)x & vi_set1((int32_t)0x80000000)));
+}
+
+INLINE vf vf_tanh_backward(vf y, vf d) {
+    return d * (1.0f - y * y);
+}
+
+INLINE vf vf_logistic(vf x) {
+    vf e = (vf)((vi)vf_exp_nonpositive(-vf_abs(x)) | vf_is_nan(x));
+    return vf_select(x < 0, e, vf_set1(1)) / (1.0f + e);
+}
+
+INLINE vf vf_logistic_backward(vf y, vf d) {
+    return d * (y * (1.0f - y));
+}
+
+INLINE void activate(vf (*f)(vf), const float *x, float *y, int64_t n) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) vf_store(y + i, f(vf_load(x + i)));
+    if (i < n) {
+        float tail[LANES] = {0};
+        memcpy(tail, x + i, (size_t)(n - i) * sizeof(float));
+        vf_store(tail, f(vf_load(tail)));
+        memcpy(y + i, tail, (size_t)(n - i) * sizeof(float));
+    }
+}
+
+INLINE void activate_backward(vf (*f)(vf, vf), const float *from, float *d, int64_t n) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) vf_store(d + i, f(vf_load_first(from + i), vf_load_first(d + i)));
+    if (i < n) {
+        float tail[2][LANES] = {{0}};
+        memcpy(tail[0], from + i, (size_t)(n - i) * sizeof(float));
+        memcpy(tail[1], d + i, (size_t)(n - i) * sizeof(float));
+        vf_store(tail[1], f(vf_load(tail[0]), vf_load(tail[1])));
+        memcpy(d + i, tail[1], (size_t)(n - i) * sizeof(float));
+    }
+}
+
+#define ACTIVATION(NAME, READS_INPUT)                                                                                  \
+    static void NAME##_forward(const float *x, float *y, int64_t n) {                                                  \
+        activate(vf_##NAME, x, y, n);                                                                                  \
+    }                                                                                                                  \
+    static void NAME##_backward(const float *from, float *d, int64_t n) {                                              \
+        activate_backward(vf_##NAME##_backward, from, d, n);                                                           \
+    }
+SPAR_ACTIVATIONS(ACTIVATION)
+#undef ACTIVATION
