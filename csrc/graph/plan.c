@@ -83,7 +83,7 @@ static void point_at_parameters(const spar_network *network, int v, spar_paramet
 // The operand of v whose sweep v can join, or −1.
 static int operand_to_join(const fusion *fusion, int v) {
     const spar_node *node = &fusion->network->graph->nodes[v];
-    if (node->layer->backward_reads_input) return -1;
+    if (node->layer->stage->backward_reads_input) return -1;
     for (int i = 0; i < node->layer->input_count; i++) {
         int operand = node->inputs[i];
         int at = fusion->network->root[operand] == operand ? fusion->operation_of[operand] : -1;
@@ -91,7 +91,7 @@ static int operand_to_join(const fusion *fusion, int v) {
         const spar_operation *operation = &fusion->network->operations[at];
         const spar_sweep *sweep = operation->sweep;
         if (sweep == NULL || sweep->count == SPAR_MAX_STAGES) continue;
-        if (sweep->stages[sweep->count - 1].node->layer->backward_reads_output) continue;
+        if (sweep->stages[sweep->count - 1].node->layer->stage->backward_reads_output) continue;
         if (node->layer->input_count == 2 && operation->input_count == 2) continue;
         return i;
     }

@@ -14,13 +14,11 @@
         at->run->kernels->activations.NAME.backward(from->data + at->block.offset, d, at->block.floats);               \
     }                                                                                                                  \
                                                                                                                        \
-    static const spar_stage_functions NAME##_stage = {.forward = NAME##_forward, .backward = NAME##_backward};         \
+    static const spar_stage_functions NAME##_stage = {.backward_reads_input = READS_INPUT,                             \
+                                                      .backward_reads_output = !READS_INPUT,                           \
+                                                      .forward = NAME##_forward,                                       \
+                                                      .backward = NAME##_backward};                                    \
                                                                                                                        \
-    const spar_layer spar_layer_##NAME = {.kind = #NAME,                                                               \
-                                          .input_count = 1,                                                            \
-                                          .order = SPAR_KEEPS_ORDER,                                                   \
-                                          .backward_reads_input = READS_INPUT,                                         \
-                                          .backward_reads_output = !READS_INPUT,                                       \
-                                          .infer = spar_infer_same,                                                    \
-                                          .stage = &NAME##_stage};
+    const spar_layer spar_layer_##NAME = {                                                                             \
+        .kind = #NAME, .input_count = 1, .order = SPAR_KEEPS_ORDER, .infer = spar_infer_same, .stage = &NAME##_stage};
 SPAR_ACTIVATIONS(ACTIVATION)

@@ -211,8 +211,6 @@ struct spar_layer {
     bool point;          // perturbations are added to its value
     bool draws;          // it has a random stream of its own
     bool reads_features; // the last such layer of a network is its classifier
-    // A sweep's input is that of its first stage, and its output that of its last: stages of which these hold are that.
-    bool backward_reads_input, backward_reads_output;
     // Shape rule: fills node->extent.
     spar_status (*infer)(spar_node *node, const spar_extent *inputs);
     // Parameters, in PyTorch's order; returns how many. NULL: none.

@@ -106,7 +106,8 @@ static int forward_passes(const spar_operation *operation, spar_pass *passes) {
 
 static int backward_passes(const spar_operation *operation, spar_pass *passes) {
     const spar_sweep *sweep = operation->sweep;
-    const spar_layer *first = sweep->stages[0].node->layer, *last = sweep->stages[sweep->count - 1].node->layer;
+    const spar_stage_functions *first = functions_of(sweep->stages);
+    const spar_stage_functions *last = functions_of(&sweep->stages[sweep->count - 1]);
     spar_pass pass = {.runs = emits,
                       .samples = backward_samples,
                       .end = end_backward,
@@ -116,12 +117,12 @@ static int backward_passes(const spar_operation *operation, spar_pass *passes) {
                                 (operation->input_count > 1 ? SPAR_SECOND_GRADIENT : 0),
                       .in_place = true};
     passes[0] = pass;
-    if (first->stage->pass_behind == NULL) return 1;
+    if (first->pass_behind == NULL) return 1;
     pass.runs = sums;
     pass.writes ^= SPAR_INPUT_GRADIENT | SPAR_SUMS;
     pass.in_place = false;
     passes[1] = pass;
-    passes[2] = *first->stage->pass_behind;
+    passes[2] = *first->pass_behind;
     return 3;
 }
 

@@ -30,6 +30,10 @@ typedef struct spar_sweep_block {
 
 // What a layer does as a stage. Functions that are NULL do nothing, a backward one passes the gradient on.
 struct spar_stage_functions {
+    // Kept are only a sweep's input and its output: a stage whose backward function reads x is the first of a sweep,
+    // one whose function reads y the last.
+    bool backward_reads_input, backward_reads_output;
+
     // Makes the stage's own state, and frees it; it may be NULL.
     spar_status (*prepare)(spar_operation *operation, spar_stage *stage);
     void (*discard)(spar_stage *stage);
