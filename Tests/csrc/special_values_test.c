@@ -89,6 +89,32 @@ static void activations_pass_special_values(void) {
     }
 }
 
+// To 1e-6 of themselves, down to the smallest numbers; a slope made from its output, or near its zero, to 3e-7.
+static void activations_are_exact_to_rounding(void) {
+    enum { COUNT = 1 << 14 };
+    static float x[COUNT], y[COUNT], d[COUNT];
+    activation list[MOST_ACTIVATIONS];
+    int count = list_activations(list);
+    for (int a = 0; a < count; a++) {
+        const char *name = list[a].oracle->name;
+        float limit = list[a].reads_input ? 120 : 80;
+        for (int i = 0; i < COUNT; i++) {
+            float u = (float)i / (COUNT / 2) - 1; // closer together near zero
+            x[i] = limit * u * u * u, d[i] = 1;
+        }
+        list[a].kernels.forward(x, y, COUNT);
+        list[a].kernels.backward(list[a].reads_input ? x : y, d, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            double value = list[a].oracle->value(x[i]), slope = list[a].oracle->slope(x[i]);
+            double rounding = list[a].reads_input && fabsf(x[i]) > 3 ? 1e-44 : 3e-7;
+            check_that(fabs(y[i] - value) <= 1e-6 * fabs(value) + 1e-44, __FILE__, __LINE__, "%s(%g) is %.9g, not %.9g",
+                       name, (double)x[i], (double)y[i], value);
+            check_that(fabs(d[i] - slope) <= 1e-6 * fabs(slope) + rounding, __FILE__, __LINE__,
+                       "the slope of %s at %g is %.9g, not %.9g", name, (double)x[i], (double)d[i], slope);
+        }
+    }
+}
+
 // A dropped infinity is NaN, as it is where the mask is a factor.
 static void sums_scales_and_dropout_pass_special_values(void) {
     const spar_kernels *kernels = spar_kernels_for_cpu();
@@ -399,7 +425,8 @@ static void a_nan_in_a_gradient_is_in_the_perturbation(void) {
     }
 }
 
-TEST_MAIN(TEST(activations_pass_special_values), TEST(sums_scales_and_dropout_pass_special_values),
-          TEST(pools_pass_special_values), TEST(reductions_pass_special_values), TEST(signs_keep_nan),
-          TEST(products_pass_nan), TEST(a_nan_in_any_parameter_reaches_the_output_and_is_forgotten),
-          TEST(a_step_that_met_a_nan_leaves_no_trace), TEST(a_nan_in_a_gradient_is_in_the_perturbation))
+TEST_MAIN(TEST(activations_pass_special_values), TEST(activations_are_exact_to_rounding),
+          TEST(sums_scales_and_dropout_pass_special_values), TEST(pools_pass_special_values),
+          TEST(reductions_pass_special_values), TEST(signs_keep_nan), TEST(products_pass_nan),
+          TEST(a_nan_in_any_parameter_reaches_the_output_and_is_forgotten), TEST(a_step_that_met_a_nan_leaves_no_trace),
+          TEST(a_nan_in_a_gradient_is_in_the_perturbation))

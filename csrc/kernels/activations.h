@@ -2,20 +2,29 @@
 // from x or from y as the row says. Of comparisons with NaN all but ≠ are false: what they throw away is chosen, so
 // that NaN is kept.
 
-// e^x for x ≤ 0, to about 1e-7 relative: 2^k · e^r with |r| ≤ ½ ln 2, e^r by its series. Of NaN it is some number.
-INLINE vf vf_exp_nonpositive(vf x) {
-    x = vf_max(x, vf_set1(-87.0f));
-    vi k = __builtin_convertvector(x * 1.44269504f - 0.5f, vi);
-    vf kf = __builtin_convertvector(k, vf);
+// x − k·ln 2 with k the whole number nearest to x / ln 2, for x ≤ 0.
+INLINE vf vf_reduce(vf x, vi *k) {
+    *k = __builtin_convertvector(x * 1.44269504f - 0.5f, vi);
+    vf kf = __builtin_convertvector(*k, vf);
     vf r = vf_fma(kf, vf_set1(-0.693359375f), x);
-    r = vf_fma(kf, vf_set1(2.12194440e-4f), r);
+    return vf_fma(kf, vf_set1(2.12194440e-4f), r);
+}
+
+// e^r for |r| ≤ 0.4, by its series, to about 1e-7 relative.
+INLINE vf vf_exp_reduced(vf r) {
     vf p = vf_set1(1.9875691500e-4f);
     p = vf_fma(p, r, vf_set1(1.3981999507e-3f));
     p = vf_fma(p, r, vf_set1(8.3334519073e-3f));
     p = vf_fma(p, r, vf_set1(4.1665795894e-2f));
     p = vf_fma(p, r, vf_set1(1.6666665459e-1f));
     p = vf_fma(p, r, vf_set1(5.0000001201e-1f));
-    p = vf_fma(p, r * r, r + 1.0f);
+    return vf_fma(p, r * r, r + 1.0f);
+}
+
+// e^x for x ≤ 0, at least e^−87, to about 1e-7 relative. Of NaN it is some number.
+INLINE vf vf_exp_nonpositive(vf x) {
+    vi k;
+    vf p = vf_exp_reduced(vf_reduce(vf_max(x, vf_set1(-87.0f)), &k));
     return (vf)((vi)p + (k << 23));
 }
 
