@@ -76,6 +76,29 @@ INLINE vf vf_logistic_backward(vf y, vf d) {
     return d * (y * (1.0f - y));
 }
 
+// x·2^k for −250 ≤ k ≤ 0, also where that is not normal.
+INLINE vf vf_scale(vf x, vi k) {
+    vi half = k >> 1;
+    return x * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+}
+
+// x·σ(x) and its slope σ·(1 + x·(1 − σ)), with e = e^(−|x|): σ is e / (1 + e) below zero, 1 / (1 + e) above. What e
+// makes small is scaled last, so that nothing is lost. Beyond ±110 both are what they are there, or as large as x.
+INLINE vf vf_silu(vf x) {
+    vi k, negative = x < 0;
+    vf p = vf_exp_reduced(vf_reduce(vf_max(-vf_abs(x), vf_set1(-110)), &k));
+    vf numerator = vf_select(negative, vf_max(vf_set1(-110), x) * p, x);
+    return vf_scale(numerator / (1.0f + vf_scale(p, k)), k & negative);
+}
+
+INLINE vf vf_silu_backward(vf x, vf d) {
+    vi k, negative = x < 0;
+    x = vf_min(vf_set1(110), vf_max(vf_set1(-110), x)); // NaN stays
+    vf p = vf_exp_reduced(vf_reduce(vf_max(-vf_abs(x), vf_set1(-110)), &k)), e = vf_scale(p, k);
+    vf reciprocal = 1.0f / (1.0f + e), rest = vf_select(negative, x, x * e) * reciprocal; // x·(1 − σ)
+    return d * vf_scale(vf_select(negative, p, vf_set1(1)) * reciprocal * (1.0f + rest), k & negative);
+}
+
 INLINE void activate(vf (*f)(vf), const float *x, float *y, int64_t n) {
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES) vf_store(y + i, f(vf_load(x + i)));

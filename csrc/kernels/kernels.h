@@ -135,7 +135,8 @@ typedef struct spar_lines {
     ROW(relu, false)                                                                                                   \
     ROW(relu6, false)                                                                                                  \
     ROW(tanh, false)                                                                                                   \
-    ROW(logistic, false)
+    ROW(logistic, false)                                                                                               \
+    ROW(silu, true)
 
 typedef struct spar_activation {
     void (*forward)(const float *x, float *y, int64_t n);

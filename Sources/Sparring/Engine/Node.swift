@@ -166,6 +166,9 @@ public struct Node {
     /// 1 / (1 + e⁻ˣ).
     public func logistic() -> Node { layer { _ in spar_logistic(graph.pointer, value) } }
 
+    /// x · logistic(x).
+    public func silu() -> Node { layer { _ in spar_silu(graph.pointer, value) } }
+
     /// The largest of each `kernel`×`kernel` window.
     ///
     /// - Parameters:
