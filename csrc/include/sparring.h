@@ -252,6 +252,7 @@ SPAR_API spar_value spar_relu6(spar_graph *graph, spar_value x);
 SPAR_API spar_value spar_tanh(spar_graph *graph, spar_value x);
 SPAR_API spar_value spar_logistic(spar_graph *graph, spar_value x);
 SPAR_API spar_value spar_silu(spar_graph *graph, spar_value x); // x·logistic(x) (Ramachandran et al. 2017's Swish)
+SPAR_API spar_value spar_gelu(spar_graph *graph, spar_value x); // x·Φ(x), by erf (Hendrycks & Gimpel 2016)
 
 SPAR_API spar_value spar_max_pool2d(spar_graph *graph, spar_value x, const spar_pool_params *params);
 SPAR_API spar_value spar_average_pool2d(spar_graph *graph, spar_value x,

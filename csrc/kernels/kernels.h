@@ -136,7 +136,8 @@ typedef struct spar_lines {
     ROW(relu6, false)                                                                                                  \
     ROW(tanh, false)                                                                                                   \
     ROW(logistic, false)                                                                                               \
-    ROW(silu, true)
+    ROW(silu, true)                                                                                                    \
+    ROW(gelu, true)
 
 typedef struct spar_activation {
     void (*forward)(const float *x, float *y, int64_t n);

@@ -169,6 +169,9 @@ public struct Node {
     /// x · logistic(x).
     public func silu() -> Node { layer { _ in spar_silu(graph.pointer, value) } }
 
+    /// x · Φ(x), Φ the normal distribution's, exact as PyTorch's default.
+    public func gelu() -> Node { layer { _ in spar_gelu(graph.pointer, value) } }
+
     /// The largest of each `kernel`×`kernel` window.
     ///
     /// - Parameters:

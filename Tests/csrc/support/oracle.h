@@ -14,7 +14,8 @@
     ROW(RELU6, relu6, x <= 0 ? 0 : x >= 6 ? 6 : x, x <= 0 || x >= 6 ? 0 : 1)                                           \
     ROW(TANH, tanh, tanh(x), 1 - y * y)                                                                                \
     ROW(LOGISTIC, logistic, 1 / (1 + exp(-x)), y * (1 - y))                                                            \
-    ROW(SILU, silu, x / (1 + exp(-x)), (1 + x / (1 + exp(x))) / (1 + exp(-x)))
+    ROW(SILU, silu, x / (1 + exp(-x)), (1 + x / (1 + exp(x))) / (1 + exp(-x)))                                         \
+    ROW(GELU, gelu, erfc(-x / sqrt(2)) / 2 * x, erfc(-x / sqrt(2)) / 2 + x * exp(-x * x / 2) * 0.39894228040143268)
 
 typedef enum oracle_kind {
     ORACLE_INPUT,
