@@ -15,7 +15,7 @@ import Testing
         #expect(x.channelShortcut(8, stride: 2).shape == ImageShape(channels: 8, height: 5, width: 4))
         #expect(x.globalAveragePool().shape == ImageShape(channels: 3, height: 1, width: 1))
         #expect(x.flatten().dense(4).shape == ImageShape(channels: 4, height: 1, width: 1))
-        #expect((x.tanh() + x.logistic()).relu6().dropout(0.5).shape == shape)
+        #expect((x.tanh() + x.logistic()).relu6().silu().gelu().dropout(0.5).shape == shape)
     }
 
     @Test func sequencesNumberLayersAsPyTorchDoes() throws {

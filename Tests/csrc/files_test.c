@@ -184,6 +184,34 @@ static void check_comes_back(spar_graph *graph, spar_value output, const char *n
     spar_network_destroy(loaded);
 }
 
+static void every_activation_comes_back(void) {
+    char path[TEMPORARY_PATH];
+    spar_network *network = NULL, *loaded = NULL;
+    spar_graph *graph;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_value x = spar_input(graph, 2, 1, 1);
+#define ACTIVATION(NAME, READS_INPUT) x = spar_##NAME(graph, x);
+    SPAR_ACTIVATIONS(ACTIVATION)
+    spar_dense_params params = example_dense_params("fc", 2);
+    CHECK_OK(spar_network_create(graph, spar_dense(graph, x, &params), NULL, &network));
+    temporary_path(path, "activations.safetensors");
+    CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+    CHECK_OK(model_load(path, &loaded));
+    for (int v = 0; v < network->graph->count; v++) {
+        CHECK(network->graph->nodes[v].layer == loaded->graph->nodes[v].layer);
+    }
+    static const float image[2] = {-1, 1};
+    float outputs[2][2];
+    CHECK_OK(spar_forward(network, image, 1, 0));
+    CHECK_OK(spar_forward(loaded, image, 1, 0));
+    CHECK_OK(spar_read_output(network, outputs[0]));
+    CHECK_OK(spar_read_output(loaded, outputs[1]));
+    CHECK(memcmp(outputs[0], outputs[1], sizeof outputs[0]) == 0);
+    spar_graph_destroy(graph);
+    spar_network_destroy(network);
+    spar_network_destroy(loaded);
+}
+
 // Layers beside the way to the output are described in the file, without parameters.
 static void layers_that_the_output_does_not_need_are_no_hindrance(void) {
     static const float mean[1] = {0}, deviation[1] = {1};
@@ -392,9 +420,10 @@ static void a_diverged_network_leaves_the_file_of_the_sound_one(void) {
     spar_network_destroy(sound);
 }
 
-TEST_MAIN(TEST(saved_networks_come_back), TEST(metadata_comes_back_and_reserved_keys_are_refused),
-          TEST(weights_travel_from_files_without_our_metadata), TEST(doubles_are_converted),
-          TEST(weights_keep_their_order_in_the_file), TEST(constants_stay_where_files_of_other_programs_lack_them),
+TEST_MAIN(TEST(saved_networks_come_back), TEST(every_activation_comes_back),
+          TEST(metadata_comes_back_and_reserved_keys_are_refused), TEST(weights_travel_from_files_without_our_metadata),
+          TEST(doubles_are_converted), TEST(weights_keep_their_order_in_the_file),
+          TEST(constants_stay_where_files_of_other_programs_lack_them),
           TEST(layers_that_the_output_does_not_need_are_no_hindrance),
           TEST(settings_that_nothing_reads_are_no_hindrance),
           TEST(names_that_no_file_can_keep_are_refused_by_the_graph), TEST(metadata_that_no_reader_takes_is_not_saved),

@@ -146,7 +146,7 @@ static spar_value pool(describer *d, const value *x, bool average) {
 static spar_value layer(describer *d) {
     spar_graph *graph = d->result->graph;
     const value *x = choose(d);
-    switch (fuzz_choice(d->bytes, 20)) {
+    switch (fuzz_choice(d->bytes, 22)) {
     case 0:
         return constants(d, x, false);
     case 1:
@@ -185,6 +185,10 @@ static spar_value layer(describer *d) {
         return spar_dropout(graph, x->id, fuzz_rarely(d->bytes, 8) ? fuzz_number(d->bytes) : 0.3f);
     case 18:
         return spar_flatten(graph, x->id);
+    case 19:
+        return spar_silu(graph, x->id);
+    case 20:
+        return spar_gelu(graph, x->id);
     default:
         return spar_perturb(graph, x->id, name(d));
     }
