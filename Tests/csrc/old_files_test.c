@@ -76,6 +76,7 @@ static void check_sample(const char *name, bool trains) {
 static void files_of_0_1_0_load_and_train_on(void) {
     check_sample("layerwise-0.1.0.safetensors", true); // masks; normalize, batch norm, max pooling
     check_sample("anl-0.1.0.safetensors", true);       // gradients; whiten, dropout, squared error
+    check_sample("joint-0.1.0.safetensors", true);     // a clean term, an input point, hidden points up to one, s(h)
     check_sample("plain-0.1.0.safetensors", false);    // shortcut, depthwise, average pools, logistic loss
 }
 

@@ -43,39 +43,32 @@ static bool read_inputs(spar_json_value json, spar_node *node) {
 static spar_status read_node(spar_json_value json, spar_node *node) {
     static const char *const others[] = {"kind", "name", "inputs", NULL};
     const char *kind = spar_json_string(spar_json_member(json, "kind"));
-    *node = (spar_node){.layer = layer_of_kind(kind),
-                        .name = (char *)spar_json_string(spar_json_member(json, "name")),
-                        .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE}};
     if (kind == NULL || node->name == NULL) return spar_fail(SPAR_ERROR_FORMAT, "it has no kind or no name");
+    node->layer = layer_of_kind(kind);
     if (node->layer == NULL) {
-        return spar_fail(SPAR_ERROR_FORMAT, "\"%.100s\" is of the kind \"%.100s\", which version %s does not know",
-                         node->name, kind, spar_version());
+        return spar_fail(SPAR_ERROR_FORMAT, "the kind \"%.100s\" is nothing that version %s knows", kind,
+                         spar_version());
     }
     if (!read_inputs(json, node)) {
-        return spar_fail(SPAR_ERROR_FORMAT, "\"%.100s\" (%s) has not %d inputs", node->name, kind,
-                         node->layer->input_count);
+        return spar_fail(SPAR_ERROR_FORMAT, "a layer of kind %s has not %d inputs", kind, node->layer->input_count);
     }
     if (node->layer->check_constants != NULL) node->settings.constants.in_file = true;
-    spar_status status = spar_fields_read(node->layer->fields, others, json, node);
-    if (status == SPAR_OK) return SPAR_OK;
-    char what[140];
-    snprintf(what, sizeof what, "\"%.100s\" (%.20s)", node->name, kind);
-    return spar_fail_in(what, status);
+    return spar_fields_read(node->layer->fields, others, json, node);
 }
 
 static spar_status read_nodes(spar_json_value document, spar_graph *graph) {
     if (!spar_json_is_array(document)) return spar_fail(SPAR_ERROR_FORMAT, "the graph is no array");
     for (spar_json_items items = spar_json_items_of(document); spar_json_next(&items);) {
-        spar_node node;
+        spar_node node = {.name = (char *)spar_json_string(spar_json_member(items.value, "name")),
+                          .inputs = {SPAR_NO_VALUE, SPAR_NO_VALUE}};
         spar_status status = read_node(items.value, &node);
         if (status != SPAR_OK) {
-            char what[40];
-            snprintf(what, sizeof what, "layer %d of the graph", graph->count);
+            char what[140];
+            snprintf(what, sizeof what, "layer %d of the graph, \"%.100s\"", graph->count,
+                     node.name == NULL ? "" : node.name);
             return spar_fail_in(what, status);
         }
-        if (spar_graph_add(graph, &node) == SPAR_NO_VALUE) {
-            return spar_fail_in("the graph", graph->failure_status);
-        }
+        if (spar_graph_add(graph, &node) == SPAR_NO_VALUE) return spar_fail_in("the graph", graph->failure_status);
     }
     return SPAR_OK;
 }

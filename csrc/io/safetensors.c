@@ -222,11 +222,6 @@ static bool same_shape(spar_json_value found, int rank, const int64_t *shape) {
     return dimension == rank;
 }
 
-static size_t append_size(char *text, size_t capacity, size_t length, int64_t size) {
-    if (length + 24 >= capacity) return length;
-    return length + (size_t)snprintf(text + length, capacity - length, length > 0 ? "×%" PRId64 : "%" PRId64, size);
-}
-
 static spar_status compare(const spar_stored_tensor *tensor, const char *element, int rank, const int64_t *shape) {
     bool convertible = strcmp(element, "F32") == 0 && strcmp(tensor->element, "F64") == 0;
     if (strcmp(tensor->element, element) != 0 && !convertible) {
@@ -234,16 +229,14 @@ static spar_status compare(const spar_stored_tensor *tensor, const char *element
                          element);
     }
     if (same_shape(tensor->shape, rank, shape)) return SPAR_OK;
-    char found[128] = "", wanted[128] = "";
-    size_t length = 0;
-    for (spar_json_items items = spar_json_items_of(tensor->shape); spar_json_next(&items);) {
-        int64_t size = 0;
-        spar_json_integer(items.value, 0, INT64_MAX, &size);
-        length = append_size(found, sizeof found, length, size);
+    char wanted[100] = "";
+    for (int i = 0; i < rank; i++) {
+        size_t length = strlen(wanted);
+        snprintf(wanted + length, sizeof wanted - length, i > 0 ? ",%" PRId64 : "%" PRId64, shape[i]);
     }
-    length = 0;
-    for (int i = 0; i < rank; i++) length = append_size(wanted, sizeof wanted, length, shape[i]);
-    return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" has shape %s, expected %s", tensor->name, found, wanted);
+    size_t length = strcspn(tensor->shape, "]");
+    return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" has shape %.*s], expected [%s]", tensor->name,
+                     length < 100 ? (int)length : 100, tensor->shape, wanted);
 }
 
 spar_status spar_tensor_file_choose(const spar_tensor_file *file, const char *name, const char *element, int rank,
