@@ -217,6 +217,8 @@ static const struct {
     [SPAR_PART_VALUE] = {.name = "value"}, // its range is the parameter's
     [SPAR_PART_GRADIENT] = {.name = "gradient"},
     [SPAR_PART_MOMENTUM] = {.name = "momentum"},
+    [SPAR_PART_FIRST_MOMENT] = {.name = "first_moment"},
+    [SPAR_PART_SECOND_MOMENT] = {.name = "second_moment", .range = SPAR_RANGE_NOT_NEGATIVE},
 };
 
 const char *spar_part_name(spar_parameter_part part) {

@@ -409,8 +409,10 @@ typedef struct spar_parameter_info {
 
 typedef enum spar_parameter_part {
     SPAR_PART_VALUE = 0,
-    SPAR_PART_GRADIENT = 1, // this and the states of optimizers: trainable ones only
-    SPAR_PART_MOMENTUM = 2, // SGD's
+    SPAR_PART_GRADIENT = 1,      // this and the states of optimizers: trainable ones only
+    SPAR_PART_MOMENTUM = 2,      // SGD's
+    SPAR_PART_FIRST_MOMENT = 3,  // AdamW's
+    SPAR_PART_SECOND_MOMENT = 4, // AdamW's; not negative
 } spar_parameter_part;
 
 // What is written is finite, running_var not negative, deviation positive. A state that no update has needed is zero.
@@ -617,8 +619,11 @@ typedef enum spar_decay_scope {
 
 // Stochastic gradient descent: d ← g + weight_decay·w;  v ← momentum·v + d;
 //   w ← w − learning_rate·(nesterov ? d + momentum·v : v). Without momentum v is left alone.
+// AdamW (Loshchilov & Hutter 2019): m ← β₁·m + (1 − β₁)·g;  v ← β₂·v + (1 − β₂)·g²;
+//   w ← w − learning_rate·(weight_decay·w + m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε)), t the updates of m and v, from 1.
 typedef enum spar_optimizer_kind {
-    SPAR_OPTIMIZER_SGD = 0, // keeps v: SPAR_PART_MOMENTUM
+    SPAR_OPTIMIZER_SGD = 0,   // keeps v: SPAR_PART_MOMENTUM
+    SPAR_OPTIMIZER_ADAMW = 1, // keeps m and v: SPAR_PART_FIRST_MOMENT and SPAR_PART_SECOND_MOMENT
 } spar_optimizer_kind;
 
 typedef struct spar_optimizer {
@@ -631,12 +636,14 @@ typedef struct spar_optimizer {
     // clip_norm / (norm + 1e-6) as PyTorch's clip_grad_norm_ does; what the network holds of them stays. 0: they are
     // not.
     float clip_norm;
-    float max_norm; // after the update every unit's incoming weights are scaled back to this norm; 0: none
-    float momentum; // SGD
-    bool nesterov;  // SGD
+    float max_norm;     // after the update every unit's incoming weights are scaled back to this norm; 0: none
+    float momentum;     // SGD
+    bool nesterov;      // SGD
+    float beta1, beta2; // ADAMW, below 1
+    float epsilon;      // ADAMW, at least FLT_MIN
 } spar_optimizer;
 
-// SGD: learning rate 0.1, momentum 0.9, all else off.
+// SGD: learning rate 0.1, momentum 0.9. AdamW: learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-8. All else off.
 SPAR_API spar_status spar_optimizer_set_defaults(spar_optimizer *optimizer, uint32_t struct_size,
                                                  spar_optimizer_kind kind);
 static inline spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind) {
@@ -648,6 +655,9 @@ static inline spar_optimizer spar_optimizer_defaults(spar_optimizer_kind kind) {
 typedef spar_optimizer spar_sgd;
 static inline spar_sgd spar_sgd_defaults(void) {
     return spar_optimizer_defaults(SPAR_OPTIMIZER_SGD);
+}
+static inline spar_optimizer spar_adamw_defaults(void) {
+    return spar_optimizer_defaults(SPAR_OPTIMIZER_ADAMW);
 }
 
 // Updates the parameters from their gradients and counts a step. The first update by an optimizer takes the memory of

@@ -48,5 +48,6 @@ const spar_kernels TABLE = {
     .add_runs = add_runs,
     .transpose16 = transpose16,
     .sgd = sgd,
+    .adamw = adamw,
     .limit_norms = limit_norms,
 };

@@ -165,9 +165,16 @@ typedef struct spar_update_stretch {
     float *value;
     const float *gradient;
     float *states[SPAR_MOST_STATES];
-    int64_t count; // a multiple of 16
+    int64_t count;   // a multiple of 16
+    uint64_t number; // of the update among those that the states see, from 1
     float gradient_factor, learning_rate, weight_decay;
 } spar_update_stretch;
+
+// AdamW's numbers of one update: 1 − β₁, β₂, 1 − β₂, what weight decay leaves of a weight, η / (1 − β₁ᵗ),
+// 1 / √(1 − β₂ᵗ) and ε.
+typedef struct spar_adamw_step {
+    float gain1, beta2, gain2, kept, rate, correction, epsilon;
+} spar_adamw_step;
 
 // Of one point of a t-SNE embedding over all points j, with w = 1 / (1 + distance²).
 typedef struct spar_embedding_sums {
@@ -247,6 +254,7 @@ typedef struct spar_kernels {
     void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
 
     void (*sgd)(const spar_update_stretch *stretch, float momentum, bool nesterov);
+    void (*adamw)(const spar_update_stretch *stretch, const spar_adamw_step *step);
     // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
     void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);
 } spar_kernels;

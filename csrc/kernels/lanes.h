@@ -1,4 +1,5 @@
-// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma and vi_bits.
+// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma, vf_sqrt and
+// vi_bits.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

@@ -25,6 +25,21 @@ static void sgd(const spar_update_stretch *stretch, float momentum, bool nestero
     }
 }
 
+static void adamw(const spar_update_stretch *stretch, const spar_adamw_step *step) {
+    float *w = stretch->value, *first = stretch->states[0], *second = stretch->states[1];
+    vf factor = vf_set1(stretch->gradient_factor), gain1 = vf_set1(step->gain1), beta2 = vf_set1(step->beta2);
+    vf gain2 = vf_set1(step->gain2), kept = vf_set1(step->kept), rate = vf_set1(-step->rate);
+    vf correction = vf_set1(step->correction), epsilon = vf_set1(step->epsilon);
+    for (int64_t i = 0; i < stretch->count; i += LANES) {
+        vf g = vf_load(stretch->gradient + i) * factor, m = vf_load(first + i);
+        m = vf_fma(g - m, gain1, m);
+        vf v = vf_fma(vf_load(second + i), beta2, g * g * gain2);
+        vf_store(first + i, m);
+        vf_store(second + i, v);
+        vf_store(w + i, vf_fma(m / vf_fma(vf_sqrt(v), correction, epsilon), rate, vf_load(w + i) * kept));
+    }
+}
+
 static void limit_norms(float *w, int64_t rows, int64_t stride, int64_t columns, float bound) {
     for (int64_t c = 0; c < columns; c++) {
         double square = 0;

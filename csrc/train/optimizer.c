@@ -6,7 +6,8 @@
 
 #include <math.h>
 
-static const spar_optimizer_row *const rows[] = {[SPAR_OPTIMIZER_SGD] = &spar_optimizer_sgd};
+static const spar_optimizer_row *const rows[] = {
+    [SPAR_OPTIMIZER_SGD] = &spar_optimizer_sgd, [SPAR_OPTIMIZER_ADAMW] = &spar_optimizer_adamw};
 
 static const spar_setting common[] = {{"learning rate", offsetof(spar_optimizer, learning_rate), 0, INFINITY},
                                       {"weight decay", offsetof(spar_optimizer, weight_decay), 0, INFINITY},
@@ -22,7 +23,7 @@ static spar_status find_row(spar_optimizer_kind kind, const spar_optimizer_row *
     return SPAR_OK;
 }
 
-#define OPTIMIZER SPAR_STRUCTURE(spar_optimizer, nesterov)
+#define OPTIMIZER SPAR_STRUCTURE(spar_optimizer, epsilon)
 
 spar_status spar_optimizer_set_defaults(spar_optimizer *optimizer, uint32_t struct_size, spar_optimizer_kind kind) {
     const spar_optimizer_row *row;
@@ -87,6 +88,7 @@ static void update_stretch(void *context, const spar_parameter *parameter, int64
     spar_update_stretch stretch = {.value = network->slots[SPAR_PART_VALUE] + first,
                                    .gradient = network->slots[SPAR_PART_GRADIENT] + first,
                                    .count = last - first,
+                                   .number = parameter->updates + 1,
                                    .gradient_factor = update->gradient_factor,
                                    .learning_rate = settings->learning_rate * parameter->learning_rate_factor,
                                    .weight_decay = decays ? settings->weight_decay : 0};

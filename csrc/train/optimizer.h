@@ -22,7 +22,7 @@ typedef struct spar_optimizer_row {
     void (*update)(const spar_kernels *kernels, const spar_optimizer *settings, const spar_update_stretch *stretch);
 } spar_optimizer_row;
 
-extern const spar_optimizer_row spar_optimizer_sgd;
+extern const spar_optimizer_row spar_optimizer_sgd, spar_optimizer_adamw;
 
 // An update on its way: what can fail does so before anything of the network changes.
 typedef struct spar_pending_update {

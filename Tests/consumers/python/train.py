@@ -17,7 +17,8 @@ class NetworkOptions(ctypes.Structure):
 
 class Optimizer(ctypes.Structure):
     _fields_ = [("struct_size", c_uint32), ("kind", c_int), ("learning_rate", c_float), ("weight_decay", c_float),
-                ("decay_scope", c_int), ("clip_norm", c_float), ("max_norm", c_float), ("momentum", c_float), ("nesterov", c_bool)]
+                ("decay_scope", c_int), ("clip_norm", c_float), ("max_norm", c_float), ("momentum", c_float), ("nesterov", c_bool), ("beta1", c_float),
+                ("beta2", c_float), ("epsilon", c_float)]
 
 
 SGD = 0

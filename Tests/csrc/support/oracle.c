@@ -51,6 +51,7 @@ static void add_parameter(oracle_layer *layer, const char *suffix, int units, in
     parameter->value = allocate_doubles(count);
     parameter->gradient = allocate_doubles(count);
     parameter->velocity = allocate_doubles(count);
+    parameter->square = allocate_doubles(count);
 }
 
 static void set_name(oracle_layer *layer, const char *name) {
@@ -70,6 +71,7 @@ void oracle_destroy(oracle *o) {
         free(parameter->value);
         free(parameter->gradient);
         free(parameter->velocity);
+        free(parameter->square);
     }
     for (oracle_layer *layer = o->layers; layer < o->layers + o->layer_count; layer++) {
         free(layer->value);

@@ -55,7 +55,9 @@ typedef struct oracle_parameter {
     int units; // of a weight: rows of the matrix that max-norm looks at; else 0
     int count;
     bool trainable;
-    double *value, *gradient, *velocity;
+    double *value, *gradient;
+    double *velocity, *square; // SGD's momentum or AdamW's first moment, and its second
+    int updates;
     double learning_rate_factor; // 1 at first; 0: frozen
 } oracle_parameter;
 
@@ -143,9 +145,9 @@ const double *oracle_output(const oracle *o);
 // The Euclidean norm of all gradients.
 double oracle_gradient_norm(oracle *o);
 
-// Stochastic gradient descent with momentum, Nesterov and weight decay by the formulas of PyTorch's SGD; clipping of
+// Stochastic gradient descent with momentum, Nesterov and weight decay, or AdamW, by PyTorch's formulas; clipping of
 // the norm before, max-norm after it.
-void oracle_update(oracle *o, const spar_optimizer *sgd);
+void oracle_update(oracle *o, const spar_optimizer *optimizer);
 
 // For every parameter.
 #define ORACLE_FOR_EACH_PARAMETER(o, parameter)                                                                        \

@@ -141,19 +141,33 @@ double oracle_gradient_norm(oracle *o) {
     return sqrt(square);
 }
 
-void oracle_update(oracle *o, const spar_optimizer *sgd) {
-    double factor = sgd->clip_norm > 0 ? fmin(1, sgd->clip_norm / (oracle_gradient_norm(o) + 1e-6)) : 1;
+static void step_sgd(const spar_optimizer *sgd, oracle_parameter *p, int i, double g, double rate, double decay) {
+    double d = g + decay * p->value[i];
+    p->velocity[i] = sgd->momentum * p->velocity[i] + d;
+    p->value[i] -= rate * (sgd->nesterov ? d + sgd->momentum * p->velocity[i] : p->velocity[i]);
+}
+
+static void step_adamw(const spar_optimizer *adamw, oracle_parameter *p, int i, double g, double rate, double decay) {
+    double b1 = adamw->beta1, b2 = adamw->beta2;
+    p->value[i] *= 1 - rate * decay;
+    p->velocity[i] = b1 * p->velocity[i] + (1 - b1) * g;
+    p->square[i] = b2 * p->square[i] + (1 - b2) * g * g;
+    double m = p->velocity[i] / (1 - pow(b1, p->updates)), v = p->square[i] / (1 - pow(b2, p->updates));
+    p->value[i] -= rate * m / (sqrt(v) + adamw->epsilon);
+}
+
+void oracle_update(oracle *o, const spar_optimizer *optimizer) {
+    double clip = optimizer->clip_norm, factor = clip > 0 ? fmin(1, clip / (oracle_gradient_norm(o) + 1e-6)) : 1;
+    bool adamw = optimizer->kind == SPAR_OPTIMIZER_ADAMW;
     ORACLE_FOR_EACH_PARAMETER(o, parameter) {
-        double learning_rate = sgd->learning_rate * parameter->learning_rate_factor;
+        double rate = optimizer->learning_rate * parameter->learning_rate_factor;
         if (!parameter->trainable || parameter->learning_rate_factor == 0) continue;
         bool weight = parameter->units > 0;
-        double decay = weight || sgd->decay_scope == SPAR_DECAY_ALL ? sgd->weight_decay : 0;
+        double decay = weight || optimizer->decay_scope == SPAR_DECAY_ALL ? optimizer->weight_decay : 0;
+        parameter->updates++;
         for (int i = 0; i < parameter->count; i++) {
-            double d = factor * parameter->gradient[i] + decay * parameter->value[i];
-            parameter->velocity[i] = sgd->momentum * parameter->velocity[i] + d;
-            double step = sgd->nesterov ? d + sgd->momentum * parameter->velocity[i] : parameter->velocity[i];
-            parameter->value[i] -= learning_rate * step;
+            (adamw ? step_adamw : step_sgd)(optimizer, parameter, i, factor * parameter->gradient[i], rate, decay);
         }
-        if (weight && sgd->max_norm > 0) limit_norm(parameter, sgd->max_norm);
+        if (weight && optimizer->max_norm > 0) limit_norm(parameter, optimizer->max_norm);
     }
 }

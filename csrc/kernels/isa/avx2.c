@@ -13,6 +13,10 @@ static inline vf vf_fma(vf a, vf b, vf c) {
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
 }
 
+static inline vf vf_sqrt(vf x) {
+    return (vf)_mm256_sqrt_ps((__m256)x);
+}
+
 static inline unsigned vi_bits(vi mask) {
     return (unsigned)_mm256_movemask_ps((__m256)mask);
 }

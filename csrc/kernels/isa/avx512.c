@@ -13,6 +13,10 @@ static inline vf vf_fma(vf a, vf b, vf c) {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 }
 
+static inline vf vf_sqrt(vf x) {
+    return (vf)_mm512_sqrt_ps((__m512)x);
+}
+
 static inline unsigned vi_bits(vi mask) {
     return _mm512_movepi32_mask((__m512i)mask);
 }

@@ -7,6 +7,11 @@ static inline vf vf_fma(vf a, vf b, vf c) {
     return a * b + c;
 }
 
+static inline vf vf_sqrt(vf x) {
+    for (int lane = 0; lane < LANES; lane++) x[lane] = sqrtf(x[lane]);
+    return x;
+}
+
 static inline unsigned vi_bits(vi mask) {
     unsigned bits = 0;
     for (int lane = 0; lane < LANES; lane++) bits |= (unsigned)(mask[lane] & 1) << lane;
