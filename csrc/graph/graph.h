@@ -18,6 +18,9 @@ struct spar_graph {
 // Adds a node made by hand (its name NULL or to be copied; its constants to be copied).
 spar_value spar_graph_add(spar_graph *graph, const spar_node *node);
 
+// Remembers the first failure, so that a whole network can be described before the one check.
+spar_value spar_graph_fail(spar_graph *graph, spar_status status);
+
 // Marks, of graph->count values, those that `output` depends on, and the input.
 void spar_graph_find_live(const spar_graph *graph, spar_value output, bool *live);
 
