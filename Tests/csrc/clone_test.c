@@ -8,13 +8,15 @@
 
 enum { SEED = 59 };
 
+static spar_optimizer_kind optimizer_kind = SPAR_OPTIMIZER_SGD;
+
 static void train(spar_network *network, example_network example, int first, int steps) {
     oracle *o = example(EXAMPLE_BATCH);
-    spar_sgd sgd = spar_sgd_defaults();
-    sgd.learning_rate = 0.02f;
+    spar_optimizer optimizer = spar_optimizer_defaults(optimizer_kind);
+    optimizer.learning_rate = 0.02f;
     for (int step = first; step < first + steps; step++) {
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH - step % 2, SEED + (uint64_t)step);
-        CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+        CHECK_OK(spar_train_step(network, &optimizer, batch.images, batch.labels, batch.count, NULL));
         example_batch_destroy(&batch);
     }
     oracle_destroy(o);
@@ -48,7 +50,11 @@ static void clones_go_on_with_the_same_bits(void) {
             spar_method method = {.struct_size = sizeof method};
             CHECK_OK(spar_method_preset(methods[m].name, methods[m].epsilon, &method));
             CHECK_OK(spar_network_set_method(network, &method));
+            int32_t last = spar_network_parameter_count(network) - 1;
+            CHECK_OK(spar_network_set_learning_rate_factor(network, last - 1, 0.5f));
+            optimizer_kind = m % 2 == 0 ? SPAR_OPTIMIZER_SGD : SPAR_OPTIMIZER_ADAMW;
             train(network, examples[e], 0, 2);
+            CHECK_OK(spar_network_set_learning_rate_factor(network, last, 0));
             spar_network_options options = spar_network_defaults();
             options.batch_size = 3 * EXAMPLE_BATCH;
             options.threads = 3;

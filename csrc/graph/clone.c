@@ -23,6 +23,10 @@ static spar_status copy_state(const spar_network *from, spar_network *to) {
         SPAR_TRY(spar_hold_state(to, (spar_parameter_part)part));
         memcpy(to->slots[part], from->slots[part], (size_t)floats * sizeof(float));
     }
+    for (int p = 0; p < from->parameter_count; p++) {
+        to->parameters[p].learning_rate_factor = from->parameters[p].learning_rate_factor;
+        to->parameters[p].updates = from->parameters[p].updates;
+    }
     to->run.weights_version++;
     to->step = from->step;
     for (int p = 0; p < from->point_count; p++) copy_point(&from->points[p], &to->points[p]);

@@ -359,10 +359,11 @@ SPAR_API spar_status spar_network_find_layer(const spar_network *network, const 
 SPAR_API spar_status spar_network_prefix(const spar_network *network, const char *layer,
                                          const spar_network_options *options, spar_network **prefix);
 
-// A network that goes on as `network` does, with the same bits: its graph, parameters, momentum, step, method and what
-// its points hold, but not its gradients nor its last pass. Of `options`, batch_size (at least the samples that points
-// hold), threads and exact_convolutions (which changes rounding errors) count; NULL: those of `network`. Costs what
-// making a network costs, in time and in memory, and a copy of the parameters.
+// A network that goes on as `network` does, with the same bits: its graph, parameters with their states and
+// learning-rate factors, step, method and what its points hold, but not its gradients nor its last pass. Of `options`,
+// batch_size (at least the samples that points hold), threads and exact_convolutions (which changes rounding errors)
+// count; NULL: those of `network`. Costs what making a network costs, in time and in memory, and a copy of the
+// parameters.
 SPAR_API spar_status spar_network_clone(const spar_network *network, const spar_network_options *options,
                                         spar_network **clone);
 
