@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SEED = 3, BEYOND = 24, LAST_PART = SPAR_PART_MOMENTUM, LAST_OPTIMIZER = SPAR_OPTIMIZER_SGD };
+enum { SEED = 3, BEYOND = 24, LAST_PART = SPAR_PART_MOMENTUM, LAST_OPTIMIZER = SPAR_OPTIMIZER_ADAMW };
 
 // A structure of a newer caller: what is known here, then fields that are not.
 #define NEWER(type)                                                                                                    \
@@ -351,7 +351,7 @@ static spar_status choose_optimizer(int value) {
 }
 
 static spar_status choose_decay_scope(int value) {
-    spar_optimizer optimizer = spar_optimizer_defaults(SPAR_OPTIMIZER_SGD);
+    spar_optimizer optimizer = spar_optimizer_defaults(SPAR_OPTIMIZER_ADAMW);
     optimizer.decay_scope = (spar_decay_scope)value;
     return train(&optimizer);
 }
