@@ -13,7 +13,6 @@ struct CommandLineArguments {
     ///
     /// - Throws: when one is not UTF-8, and so would name another file.
     init() throws(SparringError) {
-        openClosedStreams()
         var words: [String] = []
         for argument in UnsafeBufferPointer(
             start: CommandLine.unsafeArgv, count: Int(CommandLine.argc)
@@ -29,10 +28,6 @@ struct CommandLineArguments {
         self.words = words
     }
 
-    init(_ words: [String]) {
-        self.words = words
-    }
-
     /// The words as the parser reads them.
     ///
     /// - Throws: when a command does not exist, or an option is given twice.
@@ -43,7 +38,7 @@ struct CommandLineArguments {
     }
 
     /// A negative number belongs to the option before it, where the parser would see an option in it.
-    var joined: [String] {
+    private var joined: [String] {
         var joined: [String] = []
         for word in words {
             if word.hasPrefix("-"), Double(word) != nil, let option = joined.last, option.hasPrefix("--"),
@@ -78,13 +73,5 @@ struct CommandLineArguments {
                 throw ValidationError("\(option) is given twice, and only one can count.")
             }
         }
-    }
-}
-
-/// Puts something that can be neither read nor written in place of standard streams that are closed: a file opened
-/// later would take the place, and get what is printed.
-private func openClosedStreams() {
-    for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) == -1 {
-        _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
     }
 }

@@ -27,7 +27,7 @@ public struct ModelDescription: Hashable, Sendable {
     init(of run: RunSettings, after epoch: Epoch) {
         self.init(
             model: run.model.name, data: run.data.name,
-            classNames: run.data.classNames ?? (0..<run.model.classes).map { "\($0)" },
+            classNames: run.data.classNames ?? (0..<max(run.model.classes, 0)).map { "\($0)" },
             imageShape: run.model.imageShape, resizedSide: run.data.resizedSide,
             normalization: run.normalization, epoch: epoch.number, testError: epoch.test.error)
     }

@@ -1,6 +1,9 @@
 /// Everything that decides what a training ends with: the same settings and images give the same bits, on any number of
 /// threads.
 ///
+/// A setting that comes later has its place in one of the values, and is optional there or has a value where a file lacks
+/// it, so that older runs go on as they began.
+///
 /// ```swift
 /// let settings = RunSettings(
 ///     model: ModelSpec(.lenet5, classes: data.classes, imageShape: data.shape), data: try DataSpec(of: data),
