@@ -10,36 +10,12 @@ struct PartFile: ~Copyable {
     ///
     /// - Throws: when another process has it or it is no regular file.
     init(of target: String) throws(SparringError) {
-        path = "\(target).part"
-        while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0o666)
-            guard descriptor >= 0 else { throw systemError("\(path) cannot be written") }
-            do throws(SparringError) {
-                if try PartFile.lock(descriptor, path) {
-                    self.descriptor = descriptor
-                    return
-                }
-            } catch {
-                close(descriptor)
-                throw error
-            }
-            close(descriptor)
-        }
-    }
-
-    /// Takes the lock. False when the file got its final name, or was removed, before that.
-    private static func lock(_ descriptor: Int32, _ path: String) throws(SparringError) -> Bool {
-        var (opened, named) = (stat(), stat())
-        guard fstat(descriptor, &opened) == 0 else { throw systemError("\(path) cannot be written") }
-        guard opened.st_mode & S_IFMT == S_IFREG else {
-            throw SparringError(.file, "\(path) cannot be written: it is no regular file")
-        }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw systemError("\(path) cannot be locked") }
-            throw SparringError(
+        let path = "\(target).part"
+        descriptor = try openLocked(path) { _ in
+            SparringError(
                 .file, "\(path) is being written by another process, which fetches the same file")
         }
-        return lstat(path, &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev
+        self.path = path
     }
 
     deinit {
@@ -61,12 +37,7 @@ struct PartFile: ~Copyable {
     /// Writes after what there is.
     func append(_ data: Data) throws(SparringError) {
         guard lseek(descriptor, 0, SEEK_END) >= 0 else { throw systemError("\(path) cannot be written") }
-        var rest = data[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-            guard count > 0 || errno == EINTR else { throw systemError("\(path) cannot be written") }
-            rest = rest.dropFirst(max(count, 0))
-        }
+        try Sparring.write(data, to: descriptor, of: path)
     }
 
     /// Gives the file its final name, once all of it is on the disk.
@@ -74,9 +45,6 @@ struct PartFile: ~Copyable {
         guard fsync(descriptor) == 0, Glibc.rename(path, target) == 0 else {
             throw systemError("\(target) cannot be written")
         }
-        let folder = open((target as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard folder >= 0 else { return }
-        fsync(folder)
-        close(folder)
+        synchronizeFolder(of: target)
     }
 }

@@ -63,8 +63,40 @@ package func write(_ data: Data, to path: String) throws(SparringError) {
     synchronizeFolder(of: path)
 }
 
+/// Opens a file, making it where there is none, and takes the system's lock on it. The lock ends when the file is closed.
+///
+/// - Parameter taken: the error where another process has it, told by the open file.
+/// - Throws: also when there is no such folder, or something else than a regular file.
+package func openLocked(
+    _ path: String, taken: (Int32) -> SparringError
+) throws(SparringError) -> Int32 {
+    while true {
+        let file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
+        guard file >= 0 else { throw systemError("\(path) cannot be written") }
+        do throws(SparringError) {
+            var (mine, named) = (stat(), stat())
+            guard fstat(file, &mine) == 0 else { throw systemError("\(path) cannot be written") }
+            guard mine.st_mode & S_IFMT == S_IFREG else {
+                throw SparringError(
+                    .file, "\(path) cannot be written: it is \(kindOfFile(mine.st_mode)) and no regular file")
+            }
+            guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+                throw errno == EWOULDBLOCK ? taken(file) : systemError("\(path) cannot be locked")
+            }
+            // It got another name, or was removed, by who had the lock before.
+            if lstat(path, &named) == 0, mine.st_ino == named.st_ino, mine.st_dev == named.st_dev {
+                return file
+            }
+        } catch {
+            close(file)
+            throw error
+        }
+        close(file)
+    }
+}
+
 /// Writes all bytes where the file stands.
-func write(_ data: Data, to file: Int32, of path: String) throws(SparringError) {
+package func write(_ data: Data, to file: Int32, of path: String) throws(SparringError) {
     var rest = data[...]
     while !rest.isEmpty {
         let count = retried { rest.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) } }
@@ -152,7 +184,7 @@ func removePartials(in folder: String, of name: String? = nil) {
 }
 
 /// Makes the names in the folder last, as far as the file system can.
-private func synchronizeFolder(of path: String) {
+package func synchronizeFolder(of path: String) {
     let folder = Glibc.open(parts(of: path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { return }
     fsync(folder)

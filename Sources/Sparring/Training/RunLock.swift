@@ -9,47 +9,19 @@ final class RunLock: Sendable {
 
     /// - Throws: when another has it, with its process and host; when there is no such folder.
     init(_ folder: String) throws(SparringError) {
-        let path = "\(folder)/lock"
-        while true {
-            let file = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o666)
-            guard file >= 0 else { throw systemError("\(path) cannot be written") }
-            do throws(SparringError) {
-                if try Self.take(file, path, folder) {
-                    self.path = path
-                    self.file = file
-                    return
-                }
-            } catch {
-                close(file)
-                throw error
-            }
-            close(file)
+        path = "\(folder)/lock"
+        file = try openLocked(path) { file in
+            SparringError(
+                .file, "\(folder) is being written by \(Self.holder(file)); one process can at a time")
         }
+        guard ftruncate(file, 0) == 0 else { throw systemError("\(path) cannot be written") }
+        let words = "process \(getpid()) on \(ProcessInfo.processInfo.hostName)\n"
+        try write(Data(words.utf8), to: file, of: path)
     }
 
     deinit {
         unlink(path)
         close(file)
-    }
-
-    /// False when the file was removed by who had the right before.
-    private static func take(
-        _ file: Int32, _ path: String, _ folder: String
-    ) throws(SparringError) -> Bool {
-        try checkIsRegular(file, path)
-        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
-            guard errno == EWOULDBLOCK else { throw systemError("\(path) cannot be locked") }
-            throw SparringError(
-                .file, "\(folder) is being written by \(holder(file)); one process can at a time")
-        }
-        var (mine, named) = (stat(), stat())
-        guard fstat(file, &mine) == 0, lstat(path, &named) == 0, mine.st_ino == named.st_ino,
-            mine.st_dev == named.st_dev
-        else { return false }
-        guard ftruncate(file, 0) == 0 else { throw systemError("\(path) cannot be written") }
-        let words = "process \(getpid()) on \(ProcessInfo.processInfo.hostName)\n"
-        try write(Data(words.utf8), to: file, of: path)
-        return true
     }
 
     private static func holder(_ file: Int32) -> String {
