@@ -94,10 +94,10 @@ static int draw_add(oracle *o, int x, uint64_t *state) {
 }
 
 static int draw_layer(oracle *o, int x, uint64_t *state) {
-    enum { SMOOTH = ORACLE_TANH, SMOOTH_COUNT = ORACLE_MAX_POOL - SMOOTH };
+    enum { ACTIVATIONS = ORACLE_MAX_POOL - ORACLE_RELU };
     char name[ORACLE_NAME];
     snprintf(name, sizeof name, "layer%d", x);
-    switch (draw(state, 16)) {
+    switch (draw(state, 15)) {
     case 0:
         return draw_convolution(o, x, name, state);
     case 1:
@@ -119,11 +119,9 @@ static int draw_layer(oracle *o, int x, uint64_t *state) {
     case 9:
         return pixels_of(o, x) == 1 ? oracle_dense(o, x, example_dense_params(name, 2 + draw(state, 20))) : x;
     case 10:
-        return oracle_unary(o, x, (oracle_kind)(SMOOTH + draw(state, SMOOTH_COUNT)));
+        return oracle_unary(o, x, (oracle_kind)(ORACLE_RELU + draw(state, ACTIVATIONS)));
     case 11:
         return draw_whitening(o, x, name, state);
-    case 12:
-        return oracle_unary(o, x, draw(state, 2) ? ORACLE_RELU : ORACLE_RELU6);
     default:
         return oracle_unary(o, x, ORACLE_FLATTEN);
     }
