@@ -35,6 +35,8 @@ static spar_status fill(spar_network *network, const spar_graph *graph) {
                               .seed = network->options.seed,
                               .weights_version = 1};
     SPAR_TRY(spar_plan(network));
+    network->options.kept_layers = NULL; // the caller's
+    network->options.kept_count = 0;
     network->method.struct_size = sizeof network->method;
     return spar_method_preset("backprop", 0, &network->method);
 }
@@ -77,6 +79,7 @@ void spar_network_destroy(spar_network *network) {
     void *const memory[] = {network->tensors,
                             network->root,
                             network->live,
+                            network->kept,
                             network->wanted,
                             network->operations,
                             network->parameters,
@@ -159,8 +162,7 @@ spar_status spar_network_set_step(spar_network *network, uint64_t step) {
     return SPAR_OK;
 }
 
-// The node of the layer with this number among those the output depends on; −1 where there is none.
-static int node_of_layer(const spar_network *network, int32_t index) {
+int spar_node_of_layer(const spar_network *network, int32_t index) {
     for (int v = 0; v < network->graph->count && index >= 0; v++) {
         if (network->live[v] && index-- == 0) return v;
     }
@@ -190,7 +192,7 @@ spar_status spar_network_find_layer(const spar_network *network, const char *nam
 spar_status spar_network_layer(const spar_network *network, int32_t index, spar_layer_info *info) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_TRY(spar_check_structure(LAYER, info));
-    int v = node_of_layer(network, index);
+    int v = spar_node_of_layer(network, index);
     if (v < 0) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "layer %d: the network has %d, from 0", index,
                          spar_network_layer_count(network));
@@ -198,6 +200,7 @@ spar_status spar_network_layer(const spar_network *network, int32_t index, spar_
     const spar_node *node = &network->graph->nodes[v];
     spar_layer_info own = {.name = node->name,
                            .kind = node->layer->kind,
+                           .kept = network->kept[v],
                            .output_shape = {node->extent.channels, node->extent.height, node->extent.width}};
     if (node->layer->multiply_adds != NULL) {
         own.multiply_adds = node->layer->multiply_adds(node, network->graph->nodes[node->inputs[0]].extent);

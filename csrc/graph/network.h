@@ -17,6 +17,7 @@ struct spar_network {
     spar_tensor *tensors; // one a node; those inside a sweep and of pruned nodes have no data
     int *root;            // the value whose memory a view shares; itself otherwise
     bool *live;           // the output depends on it
+    bool *kept;           // the options name it
 
     // A flat value is kept as pixels of channels, and the weights of a dense layer behind it are permuted when they
     // cross the interface. Where that would not do, flatten reorders.
@@ -55,6 +56,12 @@ struct spar_network {
 
 // network.c: checked options of a caller, who may give NULL, over the `own` that are there.
 spar_status spar_take_options(const spar_network_options *options, spar_network_options *own);
+
+// The node of the layer with this number among those the output depends on; −1 where there is none.
+int spar_node_of_layer(const spar_network *network, int32_t index);
+
+// kept.c: the layers that the options name.
+spar_status spar_find_kept(spar_network *network);
 
 // plan.c: from graph, output and options to everything but values.
 spar_status spar_plan(spar_network *network);

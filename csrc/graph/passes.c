@@ -207,7 +207,7 @@ static void find_targets(spar_operation *operation, uint32_t flags) {
         records = records || (stage->point != NULL && stage->point->active);
     }
     operation->learns = flags & SPAR_BACKWARD_WEIGHTS && learns;
-    operation->reached = operation->learns || (flags & SPAR_BACKWARD_RECORD && records);
+    operation->reached = operation->learns || (flags & SPAR_BACKWARD_RECORD && records) || operation->kept[0] != NULL;
 }
 
 // Backward need not go below the lowest value whose gradient somebody asked for.

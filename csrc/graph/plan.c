@@ -42,7 +42,9 @@ static int *count_consumers(const spar_network *network) {
     int *consumers = spar_allocate((size_t)network->graph->count, sizeof *consumers);
     for (int v = 0; consumers != NULL && v < network->graph->count; v++) {
         const spar_node *node = &network->graph->nodes[v];
-        if (!network->live[v] || network->root[v] != v) continue;
+        if (!network->live[v]) continue;
+        consumers[network->root[v]] += network->kept[v];
+        if (network->root[v] != v) continue;
         for (int i = 0; i < node->layer->input_count; i++) consumers[network->root[node->inputs[i]]]++;
     }
     if (consumers != NULL) consumers[network->root[network->output]]++;
@@ -144,16 +146,25 @@ static spar_status add_to_sweep(fusion *fusion, int v) {
     return SPAR_OK;
 }
 
+// What is kept is the keeper's input and its output.
+static void add_keeper(fusion *fusion, int v) {
+    spar_operation *operation = new_operation(fusion, v);
+    operation->layer = &spar_layer_keep;
+    operation->input_count = 1;
+    operation->inputs[0] = operation->output;
+}
+
 static spar_status add_operations(fusion *fusion) {
     const spar_network *network = fusion->network;
-    for (int v = 1; v < network->graph->count; v++) {
-        if (!network->live[v] || network->root[v] != v) continue;
-        if (network->graph->nodes[v].layer->stage != NULL) {
+    for (int v = 0; v < network->graph->count; v++) {
+        bool computed = v > 0 && network->live[v] && network->root[v] == v;
+        if (computed && network->graph->nodes[v].layer->stage != NULL) {
             SPAR_TRY(add_to_sweep(fusion, v));
-        } else {
+        } else if (computed) {
             spar_operation *operation = new_operation(fusion, v);
             point_at_parameters(network, v, operation->parameters);
         }
+        if (network->kept[v]) add_keeper(fusion, v);
     }
     return SPAR_OK;
 }
@@ -233,18 +244,21 @@ static spar_status check_output(const spar_network *network) {
 spar_status spar_plan(spar_network *network) {
     SPAR_TRY(check_output(network));
     size_t count = (size_t)network->graph->count;
+    network->live = spar_allocate(count, sizeof *network->live);
+    if (network->live == NULL) return SPAR_ERROR_MEMORY;
+    spar_graph_find_live(network->graph, network->output, network->live);
+    SPAR_TRY(spar_find_kept(network));
     network->tensors = spar_allocate(count, sizeof *network->tensors);
     network->root = spar_allocate(count, sizeof *network->root);
-    network->live = spar_allocate(count, sizeof *network->live);
     network->wanted = spar_allocate(count, sizeof *network->wanted);
-    network->operations = spar_allocate(count, sizeof *network->operations);
+    size_t most = network->options.kept_count > 0 ? 2 * count : count;
+    network->operations = spar_allocate(most, sizeof *network->operations);
     bool *flags = spar_allocate(3 * count, sizeof *flags);
     int *operation_of = spar_allocate(count, sizeof *operation_of);
     int *consumers = NULL;
     spar_status status = SPAR_ERROR_MEMORY;
-    if (network->tensors != NULL && network->root != NULL && network->live != NULL && network->wanted != NULL &&
-        network->operations != NULL && flags != NULL && operation_of != NULL) {
-        spar_graph_find_live(network->graph, network->output, network->live);
+    if (network->tensors != NULL && network->root != NULL && network->wanted != NULL && network->operations != NULL &&
+        flags != NULL && operation_of != NULL) {
         spar_find_flattened(network);
         find_image_section(network, flags);
         shape_tensors(network, flags);

@@ -297,6 +297,11 @@ typedef struct spar_network_options {
     uint64_t seed;      // of the initial weights, dropout and perturbations
     spar_loss loss;
     bool exact_convolutions; // no Winograd: slower, with smaller rounding errors
+    // Layers whose values and gradients stay to be read (spar_read_layer), by name; the names are copied. Each takes
+    // two copies of its value for the largest batch, and every pass that copies; it is not fused with the layer behind
+    // it, and backward passes go down to it. Files, clones and prefixes do not keep what a network does.
+    const char *const *kept_layers;
+    int32_t kept_count;
 } spar_network_options;
 
 // Batch 128, all cores, seed 1, softmax cross-entropy.
@@ -345,6 +350,7 @@ typedef struct spar_layer_info {
     int32_t output_shape[3];
     int64_t trainable_parameters;
     int64_t multiply_adds; // of one image's forward pass
+    bool kept;             // its values stay to be read
 } spar_layer_info;
 
 SPAR_API int32_t spar_network_layer_count(const spar_network *network);
@@ -471,6 +477,15 @@ SPAR_API spar_status spar_forward(spar_network *network, const float *images, in
 
 // The output z of the last forward pass, [count][classes].
 SPAR_API spar_status spar_read_output(const spar_network *network, float *output);
+
+// The values that layer `index` gave in the last forward pass, and the gradient of scale·J at them of the backward pass
+// after it, for `count` images from image `first` on: [count][channels][height][width]. Only the layers named in the
+// options (kept_layers) have them; of others the plan may compute no value or write another in its place, so that this
+// is SPAR_ERROR_STATE. A prefix network gives any layer's value at the cost of a pass.
+SPAR_API spar_status spar_read_layer(const spar_network *network, int32_t index, int32_t first, int32_t count,
+                                     float *values);
+SPAR_API spar_status spar_read_layer_gradient(const spar_network *network, int32_t index, int32_t first, int32_t count,
+                                              float *values);
 
 // Running statistics learn from the batch of the last forward pass, which was in training mode and has not given its
 // own yet (SPAR_FORWARD_UPDATE_STATISTICS, or this call): for steps that know only afterwards which of their passes

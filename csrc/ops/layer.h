@@ -169,6 +169,7 @@ struct spar_operation {
     spar_tensor *output;
     spar_parameter *parameters[SPAR_MAX_PARAMETERS];
     void *state;
+    float *kept[2];          // of an operation that keeps its input: the value and the gradient
     spar_sweep *sweep;       // its stages; NULL: none
     int batch_size, threads; // largest batch; threads of the network
     bool exact;              // no algorithm that trades rounding errors for speed
@@ -241,6 +242,9 @@ extern const spar_layer spar_layer_input, spar_layer_normalize, spar_layer_convo
 #define SPAR_ACTIVATION(NAME, READS_INPUT) extern const spar_layer spar_layer_##NAME;
 SPAR_ACTIVATIONS(SPAR_ACTIVATION)
 #undef SPAR_ACTIVATION
+
+// What keeps a value that the options name.
+extern const spar_layer spar_layer_keep;
 
 // Every layer of a graph, NULL after the last.
 extern const spar_layer *const spar_layers[];
