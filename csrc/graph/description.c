@@ -136,12 +136,12 @@ spar_value spar_channel_shortcut(spar_graph *graph, spar_value x, int32_t channe
     return spar_graph_add(graph, &(spar_node){.layer = &spar_layer_channel_shortcut,
                                               .inputs = {x, SPAR_NO_VALUE},
                                               .extent = {channels, 0, 0},
-                                              .settings.shortcut = {stride}});
+                                              .settings.stride = stride});
 }
 
 spar_value spar_dropout(spar_graph *graph, spar_value x, float rate) {
     return spar_graph_add(
-        graph, &(spar_node){.layer = &spar_layer_dropout, .inputs = {x, SPAR_NO_VALUE}, .settings.dropout = {rate}});
+        graph, &(spar_node){.layer = &spar_layer_dropout, .inputs = {x, SPAR_NO_VALUE}, .settings.rate = rate});
 }
 
 spar_value spar_perturb(spar_graph *graph, spar_value x, const char *name) {

@@ -102,7 +102,7 @@ const spar_layer spar_layer_flatten = {.kind = "flatten",
                                        .passes = flatten_passes};
 
 static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
-    int channels = node->extent.channels, stride = node->settings.shortcut.stride;
+    int channels = node->extent.channels, stride = node->settings.stride;
     if (stride < 1 || stride > 1024) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: stride is %d", node->name, stride);
     if (channels < inputs[0].channels || channels > 1 << 20) {
         return spar_fail(SPAR_ERROR_SHAPE, "%s: a shortcut of %d channels cannot have %d", node->name,
@@ -116,7 +116,7 @@ static spar_status infer_shortcut(spar_node *node, const spar_extent *inputs) {
 static void shortcut_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
     const spar_tensor *in = operation->inputs[0], *out = operation->output;
-    int stride = operation->node->settings.shortcut.stride;
+    int stride = operation->node->settings.stride;
     size_t channels = (size_t)in->extent.channels;
     float *y = out->data + share->first * spar_sample_floats(out);
     for (int64_t sample = share->first; sample < share->last; sample++) {
@@ -131,7 +131,7 @@ static void shortcut_samples(spar_operation *operation, const spar_run *run, con
 
 static void shortcut_backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     const spar_tensor *in = operation->inputs[0], *out = operation->output;
-    int stride = operation->node->settings.shortcut.stride;
+    int stride = operation->node->settings.stride;
     const float *d = out->gradient + share->first * spar_sample_floats(out);
     for (int64_t sample = share->first; sample < share->last; sample++) {
         int64_t floats = spar_sample_floats(in);
@@ -152,7 +152,7 @@ static int shortcut_passes(const spar_operation *operation, spar_pass_kind kind,
 
 static const spar_field shortcut_fields[] = {
     SPAR_FIELD(INT, "channels", extent.channels),
-    SPAR_FIELD(INT, "stride", settings.shortcut.stride),
+    SPAR_FIELD(INT, "stride", settings.stride),
     {0},
 };
 

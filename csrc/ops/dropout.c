@@ -7,7 +7,7 @@
 #include <math.h>
 
 static spar_status infer(spar_node *node, const spar_extent *inputs) {
-    float rate = node->settings.dropout.rate;
+    float rate = node->settings.rate;
     if (!(rate >= 0 && rate < 1)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: rate is %g, not at least 0 and below 1", node->name, rate);
     }
@@ -19,7 +19,7 @@ static bool forward(const spar_stage *stage, const spar_sweep_block *at, const f
     const spar_run *run = at->run;
     if (!(run->flags & SPAR_FORWARD_TRAIN)) return false;
     uint32_t bits[SPAR_MOST_DRAWS + 15] = {0};
-    float rate = stage->node->settings.dropout.rate;
+    float rate = stage->node->settings.rate;
     uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_DROPOUT, .layer = stage->stream, .step = run->step};
@@ -34,7 +34,7 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
     forward(stage, at, d, d);
 }
 
-static const spar_field fields[] = {SPAR_FIELD(FLOAT, "rate", settings.dropout.rate), {0}};
+static const spar_field fields[] = {SPAR_FIELD(FLOAT, "rate", settings.rate), {0}};
 
 static const spar_stage_functions stage = {.forward = forward, .backward = backward};
 

@@ -39,6 +39,22 @@ typedef struct spar_layer spar_layer;
 typedef struct spar_sweep spar_sweep;
 typedef struct spar_stage_functions spar_stage_functions;
 
+// Of layers whose parameters are given with them.
+typedef struct spar_constants {
+    float *values[2]; // in PyTorch's order, owned by the node
+    bool in_file;     // `values` are NULL until a model file's tensors are read
+} spar_constants;
+
+typedef union spar_settings {
+    spar_conv2d_params convolution;
+    spar_dense_params dense;
+    spar_batch_norm_params batch_norm;
+    spar_pool_params pool;
+    int32_t stride; // of a channel shortcut
+    float rate;     // of dropout
+    spar_constants constants;
+} spar_settings;
+
 // A layer of a graph with its settings, and the value it gives.
 typedef struct spar_node {
     const spar_layer *layer;
@@ -46,22 +62,7 @@ typedef struct spar_node {
     int number;    // among the layers of its kind, from 1
     int inputs[2]; // values, SPAR_NO_VALUE where there is none
     spar_extent extent;
-    union {
-        spar_conv2d_params convolution;
-        spar_dense_params dense;
-        spar_batch_norm_params batch_norm;
-        spar_pool_params pool;
-        struct {
-            int32_t stride;
-        } shortcut;
-        struct {
-            float rate;
-        } dropout;
-        struct {
-            float *values[2]; // of the layer's parameters, in PyTorch's order, owned by the node
-            bool in_file;     // NULL until a model file's tensors are read
-        } constants;
-    } settings;
+    spar_settings settings;
 } spar_node;
 
 typedef enum spar_field_type {
