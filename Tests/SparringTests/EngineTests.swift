@@ -1,5 +1,7 @@
-import Sparring
+import Foundation
 import Testing
+
+@testable import Sparring
 
 @Suite struct GraphTests {
     let shape = ImageShape(channels: 3, height: 9, width: 7)
@@ -161,6 +163,50 @@ import Testing
         #expect(try other.allValues() != network.allValues())
         try other.loadParameters(from: path)
         #expect(try other.allValues() == network.allValues())
+    }
+
+    @Test func aNetworkGoesThroughMemoryAsThroughAFile() throws {
+        let folder = try TemporaryFolder()
+        let network = try Network.small(seed: 3)
+        let (images, labels) = try Quadrants().train.batch(32)
+        try network.trainStep(images, labels, Optimizer(), learningRate: 0.1)
+        try network.save(to: folder.file("model"), trainingState: true, metadata: ["note": "ε"])
+        let data = try network.data(trainingState: true, metadata: ["note": "ε"])
+        #expect(data == (try read(folder.file("model"))))
+        // A part of other data begins at another index.
+        let loaded = try Network(data: (Data([1, 2, 3]) + data)[3...], batchSize: 32, threads: 1)
+        #expect(try loaded.allValues() == network.allValues())
+        #expect(try loaded.info.step == 1)
+        #expect(try Network.metadata("note", of: data) == "ε")
+        #expect(try Network.metadata("other", of: data) == nil)
+        let other = try Network.small(seed: 4)
+        try other.loadParameters(from: data)
+        #expect(try other.allValues() == network.allValues())
+        for damaged in [Data(), data.dropLast(), data.prefix(100), Data("none of ours".utf8)] {
+            expectError(.format, "the model in memory: ") { _ = try Network(data: damaged) }
+            expectError(.format, "the model in memory: ") { try other.loadParameters(from: damaged) }
+        }
+        #expect(try other.allValues() == network.allValues())
+    }
+
+    @Test func aCopyGoesOnWithTheSameBits() throws {
+        let network = try Network.small(dropout: 0.3, seed: 3)
+        let (images, labels) = try Quadrants().train.batch(32)
+        func train(_ network: Network) throws {
+            for _ in 0..<3 { try network.trainStep(images, labels, Optimizer(), learningRate: 0.1) }
+        }
+        try network.setMethod(.layerwise(epsilon: 10))
+        try train(network)
+        let copies = [try network.copy(), try network.copy(batchSize: 64, threads: 2)]
+        #expect(try copies.map { try $0.info.threads } == [1, 2])
+        #expect(copies.map(\.batchSize) == [32, 64])
+        try train(network)
+        for copy in copies {
+            #expect(try copy.allValues() != network.allValues())
+            try train(copy)
+            #expect(try copy.data(trainingState: true) == network.data(trainingState: true))
+        }
+        expectError(.argument, "batch size of 16") { _ = try network.copy(batchSize: 16) }
     }
 
     @Test func badFilesAreNamed() throws {

@@ -55,7 +55,7 @@ import Testing
         let folder = try TemporaryFolder()
         #expect(mkfifo(folder.file("pipe"), 0o600) == 0)
         expectError(.file, "pipe is a pipe") { _ = try read(folder.file("pipe")) }
-        expectError(.file, "pipe cannot be written: it is a pipe") {
+        expectError(.file, "pipe: could not be written: it is a pipe") {
             try write(Data(), to: folder.file("pipe"))
         }
         expectError(.file, "is a folder") { _ = try read(folder.path) }

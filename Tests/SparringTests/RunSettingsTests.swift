@@ -73,6 +73,15 @@ import Testing
         try json.replacing("\"format\" : 2", with: "\"format\" : 3").write(
             toFile: run.descriptionFile, atomically: false, encoding: .utf8)
         expectError(.format, "run.json", "format is 3", "1 to 2") { _ = try RunFolder(opening: run.path) }
+
+        let checkpoint = try Network(contentsOf: run.checkpointFile, batchSize: 32, threads: 1)
+        let trainerState = try #require(try Network.metadata("trainer", of: run.checkpointFile))
+        try checkpoint.save(
+            to: run.checkpointFile, trainingState: true,
+            metadata: ["trainer": trainerState.replacing("\"format\" : 2", with: "\"format\" : 3")])
+        expectError(.format, run.checkpointFile, "format is 3") {
+            _ = try Trainer(checkpoint: run.checkpointFile)
+        }
     }
 
     @Test func settingsMakeTheirTrainer() async throws {

@@ -152,48 +152,6 @@ func string(
     return characters.withUnsafeBufferPointer { $0.baseAddress.map { String(cString: $0) } }
 }
 
-// MARK: - Files
-
-extension Network {
-    /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
-    ///
-    /// - Parameters:
-    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on
-    ///     with the same bits.
-    ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
-    public func save(
-        to path: String, trainingState: Bool = false, metadata: [String: String] = [:]
-    ) throws(SparringError) {
-        let pairs = metadata.sorted { $0.key < $1.key }
-        // Copies, as pointers to Swift strings end with the call that lends them.
-        let copies = pairs.map { (key: strdup($0.key), value: strdup($0.value)) }
-        defer {
-            for copy in copies {
-                free(copy.key)
-                free(copy.value)
-            }
-        }
-        let entries = copies.map {
-            var entry = spar_metadata.sized()
-            entry.key = UnsafePointer($0.key)
-            entry.value = UnsafePointer($0.value)
-            return entry
-        }
-        try check(spar_network_save(pointer, path, trainingState, entries, entries.count))
-    }
-
-    /// Takes the parameters of a file with the same names and shapes, be it of Sparring or of PyTorch, and
-    /// the training state where it has one.
-    public func loadParameters(from path: String) throws(SparringError) {
-        try check(spar_network_load_parameters(pointer, path))
-    }
-
-    /// One metadata value of a model file; nil when it has no such key.
-    public static func metadata(_ key: String, of path: String) throws(SparringError) -> String? {
-        try string { spar_file_metadata(path, key, $0, $1, $2) }
-    }
-}
-
 // MARK: - Parameters
 
 extension Network {

@@ -5,6 +5,7 @@ import Foundation
 // makes it current.
 extension Trainer {
     private struct Checkpoint: Codable {
+        var format: RunFormat? = RunFormat()
         var method: Method
         var recipe: Recipe
         var state: State

@@ -1,3 +1,4 @@
+import CSparring
 import Foundation
 
 // Files as sentences name them: every error tells the path and, in the system's words, why.
@@ -43,24 +44,7 @@ func open(_ path: String, _ flags: Int32) throws(SparringError) -> Int32 {
 ///
 /// What processes that ended in the middle left beside it is removed.
 package func write(_ data: Data, to path: String) throws(SparringError) {
-    var about = stat()
-    guard stat(path, &about) != 0 || about.st_mode & S_IFMT == S_IFREG else {
-        throw SparringError(
-            .file, "\(path) cannot be written: it is \(kindOfFile(about.st_mode)), not a regular file")
-    }
-    removePartials(in: parts(of: path).folder, of: parts(of: path).name)
-    let (file, partial) = try createPartial(of: path)
-    defer { close(file) }
-    do throws(SparringError) {
-        try write(data, to: file, of: path)
-        guard fsync(file) == 0, rename(partial, path) == 0 else {
-            throw systemError("\(path) cannot be written")
-        }
-    } catch {
-        unlink(partial)
-        throw error
-    }
-    synchronizeFolder(of: path)
+    try check(data.withUnsafeBytes { spar_replace_file(path, $0.baseAddress, $0.count) })
 }
 
 /// Opens a file, making it where there is none, and takes the system's lock on it. The lock ends when the file is closed.
@@ -137,55 +121,10 @@ func checkIsRegular(_ file: Int32, _ path: String) throws(SparringError) {
     }
 }
 
-// MARK: - Partial files
-
-// `.NAME.XXXXXX.partial` with random letters, locked by who writes it: the engine's files are written so too.
-
-private func parts(of path: String) -> (folder: String, name: String) {
-    guard let slash = path.lastIndex(of: "/") else { return (".", path) }
-    return (String(path[...slash]), String(path[path.index(after: slash)...]))
-}
-
-private func createPartial(of path: String) throws(SparringError) -> (file: Int32, path: String) {
-    let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-    let (folder, name) = parts(of: path)
-    for _ in 0..<100 {
-        let random = String((0..<6).compactMap { _ in letters.randomElement() })
-        let partial = "\(folder == "." ? "" : folder).\(name).\(random).partial"
-        let file = Glibc.open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        if file < 0, errno == EEXIST { continue }
-        guard file >= 0 else { throw systemError("\(path) cannot be written") }
-        var about = stat()
-        // Between the two calls another process may have taken it for a dead one's.
-        if flock(file, LOCK_EX | LOCK_NB) == 0, fstat(file, &about) == 0, about.st_nlink > 0 {
-            return (file, partial)
-        }
-        unlink(partial)
-        close(file)
-    }
-    throw SparringError(.file, "\(path) cannot be written: no name is free beside it")
-}
-
-/// Removes what dead processes left. Whatever goes wrong, it is no reason not to write.
-///
-/// - Parameter name: of the file that was being written; nil for any.
-func removePartials(in folder: String, of name: String? = nil) {
-    let (letters, ending) = (6, ".partial")
-    guard let entries = try? FileManager.default.contentsOfDirectory(atPath: folder) else { return }
-    for entry in entries where entry.hasPrefix(".") && entry.hasSuffix(ending) {
-        let stem = entry.utf8.dropLast(ending.utf8.count)
-        guard stem.dropLast(letters).last == UInt8(ascii: "."), stem.suffix(letters).count == letters,
-            name.map({ stem.dropFirst().dropLast(letters + 1).elementsEqual($0.utf8) }) ?? true,
-            let file = try? open("\(folder)/\(entry)", O_RDONLY | O_NOFOLLOW)
-        else { continue }
-        if flock(file, LOCK_EX | LOCK_NB) == 0 { unlink("\(folder)/\(entry)") }
-        close(file)
-    }
-}
-
 /// Makes the names in the folder last, as far as the file system can.
 package func synchronizeFolder(of path: String) {
-    let folder = Glibc.open(parts(of: path).folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    let end = path.lastIndex(of: "/")
+    let folder = Glibc.open(end.map { String(path[...$0]) } ?? ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard folder >= 0 else { return }
     fsync(folder)
     close(folder)

@@ -2,7 +2,7 @@ import Foundation
 
 /// What a run is, and where and when it began: all that is needed to repeat it. `run.json` holds it.
 public struct RunDescription: Hashable, Sendable {
-    /// Of `run.json`. A run of an older format is read; what it does not tell is as it then was.
+    /// Of `run.json` and of checkpoints. A run of an older format is read; what it does not tell is as it then was.
     public static let format = 2
 
     public let settings: RunSettings
@@ -36,6 +36,26 @@ public struct RunDescription: Hashable, Sendable {
     }
 }
 
+/// The number that `run.json` and checkpoints begin with; those of 0.1.0 have none. One that this version does not read is
+/// refused as it is decoded.
+struct RunFormat: Codable {
+    init() {}
+
+    init(from decoder: any Decoder) throws {
+        let format = try decoder.singleValueContainer().decode(Int.self)
+        guard 1...RunDescription.format ~= format else {
+            throw SparringError(
+                .format,
+                "its format is \(format), and this version of Sparring reads 1 to \(RunDescription.format)")
+        }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        var value = encoder.singleValueContainer()
+        try value.encode(RunDescription.format)
+    }
+}
+
 // The settings' keys stand among the others.
 extension RunDescription: Codable {
     /// Stable: files have them.
@@ -45,12 +65,7 @@ extension RunDescription: Codable {
 
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        // 0.1.0 wrote none.
-        let format = try values.decodeIfPresent(Int.self, forKey: .format) ?? 1
-        guard 1...Self.format ~= format else {
-            throw SparringError(
-                .format, "its format is \(format), and this version of Sparring reads 1 to \(Self.format)")
-        }
+        _ = try values.decodeIfPresent(RunFormat.self, forKey: .format)
         settings = try RunSettings(from: decoder)
         trainableParameters = try values.decode(Int.self, forKey: .trainableParameters)
         arguments = try values.decode([String].self, forKey: .arguments)
@@ -62,7 +77,7 @@ extension RunDescription: Codable {
     public func encode(to encoder: any Encoder) throws {
         try settings.encode(to: encoder)
         var values = encoder.container(keyedBy: CodingKeys.self)
-        try values.encode(Self.format, forKey: .format)
+        try values.encode(RunFormat(), forKey: .format)
         try values.encode(trainableParameters, forKey: .trainableParameters)
         try values.encode(arguments, forKey: .arguments)
         try values.encode(threads, forKey: .threads)

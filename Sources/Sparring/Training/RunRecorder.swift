@@ -1,3 +1,4 @@
+import CSparring
 import Foundation
 
 /// Writes a run's folder while a trainer trains, alone: nobody else can while there is this object.
@@ -22,7 +23,7 @@ final class RunRecorder {
         self.folder = folder
         history = RunHistory(rows: [], deviations: [])
         try makeFolder(folder.checkpointFolder)
-        removePartials()
+        removeLeftovers()
         for table in [folder.metrics, folder.points] { try table.begin() }
         try folder.writeEvents(history)
         try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.settings)
@@ -43,7 +44,7 @@ final class RunRecorder {
         self.lock = lock
         self.folder = folder
         history = recorded.history
-        removePartials()
+        removeLeftovers()
         try folder.metrics.cut(to: recorded.metricsLength)
         try folder.points.cut(to: recorded.pointsLength)
         try folder.writeEvents(history)
@@ -51,8 +52,8 @@ final class RunRecorder {
     }
 
     /// Nobody else can write in the folder, so what lies there half-written is a dead process's.
-    private func removePartials() {
-        for path in [folder.path, folder.checkpointFolder] { Sparring.removePartials(in: path) }
+    private func removeLeftovers() {
+        for path in [folder.path, folder.checkpointFolder] { spar_remove_leftovers(path) }
     }
 
     /// Adds an epoch just trained.

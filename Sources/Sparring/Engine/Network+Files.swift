@@ -1,0 +1,126 @@
+import CSparring
+import Foundation
+
+// MARK: - Files
+
+extension Network {
+    /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
+    ///
+    /// - Parameters:
+    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on
+    ///     with the same bits.
+    ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
+    public func save(
+        to path: String, trainingState: Bool = false, metadata: [String: String] = [:]
+    ) throws(SparringError) {
+        try withEntries(metadata) { (entries) throws(SparringError) in
+            try check(spar_network_save(pointer, path, trainingState, entries, entries.count))
+        }
+    }
+
+    /// Takes the parameters of a file with the same names and shapes, be it of Sparring or of PyTorch, and
+    /// the training state where it has one.
+    public func loadParameters(from path: String) throws(SparringError) {
+        try check(spar_network_load_parameters(pointer, path))
+    }
+
+    /// One metadata value of a model file; nil when it has no such key.
+    public static func metadata(_ key: String, of path: String) throws(SparringError) -> String? {
+        try string { spar_file_metadata(path, key, $0, $1, $2) }
+    }
+}
+
+// MARK: - Memory
+
+extension Network {
+    /// The bytes that ``save(to:trainingState:metadata:)`` writes to a file.
+    public func data(
+        trainingState: Bool = false, metadata: [String: String] = [:]
+    ) throws(SparringError) -> Data {
+        try withEntries(metadata) { (entries) throws(SparringError) in
+            var size = 0
+            func save(_ bytes: UnsafeMutableRawBufferPointer?) -> spar_status {
+                spar_network_save_to_memory(
+                    pointer, trainingState, entries, entries.count, bytes?.baseAddress, bytes?.count ?? 0,
+                    &size)
+            }
+            try check(save(nil))
+            var data = Data(count: size)
+            try check(data.withUnsafeMutableBytes { save($0) })
+            return data
+        }
+    }
+
+    /// The network of a model file's bytes, as ``init(contentsOf:batchSize:threads:exactConvolutions:)`` makes it.
+    ///
+    /// - Throws: when they are damaged or no model of Sparring.
+    public convenience init(
+        data: Data, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false
+    ) throws(SparringError) {
+        var options = Self.options(batchSize, threads, exactConvolutions)
+        var pointer: OpaquePointer?
+        try check(
+            data.withUnsafeBytes {
+                spar_network_load_from_memory($0.baseAddress, $0.count, &options, &pointer)
+            })
+        try self.init(owning: pointer, options: options)
+    }
+
+    /// As ``loadParameters(from:)-(String)``, of a file's bytes.
+    public func loadParameters(from data: Data) throws(SparringError) {
+        try check(
+            data.withUnsafeBytes {
+                spar_network_load_parameters_from_memory(pointer, $0.baseAddress, $0.count)
+            })
+    }
+
+    /// One metadata value of a model file's bytes; nil when they have no such key.
+    public static func metadata(_ key: String, of data: Data) throws(SparringError) -> String? {
+        try string { value, capacity, needed in
+            data.withUnsafeBytes {
+                spar_memory_metadata($0.baseAddress, $0.count, key, value, capacity, needed)
+            }
+        }
+    }
+
+    /// A network that goes on as this one does, with the same bits: its graph, parameters, momentum, step, method and
+    /// what its points hold, but not its gradients nor its last pass.
+    ///
+    /// It takes the time and the memory of a new network.
+    ///
+    /// - Parameters:
+    ///   - batchSize: nil for this network's; at least the images that points hold gradients of.
+    ///   - threads: 0 for all cores, nil for this network's. The results do not depend on it.
+    ///   - exactConvolutions: nil for this network's; otherwise rounding errors are others.
+    public func copy(
+        batchSize: Int? = nil, threads: Int? = nil, exactConvolutions: Bool? = nil
+    ) throws(SparringError) -> Network {
+        let planned = try info.threads
+        var options = Self.options(
+            batchSize ?? self.batchSize, threads ?? planned, exactConvolutions ?? usesExactConvolutions)
+        var copy: OpaquePointer?
+        try check(spar_network_clone(pointer, &options, &copy))
+        return try Network(owning: copy, options: options)
+    }
+}
+
+/// Lends the engine metadata in the order of its keys.
+private func withEntries<Result>(
+    _ metadata: [String: String], _ body: ([spar_metadata]) throws(SparringError) -> Result
+) throws(SparringError) -> Result {
+    // Copies, as pointers to Swift strings end with the call that lends them.
+    let copies = metadata.sorted { $0.key < $1.key }.map { (key: strdup($0.key), value: strdup($0.value)) }
+    defer {
+        for copy in copies {
+            free(copy.key)
+            free(copy.value)
+        }
+    }
+    let entries = copies.map {
+        var entry = spar_metadata.sized()
+        entry.key = UnsafePointer($0.key)
+        entry.value = UnsafePointer($0.value)
+        return entry
+    }
+    return try body(entries)
+}
