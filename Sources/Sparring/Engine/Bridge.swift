@@ -31,6 +31,14 @@ extension ImageShape {
     }
 }
 
+extension [Int32]? {
+    /// Calls `body` with the array as C has it, or with a null pointer for nil.
+    func withOptionalPointer<Result>(_ body: (UnsafePointer<Int32>?) -> Result) -> Result {
+        guard let self else { return body(nil) }
+        return self.withUnsafeBufferPointer { body($0.baseAddress) }
+    }
+}
+
 /// A structure of the engine, which begins with its size (sparring.h, "Conventions").
 protocol EngineStructure {
     init()
@@ -47,6 +55,7 @@ extension EngineStructure {
     }
 }
 
+extension spar_criterion: EngineStructure {}
 extension spar_layer_info: EngineStructure {}
 extension spar_lbfgs_example: EngineStructure {}
 extension spar_loss_result: EngineStructure {}

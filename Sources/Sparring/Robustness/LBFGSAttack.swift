@@ -89,12 +89,3 @@ public func smallestChanges(
     progress.end()
     return examples
 }
-
-extension [Int32]? {
-    fileprivate func withOptionalPointer<Result>(
-        _ body: (UnsafePointer<Int32>?) -> Result
-    ) -> Result {
-        guard let self else { return body(nil) }
-        return self.withUnsafeBufferPointer { body($0.baseAddress) }
-    }
-}

@@ -99,7 +99,8 @@ public struct Method: Hashable, Sendable, Codable {
         return method
     }
 
-    private init(_ method: spar_method) {
+    /// All but the last point.
+    init(_ method: spar_method) {
         direction =
             switch method.direction {
             case SPAR_DIRECTION_PREVIOUS_BATCH: .previousBatch
