@@ -1,18 +1,27 @@
-// Convolutions as matrix products. A sample is copied with its padding and without that of its rows, so that what a row
-// of the kernel reads is one run of floats; a pixel's runs, joined, are one row of a matrix. Where the weights are few,
-// the runs are read where they are. The gradient of the input goes the way back: product, then runs added to a padded
-// sample. A 1×1 convolution's rows are the input's.
+// Convolutions as matrix products (im2col): the inputs that one output pixel reads, in the order of the weights, are
+// its patch, and patches are the rows of a matrix. A sample is copied with its padding first, so that what a row of the
+// kernel reads is one run of floats, and a patch is as many runs as the kernel has rows. The gradient of the input goes
+// the way back: product, then patches added to a padded sample.
+//
+// Patches are not always copied: where the weights are few, the product reads the runs where the padded sample has
+// them; and those of a 1×1 convolution are the rows of the input.
 #include "ops/unfolded.h"
 
 #include <string.h>
 
+// A block of patches should stay in the second-level cache beside the weights (BLOCK_FLOATS), but be worth a sweep over
+// them (LEAST_PIXELS) and no longer than what that needs (MOST_PIXELS), in whole register tiles.
 enum {
-    BLOCK_FLOATS = 1 << 17, // of joined runs, which should stay in the second-level cache
+    BLOCK_FLOATS = 1 << 17,
     LEAST_PIXELS = 4 * SPAR_MAX_TILE_ROWS,
     MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
-    MOST_CACHED_FLOATS = 1 << 14, // of weights that are read for every sample, or every row of one
-    LEAST_CHAINED_PIXELS = 64,    // of a sample, to be worth that
-    LEAST_DIRECT_WIDTH = 8,       // and of a row
+};
+
+// Weights that are read for every sample, or every row of one, and the pixels that make it worth that.
+enum {
+    MOST_CACHED_FLOATS = 1 << 14,
+    LEAST_CHAINED_PIXELS = 64,
+    LEAST_PADDED_WIDTH = 8,
 };
 
 spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *run) {
@@ -22,29 +31,29 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
                           .run = run,
                           .settings = s,
                           .channels = in.channels,
-                          .depth = in.channels / s->groups,
-                          .columns = out.channels / s->groups,
+                          .inputs = in.channels / s->groups,
+                          .outputs = out.channels / s->groups,
                           .pixels = spar_pixels(out)};
-    task.rows = (int64_t)s->kernel_height * s->kernel_width * task.depth;
-    task.row = s->groups * task.rows;
-    task.block_row = spar_round_up16(task.row + (s->groups > 1 ? 16 : 0));
-    task.block_pixels = BLOCK_FLOATS / task.block_row / SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_ROWS;
+    task.depth = (int64_t)s->kernel_height * s->kernel_width * task.inputs;
+    task.patch = s->groups * task.depth;
+    task.patch_stride = spar_round_up16(task.patch + (s->groups > 1 ? 16 : 0));
+    task.block_pixels = BLOCK_FLOATS / task.patch_stride / SPAR_MAX_TILE_ROWS * SPAR_MAX_TILE_ROWS;
     if (task.block_pixels < LEAST_PIXELS) task.block_pixels = LEAST_PIXELS;
     if (task.block_pixels > MOST_PIXELS) task.block_pixels = MOST_PIXELS;
     task.padded_width = in.width + 2 * s->padding_width;
     task.padded_floats = spar_round_up16((in.height + 2 * s->padding_height) * task.padded_width * in.channels + 16);
-    task.joined = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 && s->stride_width == 1 &&
-                  s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
-                  operation->inputs[0]->stride % 16 == 0;
-    task.direct = s->groups == 1 && !task.joined && out.width >= LEAST_DIRECT_WIDTH &&
-                  spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS;
-    int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.columns) : 0;
-    task.scratch_floats = task.padded_floats + task.block_pixels * task.block_row + 16 + narrow;
+    task.rows_are_patches = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 &&
+                            s->stride_width == 1 && s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
+                            operation->inputs[0]->stride % 16 == 0;
+    task.reads_padded = s->groups == 1 && !task.rows_are_patches && out.width >= LEAST_PADDED_WIDTH &&
+                        spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS;
+    int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.outputs) : 0;
+    task.scratch_floats = task.padded_floats + task.block_pixels * task.patch_stride + 16 + narrow;
     return task;
 }
 
-// A thread's scratch is a padded sample, and behind it a block of joined runs.
-static float *block_in(const spar_unfolded *task, float *scratch) {
+// A thread's scratch is a padded sample, a block of patches behind it, and behind these a group's columns.
+static float *patches_in(const spar_unfolded *task, float *scratch) {
     return scratch + task->padded_floats;
 }
 
@@ -98,9 +107,9 @@ static void unpad_gradient(const spar_unfolded *task, int64_t sample, float *pad
     }
 }
 
-// Joins the runs of `count` pixels of a row of outputs, or adds them back to the padded sample.
-static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, int64_t count, spar_rows joined,
-                      bool back) {
+// Copies the patches of `count` pixels of a row of outputs from a padded sample, or adds them back to it.
+static void move_patches(const spar_unfolded *task, float *padded, int64_t pixel, int64_t count, spar_rows patches,
+                         bool back) {
     const spar_conv2d_params *s = task->settings;
     const spar_kernels *kernels = task->run->kernels;
     int64_t width = task->operation->output->extent.width, y = pixel / width, x = pixel - y * width;
@@ -110,22 +119,22 @@ static void move_runs(const spar_unfolded *task, float *padded, int64_t pixel, i
     bool whole = s->groups == 1;
     spar_runs runs = {.pixels = (int)count,
                       .runs = whole ? s->kernel_height : s->kernel_width,
-                      .run = (int)(whole ? s->kernel_width * task->depth : task->depth),
+                      .run = (int)(whole ? s->kernel_width * task->inputs : task->inputs),
                       .stride = whole ? line : task->channels,
                       .step = s->stride_width * task->channels,
-                      .joined = joined.data,
-                      .joined_step = joined.stride};
+                      .joined = patches.data,
+                      .joined_step = patches.stride};
     for (int group = 0; group < s->groups; group++) {
         for (int ky = 0; ky < (whole ? 1 : s->kernel_height); ky++, runs.joined += runs.runs * runs.run) {
-            runs.first = first + ky * line + group * task->depth;
+            runs.first = first + ky * line + group * task->inputs;
             (back ? kernels->add_runs : kernels->join_runs)(&runs);
         }
     }
 }
 
-// Pixels of a sample's output row from `pixel` on, at most `count`, whose runs can be moved at once: the vectors of one
-// run reach into the next, so with groups pixels come one by one.
-static int64_t pixels_of_row(const spar_unfolded *task, int64_t pixel, int64_t count) {
+// Pixels of a sample's output row from `pixel` on, at most `count`, whose patches can be moved at once: the vectors of
+// one run reach into the next, so with groups pixels come one by one.
+static int64_t pixels_at_once(const spar_unfolded *task, int64_t pixel, int64_t count) {
     if (task->settings->groups > 1) return 1;
     int64_t width = task->operation->output->extent.width, left = width - pixel % width;
     return left < count ? left : count;
@@ -133,116 +142,142 @@ static int64_t pixels_of_row(const spar_unfolded *task, int64_t pixel, int64_t c
 
 spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch) {
     const spar_tensor *in = task->operation->inputs[0];
-    if (task->joined) return (spar_matrix){in->data + first * in->stride, in->stride};
-    float *padded = scratch, *block = block_in(task, scratch);
+    if (task->rows_are_patches) return (spar_matrix){in->data + first * in->stride, in->stride};
+    float *padded = scratch, *patches = patches_in(task, scratch);
     for (int64_t p = 0, part; p < count; p += part) {
         int64_t pixel = (first + p) % task->pixels;
         if (pixel == 0) spar_unfolded_pad(task, (first + p) / task->pixels, padded);
-        part = pixels_of_row(task, pixel, count - p);
-        move_runs(task, padded, pixel, part, (spar_rows){block + p * task->row, task->row}, false);
+        part = pixels_at_once(task, pixel, count - p);
+        move_patches(task, padded, pixel, part, (spar_rows){patches + p * task->patch, task->patch}, false);
     }
-    return (spar_matrix){block, task->row};
+    return (spar_matrix){patches, task->patch};
+}
+
+// The way back for patches whose rows are patch_stride apart: to the gradient of every sample that ends among them.
+static void fold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch) {
+    float *padded = scratch, *patches = patches_in(task, scratch);
+    for (int64_t p = 0, part; p < count; p += part) {
+        int64_t pixel = (first + p) % task->pixels;
+        if (pixel == 0) memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
+        part = pixels_at_once(task, pixel, count - p);
+        spar_rows rows = {patches + p * task->patch_stride, task->patch_stride};
+        move_patches(task, padded, pixel, part, rows, true);
+        if (pixel + part == task->pixels) unpad_gradient(task, (first + p) / task->pixels, padded);
+    }
 }
 
 // Columns of a group of `count` pixels, which begin and end inside vectors.
 static void copy_columns(const spar_unfolded *task, const float *narrow, int64_t first, int64_t count, int group) {
     const spar_tensor *output = task->operation->output;
     const float *bias = spar_product_bias(task->operation, false);
-    for (int64_t p = 0; p < count; p++, narrow += spar_round_up16(task->columns)) {
-        float *row = output->data + (first + p) * output->stride, *out = row + group * task->columns;
+    for (int64_t p = 0; p < count; p++, narrow += spar_round_up16(task->outputs)) {
+        float *row = output->data + (first + p) * output->stride, *out = row + group * task->outputs;
         if (group == 0) memset(row, 0, (size_t)output->stride * sizeof *row);
-        for (int c = 0; c < task->columns; c++) {
-            out[c] = narrow[c] + (bias == NULL ? 0 : bias[group * task->columns + c]);
+        for (int c = 0; c < task->outputs; c++) {
+            out[c] = narrow[c] + (bias == NULL ? 0 : bias[group * task->outputs + c]);
         }
     }
 }
 
-static void multiply_rows(const spar_unfolded *task, const spar_share *share) {
+// Row y of a padded sample's outputs, whose patches are read where they are.
+static void multiply_row(const spar_unfolded *task, const float *padded, int y, float *row) {
+    const spar_kernels *kernels = task->run->kernels;
     const spar_tensor *output = task->operation->output;
     const spar_conv2d_params *s = task->settings;
     const float *packed = spar_convolution_of(task->operation)->packed[0],
                 *bias = spar_product_bias(task->operation, false);
-    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
-    int64_t width = output->extent.width, line = task->padded_width * task->channels;
+    int64_t columns = spar_round_up16(task->outputs), tile = kernels->tile_columns;
+    int64_t line = task->padded_width * task->channels;
+    for (int64_t panel = 0; panel < columns; panel += tile) {
+        int64_t width = columns - panel < tile ? columns - panel : tile;
+        kernels->product(&(spar_product){.rows = output->extent.width,
+                                         .depth = task->depth,
+                                         .columns = (int)width,
+                                         .a = padded + y * s->stride_height * line,
+                                         .a_stride = s->stride_width * task->channels,
+                                         .run = s->kernel_width * task->channels,
+                                         .run_stride = line,
+                                         .b = packed + panel * task->depth,
+                                         .b_stride = width,
+                                         .c = row + panel,
+                                         .c_stride = output->stride,
+                                         .bias = bias == NULL ? NULL : bias + panel});
+    }
+}
+
+static void multiply_padded(const spar_unfolded *task, const spar_share *share) {
+    const spar_tensor *output = task->operation->output;
     float *row = output->data + share->first * spar_sample_floats(output);
     for (int64_t sample = share->first; sample < share->last; sample++) {
         spar_unfolded_pad(task, sample, share->scratch);
-        for (int y = 0; y < output->extent.height; y++, row += width * output->stride) {
-            for (int64_t panel = 0; panel < columns; panel += tile) {
-                int64_t panel_columns = columns - panel < tile ? columns - panel : tile;
-                task->run->kernels->product(&(spar_product){.rows = width,
-                                                            .depth = task->rows,
-                                                            .columns = (int)panel_columns,
-                                                            .a = share->scratch + y * s->stride_height * line,
-                                                            .a_stride = s->stride_width * task->channels,
-                                                            .run = s->kernel_width * task->channels,
-                                                            .run_stride = line,
-                                                            .b = packed + panel * task->rows,
-                                                            .b_stride = panel_columns,
-                                                            .c = row + panel,
-                                                            .c_stride = output->stride,
-                                                            .bias = bias == NULL ? NULL : bias + panel});
-            }
+        for (int y = 0; y < output->extent.height; y++, row += output->extent.width * output->stride) {
+            multiply_row(task, share->scratch, y, row);
         }
     }
 }
 
-static void multiply_blocks(const spar_unfolded *task, const spar_share *share) {
+// The products of a block of patches.
+static void multiply_patches(const spar_unfolded *task, spar_matrix patches, int64_t first, int64_t count,
+                             float *scratch) {
     const spar_kernels *kernels = task->run->kernels;
     const spar_tensor *output = task->operation->output;
-    const float *packed = spar_convolution_of(task->operation)->packed[0],
-                *bias = spar_product_bias(task->operation, false);
-    float *narrow = spar_unfolded_narrow(task, share->scratch);
-    int64_t columns = spar_round_up16(task->columns), end = share->last * task->pixels;
-    for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
-        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix runs = spar_unfold(task, start, count, share->scratch);
-        if (task->settings->groups == 1) {
-            spar_multiply(kernels, runs, count, task->rows, packed, columns, bias,
-                          (spar_rows){output->data + start * output->stride, output->stride}, false);
-            continue;
-        }
-        for (int group = 0; group < task->settings->groups; group++, runs.data += task->rows) {
-            spar_multiply(kernels, runs, count, task->rows, packed + group * task->rows * columns, columns, NULL,
-                          (spar_rows){narrow, columns}, false);
-            copy_columns(task, narrow, start, count, group);
-        }
+    const float *packed = spar_convolution_of(task->operation)->packed[0];
+    int64_t columns = spar_round_up16(task->outputs);
+    if (task->settings->groups == 1) {
+        spar_multiply(kernels, patches, count, task->depth, packed, columns, spar_product_bias(task->operation, false),
+                      (spar_rows){output->data + first * output->stride, output->stride}, false);
+        return;
+    }
+    float *narrow = spar_unfolded_narrow(task, scratch);
+    for (int group = 0; group < task->settings->groups; group++, patches.data += task->depth) {
+        spar_multiply(kernels, patches, count, task->depth, packed + group * task->depth * columns, columns, NULL,
+                      (spar_rows){narrow, columns}, false);
+        copy_columns(task, narrow, first, count, group);
+    }
+}
+
+static int64_t block_of(const spar_unfolded *task, int64_t first, int64_t end) {
+    return end - first < task->block_pixels ? end - first : task->block_pixels;
+}
+
+static void multiply_blocks(const spar_unfolded *task, const spar_share *share) {
+    int64_t end = share->last * task->pixels;
+    for (int64_t first = share->first * task->pixels, count; first < end; first += count) {
+        count = block_of(task, first, end);
+        multiply_patches(task, spar_unfold(task, first, count, share->scratch), first, count, share->scratch);
     }
 }
 
 static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     spar_unfolded task = spar_unfolded_of(operation, run);
     memset(share->scratch, 0, (size_t)task.padded_floats * sizeof(float));
-    (task.direct ? multiply_rows : multiply_blocks)(&task, share);
+    (task.reads_padded ? multiply_padded : multiply_blocks)(&task, share);
+}
+
+// The gradients of a block's patches; a group's last vector reaches into the next group's, which is written after it.
+static void multiply_gradients(const spar_unfolded *task, int64_t first, int64_t count, float *scratch) {
+    const spar_tensor *output = task->operation->output, *in = task->operation->inputs[0];
+    const float *packed = spar_convolution_of(task->operation)->packed[1];
+    spar_matrix d = {output->gradient + first * output->stride, output->stride};
+    spar_rows patches = {patches_in(task, scratch), task->patch_stride};
+    if (task->rows_are_patches) patches = (spar_rows){in->gradient + first * in->stride, in->stride};
+    bool accumulate = task->rows_are_patches && task->operation->accumulates[0];
+    int64_t columns = spar_round_up16(task->depth);
+    for (int group = 0; group < task->settings->groups; group++) {
+        spar_multiply(task->run->kernels, d, count, task->outputs, packed, columns, NULL, patches, accumulate);
+        packed += task->outputs * columns;
+        d.data += task->outputs;
+        patches.data += task->depth;
+    }
 }
 
 static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
-    const spar_unfolded own = spar_unfolded_of(operation, run), *task = &own;
-    const spar_kernels *kernels = run->kernels;
-    const spar_tensor *output = operation->output, *in = operation->inputs[0];
-    const float *packed = spar_convolution_of(operation)->packed[1];
-    float *padded = share->scratch, *block = block_in(task, share->scratch);
-    int64_t columns = spar_round_up16(task->rows), end = share->last * task->pixels;
-    for (int64_t start = share->first * task->pixels; start < end; start += task->block_pixels) {
-        int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix d = {output->gradient + start * output->stride, output->stride};
-        if (task->joined) {
-            spar_multiply(kernels, d, count, task->columns, packed, columns, NULL,
-                          (spar_rows){in->gradient + start * in->stride, in->stride}, operation->accumulates[0]);
-            continue;
-        }
-        // A group's last vector reaches into the next group's columns, which are written after it.
-        for (int group = 0; group < task->settings->groups; group++, d.data += task->columns) {
-            spar_multiply(kernels, d, count, task->columns, packed + group * task->columns * columns, columns, NULL,
-                          (spar_rows){block + group * task->rows, task->block_row}, false);
-        }
-        for (int64_t p = 0, part; p < count; p += part) {
-            int64_t pixel = (start + p) % task->pixels;
-            if (pixel == 0) memset(padded, 0, (size_t)task->padded_floats * sizeof *padded);
-            part = pixels_of_row(task, pixel, count - p);
-            move_runs(task, padded, pixel, part, (spar_rows){block + p * task->block_row, task->block_row}, true);
-            if (pixel + part == task->pixels) unpad_gradient(task, (start + p) / task->pixels, padded);
-        }
+    spar_unfolded task = spar_unfolded_of(operation, run);
+    int64_t end = share->last * task.pixels;
+    for (int64_t first = share->first * task.pixels, count; first < end; first += count) {
+        count = block_of(&task, first, end);
+        multiply_gradients(&task, first, count, share->scratch);
+        if (!task.rows_are_patches) fold(&task, first, count, share->scratch);
     }
 }
 
@@ -271,7 +306,7 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
 static int64_t packed_floats(const spar_operation *operation, bool backward) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     return task.settings->groups *
-           (backward ? task.columns * spar_round_up16(task.rows) : task.rows * spar_round_up16(task.columns));
+           (backward ? task.outputs * spar_round_up16(task.depth) : task.depth * spar_round_up16(task.outputs));
 }
 
 static void pack(const spar_operation *operation, const spar_run *run, bool backward) {
@@ -279,13 +314,13 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
     const spar_parameter *weight = operation->parameters[SPAR_WEIGHT];
     float *packed = spar_convolution_of(operation)->packed[backward];
     for (int group = 0; group < task.settings->groups; group++) {
-        spar_matrix weights = {weight->value + group * task.columns, weight->spec.stride};
+        spar_matrix weights = {weight->value + group * task.outputs, weight->spec.stride};
         if (backward) {
-            spar_pack_transposed(run, weights, task.columns, task.rows, packed);
-            packed += task.columns * spar_round_up16(task.rows);
+            spar_pack_transposed(run, weights, task.outputs, task.depth, packed);
+            packed += task.outputs * spar_round_up16(task.depth);
         } else {
-            spar_pack(run, weights, task.rows, task.columns, packed);
-            packed += task.rows * spar_round_up16(task.columns);
+            spar_pack(run, weights, task.depth, task.outputs, packed);
+            packed += task.depth * spar_round_up16(task.outputs);
         }
     }
 }

@@ -10,15 +10,16 @@ typedef struct spar_unfolded {
     const spar_operation *operation;
     const spar_run *run;
     const spar_conv2d_params *settings;
-    int64_t channels, depth, columns; // of the input; input and output channels of a group
-    int64_t rows;                     // of a group's weights
-    int64_t row;                      // floats of a pixel's joined runs, group by group
-    int64_t block_row;                // and from one pixel to the next where they are products
-    int64_t block_pixels;
-    int64_t pixels; // of a sample of outputs
+    int64_t channels;        // of the input
+    int64_t inputs, outputs; // channels of a group
+    int64_t depth;           // of a group's product: the taps of the kernel times `inputs`
+    int64_t patch;           // floats of a pixel's patch, group by group
+    int64_t patch_stride;    // from one patch to the next where they are gradients
+    int64_t block_pixels;    // whose patches are there at once
+    int64_t pixels;          // of a sample of outputs
     int64_t padded_width, padded_floats;
-    bool joined; // the input's rows are the joined runs
-    bool direct; // runs are read where the padded sample has them
+    bool rows_are_patches; // the input's
+    bool reads_padded;     // patches are read where the padded sample has them
     int64_t scratch_floats;
 } spar_unfolded;
 
@@ -27,18 +28,18 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
 // Copies a sample into its padding, which is there.
 void spar_unfolded_pad(const spar_unfolded *task, int64_t sample, float *padded);
 
-// The joined runs of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
+// The patches of `count` pixels from pixel `first` of the batch on. Pixels are taken in order, so that a sample is
 // padded when its first pixel comes. The scratch has zeros where padding will be.
 spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count, float *scratch);
 
-// A block of the columns of one group of pixels, behind the padded sample and the joined runs in a thread's scratch.
+// The columns of one group of a block's pixels, behind the padded sample and the patches in a thread's scratch.
 static inline float *spar_unfolded_narrow(const spar_unfolded *task, float *scratch) {
-    return scratch + task->padded_floats + task->block_pixels * task->block_row + 16;
+    return scratch + task->padded_floats + task->block_pixels * task->patch_stride + 16;
 }
 
 // unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace.
 static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
-    return task->row * spar_round_up16(task->columns);
+    return task->patch * spar_round_up16(task->outputs);
 }
 
 int64_t spar_unfolded_splits(const spar_operation *operation, int64_t batch);

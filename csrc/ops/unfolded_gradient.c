@@ -1,4 +1,4 @@
-// Gradient of the weights of an unfolded convolution: outer products of pixels' runs and the output's gradient, summed
+// Gradient of the weights of an unfolded convolution: outer products of patches and the output's gradient, summed
 // over splits of the samples.
 #include "ops/unfolded.h"
 
@@ -34,7 +34,7 @@ typedef struct split_sums {
 static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *padded) {
     const spar_tensor *output = task->operation->output;
     const spar_conv2d_params *s = task->settings;
-    int64_t columns = spar_round_up16(task->columns), tile = task->run->kernels->tile_columns;
+    int64_t columns = spar_round_up16(task->outputs), tile = task->run->kernels->tile_columns;
     int64_t width = output->extent.width, height = output->extent.height;
     int64_t line = task->padded_width * task->channels, run = s->kernel_width * task->channels;
     int64_t most = LINE_PIXELS / width > 0 ? LINE_PIXELS / width : 1;
@@ -69,8 +69,8 @@ static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, spl
 // Columns of a group of `count` pixels, where its last vector would reach into the next pixel, which in a chain another
 // thread may be writing.
 static spar_matrix copy_group(const spar_unfolded *task, spar_matrix d, int64_t count, split_sums to, float *narrow) {
-    int64_t stride = spar_round_up16(task->columns),
-            columns = (to.to < task->columns ? to.to : task->columns) - to.from;
+    int64_t stride = spar_round_up16(task->outputs),
+            columns = (to.to < task->outputs ? to.to : task->outputs) - to.from;
     for (int64_t p = 0; p < count; p++) {
         memset(narrow + p * stride, 0, (size_t)(to.to - to.from) * sizeof *narrow);
         memcpy(narrow + p * stride, d.data + p * d.stride, (size_t)columns * sizeof *narrow);
@@ -80,30 +80,31 @@ static spar_matrix copy_group(const spar_unfolded *task, spar_matrix d, int64_t 
 
 static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
     const spar_tensor *output = task->operation->output;
-    int64_t columns = spar_round_up16(task->columns), end = last * task->pixels;
+    int64_t columns = spar_round_up16(task->outputs), end = last * task->pixels;
     for (int64_t start = first * task->pixels; start < end; start += task->block_pixels, to.fresh = false) {
         int64_t count = end - start < task->block_pixels ? end - start : task->block_pixels;
-        spar_matrix runs = spar_unfold(task, start, count, scratch);
+        spar_matrix patches = spar_unfold(task, start, count, scratch);
         spar_matrix d = {output->gradient + start * output->stride + to.from, output->stride};
         for (int group = 0; group < task->settings->groups; group++) {
-            spar_rows sums = {to.sums + group * task->rows * columns + to.from, columns};
-            bool inside = group * task->columns + to.to <= output->stride;
+            spar_rows sums = {to.sums + group * task->depth * columns + to.from, columns};
+            bool inside = group * task->outputs + to.to <= output->stride;
             spar_matrix own = inside ? d : copy_group(task, d, count, to, spar_unfolded_narrow(task, scratch));
-            spar_add_outer_products(task->run->kernels, runs, own, count, task->rows, to.to - to.from, sums, !to.fresh);
-            runs.data += task->rows, d.data += task->columns;
+            spar_add_outer_products(task->run->kernels, patches, own, count, task->depth, to.to - to.from, sums,
+                                    !to.fresh);
+            patches.data += task->depth, d.data += task->outputs;
         }
     }
 }
 
 static void sum_samples(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
     memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
-    (task->direct ? sum_rows : sum_blocks)(task, first, last, to, scratch);
+    (task->reads_padded ? sum_rows : sum_blocks)(task, first, last, to, scratch);
 }
 
 void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share) {
     spar_unfolded task = spar_unfolded_of(operation, run);
     split_sums to = {.sums = run->workspace + share->chunk * spar_unfolded_sums(&task),
-                     .to = spar_round_up16(task.columns),
+                     .to = spar_round_up16(task.outputs),
                      .fresh = share->opens};
     sum_samples(&task, share->first, share->last, to, share->scratch);
 }
@@ -115,7 +116,7 @@ typedef struct gradient_task {
 
 static int64_t panels_of(const spar_unfolded *task) {
     int64_t tile = task->run->kernels->tile_columns;
-    return (spar_round_up16(task->columns) + tile - 1) / tile;
+    return (spar_round_up16(task->outputs) + tile - 1) / tile;
 }
 
 // An index is a part of a split.
@@ -123,7 +124,7 @@ static void sum_parts(void *context, int64_t first, int64_t last, int thread) {
     const gradient_task *task = context;
     const spar_unfolded *unfolded = &task->unfolded;
     const spar_run *run = unfolded->run;
-    int64_t columns = spar_round_up16(unfolded->columns), tile = run->kernels->tile_columns;
+    int64_t columns = spar_round_up16(unfolded->outputs), tile = run->kernels->tile_columns;
     for (int64_t index = first; index < last; index++) {
         int64_t split = index / task->parts, part = index % task->parts, panels = panels_of(unfolded);
         split_sums to = {.sums = run->workspace + split * spar_unfolded_sums(unfolded),
@@ -132,7 +133,7 @@ static void sum_parts(void *context, int64_t first, int64_t last, int thread) {
                          .fresh = true};
         if (to.to > columns) to.to = columns;
         int64_t begin = run->batch * split / task->splits, end = run->batch * (split + 1) / task->splits;
-        for (int64_t r = 0; r < unfolded->row && begin == end; r++) {
+        for (int64_t r = 0; r < unfolded->patch && begin == end; r++) {
             memset(to.sums + r * columns + to.from, 0, (size_t)(to.to - to.from) * sizeof *to.sums);
         }
         sum_samples(unfolded, begin, end, to, run->scratch + thread * run->scratch_floats);
@@ -146,15 +147,15 @@ static void add_rows(void *context, int64_t first, int64_t last, int thread) {
     const spar_unfolded *unfolded = &task->unfolded;
     const spar_run *run = unfolded->run;
     const spar_parameter *weight = unfolded->operation->parameters[SPAR_WEIGHT];
-    int64_t columns = spar_round_up16(unfolded->columns), sums = spar_unfolded_sums(unfolded);
+    int64_t columns = spar_round_up16(unfolded->outputs), sums = spar_unfolded_sums(unfolded);
     for (int64_t row = first; row < last; row++) {
-        int64_t group = row / unfolded->rows;
-        float *gradient = weight->gradient + row % unfolded->rows * weight->spec.stride + group * unfolded->columns;
+        int64_t group = row / unfolded->depth;
+        float *gradient = weight->gradient + row % unfolded->depth * weight->spec.stride + group * unfolded->outputs;
         if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
-            memset(gradient, 0, (size_t)unfolded->columns * sizeof *gradient);
+            memset(gradient, 0, (size_t)unfolded->outputs * sizeof *gradient);
         }
         for (int64_t split = 0; split < task->splits; split++) {
-            run->kernels->add(run->workspace + split * sums + row * columns, gradient, unfolded->columns);
+            run->kernels->add(run->workspace + split * sums + row * columns, gradient, unfolded->outputs);
         }
     }
 }
@@ -163,7 +164,7 @@ void spar_unfolded_add_sums(spar_operation *operation, const spar_run *run) {
     gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
                           .splits = spar_unfolded_splits(operation, run->batch)};
     int threads = task.splits * spar_unfolded_sums(&task.unfolded) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
-    spar_parallel(threads, task.unfolded.row, add_rows, &task);
+    spar_parallel(threads, task.unfolded.patch, add_rows, &task);
 }
 
 // There are enough parts for all threads.
