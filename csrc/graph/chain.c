@@ -4,7 +4,8 @@
 
 #include "runtime/parallel.h"
 
-// Floats that the passes of a chain read and write of the samples of a share.
+// Floats that the passes of a chain write of the samples of a share: fewer mean more calls, more that less of them is
+// found in cache. A quarter to four times as many changed LeNet-5's step by less than the timing's noise (8 %).
 enum { SHARE_FLOATS = 96 * 1024 };
 
 // Is work w of the chain of the one before it?

@@ -7,6 +7,10 @@
 #include "ops/multiply.h"
 #include "ops/winograd.h"
 
+// Gradients of weights are summed in splits of the batch, each with sums of its own: more splits keep more threads
+// busy, fewer take less memory and less to add up. Set by that alone: 16 threads, and 16 MB of sums.
+enum { SPAR_MOST_SPLITS = 16, SPAR_MOST_SUM_FLOATS = 1 << 22 };
+
 typedef struct spar_convolution_algorithm {
     const char *name;
     bool (*fits)(const spar_operation *operation);

@@ -43,7 +43,8 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return (int64_t)node->settings.dense.units * input.channels;
 }
 
-// Batches up to this size are multiplied by the weights as they are; larger ones by packed panels of their transpose.
+// Batches up to this size are multiplied by the weights as they are; larger ones by packed panels of their transpose,
+// which take as much memory as the weights and are worth it where many rows read them.
 enum { SMALL_BATCH = 32 };
 
 typedef struct dense_state {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { MOST_TAPS = 128, MOST_SPLITS = 16 };
+enum { MOST_TAPS = 128 };
 
 typedef struct depthwise_task {
     const spar_gather *gather;
@@ -204,7 +204,7 @@ static spar_status prepare(spar_operation *operation) {
     SPAR_TRY(spar_gather_forward(&convolution->gather[0], &window, in, out));
     SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
     operation->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
-    convolution->splits = MOST_SPLITS < operation->batch_size ? MOST_SPLITS : operation->batch_size;
+    convolution->splits = SPAR_MOST_SPLITS < operation->batch_size ? SPAR_MOST_SPLITS : operation->batch_size;
     return SPAR_OK;
 }
 

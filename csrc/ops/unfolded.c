@@ -17,7 +17,9 @@ enum {
     MOST_PIXELS = 16 * SPAR_MAX_TILE_ROWS,
 };
 
-// Weights that are read for every sample, or every row of one, and the pixels that make it worth that.
+// Weights that are read for every sample, or every row of one, must stay in cache beside what else is read, and a
+// sample or row have pixels enough to be worth that. Where patches are copied instead of read in the padded sample,
+// LeNet-5's step takes a third longer (batch 128, one core of a Zen 5).
 enum {
     MOST_CACHED_FLOATS = 1 << 14,
     LEAST_CHAINED_PIXELS = 64,

@@ -5,12 +5,15 @@
 
 #include <string.h>
 
+// Larger blocks read the weights less often, smaller ones leave more room in the second-level cache. Weights beyond
+// MOST_SHARED_FLOATS do not stay in cache beside a block, so they are read once, by threads that share out the points.
+// Chains read the weights for every share of samples: those must be few, and the tiles of a sample many.
 enum {
     BLOCK_FLOATS = 40 * 1024,
     LEAST_TILES = 28,
-    MOST_CACHED_FLOATS = 1 << 20,
-    MOST_CHAINED_FLOATS = 1 << 14, // of weights
-    LEAST_CHAINED_TILES = 14,      // of a sample
+    MOST_SHARED_FLOATS = 1 << 20,
+    MOST_CHAINED_FLOATS = 1 << 14,
+    LEAST_CHAINED_TILES = 14,
 };
 
 static bool fits(const spar_operation *operation) {
@@ -81,7 +84,7 @@ static void product_tiles(void *context, int64_t first, int64_t last, int thread
 
 // Weights beyond the caches are better read once: all tiles are transformed, then threads share out the points.
 static bool shares_points(const spar_winograd *w) {
-    return w->points * w->in_stride * w->out_stride > MOST_CACHED_FLOATS;
+    return w->points * w->in_stride * w->out_stride > MOST_SHARED_FLOATS;
 }
 
 static void transform_all_inputs(void *context, int64_t first, int64_t last, int thread) {
