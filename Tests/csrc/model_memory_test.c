@@ -1,4 +1,5 @@
 // Models in memory have the bytes of files, and are checked as files are.
+#include "graph/network.h"
 #include "support/check.h"
 #include "support/model_files.h"
 #include "support/temporary.h"
@@ -101,6 +102,7 @@ static void a_diverged_network_is_not_saved_to_memory(void) {
     spar_parameter_info info = {.struct_size = sizeof info};
     int32_t first = -1;
     while (!info.trainable) CHECK_OK(spar_network_parameter(network, ++first, &info));
+    spar_mark_gradients(network, true);
     CHECK_OK(spar_network_write_parameter(network, first, SPAR_PART_GRADIENT, huge, info.count));
     spar_sgd sgd = spar_sgd_defaults();
     sgd.learning_rate = 1e30f;
