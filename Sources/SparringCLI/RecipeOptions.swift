@@ -7,6 +7,10 @@ struct RecipeOptions: ParsableArguments {
         case all, weights
     }
 
+    enum OptimizerName: String, CaseIterable, ExpressibleByArgument {
+        case sgd, adamw
+    }
+
     enum AugmentationName: String, CaseIterable, ExpressibleByArgument {
         case none, flips
         case flipsAndCrops = "flips-and-crops"
@@ -41,7 +45,7 @@ struct RecipeOptions: ParsableArguments {
     var batchSize: Int?
 
     @Option(
-        help: "The learning rate at the start (default: 0.05).",
+        help: "The learning rate at the start (default: 0.05; 0.001 with adamw).",
         transform: real(0...Float.greatestFiniteMagnitude, isOpenBelow: true))
     var lr: Float?
 
@@ -53,10 +57,13 @@ struct RecipeOptions: ParsableArguments {
         transform: { try scheduleRule($0) })
     var schedule: Schedule.Rule?
 
-    @Option(help: "The momentum (default: 0.9).", transform: real(0...1))
+    @Option(help: "Stochastic gradient descent, or Adam with decoupled weight decay (default: sgd).")
+    var optimizer: OptimizerName?
+
+    @Option(help: "The momentum of sgd (default: 0.9).", transform: real(0...1))
     var momentum: Float?
 
-    @Flag(inversion: .prefixedNo, help: "Nesterov's momentum (default: no).")
+    @Flag(inversion: .prefixedNo, help: "Nesterov's momentum, of sgd (default: no).")
     var nesterov: Bool?
 
     @Option(help: "The weight decay (default: 0).", transform: real(0...Float.greatestFiniteMagnitude))
@@ -73,6 +80,12 @@ struct RecipeOptions: ParsableArguments {
         transform: real(0...Float.greatestFiniteMagnitude))
     var maxNorm: Float?
 
+    @Option(
+        help:
+            "The norm that the gradients of all parameters together are clipped at, 0 for none (default: 0).",
+        transform: real(0...Float.greatestFiniteMagnitude))
+    var clipNorm: Float?
+
     @Option(help: "Random changes of the training images (default: none).")
     var augment: AugmentationName?
 
@@ -83,11 +96,26 @@ struct RecipeOptions: ParsableArguments {
             """, transform: whole(from: 0))
     var validation: Int?
 
+    func validate() throws {
+        guard optimizer == .adamw, momentum != nil || nesterov != nil else { return }
+        throw ValidationError("--momentum and --nesterov are settings of --optimizer sgd.")
+    }
+
     /// The named recipe, else this one, with what the options change.
     func applied(to usual: Recipe) -> Recipe {
         var resolved = recipe?.recipe ?? usual
         if let epochs { resolved = resolved.scaled(to: epochs) }
         if let batchSize { resolved.batchSize = batchSize }
+        var lr = lr
+        if optimizer == .adamw, resolved.optimizer.adamW == nil {
+            resolved.optimizer.adamW = .init()
+            (resolved.optimizer.momentum, resolved.optimizer.isNesterov) = (0, false)
+            lr = lr ?? 0.001
+        }
+        if optimizer == .sgd, resolved.optimizer.adamW != nil {
+            resolved.optimizer.adamW = nil
+            resolved.optimizer.momentum = 0.9
+        }
         if lr != nil || schedule != nil {
             resolved.schedule = Schedule(
                 schedule ?? resolved.schedule.rule, learningRate: lr ?? resolved.schedule.learningRate)
@@ -97,6 +125,7 @@ struct RecipeOptions: ParsableArguments {
         if let weightDecay { resolved.optimizer.weightDecay = weightDecay }
         if let decayScope { resolved.optimizer.decaysAll = decayScope == .all }
         if let maxNorm { resolved.optimizer.maxNorm = maxNorm }
+        if let clipNorm { resolved.optimizer.clipNorm = clipNorm > 0 ? clipNorm : nil }
         if let augment { resolved.augmentation = augment.augmentation }
         if let validation { resolved.validationImages = validation }
         return resolved

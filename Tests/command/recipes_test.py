@@ -27,6 +27,18 @@ class RecipesTest(CommandTest):
         layers = (self.folder / "run/last.safetensors").read_bytes()
         self.assertIn(b'"kind\\":\\"tanh', layers)
 
+    def test_adamw_and_clipping_are_options_and_in_the_checkpoint(self):
+        run = self.begin("run", "--model", "mlp", *SHORT, "--optimizer", "adamw", "--clip-norm", "0.5")
+        optimizer, schedule = run["recipe"]["optimizer"], run["recipe"]["schedule"]
+        self.assertAlmostEqual(optimizer["adamW"]["beta2"], 0.999, 6)
+        self.assertAlmostEqual(schedule["learningRate"], 0.001, 6)
+        self.assertEqual(optimizer["clipNorm"], 0.5)
+        checkpoint = (self.folder / "run/checkpoint/training.safetensors").read_bytes()
+        self.assertIn(b"sparring.second_moment.", checkpoint)
+        self.assertNotIn(b"sparring.momentum.", checkpoint)
+        self.succeed("train", "--resume", "run")
+        self.fail_with(["--momentum", "--optimizer sgd"], "train", "--optimizer", "adamw", "--momentum", "0.5")
+
     def test_other_options_change_parts(self):
         run = self.begin("run", "--recipe", "adversarial-backprop-cifar-dense", *SHORT, "--normalize", "per-set",
                          "--input-point", "pixels", "--epsilon", "0.02", "--momentum", "0.5", "--validation", "40")

@@ -135,12 +135,12 @@ extension Network {
     public func trainStep(
         _ images: [Float], _ criterion: Criterion, _ optimizer: Optimizer, learningRate: Float
     ) throws(SparringError) -> BatchLoss {
-        var sgd = optimizer.sgd(learningRate: learningRate)
+        var settings = optimizer.settings(learningRate: learningRate)
         var result = spar_loss_result.sized()
         let count = try count(of: images)
         passCount = 0
         try criterion.with(count: Int(count), classes: classes) {
-            spar_train_step_criterion(pointer, &sgd, images, $0, count, &result)
+            spar_train_step_criterion(pointer, &settings, images, $0, count, &result)
         }
         return BatchLoss(result)
     }

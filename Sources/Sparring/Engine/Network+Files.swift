@@ -7,7 +7,7 @@ extension Network {
     /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
     ///
     /// - Parameters:
-    ///   - trainingState: also saves momentum, the step and what the points hold, so that training goes on
+    ///   - trainingState: also saves the optimizer's states, the step and what the points hold, so that training goes on
     ///     with the same bits.
     ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
     public func save(

@@ -85,10 +85,20 @@ extension Network {
             .shape, "the forward pass had \(passCount) images, there are \(labels.count) labels")
     }
 
-    /// Updates the parameters from their gradients and counts a step.
+    /// The Euclidean norm of all gradients as backward passes or the last step made them, before any clipping.
+    public var gradientNorm: Double {
+        get throws(SparringError) {
+            var norm = 0.0
+            try check(spar_gradient_norm(pointer, &norm))
+            return norm
+        }
+    }
+
+    /// Updates the parameters from their gradients and counts a step. Every gradient must have been made since the last
+    /// update.
     public func update(_ optimizer: Optimizer, learningRate: Float) throws(SparringError) {
-        var sgd = optimizer.sgd(learningRate: learningRate)
-        try check(spar_update(pointer, &sgd))
+        var settings = optimizer.settings(learningRate: learningRate)
+        try check(spar_update(pointer, &settings))
     }
 
     /// One whole training step by the method in force: its passes, then the update.
@@ -101,11 +111,11 @@ extension Network {
     public func trainStep(
         _ images: [Float], _ labels: [Int32], _ optimizer: Optimizer, learningRate: Float
     ) throws(SparringError) -> BatchLoss {
-        var sgd = optimizer.sgd(learningRate: learningRate)
+        var settings = optimizer.settings(learningRate: learningRate)
         var result = spar_loss_result.sized()
         let count = try count(of: images, labels)
         passCount = 0
-        try check(spar_train_step(pointer, &sgd, images, labels, count, &result))
+        try check(spar_train_step(pointer, &settings, images, labels, count, &result))
         return BatchLoss(result)
     }
 

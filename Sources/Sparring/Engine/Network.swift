@@ -168,13 +168,17 @@ extension Network {
 
     /// What a parameter keeps beside its value.
     public enum ParameterPart: Hashable, Sendable {
-        case value, gradient, momentum
+        case value, gradient
+        /// What optimizers keep: SGD its momentum, AdamW its two moments. Zeros where it was not needed.
+        case momentum, firstMoment, secondMoment
 
         var kind: spar_parameter_part {
             switch self {
             case .value: SPAR_PART_VALUE
             case .gradient: SPAR_PART_GRADIENT
             case .momentum: SPAR_PART_MOMENTUM
+            case .firstMoment: SPAR_PART_FIRST_MOMENT
+            case .secondMoment: SPAR_PART_SECOND_MOMENT
             }
         }
     }
@@ -214,6 +218,11 @@ extension Network {
         let (index, _) = try find(parameter)
         try check(
             spar_network_write_parameter(pointer, index, part.kind, values, Int64(values.count)))
+    }
+
+    /// Scales the learning rate of a parameter that is trained; 1 at first. 0 freezes it.
+    public func setLearningRateFactor(_ factor: Float, of parameter: String) throws(SparringError) {
+        try check(spar_network_set_learning_rate_factor(pointer, try find(parameter).index, factor))
     }
 
     private func find(_ parameter: String) throws(SparringError) -> (index: Int32, count: Int) {
