@@ -16,17 +16,18 @@ struct ReproduceCommand: AsyncParsableCommand {
             the images, the setting or the weights have changed.
             """)
 
-    @Argument(help: "The experiment; --list names them all.")
+    @Argument(help: "The experiment, or all, cheapest first; --list names them.")
     var id: String?
 
-    @Flag(help: "List the experiments.")
+    @Flag(help: "List the experiments, with the hours that each scale takes on this machine.")
     var list = false
 
     @Option(
         help: """
-            smoke: drawn images, seconds; short: the real data, cut to some minutes; paper: the paper's setting.
+            smoke: drawn images, seconds; short: the real data, cut to some minutes; long: all of it, and networks and \
+            epochs that two cores can train in hours; paper: the paper's setting.
             """)
-    var scale = Scale.short
+    var scale = ExperimentScale.short
 
     @Option(help: "The folder that holds the data sets' files.")
     var dataDir: String?
@@ -37,10 +38,13 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "Trainings of each network (default: the scale's own).", transform: whole(1...1000))
     var seeds: Int?
 
+    @Option(help: "Stop after so long, such as 20h or 90m.", transform: duration)
+    var budget: Duration?
+
     @OptionGroup
     var threads: ThreadOptions
 
-    @Flag(help: "Print only the page's path.")
+    @Flag(help: "Print only the pages' paths.")
     var quiet = false
 
     @Flag(help: "With --list: print a JSON array.")
@@ -48,25 +52,37 @@ struct ReproduceCommand: AsyncParsableCommand {
 
     mutating func validate() throws {
         if list == (id != nil) {
-            throw ValidationError("Name one experiment, or give --list to see them all.")
+            throw ValidationError("Name one experiment or all, or give --list to see them.")
         }
         if json, !list { throw ValidationError("--json goes with --list.") }
     }
 
     func run() async throws {
         guard let id else { return try printList() }
-        let experiment = try Experiment(id: id)
+        let experiments = id == "all" ? Experiment.all : [try Experiment(id: id)]
         warnOfSlowOpenBLAS(try SystemInfo.current())
         let progress = ExperimentProgressLine(isQuiet: quiet)
-        let context = ExperimentContext(
-            experiment: id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
-            threads: threads.count,
-            onProgress: { progress.show($0) })
-        let page = try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
+        let contexts = try experiments.map { experiment in
+            let context = ExperimentContext(
+                experiment: experiment.id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
+                threads: threads.count, onProgress: { progress.show($0) })
+            // What is missing is told before anything is trained.
+            return (experiment, context, id == "all" ? try experiment.plan(in: context).hours : 0)
+        }.sorted { $0.2 < $1.2 }
+        let deadline = budget.map { ContinuousClock.now + $0 }
+        try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
             defer { progress.clear() }
-            return try await experiment.reproduce(in: context)
+            for (experiment, context, _) in contexts {
+                guard
+                    let page = try await before(deadline, { try await experiment.reproduce(in: context) })
+                else {
+                    progress.clear()
+                    return print("the budget is used up; the same command goes on from here")
+                }
+                progress.clear()
+                print(page)
+            }
         }
-        print(page)
         if !quiet { print("all pages: \(out)/index.html") }
     }
 
@@ -75,29 +91,76 @@ struct ReproduceCommand: AsyncParsableCommand {
         let title: String
         let source: String
         let data: [String]
-        let shortMinutes: Int
-        let paperHours: Int
+        let hours: [String: Double]
     }
 
     private func printList() throws {
-        let rows = Experiment.all.map {
+        let slowness = try slowness(threads.count)
+        let rows = Experiment.all.map { experiment in
             Row(
-                id: $0.id, title: $0.title, source: $0.source, data: $0.data.map(\.rawValue),
-                shortMinutes: $0.shortMinutes, paperHours: $0.paperHours)
+                id: experiment.id, title: experiment.title, source: experiment.source,
+                data: experiment.images.map { "\($0)" },
+                hours: Dictionary(
+                    uniqueKeysWithValues: ExperimentScale.allCases.map {
+                        ($0.rawValue, slowness * experiment.hours(at: $0))
+                    }))
         }
         if json { return try printJSON(rows) }
         for row in rows {
+            let hours = ExperimentScale.allCases.filter { $0 != .smoke }.map {
+                "\($0.rawValue): \(hoursText(row.hours[$0.rawValue, default: 0]))"
+            }
             print(
                 """
                 \(row.id): \(row.title)
                     \(row.source); \(row.data.joined(separator: ", "))
-                    smoke: seconds; short: \(row.shortMinutes) min; paper: \(row.paperHours) h
+                    smoke: seconds; \(hours.joined(separator: "; "))
                 """)
         }
+        let sums = ExperimentScale.allCases.filter { $0 != .smoke }.map { scale in
+            "\(scale.rawValue) \(hoursText(rows.reduce(0) { $0 + $1.hours[scale.rawValue, default: 0] }))"
+        }
+        print("all, if no network were shared: \(sums.joined(separator: ", "))")
     }
 }
 
-extension Scale: ExpressibleByArgument {}
+/// What `work` returns; nil when the time was over before, in which case it was cancelled.
+private func before<Result: Sendable>(
+    _ deadline: ContinuousClock.Instant?, _ work: @escaping @Sendable () async throws -> Result
+) async throws -> Result? {
+    guard let deadline else { return try await work() }
+    return try await withThrowingTaskGroup(of: Result?.self) { group in
+        group.addTask {
+            do {
+                return try await work()
+            } catch is CancellationError where ContinuousClock.now >= deadline {
+                return nil
+            }
+        }
+        group.addTask {
+            try await Task.sleep(until: deadline)
+            return nil
+        }
+        defer { group.cancelAll() }
+        return try await group.next() ?? nil
+    }
+}
+
+/// "0.4 h", "25 h".
+private func hoursText(_ hours: Double) -> String { hours.text(digits: hours < 10 ? 1 : 0, unit: "h") }
+
+/// A time such as "20h", "90m" or "30s".
+private func duration(_ text: String) throws -> Duration {
+    let units: [Character: Double] = ["h": 3600, "m": 60, "s": 1]
+    guard let unit = text.last.flatMap({ units[$0] }), let count = Double(text.dropLast()),
+        count > 0, count * unit < 1e9
+    else {
+        throw ValidationError("'\(text)' is no time above 0, such as 20h, 90m or 30s")
+    }
+    return .seconds(count * unit)
+}
+
+extension ExperimentScale: ExpressibleByArgument {}
 
 /// The progress line of an experiment, and a line for each training done.
 private final class ExperimentProgressLine: Sendable {
@@ -111,6 +174,14 @@ private final class ExperimentProgressLine: Sendable {
     func show(_ progress: ExperimentProgress) {
         guard !isQuiet else { return }
         switch progress {
+        case .planned(let plan):
+            clear()
+            let (there, toCome) = (plan.finished.count, plan.remaining.count)
+            print(
+                """
+                about \(hoursText(plan.hours)) to come: \(there) of \(there + toCome) trainings are there; \
+                to train: \(toCome == 0 ? "nothing" : plan.remaining.joined(separator: "; "))
+                """)
         case .training(let label, let position, let count, let step):
             line.withLock { $0.show(step, of: "[\(position)/\(count)] \(label): ") }
         case .trained(let network, let position, let count):

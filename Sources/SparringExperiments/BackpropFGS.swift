@@ -1,17 +1,6 @@
 import Sparring
 
 extension Experiment {
-    private struct FGS: ExperimentSetting {
-        var networks = BackpropMNIST()
-        /// The paper's two, and smaller ones.
-        var epsilons: [Float] = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.5]
-
-        var seeds: Int {
-            get { networks.seeds }
-            set { networks.seeds = newValue }
-        }
-    }
-
     /// Errors in percent at one ε.
     private struct Errors: Codable {
         let epsilon: Float
@@ -25,36 +14,46 @@ extension Experiment {
 
     static let backpropFGS = Experiment(
         "backprop-fgs", "Fast-gradient-sign images made on another network",
-        source: "\(BackpropMNIST.source), Section 3", data: [.mnist], shortMinutes: 4, paperHours: 1
-    ) { context in
-        let setting = context.scaled(FGS()) {
-            $0.networks.cutShort()
-        } smoke: {
-            $0.networks.cutToSmoke()
-        }
-        let used = setting.used
-        let data = try context.load(used.networks.data)
+        source: "\(Backprop.source), Section 3",
+        summary: """
+            How many fast-gradient-sign images, made on one plainly trained 2×400 ReLU network, another such network gets \
+            wrong, and one trained by adversarial back-propagation.
+            """
+    ) { scale in
+        var ways = Panel.backpropWays
         // The images for a seed's networks are made on the plain network of the next seed.
-        let plain = try await context.train(
-            (1...used.seeds + 1).map { used.networks.training(.init(way: .plain), seed: $0, on: data) })
-        let adversarial = try await context.train(
-            (1...used.seeds).map { used.networks.training(.init(way: .adversarial), seed: $0, on: data) })
+        ways[0].extraSeeds = 1
+        // The paper's two, and smaller ones.
+        let epsilons: [Float] = [0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.25, 0.5]
+        return Grid(
+            panels: [.backpropMNIST(ways: ways).cutBackprop(to: scale)],
+            findings: [Finding(facts: [Fact("ε", epsilons)]) { try sections($0.panel, epsilons) }],
+            notes: [
+                """
+                The paper makes the images of its validation set; these are made of the test images. Pixels may leave \
+                [0, 1], as in the paper's formula. Each seed's two networks see the images of the plain network of the \
+                next seed.
+                """
+            ])
+    }
 
-        let measured = try (0..<used.seeds).map { seed in
-            let networks = [plain[seed + 1], plain[seed], adversarial[seed]]
-            return try context.part(
-                "fgs-errors", of: networks, on: data, used.epsilons,
-                isValid: { errors in
-                    errors.map(\.epsilon) == used.epsilons && errors.map(\.plain).arePercents(errors.count)
+    private static func sections(_ panel: TrainedPanel, _ epsilons: [Float]) throws -> [Report.Section] {
+        let (plain, adversarial) = (panel.networks[0], panel.networks[1])
+        let measured = try adversarial.indices.map { seed in
+            try panel.context.part(
+                "fgs-errors", of: [plain[seed + 1], plain[seed], adversarial[seed]], on: panel.data,
+                [Fact("ε", epsilons)],
+                as: Form { errors in
+                    errors.map(\.epsilon) == epsilons && errors.map(\.plain).arePercents(errors.count)
                         && errors.map(\.adversarial).arePercents(errors.count)
                 }
             ) {
-                let source = try networks[0].network(threads: context.threads)
-                let accuracies = try networks.dropFirst().map { target in
+                let threads = panel.context.threads
+                let source = try plain[seed + 1].network(threads: threads)
+                let accuracies = try [plain[seed], adversarial[seed]].map { target in
                     try accuracy(
-                        of: try target.network(threads: context.threads), on: data.test,
-                        under: unclippedFGS(0),
-                        deltas: used.epsilons, from: source)
+                        of: try target.network(threads: threads), on: panel.data.test, under: unclippedFGS(0),
+                        deltas: epsilons, from: source)
                 }
                 return zip(accuracies[0], accuracies[1]).map { plain, adversarial in
                     Errors(
@@ -63,13 +62,13 @@ extension Experiment {
                 }
             }
         }
-        var comparison = Comparison(
-            title: "Error on images made on another 2×400 network", unit: "%", rows: [])
         func ours(_ index: Int, _ errors: KeyPath<Errors, Double>) -> Measurements {
             Measurements(measured.map { $0[index][keyPath: errors] })
         }
+        var comparison = Comparison(
+            title: "Error on images made on another 2×400 network", unit: "%", rows: [])
         for paper in published {
-            guard let index = used.epsilons.firstIndex(of: paper.epsilon) else { continue }
+            guard let index = epsilons.firstIndex(of: paper.epsilon) else { continue }
             let (plain, adversarial) = (ours(index, \.plain), ours(index, \.adversarial))
             comparison.rows += [
                 .init("ε = \(paper.epsilon), plain", published: paper.plain, ours: plain),
@@ -78,46 +77,28 @@ extension Experiment {
             comparison.claims.append(
                 Claim(
                     "ε = \(paper.epsilon): adversarial training lowers the error",
-                    publishedDifference: paper.adversarial - paper.plain, ours: adversarial,
-                    against: plain, images: data.test.count))
+                    publishedDifference: paper.adversarial - paper.plain, ours: adversarial, against: plain,
+                    images: panel.data.test.count))
         }
-        let curves = Plot(
-            title: "Error on images made on another network", x: .init("ε"), y: .init("error in %"),
-            series: [("plain", \Errors.plain), ("adversarial", \.adversarial)].map { name, errors in
-                Plot.Series(
-                    name, used.epsilons.indices.map { .init(Double(used.epsilons[$0]), ours($0, errors)) })
-            })
-        let reached = used.epsilons.indices.first { ours($0, \.plain).mean >= published[0].plain }
+        let curves = Plot.curves(
+            "Error on images made on another network", x: .init("ε"), y: .init("error in %"), at: epsilons,
+            names: ["plain", "adversarial"],
+            [measured.map { $0.map(\.plain) }, measured.map { $0.map(\.adversarial) }])
+        let reached = epsilons.indices.first { ours($0, \.plain).mean >= published[0].plain }
         let images = try attackedImages(
-            of: data.test.prefix(8), on: try plain[1].network(),
+            of: panel.data.test.prefix(8), on: try plain[1].network(),
             by: published.map { unclippedFGS($0.epsilon) })
-        return try page(
-            "backprop-fgs", in: context,
-            summary: """
-                How many fast-gradient-sign images, made on one plainly trained 2×400 ReLU network, another such \
-                network gets wrong, and one trained by adversarial back-propagation.
-                """,
-            setting: setting,
-            notes: [
+        let remark = reached.map {
+            Report.Block.paragraph(
                 """
-                The paper makes the images of its validation set; these are made of the test images. Pixels may \
-                leave [0, 1], as in the paper's formula. Each seed's two networks see the images of the plain \
-                network of the next seed.
-                """
-            ]
-                + (reached.map {
-                    [
-                        """
-                        Here the plain network is wrong on \(Int(published[0].plain)) % of the images, the paper's share \
-                        at ε = \(published[0].epsilon), from about ε = \(used.epsilons[$0]) on.
-                        """
-                    ]
-                } ?? []),
-            data: [data], networks: plain + adversarial,
-            results: [
-                Report.Section("Error", [.comparison(comparison), .plot(curves)]),
-                Report.Section("Images", [.images(images)]),
-            ])
+                Here the plain network is wrong on \(Int(published[0].plain)) % of the images, the paper's share at \
+                ε = \(published[0].epsilon), from about ε = \(epsilons[$0]) on.
+                """)
+        }
+        return [
+            Report.Section("Error", [.comparison(comparison), .plot(curves)] + (remark.map { [$0] } ?? [])),
+            Report.Section("Images", [.images(images)]),
+        ]
     }
 
     /// x + ε·sign(∇x J) of pixels in [0, 1].

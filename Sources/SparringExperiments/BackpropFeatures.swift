@@ -1,75 +1,60 @@
 import Sparring
 
+// What adversarial back-propagation does to the features of 2×400 ReLU networks on MNIST.
+
 extension Experiment {
     static let backpropFigure2 = Experiment(
         "backprop-f2", "First-layer filters of adversarial back-propagation",
-        source: "\(BackpropMNIST.source), Figure 2", data: [.mnist], shortMinutes: 2, paperHours: 1
-    ) { context in
-        let setting = context.scaled(BackpropMNIST()) {
-            $0.cutShort()
-        } smoke: {
-            $0.cutToSmoke()
-        }
-        let used = setting.used
-        let data = try context.load(used.data)
-        let ways = BackpropMNIST.Way.allCases
-        let trained = try await context.train(ways.map { .init(way: $0) }, seeds: used.seeds) {
-            used.training($0, seed: $1, on: data)
-        }
-        let networks = ways.map { trained[.init(way: $0), default: []] }
-        let shares = try networks.map { networks in
+        source: "\(Backprop.source), Figure 2",
+        summary: """
+            What the first layer of 2×400 ReLU networks sees, trained plainly, by adversarial back-propagation, and with \
+            dropout.
+            """
+    ) { scale in
+        Grid(
+            panels: [
+                .backpropMNIST(ways: Panel.backpropWays + [Way("dropout", drops: true)]).cutBackprop(
+                    to: scale)
+            ],
+            findings: [Finding(sections: filterSections)],
+            notes: [
+                """
+                The paper does not tell the rates of its dropout on MNIST; here they are 0.1 of the input and 0.5 of \
+                the hidden units, its rates on CIFAR-10. It claims that adversarial filters look more localized without \
+                a number for it; the share is ours.
+                """
+            ])
+    }
+
+    private static let filterSections: @Sendable (TrainedGrid) throws -> [Report.Section] = { grid in
+        let panel = grid.panel
+        let shares = try panel.ways.indices.map { way in
             Measurements(
-                try networks.map { network in
-                    try context.part(
-                        "filter-locality", of: [network], on: nil, isValid: { [$0].arePercents(1) }
-                    ) {
-                        locality(of: try firstFilters(of: try network.network()))
-                    }
+                try panel.seeds(of: way).map { network in
+                    try panel.context.part(
+                        "filter-locality", of: [network], on: nil, as: Form { [$0].arePercents(1) }
+                    ) { locality(of: try firstFilters(of: try network.network())) }
                 })
         }
-        let pictures = try zip(ways, networks).map { way, networks in
-            let tiles = try firstLayerFilters(of: try networks[0].network()).prefix(100)
-            return ImageGrid.Item(way.rawValue, try Picture(tiling: Array(tiles), columns: 10))
+        let pictures = try panel.ways.indices.map { way in
+            let tiles = try firstLayerFilters(of: try panel.networks[way][0].network()).prefix(100)
+            return ImageGrid.Item(panel.ways[way].name, try Picture(tiling: Array(tiles), columns: 10))
         }
         let comparison = Comparison(
             title: "Share of a filter's squared weights in its strongest twentieth of the pixels", unit: "%",
-            rows: zip(ways, shares).map { .init($0.rawValue, published: nil, ours: $1) },
+            rows: zip(panel.ways, shares).map { .init($0.name, published: nil, ours: $1) },
             claims: [0, 2].map { other in
                 Claim(
-                    "adversarial filters are more localized than those of \(ways[other].rawValue) training",
+                    "adversarial filters are more localized than those of \(panel.ways[other].name) training",
                     expected: .higher, ours: shares[1], against: shares[other])
             })
-        return try page(
-            "backprop-f2", in: context,
-            summary: """
-                What the first layer of 2×400 ReLU networks sees, trained plainly, by adversarial \
-                back-propagation, and with dropout.
-                """,
-            setting: setting,
-            notes: [
-                """
-                The paper does not tell the rates of its dropout on MNIST; here they are 0.1 of the input and 0.5 \
-                of the hidden units, its rates on CIFAR-10. It claims that adversarial filters look more \
-                localized without a number for it; the share is ours.
-                """
-            ],
-            data: [data], networks: networks.flatMap { $0 },
-            results: [
-                Report.Section(
-                    "Filters (Figure 2)",
-                    [
-                        .images(
-                            ImageGrid(
-                                title:
-                                    "The first 100 filters of seed 1; grey is a weight of zero",
-                                columns: 3, items: pictures, scale: 1))
-                    ]),
-                Report.Section(
-                    "How localized they are",
-                    [
-                        .comparison(comparison)
-                    ]),
-            ])
+        let images = ImageGrid(
+            title: "The first 100 filters of seed 1; grey is a weight of zero", columns: 3, items: pictures,
+            scale: 1)
+        return [
+            Report.Section("Filters (Figure 2)", [.images(images)]),
+            Report.Section("How localized they are", [.comparison(comparison)]),
+        ]
     }
 
     /// The weights into each unit of the first dense layer.
@@ -89,11 +74,9 @@ extension Experiment {
         }
         return 100 * shares.reduce(0, +) / Double(shares.count)
     }
-}
 
-// MARK: - Figure 3
+    // MARK: - Figure 3
 
-extension Experiment {
     /// Of the hidden units of a network over a set of images.
     private struct HiddenActivations: Codable {
         /// In percent.
@@ -104,30 +87,21 @@ extension Experiment {
 
     static let backpropFigure3 = Experiment(
         "backprop-f3", "Zero activations under adversarial back-propagation",
-        source: "\(BackpropMNIST.source), Figure 3", data: [.mnist], shortMinutes: 4, paperHours: 1
-    ) { context in
-        let setting = context.scaled(BackpropMNIST()) {
-            $0.cutShort()
-        } smoke: {
-            $0.cutToSmoke()
-        }
-        let used = setting.used
-        let data = try context.load(used.data)
-        let ways = [BackpropMNIST.Way.plain, .adversarial]
-        let trained = try await context.train(ways.map { .init(way: $0) }, seeds: used.seeds) {
-            used.training($0, seed: $1, on: data)
-        }
-        let networks = ways.map { trained[.init(way: $0), default: []] }
-        let activations = try networks.map { networks in
-            try networks.map { network in
-                try context.part(
-                    "hidden-activations", of: [network], on: data,
-                    isValid: { [$0.zeros].arePercents(1) && $0.histogram.arePercents(histogramBins) }
-                ) {
-                    try hiddenActivations(of: try network.network(), on: data.test)
-                }
-            }
-        }
+        source: "\(Backprop.source), Figure 3",
+        summary: "How many hidden activations of a 2×400 ReLU network are exactly zero over the test images."
+    ) { scale in
+        Grid(
+            panels: [.backpropMNIST().cutBackprop(to: scale)],
+            findings: [Finding(sections: zeroSections)],
+            notes: ["Both hidden layers count; the paper does not say which images its share is of."])
+    }
+
+    private static let zeroSections: @Sendable (TrainedGrid) throws -> [Report.Section] = { grid in
+        let panel = grid.panel
+        let activations = try panel.measured(
+            "hidden-activations",
+            as: Form { [$0.zeros].arePercents(1) && $0.histogram.arePercents(histogramBins) }
+        ) { try hiddenActivations(of: $0, on: panel.data.test) }
         let zeros = activations.map { Measurements($0.map(\.zeros)) }
         let comparison = Comparison(
             title: "Hidden activations that are exactly zero", unit: "%",
@@ -143,21 +117,12 @@ extension Experiment {
         let histogram = Plot(
             title: "Hidden activations above zero, seed 1", x: .init("activation"),
             y: .init("share in %", .logarithmic),
-            series: zip(ways, activations).map { way, activations in
+            series: zip(panel.ways, activations).map { way, activations in
                 Plot.Series(
-                    way.rawValue,
+                    way.name,
                     activations[0].histogram.enumerated().map { .init(0.1 * (Double($0) + 0.5), $1) })
             })
-        return try page(
-            "backprop-f3", in: context,
-            summary:
-                "How many hidden activations of a 2×400 ReLU network are exactly zero over the test images.",
-            setting: setting,
-            notes: ["Both hidden layers count; the paper does not say which images its share is of."],
-            data: [data], networks: networks.flatMap { $0 },
-            results: [
-                Report.Section("Zeros (Figure 3)", [.comparison(comparison), .plot(histogram)])
-            ])
+        return [Report.Section("Zeros (Figure 3)", [.comparison(comparison), .plot(histogram)])]
     }
 
     private static let histogramBins = 60

@@ -4,18 +4,18 @@ import Sparring
 /// class, the digit its ones.
 ///
 /// Ten classes are digits in random colors; a hundred are ten digits in ten colors.
-public struct ColorDigits: Dataset {
-    public let name = "color digits"
-    public let train: ImageSet
-    public let test: ImageSet
-    public let classNames: [String]
+package struct ColorDigits: Dataset {
+    package let name = "color digits"
+    package let train: ImageSet
+    package let test: ImageSet
+    package let classNames: [String]
 
     /// - Parameters:
     ///   - classes: 10 or more, a multiple of 10, at most 100.
     ///   - seed: of the digits and their colors.
     /// - Throws: when there are no images of so many classes, or a count is out of the range of
     ///   ``SyntheticDigits``.
-    public init(classes: Int = 10, train: Int, test: Int, seed: UInt64 = 1) throws(SparringError) {
+    package init(classes: Int = 10, train: Int, test: Int, seed: UInt64 = 1) throws(SparringError) {
         guard stride(from: 10, through: 100, by: 10).contains(classes) else {
             throw SparringError(.argument, "\(classes) classes of color digits; there can be 10, 20, … 100")
         }

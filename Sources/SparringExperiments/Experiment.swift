@@ -2,40 +2,66 @@ import Foundation
 import Sparring
 
 /// A table or a figure of a paper that can be run again. Its page shows the paper's numbers beside ours.
-public struct Experiment: Sendable, Identifiable {
+package struct Experiment: Sendable, Identifiable {
     /// Such as "backprop-t2": the paper and the number of its table or figure.
-    public let id: String
-    public let title: String
+    package let id: String
+    package let title: String
     /// The paper and the table or figure in it.
-    public let source: String
-    /// What it reads at the scales ``Scale/short`` and ``Scale/paper``.
-    public let data: [ImageSource]
-    /// About how long it takes on two cores: minutes at ``Scale/short``, hours at ``Scale/paper``.
-    public let shortMinutes: Int
-    public let paperHours: Int
-    private let body: @Sendable (ExperimentContext) async throws -> Report
+    package let source: String
+    /// What the page is about, in a sentence or two.
+    let summary: String
+    private let declaration: @Sendable (ExperimentScale) -> Grid
 
     init(
-        _ id: String, _ title: String, source: String, data: [ImageSource], shortMinutes: Int,
-        paperHours: Int, run: @escaping @Sendable (ExperimentContext) async throws -> Report
+        _ id: String, _ title: String, source: String, summary: String,
+        grid: @escaping @Sendable (ExperimentScale) -> Grid
     ) {
         self.id = id
         self.title = title
         self.source = source
-        self.data = data
-        self.shortMinutes = shortMinutes
-        self.paperHours = paperHours
-        body = run
+        self.summary = summary
+        declaration = grid
     }
+
+    /// Every experiment, a row each.
+    package static let all: [Experiment] = [
+        backpropTable2, backpropFGS, backpropFigure2, backpropFigure3, backpropTable3, anlTable1, anlFigure2,
+        anlFigure3, anlFigure4, anlTable2, anlFigure5, anlTable3, layerwiseTable1, layerwiseFigure1,
+        layerwiseFigure2, layerwiseTable2, layerwiseTable3, layerwiseTable4, layerwiseTable5,
+        layerwiseTable6, layerwiseTable7, layerwiseImageNet,
+    ]
 
     /// Finds an experiment by its id.
     ///
     /// - Throws: when there is none of this id, with the nearest one and the list.
-    public init(id: String) throws(SparringError) {
+    package init(id: String) throws(SparringError) {
         guard let known = Experiment.all.first(where: { $0.id == id }) else {
             throw unknownName(id, of: "experiment", among: Experiment.all.map(\.id))
         }
         self = known
+    }
+
+    /// - Parameter seeds: of each panel; nil for the scale's own.
+    package func grid(at scale: ExperimentScale, seeds: Int? = nil) -> Grid {
+        var grid = declaration(scale)
+        if let seeds { grid.panels = grid.panels.map(changing: { $0.seeds = seeds }) }
+        return grid
+    }
+
+    /// What it reads at the scales above ``ExperimentScale/smoke``.
+    package var images: [ImageSource] {
+        var known: Set<ImageSource> = []
+        return [ExperimentScale.paper, .long, .short].flatMap { grid(at: $0).panels.map(\.images.source) }
+            .filter { known.insert($0).inserted }
+    }
+
+    /// Hours on two quiet cores of the machine that ``Architecture`` tells of, if nothing is trained yet.
+    package func hours(at scale: ExperimentScale) -> Double {
+        let grid = grid(at: scale)
+        return Dictionary(
+            grid.panels.flatMap(\.trainings).map { ($0.name(fingerprint: ""), $0.hours) },
+            uniquingKeysWith: { first, _ in first }
+        ).values.reduce(grid.measuringHours, +)
     }
 
     /// Trains and measures what is not in the context's folder yet.
@@ -43,19 +69,38 @@ public struct Experiment: Sendable, Identifiable {
     /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000; `CancellationError` when the
     ///   task is cancelled. What is done by then is kept.
     /// - Returns: the page.
-    public func run(in context: ExperimentContext) async throws -> Report {
+    package func run(in context: ExperimentContext) async throws -> Report {
         if let seeds = context.seeds, !(1...1000 ~= seeds) {
             throw SparringError(.argument, "\(seeds) seeds; there can be 1 to 1000")
         }
-        context.ledger.clear()
-        return try await body(context)
+        context.credits.clear()
+        let plan = try plan(in: context)
+        context.onProgress?(.planned(plan))
+        var (panels, position): ([TrainedPanel], Int) = ([], 0)
+        for (panel, data) in zip(plan.grid.panels, plan.data) {
+            var networks: [String: [TrainedNetwork]] = [:]
+            for training in panel.trainings {
+                position += 1
+                let network = try await context.train(
+                    training, on: data, position: position, count: plan.trainings.count)
+                context.onProgress?(.trained(network, position: position, count: plan.trainings.count))
+                networks[panel.wayName(of: training), default: []].append(network)
+            }
+            panels.append(
+                TrainedPanel(
+                    panel: panel, data: data, networks: panel.ways.map { networks[$0.name, default: []] },
+                    context: context))
+        }
+        let trained = TrainedGrid(panels: panels)
+        let results = try plan.grid.findings.flatMap { try $0.sections(trained) }
+        return try page(of: trained, plan.grid, results, in: context)
     }
 
     /// Runs and writes the page into a folder named after the experiment: `report.html`, and `ID.md` with its
     /// images beside it. `index.html` beside the folder leads to the pages of all experiments.
     ///
     /// - Returns: the path of `report.html`.
-    public func reproduce(in context: ExperimentContext) async throws -> String {
+    package func reproduce(in context: ExperimentContext) async throws -> String {
         let report = try await run(in: context)
         let folder = "\(context.folder)/\(id)"
         try makeFolder(folder)

@@ -2,29 +2,32 @@ import Foundation
 import Sparring
 import SparringImageFolders
 
-/// Where an experiment's images come from: files, called as ``DatasetName`` has them, or the package's drawing.
-public enum ImageSource: String, CaseIterable, Hashable, Sendable, Codable {
-    case mnist
-    case fashionMNIST = "fashion-mnist"
-    case cifar10 = "cifar-10"
-    case cifar10Gray = "cifar-10-gray"
-    case cifar100 = "cifar-100"
+/// Where an experiment's images come from.
+package enum ImageSource: Hashable, Sendable, CustomStringConvertible {
+    /// One of the library's data sets.
+    case named(DatasetName)
     /// ImageNet's photographs in `imagenet/train` and `imagenet/val`, a folder a class.
-    case imageNet = "imagenet"
-    /// ``SyntheticDigits``.
-    case digits
+    case imageNet
     /// ``ColorDigits``.
-    case colorDigits = "color digits"
+    case colorDigits
+
+    package var description: String {
+        switch self {
+        case .named(let name): name.rawValue
+        case .imageNet: "imagenet"
+        case .colorDigits: "color digits"
+        }
+    }
 }
 
 /// The images of an experiment: from where, and how many.
-public struct DataSetting: Hashable, Sendable, Codable {
-    public var source: ImageSource
-    public var classes: Int
-    public var trainImages: Int
-    public var testImages: Int
+package struct DataSetting: Hashable, Sendable {
+    package var source: ImageSource
+    package var classes: Int
+    package var trainImages: Int
+    package var testImages: Int
     /// Each pixel becomes so many in both directions; nil for images as they are.
-    public var enlargement: Int?
+    var enlargement = 1
 
     init(_ source: ImageSource, classes: Int = 10, train: Int, test: Int) {
         self.source = source
@@ -33,50 +36,59 @@ public struct DataSetting: Hashable, Sendable, Codable {
         testImages = test
     }
 
-    public static let mnist = DataSetting(.mnist, train: 60_000, test: 10_000)
-    public static let fashionMNIST = DataSetting(.fashionMNIST, train: 60_000, test: 10_000)
-    public static let cifar10 = DataSetting(.cifar10, train: 50_000, test: 10_000)
-    public static let cifar100 = DataSetting(.cifar100, classes: 100, train: 50_000, test: 10_000)
-    public static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
-    public static let cifar10Gray = DataSetting(.cifar10Gray, train: 50_000, test: 10_000)
+    static let mnist = DataSetting(.named(.mnist), train: 60_000, test: 10_000)
+    static let fashionMNIST = DataSetting(.named(.fashionMNIST), train: 60_000, test: 10_000)
+    static let cifar10 = DataSetting(.named(.cifar10), train: 50_000, test: 10_000)
+    static let cifar100 = DataSetting(.named(.cifar100), classes: 100, train: 50_000, test: 10_000)
+    static let cifar10Gray = DataSetting(.named(.cifar10Gray), train: 50_000, test: 10_000)
+    static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
 
     /// Whether the images are drawn, as no paper's are.
-    var isDrawn: Bool { source == .digits || source == .colorDigits }
+    var isDrawn: Bool { source == .named(.digits) || source == .colorDigits }
+
+    /// Of a channel of an image, once it is enlarged.
+    var pixels: Int {
+        switch source {
+        case .named(.mnist), .named(.fashionMNIST), .named(.digits): 28 * 28
+        case .imageNet: 224 * 224
+        default: 32 * 32 * enlargement * enlargement
+        }
+    }
 
     /// As many of the first images.
-    public mutating func keep(train: Int, test: Int) {
+    package mutating func keep(train: Int, test: Int) {
         trainImages = train
         testImages = test
     }
 
     /// Drawn images of as many colors and classes.
-    public mutating func draw(train: Int, test: Int) {
+    mutating func draw(train: Int, test: Int) {
         switch source {
-        case .mnist, .fashionMNIST, .cifar10Gray, .digits: source = .digits
-        case .cifar10, .cifar100, .imageNet, .colorDigits: source = .colorDigits
+        case .named(.cifar10), .named(.cifar100), .imageNet, .colorDigits: source = .colorDigits
+        case .named: source = .named(.digits)
         }
         keep(train: train, test: test)
     }
 }
 
 /// The images of an experiment, and what to know of them.
-public struct ExperimentData: Dataset {
-    public let setting: DataSetting
+package struct ExperimentData: Dataset {
+    package let setting: DataSetting
     /// Of the images that are really there: files may hold others than their names say.
-    public let name: String
-    public let train: ImageSet
-    public let test: ImageSet
-    public let classNames: [String]
+    package let name: String
+    package let train: ImageSet
+    package let test: ImageSet
+    package let classNames: [String]
     /// What sets these files apart from those of the papers, a sentence each.
-    public let caveats: [String]
+    package let caveats: [String]
 
     init(
         _ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []
     ) throws {
         self.setting = setting
         name = data.name
-        train = try data.train.prefix(setting.trainImages).enlarged(setting.enlargement ?? 1)
-        test = try data.test.prefix(setting.testImages).enlarged(setting.enlargement ?? 1)
+        train = try data.train.prefix(setting.trainImages).enlarged(setting.enlargement)
+        test = try data.test.prefix(setting.testImages).enlarged(setting.enlargement)
         classNames = data.classNames
         self.caveats = caveats
     }
@@ -86,39 +98,42 @@ extension ExperimentContext {
     /// Reads or draws the images of a setting.
     ///
     /// - Throws: when files are needed and there is no data directory, or they are not in it.
-    public func load(_ setting: DataSetting) throws -> ExperimentData {
+    package func load(_ setting: DataSetting) throws -> ExperimentData {
         try Task.checkCancellation()
         let (train, test) = (setting.trainImages, setting.testImages)
         switch setting.source {
-        case .digits:
+        case .named(.digits):
             return try ExperimentData(try SyntheticDigits(trainCount: train, testCount: test), cutTo: setting)
         case .colorDigits:
             return try ExperimentData(
                 try ColorDigits(classes: setting.classes, train: train, test: test), cutTo: setting)
-        case .mnist, .fashionMNIST, .cifar10, .cifar10Gray, .cifar100, .imageNet:
-            guard let dataDirectory else {
-                throw SparringError(
-                    .argument,
-                    "\(experiment) at scale \(scale.rawValue) reads \(setting.source.rawValue); "
-                        + "name the folder of its files by --data-dir")
-            }
-            return try read(setting, from: dataDirectory)
+        case .named(let name):
+            let data = try name.load(directory: try directory(for: setting))
+            let original =
+                name == .cifar10Gray ? try DatasetName.cifar10.load(directory: dataDirectory) : data
+            return try ExperimentData(data, cutTo: setting, caveats: caveats(of: name, original))
+        case .imageNet:
+            return try ExperimentData(
+                try ImageFolder(directory: "\(try directory(for: setting))/imagenet"), cutTo: setting)
         }
     }
 
-    private func read(_ setting: DataSetting, from directory: String) throws -> ExperimentData {
-        if setting.source == .imageNet {
-            return try ExperimentData(try ImageFolder(directory: "\(directory)/imagenet"), cutTo: setting)
+    private func directory(for setting: DataSetting) throws(SparringError) -> String {
+        guard let dataDirectory else {
+            throw SparringError(
+                .argument,
+                "\(experiment) at scale \(scale.rawValue) reads \(setting.source); "
+                    + "name the folder of its files by --data-dir")
         }
-        let data = try DatasetName(setting.source.rawValue).load(directory: directory)
-        let caveats =
-            switch setting.source {
-            case .cifar10: caveatsOfCIFAR10(data)
-            case .cifar10Gray: caveatsOfCIFAR10(try CIFAR10(directory: directory))
-            case .cifar100: caveatsOfCIFAR100(data)
-            default: [String]()
-            }
-        return try ExperimentData(data, cutTo: setting, caveats: caveats)
+        return dataDirectory
+    }
+}
+
+private func caveats(of name: DatasetName, _ data: any Dataset) -> [String] {
+    switch name {
+    case .cifar10, .cifar10Gray: caveatsOfCIFAR10(data)
+    case .cifar100: caveatsOfCIFAR100(data)
+    default: []
     }
 }
 

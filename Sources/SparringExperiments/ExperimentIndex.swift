@@ -3,21 +3,27 @@ import Sparring
 
 /// What the index tells of a page, kept beside it.
 struct PageSummary: Codable {
-    let scale: Scale
-    /// Claims of the paper that ours go along with, that they go against, and those without a verdict.
-    var same = 0
-    var opposite = 0
-    var undecided = 0
+    /// A claim of the paper, its numbers and the verdict.
+    struct Row: Codable {
+        let statement: String
+        let published: String
+        let ours: String
+        let verdict: String
+    }
+
+    let scale: ExperimentScale
+    let claims: [Row]
 
     init(of report: Report, in context: ExperimentContext) {
         scale = context.scale
-        for case .comparison(let comparison) in report.sections.flatMap(\.blocks) {
-            for claim in comparison.claims {
-                switch claim.verdict(digits: comparison.digits) {
-                case .sameDirection: same += 1
-                case .oppositeDirection: opposite += 1
-                case .undecided: undecided += 1
-                }
+        claims = report.sections.flatMap(\.blocks).flatMap { block -> [Row] in
+            guard case .comparison(let comparison) = block else { return [] }
+            return comparison.claims.map { claim in
+                Row(
+                    statement: claim.statement,
+                    published: claim.publishedText(unit: comparison.unit, digits: comparison.digits),
+                    ours: claim.oursText(unit: comparison.unit, digits: comparison.digits),
+                    verdict: claim.verdict(digits: comparison.digits).name)
             }
         }
     }
@@ -39,12 +45,34 @@ struct PageSummary: Codable {
 
     /// In a sentence or two.
     var text: String {
-        let verdicts = [
-            (same, "same direction"), (opposite, "opposite direction"), (undecided, "no verdict"),
-        ]
-        .filter { $0.0 > 0 }.map { "\($0.1): \($0.0)" }
-        let claims = verdicts.isEmpty ? "" : " The paper's claims: \(verdicts.joined(separator: ", "))."
-        return "Scale \(scale.rawValue)\(scale == .smoke ? ", a trial on drawn images" : "").\(claims)"
+        let verdicts = Dictionary(grouping: claims, by: \.verdict).sorted { $0.key < $1.key }.map {
+            "\($0.key): \($0.value.count)"
+        }
+        let told = verdicts.isEmpty ? "" : " The paper's claims: \(verdicts.joined(separator: ", "))."
+        return "Scale \(scale.rawValue)\(scale == .smoke ? ", a trial on drawn images" : "").\(told)"
+    }
+}
+
+extension Claim {
+    fileprivate func publishedText(unit: String, digits: Int) -> String {
+        publishedDifference?.text(digits: digits, unit: unit, isSigned: true) ?? expected.rawValue
+    }
+
+    fileprivate func oursText(unit: String, digits: Int) -> String {
+        guard ours.mean.isFinite else { return "–" }
+        let seeds = ours.values.count
+        return "\(ours.text(digits: digits, unit: unit, isSigned: true)) "
+            + "(\(seeds) seed\(seeds == 1 ? "" : "s"))"
+    }
+}
+
+extension Claim.Verdict {
+    fileprivate var name: String {
+        switch self {
+        case .sameDirection: "same direction"
+        case .oppositeDirection: "opposite direction"
+        case .undecided: "no verdict"
+        }
     }
 }
 
@@ -60,6 +88,15 @@ extension Experiment {
                     + (summary?.text ?? "Nothing is known of this page; run the experiment again."))
             if sections.last?.heading != experiment.paper { sections.append(.init(experiment.paper)) }
             sections[sections.count - 1].blocks.append(.links([link]))
+        }
+        let rows = all.flatMap { experiment in
+            ((try? PageSummary(in: "\(folder)/\(experiment.id)"))?.claims ?? []).map {
+                [experiment.id, $0.statement, $0.published, $0.ours, $0.verdict]
+            }
+        }
+        if !rows.isEmpty {
+            let table = ReportTable(columns: ["Page", "Claim", "Published", "Ours", "Verdict"], rows: rows)
+            sections.append(Report.Section("Every claim and its verdict", [.table(table)]))
         }
         let missing = all.filter { !FileManager.default.fileExists(atPath: $0.page(in: folder)) }
         if !missing.isEmpty {

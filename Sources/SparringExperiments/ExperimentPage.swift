@@ -2,49 +2,40 @@ import Foundation
 import Sparring
 
 extension Experiment {
-    /// A page: what was found, then the setting with all that differs from the paper's, and the command.
-    ///
-    /// - Parameters:
-    ///   - summary: what the experiment is about, in a sentence or two.
-    ///   - notes: what the paper leaves open and how it was filled in, a sentence each.
-    ///   - data: all images used.
-    ///   - networks: all networks used.
-    ///   - results: the sections of what was found.
-    static func page(
-        _ id: String, in context: ExperimentContext, summary: String,
-        setting: ScaledSetting<some ExperimentSetting>, notes: [String], data: [ExperimentData],
-        networks: [TrainedNetwork], results: [Report.Section]
+    /// The page: what was found, then the setting with all that differs from the paper's, and the command.
+    func page(
+        of trained: TrainedGrid, _ grid: Grid, _ results: [Report.Section], in context: ExperimentContext
     ) throws -> Report {
-        let experiment = try Experiment(id: id)
+        var known: Set<DataSetting> = []
+        let data = trained.panels.map(\.data).filter { known.insert($0.setting).inserted }
+        let networks = trained.panels.flatMap { $0.networks.flatMap { $0 } }
         let isTrial = data.contains(where: \.setting.isDrawn)
-        let trial = isTrial ? [trialNotice] : []
-        let caveats = (trial + data.flatMap(\.caveats)).map { Report.Block.notice($0) }
-        var report = Report(
-            title: "\(experiment.title) (\(id))", summary: summary,
-            sections: [Report.Section("Setting", try differences(setting, context) + caveats)])
-        report.sections += isTrial ? results.map(withoutVerdicts) : results
-        let facts = data.map {
-            Report.Fact($0.name, "\($0.train.count) training and \($0.test.count) test images of \($0.shape)")
-        }
+        let notices = (isTrial ? [Self.trialNotice] : []) + data.flatMap(\.caveats)
         let seconds = networks.reduce(0) { $0 + $1.seconds }
-        report.sections.append(
-            Report.Section(
-                "How it was made",
-                [
-                    .facts(
-                        [
-                            Report.Fact("From", experiment.source),
-                            Report.Fact("Scale", context.scale.rawValue),
-                        ]
-                            + facts + [
-                                Report.Fact("Seeds", "\(setting.used.seeds)"),
-                                Report.Fact(
-                                    "Trained",
-                                    "\(networks.count) network\(networks.count == 1 ? "" : "s") in \(minutes(seconds)) of training"
-                                ),
-                            ] + (try makers(of: networks, context)))
-                ] + notes.map { .paragraph($0) } + [.command(context.command)]))
-        return report
+        let seeds = Set(grid.panels.map(\.seeds)).sorted().map(String.init).joined(separator: ", ")
+        let facts =
+            [Report.Fact("From", source), Report.Fact("Scale", context.scale.rawValue)]
+            + data.map {
+                Report.Fact(
+                    $0.name, "\($0.train.count) training and \($0.test.count) test images of \($0.shape)")
+            } + [
+                Report.Fact("Seeds", seeds),
+                Report.Fact(
+                    "Trained",
+                    "\(networks.count) network\(networks.count == 1 ? "" : "s") in "
+                        + "\(Self.minutes(seconds)) of training"),
+            ] + (try Self.makers(of: networks, context))
+        return Report(
+            title: "\(title) (\(id))", summary: summary,
+            sections: [
+                Report.Section(
+                    "Setting", differences(grid, context) + notices.map { Report.Block.notice($0) })
+            ] + (isTrial ? results.map(Self.withoutVerdicts) : results) + [
+                Report.Section(
+                    "How it was made",
+                    [.facts(facts)] + (try Self.versionNotes(of: networks, context))
+                        + grid.notes.map { .paragraph($0) } + [.command(context.command)])
+            ])
     }
 
     /// Who trained, who measured, and who wrote this page and made its pictures: they need not be one version and one
@@ -53,13 +44,13 @@ extension Experiment {
         of networks: [TrainedNetwork], _ context: ExperimentContext
     ) throws(SparringError) -> [Report.Fact] {
         let trainers = Dictionary(
-            networks.map { (Maker($0.folder.description.system), 1) }, uniquingKeysWith: +)
+            networks.map { ($0.maker, 1) }, uniquingKeysWith: +)
         func text(_ makers: [Maker: Int], _ what: String) -> String {
             let sorted = makers.map { (name: "\($0)", count: $1) }.sorted { $0.name < $1.name }
             return sorted.map { sorted.count > 1 ? "\($0.name) (\($0.count) \(what))" : $0.name }
                 .joined(separator: "; ")
         }
-        let measured = context.ledger.makers
+        let measured = context.credits.makers
         return [Report.Fact("Trained and tested by", text(trainers, "networks"))]
             + (measured.isEmpty ? [] : [Report.Fact("Measured by", text(measured, "parts"))])
             + [Report.Fact("Page by", "\(try Maker.current())")]
@@ -80,16 +71,31 @@ extension Experiment {
         return section
     }
 
-    private static func differences(
-        _ setting: ScaledSetting<some ExperimentSetting>, _ context: ExperimentContext
-    ) throws -> [Report.Block] {
-        let rows = try setting.differences()
+    private func differences(_ grid: Grid, _ context: ExperimentContext) -> [Report.Block] {
+        let rows = grid.differences(from: self.grid(at: .paper))
         guard !rows.isEmpty else { return [.paragraph("The paper's setting, with nothing cut.")] }
         return [
             .paragraph(
                 "This is the experiment at scale \(context.scale.rawValue): all that differs from the paper's "
                     + "setting is in this table."),
             .table(ReportTable(columns: ["What", "Paper", "Here"], rows: rows)),
+        ]
+    }
+
+    /// That parts come from another version than the page, where they do.
+    private static func versionNotes(
+        of networks: [TrainedNetwork], _ context: ExperimentContext
+    ) throws(SparringError) -> [Report.Block] {
+        let now = try Maker.current()
+        let makers = Set(networks.map(\.maker)).union(context.credits.makers.keys)
+        guard makers.contains(where: { $0 != now }) else { return [] }
+        return [
+            .paragraph(
+                """
+                Not all of this was trained and measured by the version and processor that wrote the page. What they \
+                made is used because nothing that decides it has changed: the images, the network, the \
+                normalization, the method, the recipe, the seed, and of measurements the weights.
+                """)
         ]
     }
 

@@ -2,26 +2,8 @@ import Foundation
 import Sparring
 
 extension Experiment {
-    private struct FeatureSetting: ExperimentSetting {
-        var networks: LayerwiseNetworks = {
-            var networks = LayerwiseNetworks()
-            networks.seeds = 1
-            return networks
-        }()
-        var epsilons: [Float] = [0, 0.02, 0.04, 0.06]
-        /// Two classes, in the order of the data set.
-        var classes = [3, 5]
-        var imagesPerClass = 1000
-        var iterations = 1000
-
-        var seeds: Int {
-            get { networks.seeds }
-            set { networks.seeds = newValue }
-        }
-    }
-
     /// One way to perturb, at one ε.
-    private struct Panel: Codable {
+    private struct FeaturePanel: Codable {
         let epsilon: Float
         let isRandom: Bool
         /// Of the images shown, in percent.
@@ -31,57 +13,69 @@ extension Experiment {
         let labels: [Int32]
     }
 
-    /// In percent, of the paper's test set, by ε.
-    private static let publishedAccuracies: [(layerwise: Double, random: Double)] = [
-        (91.9, 91.9), (69.4, 91.85), (48.2, 91.9), (34.6, 85.8),
+    /// In percent, of the paper's test set.
+    private static let published: [(epsilon: Float, layerwise: Double, random: Double)] = [
+        (0, 91.9, 91.9), (0.02, 69.4, 91.85), (0.04, 48.2, 91.9), (0.06, 34.6, 85.8),
     ]
+
+    /// Two classes, in the order of the data set.
+    private static let shownClasses: [Int32] = [3, 5]
 
     static let layerwiseFigure1 = Experiment(
         "layerwise-f1", "Features under layerwise and random perturbation",
-        source: "\(LayerwiseNetworks.source), Figure 1 (Figure 2 in the AAAI text)", data: [.cifar10],
-        shortMinutes: 6, paperHours: 20
-    ) { context in
-        let setting = context.scaled(FeatureSetting()) {
-            $0.networks.cutShort()
-            $0.networks.networks = [.thinVGG]
-            $0.imagesPerClass = 200
-        } smoke: {
-            $0.networks.cutToSmoke()
-            $0.epsilons = [0, 0.06]
-            $0.imagesPerClass = 6
-            $0.iterations = 50
-        }
-        let used = setting.used
-        let data = try context.load(used.networks.data[0])
-        let variant = LayerwiseNetworks.Variant(network: used.networks.networks[0], way: .baseline)
-        let networks = try await context.train([used.networks.training(variant, seed: 1, on: data)])
-        let images = used.classes.flatMap { label in
-            data.test.labels.indices.filter { data.test.labels[$0] == Int32(label) }.prefix(
-                used.imagesPerClass)
+        source: "\(Layerwise.source), Figure 1 (Figure 2 in the AAAI text)",
+        summary: """
+            t-SNE of what the last dense layer reads, for the test images of two classes, when all hidden points are \
+            moved by ε times the sign of the gradient of the image before, and by ε times Gaussian noise.
+            """
+    ) { scale in
+        let epsilons = scale == .smoke ? [0, 0.06] : published.map(\.epsilon)
+        let images = scale == .smoke ? 6 : scale == .short ? 200 : 1000
+        let iterations = scale == .smoke ? 50 : 1000
+        var panel = Panel.layerwise(ways: [Layerwise.baseline], seeds: 1).cutLayerwise(
+            to: scale, short: .thinVGG)
+        // One network's features are shown.
+        panel.seeds = 1
+        return Grid(
+            panels: [panel],
+            findings: [
+                Finding(
+                    facts: [
+                        Fact("ε", epsilons), Fact("images of a class", images),
+                        Fact("iterations", iterations),
+                    ]
+                ) { try featureSections($0.panel, epsilons, images, iterations) }
+            ], notes: [Layerwise.note], measuringHours: scale == .long ? 0.3 : 0.05)
+    }
+
+    private static func featureSections(
+        _ panel: TrainedPanel, _ epsilons: [Float], _ imagesOfAClass: Int, _ iterations: Int
+    ) throws -> [Report.Section] {
+        let (data, test) = (panel.data, panel.data.test)
+        let images = shownClasses.flatMap { label in
+            test.labels.indices.filter { test.labels[$0] == label }.prefix(imagesOfAClass)
         }.sorted()
-        let panels = try context.part(
-            "perturbed-features", of: networks, on: data, setting.used,
-            isValid: { panels in
-                panels.map(\.epsilon) == used.epsilons + used.epsilons
-                    && panels.allSatisfy { isValid($0, images.map { data.test.labels[$0] }) }
-                    && panels.map(\.isRandom) == used.epsilons.map { _ in false }
-                        + used.epsilons.map { _ in true }
+        let panels = try panel.measured(
+            "perturbed-features",
+            [Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations)],
+            batchSize: 1,
+            as: Form { panels in
+                panels.map(\.epsilon) == epsilons + epsilons
+                    && panels.allSatisfy { isValid($0, images.map { test.labels[$0] }) }
+                    && panels.map(\.isRandom) == epsilons.map { _ in false } + epsilons.map { _ in true }
             }
-        ) {
+        ) { network in
             try [false, true].flatMap { isRandom in
-                try used.epsilons.map { epsilon in
-                    try panel(
-                        of: try networks[0].network(batchSize: 1, threads: context.threads), data.test,
-                        images,
-                        epsilon, isRandom: isRandom, iterations: used.iterations)
+                try epsilons.map { epsilon in
+                    try featurePanel(
+                        of: network, test, images, epsilon, isRandom: isRandom, iterations: iterations)
                 }
             }
-        }
+        }[0][0]
         let (layerwise, random) = (panels.filter { !$0.isRandom }, panels.filter(\.isRandom))
         var comparison = Comparison(title: "Accuracy", unit: "%", digits: 1, rows: [])
-        for index in used.epsilons.indices {
-            let epsilon = used.epsilons[index]
-            let paper = setting.paper.epsilons.firstIndex(of: epsilon).map { publishedAccuracies[$0] }
+        for (index, epsilon) in epsilons.enumerated() {
+            let paper = published.first { $0.epsilon == epsilon }
             let ours = [layerwise, random].map { Measurements([$0[index].accuracy]) }
             comparison.rows += [
                 .init("layerwise, ε = \(epsilon)", published: paper?.layerwise, ours: ours[0]),
@@ -94,35 +88,29 @@ extension Experiment {
                     publishedDifference: paper.layerwise - paper.random, ours: ours[0], against: ours[1],
                     images: images.count))
         }
-        return try page(
-            "layerwise-f1", in: context,
-            summary: """
-                t-SNE of what the last dense layer reads, for the test images of two classes, when all hidden points \
-                are moved by ε times the sign of the gradient of the image before, and by ε times Gaussian noise.
-                """,
-            setting: setting,
-            notes: [
-                """
-                The paper draws its two classes at random and gives accuracies of the whole test set; here they are \
-                \(used.classes.map { data.classNames[$0] }.joined(separator: " and ")), and the accuracies are of the \
-                \(images.count) images shown, among all classes.
-                """,
-                used.networks.note,
-            ],
-            data: [data], networks: networks,
-            results: [
-                Report.Section("Layerwise perturbation", layerwise.map { .plot(plot($0, data)) }),
-                Report.Section("Random perturbation", random.map { .plot(plot($0, data)) }),
-                Report.Section("Accuracy", [.comparison(comparison)]),
-            ])
+        let names = shownClasses.map { data.classNames[Int($0)] }.joined(separator: " and ")
+        return [
+            Report.Section("Layerwise perturbation", layerwise.map { .plot(plot($0, data)) }),
+            Report.Section("Random perturbation", random.map { .plot(plot($0, data)) }),
+            Report.Section(
+                "Accuracy",
+                [
+                    .comparison(comparison),
+                    .paragraph(
+                        """
+                        The paper draws its two classes at random and gives accuracies of the whole test set; here they \
+                        are \(names), and the accuracies are of the \(images.count) images shown, among all classes.
+                        """),
+                ]),
+        ]
     }
 
     /// - Parameter labels: of the images shown.
-    private static func isValid(_ panel: Panel, _ labels: [Int32]) -> Bool {
+    private static func isValid(_ panel: FeaturePanel, _ labels: [Int32]) -> Bool {
         panel.labels == labels && panel.points.count == labels.count && [panel.accuracy].arePercents(1)
     }
 
-    private static func plot(_ panel: Panel, _ data: ExperimentData) -> Plot {
+    private static func plot(_ panel: FeaturePanel, _ data: ExperimentData) -> Plot {
         Plot(
             title: "ε = \(panel.epsilon), \(panel.isRandom ? "random" : "layerwise")", x: .init(""),
             y: .init(""),
@@ -136,10 +124,10 @@ extension Experiment {
     }
 
     /// Runs the images one by one through the network's encoder, whose points are moved, and the classifier.
-    private static func panel(
+    private static func featurePanel(
         of network: Network, _ set: ImageSet, _ images: [Int], _ epsilon: Float, isRandom: Bool,
         iterations: Int
-    ) throws -> Panel {
+    ) throws -> FeaturePanel {
         let encoder = try network.encoder(batchSize: 1)
         let classifier = try Classifier(of: network)
         try encoder.setMethod(
@@ -160,7 +148,7 @@ extension Experiment {
         }
         let tsne = TSNE(perplexity: min(30, Double(images.count - 1) / 3), iterations: iterations)
         let embedding = try tsne.embedding(of: try Features(count: images.count, values: features))
-        return Panel(
+        return FeaturePanel(
             epsilon: epsilon, isRandom: isRandom, accuracy: 100 * Double(correct) / Double(images.count),
             points: embedding.points, labels: images.map { set.labels[$0] })
     }

@@ -1,158 +1,126 @@
 import Sparring
 
 extension Experiment {
-    private struct Variants: ExperimentSetting {
-        var networks: LayerwiseNetworks = {
-            var networks = LayerwiseNetworks()
-            networks.flips = false
-            return networks
-        }()
-        var epsilons: [Float] = [0, 0.02, 0.04, 0.06, 0.08, 0.1]
-        /// Steps of each method that are timed, in turns.
-        var timedSteps = 20
-
-        var seeds: Int {
-            get { networks.seeds }
-            set { networks.seeds = newValue }
-        }
-    }
-
     /// The paper's accuracies in percent by ε, and its training time in times of the baseline's.
-    private static let published: [LayerwiseNetworks.Way: (accuracies: [Double], time: Double)] = [
-        .baseline: ([89.4, 67.5, 49.6, 41.2, 37.3, 34.7], 1),
-        .fgsOrig: ([88.7, 86.4, 84.1, 81.4, 80.5, 77.1], 2),
-        .fgsInter: ([90.9, 87.79, 83.85, 79.65, 74.69, 69.92], 2),
-        .layerwise: ([91.2, 87.95, 83.84, 79.11, 73.66, 68.37], 1),
-        .layerwiseJoint: ([91.5, 86.07, 81.38, 75.72, 70.25, 64.76], 2),
+    private static let published: [(way: Way, accuracies: [Double], time: Double)] = [
+        (Way("baseline"), [89.4, 67.5, 49.6, 41.2, 37.3, 34.7], 1),
+        (
+            Way("FGS-orig", .fgsOrig(epsilon: Layerwise.inputEpsilon)),
+            [88.7, 86.4, 84.1, 81.4, 80.5, 77.1], 2
+        ),
+        (
+            Way("FGS-inter", .fgsInter(epsilon: Layerwise.epsilon)),
+            [90.9, 87.79, 83.85, 79.65, 74.69, 69.92], 2
+        ),
+        (
+            Way("Ours-orig", .layerwise(epsilon: Layerwise.epsilon)),
+            [91.2, 87.95, 83.84, 79.11, 73.66, 68.37], 1
+        ),
+        (
+            Way("Ours-joint", .layerwiseJoint(epsilon: Layerwise.epsilon)),
+            [91.5, 86.07, 81.38, 75.72, 70.25, 64.76], 2
+        ),
     ]
 
     static let layerwiseTable4 = Experiment(
         "layerwise-t4", "Variants of layerwise adversarial training",
-        source: "\(LayerwiseNetworks.source), Table 4 (Table 5 in the AAAI text)", data: [.cifar10],
-        shortMinutes: 10, paperHours: 250
-    ) { context in
-        let setting = context.scaled(Variants()) {
-            $0.networks.cutShort()
-            $0.seeds = 3
-        } smoke: {
-            $0.networks.cutToSmoke()
-            $0.timedSteps = 2
-            $0.seeds = 1
-        }
-        let used = setting.used
-        let data = try context.load(used.networks.data[0])
-        let network = used.networks.networks[0]
-        let ways = LayerwiseNetworks.Way.allCases
-        let trained = try await context.train(
-            ways.map { .init(network: network, way: $0) }, seeds: used.seeds
-        ) { used.networks.training($0, seed: $1, on: data) }
-        let networks = ways.map { trained[.init(network: network, way: $0), default: []] }
-        let curves = try networks.map { networks in
-            try networks.map { network in
-                try context.part(
-                    "fgsm-curve", of: [network], on: data, used.epsilons,
-                    isValid: { $0.arePercents(used.epsilons.count) }
-                ) {
-                    try accuracy(
-                        of: try network.network(threads: context.threads), on: data.test,
-                        under: .fgsm(delta: 0, unit: .one), deltas: used.epsilons
-                    ).map(\.accuracy)
-                }
-            }
-        }
-        let times = try context.part(
-            "step-times", of: networks.flatMap { $0 }, on: data, used.timedSteps,
-            isValid: { times in times.areFinite(ways.count) && times.allSatisfy { $0 > 0 } }
-        ) {
-            try stepTimes(
-                ways.map { used.networks.training(.init(network: network, way: $0), seed: 1, on: data) },
-                steps: used.timedSteps)
-        }
-        return try page(
-            "layerwise-t4", in: context,
-            summary: """
-                The accuracy of one network under the fast gradient sign method at its input, trained plainly, on \
-                moved inputs, and on moved hidden activations; and what the training costs.
-                """,
-            setting: setting,
-            notes: [
-                used.networks.note,
-                """
-                The paper does not tell the ε of FGS-orig; here it is \(used.networks.inputEpsilon) of pixels in \
-                [0, 1]. A time is the shortest step of \(used.timedSteps), taken in turns with the other methods'.
-                """,
+        source: "\(Layerwise.source), Table 4 (Table 5 in the AAAI text)",
+        summary: """
+            The accuracy of one network under the fast gradient sign method at its input, trained plainly, on moved \
+            inputs, and on moved hidden activations; and what the training costs.
+            """
+    ) { scale in
+        let epsilons: [Float] = [0, 0.02, 0.04, 0.06, 0.08, 0.1]
+        let timedSteps = scale == .smoke ? 2 : 20
+        var panel = Panel.layerwise(flips: false, ways: published.map(\.way)).cutLayerwise(to: scale)
+        if scale == .short { panel.seeds = 3 }
+        return Grid(
+            panels: [panel],
+            findings: [
+                Finding(facts: [Fact("ε", epsilons)]) { try accuracySections($0.panel, epsilons) },
+                Finding(facts: [Fact("timed steps", timedSteps)]) { try timeSections($0.panel, timedSteps) },
+                .errorCurves("Error curves"),
             ],
-            data: [data], networks: networks.flatMap { $0 },
-            results: [
-                Report.Section(
-                    "Accuracy (Table 4)",
-                    [
-                        .comparison(accuracies(used.epsilons, ways, curves, of: data.test.count)),
-                        .plot(plot(used.epsilons, ways, curves)),
-                    ]),
-                Report.Section("Training time", [.comparison(trainingTimes(ways, times))]),
+            notes: [
+                Layerwise.note,
+                """
+                The paper does not tell the ε of FGS-orig; here it is \(Layerwise.inputEpsilon) of pixels in [0, 1]. A \
+                time is the shortest step of \(timedSteps), taken in turns with the other methods'.
+                """,
             ])
     }
 
-    private static func accuracies(
-        _ epsilons: [Float], _ ways: [LayerwiseNetworks.Way], _ curves: [[[Double]]], of images: Int
-    ) -> Comparison {
-        func ours(_ way: Int, _ epsilon: Int) -> Measurements {
-            Measurements(curves[way].map { $0[epsilon] })
+    private static func accuracySections(
+        _ panel: TrainedPanel, _ epsilons: [Float]
+    ) throws -> [Report.Section] {
+        let curves = try FGSReading.allCases.map { reading in
+            try panel.measured(
+                "fgsm-curve", [Fact("ε", epsilons), Fact("reading", reading.rawValue)],
+                as: Form { $0.arePercents(epsilons.count) }
+            ) { try reading.accuracies(of: $0, on: panel.data, epsilons) }
         }
-        var comparison = Comparison(title: "Accuracy under FGS", unit: "%", digits: 1, rows: [])
-        for (way, name) in ways.enumerated() {
-            for (index, epsilon) in epsilons.enumerated() {
-                comparison.rows.append(
+        func ours(_ reading: Int, _ way: Int, _ epsilon: Int) -> Measurements {
+            Measurements(curves[reading][way].map { $0[epsilon] })
+        }
+        let (nearest, text) = FGSReading.nearest(
+            curves.indices.map { reading in epsilons.indices.map { ours(reading, 0, $0).mean } },
+            to: published[0].accuracies)
+        var blocks: [Report.Block] = [.paragraph(text)]
+        for (index, reading) in FGSReading.allCases.enumerated() {
+            var comparison = Comparison(
+                title: "Accuracy under FGS, ε \(reading.rawValue)", unit: "%", digits: 1, rows: [])
+            for (way, row) in published.enumerated() {
+                comparison.rows += epsilons.indices.map {
                     .init(
-                        "\(name.rawValue), ε = \(epsilon)", published: published[name]?.accuracies[index],
-                        ours: ours(way, index)))
-            }
-        }
-        guard let baseline = published[.baseline] else { return comparison }
-        for (way, name) in ways.enumerated().dropFirst() {
-            guard let paper = published[name] else { continue }
-            for index in [0, epsilons.count - 1] {
-                let difference = paper.accuracies[index] - baseline.accuracies[index]
-                comparison.claims.append(
+                        "\(row.way.name), ε = \(epsilons[$0])", published: row.accuracies[$0],
+                        ours: ours(index, way, $0))
+                }
+                guard way > 0, reading == nearest else { continue }
+                comparison.claims += [0, epsilons.count - 1].map { epsilon in
                     Claim(
-                        "\(name.rawValue) against the baseline at ε = \(epsilons[index])",
-                        publishedDifference: difference, ours: ours(way, index), against: ours(0, index),
-                        images: images))
+                        "\(row.way.name) against the baseline at ε = \(epsilons[epsilon])",
+                        publishedDifference: row.accuracies[epsilon] - published[0].accuracies[epsilon],
+                        ours: ours(index, way, epsilon), against: ours(index, 0, epsilon),
+                        images: panel.data.test.count)
+                }
             }
+            blocks += [
+                .comparison(comparison),
+                .plot(
+                    .curves(
+                        "Accuracy under FGS, ε \(reading.rawValue)", x: .init("ε"), y: .init("accuracy in %"),
+                        at: epsilons, names: panel.ways.map(\.name), curves[index])),
+            ]
         }
-        return comparison
+        return [Report.Section("Accuracy (Table 4)", blocks)]
     }
 
-    private static func plot(
-        _ epsilons: [Float], _ ways: [LayerwiseNetworks.Way], _ curves: [[[Double]]]
-    ) -> Plot {
-        Plot(
-            title: "Accuracy under FGS", x: .init("ε"), y: .init("accuracy in %"),
-            series: zip(ways, curves).map { way, curves in
-                Plot.Series(
-                    way.rawValue,
-                    epsilons.indices.map { index in
-                        .init(Double(epsilons[index]), Measurements(curves.map { $0[index] }))
-                    })
-            })
-    }
-
-    private static func trainingTimes(_ ways: [LayerwiseNetworks.Way], _ seconds: [Double]) -> Comparison {
-        Comparison(
+    private static func timeSections(_ panel: TrainedPanel, _ steps: Int) throws -> [Report.Section] {
+        let times = try panel.context.part(
+            "step-times", of: panel.networks.flatMap { $0 }, on: panel.data, [Fact("steps", steps)],
+            as: Form { times in times.areFinite(panel.ways.count) && times.allSatisfy { $0 > 0 } }
+        ) {
+            try stepTimes(
+                panel.ways.map { panel.panel.training($0, seed: 1) }, on: panel.data, steps: steps,
+                threads: panel.context.threads)
+        }
+        let comparison = Comparison(
             title: "Time of a step, in steps of the baseline", unit: "×",
-            rows: zip(ways, seconds).map { way, time in
-                .init(way.rawValue, published: published[way]?.time, ours: Measurements([time / seconds[0]]))
+            rows: zip(published, times).map { row, time in
+                .init(row.way.name, published: row.time, ours: Measurements([time / times[0]]))
             })
+        return [Report.Section("Training time", [.comparison(comparison)])]
     }
 
     /// The seconds of the shortest step of each training, on one batch. The trainings take turns, so that other
     /// load on the machine meets all alike.
-    private static func stepTimes(_ trainings: [Training], steps: Int) throws -> [Double] {
+    private static func stepTimes(
+        _ trainings: [Training], on data: ExperimentData, steps: Int, threads: Int
+    ) throws -> [Double] {
         let networks = try trainings.map { training in
             let network = try Network(
-                training.model, input: training.data.shape, normalizedBy: training.data.pixelStatistics,
-                batchSize: training.recipe.batchSize)
+                training.network.model(classes: data.classes, drops: training.drops), input: data.shape,
+                normalizedBy: data.pixelStatistics, batchSize: training.recipe.batchSize, threads: threads)
             try network.setMethod(training.method)
             return network
         }
@@ -160,9 +128,9 @@ extension Experiment {
         for _ in 0..<steps {
             for (index, training) in trainings.enumerated() {
                 try Task.checkCancellation()
-                let count = min(training.recipe.batchSize, training.data.train.count)
-                let images = try training.data.train.pixelValues(0..<count)
-                let labels = Array(training.data.train.labels[..<count])
+                let count = min(training.recipe.batchSize, data.train.count)
+                let images = try data.train.pixelValues(0..<count)
+                let labels = Array(data.train.labels[..<count])
                 let start = ContinuousClock.now
                 try networks[index].trainStep(images, labels, training.recipe.optimizer, learningRate: 1e-4)
                 shortest[index] = min(shortest[index], start.duration(to: .now) / .seconds(1))

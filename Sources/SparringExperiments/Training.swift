@@ -1,169 +1,172 @@
 import Foundation
 import Sparring
 
-/// One training of an experiment. Trainings that are equal in all but the label's words are one: the folder's
-/// name holds a fingerprint of everything else.
-public struct Training: Sendable {
-    /// What people call it, such as "2×400 relu, adversarial, seed 1".
-    public var label: String
-    public var model: any Model
-    public var data: ExperimentData
-    public var normalization: Normalization
-    public var inputPoint: InputPoint
-    public var method: Method
-    public var recipe: Recipe
-    public var seed: UInt64
+/// One training of an experiment, and all that decides its result.
+package struct Training: Sendable {
+    /// What people call it, such as "mnist 2×400 relu, adversarial, seed 1".
+    var label: String
+    var network: Architecture
+    /// Whether the network has the papers' dropout.
+    var drops: Bool
+    var images: DataSetting
+    var normalization: Normalization
+    var inputPoint: InputPoint
+    var method: Method
+    var recipe: Recipe
+    var seed: UInt64
 
-    public init(
-        _ label: String, model: any Model, data: ExperimentData, normalization: Normalization = .none,
-        inputPoint: InputPoint = .pixels, method: Method, recipe: Recipe, seed: UInt64
-    ) {
-        self.label = label
-        self.model = model
-        self.data = data
-        self.normalization = normalization
-        self.inputPoint = inputPoint
-        self.method = method
-        self.recipe = recipe
-        self.seed = seed
-        // Experiments measure the network of the last epoch, so nothing chooses but a rule that watches the validation loss.
-        if self.recipe.validationImages == nil, !recipe.schedule.rule.watchesValidation {
-            self.recipe.validationImages = 0
+    /// Raised when the same facts come to mean another training: other initial weights, draws or passes.
+    private static let meaning = 1
+
+    /// All that decides the result, a line each. Two trainings of the same lines are one.
+    ///
+    /// - Parameter fingerprint: of the images themselves.
+    func key(fingerprint: String) -> [String] {
+        let facts =
+            [Fact("meaning", Self.meaning), Fact("fingerprint", fingerprint)] + images.facts
+            + network.facts(drops: drops)
+            + [Fact("normalization", normalization.rawValue), Fact("input point", inputPoint.rawValue)]
+            + method.facts + recipe.facts + [Fact("seed", seed)]
+        return facts.map { "\($0.name): \($0.value)" }
+    }
+
+    /// The run folder's name: trainings that are equal in all but their labels are one.
+    func name(fingerprint: String) -> String {
+        let words = "\(images.source) \(network) seed \(seed)".lowercased().split {
+            !($0.isASCII && ($0.isLetter || $0.isNumber))
         }
+        return (words + [SparringExperiments.fingerprint(of: key(fingerprint: fingerprint))[...]])
+            .joined(separator: "-")
     }
 
-    private struct Identity: Encodable {
-        let model: String
-        let data: DataSetting
-        /// Of the images themselves.
-        let fingerprint: String
-        let normalization: Normalization
-        let inputPoint: InputPoint
-        let method: Method
-        let recipe: Recipe
-        let seed: UInt64
-    }
-
-    /// The images, as run.json calls them.
-    var dataDescription: String {
-        "\(data.name), \(data.setting.trainImages) and \(data.setting.testImages) images"
-    }
-
-    /// The run folder's name.
-    public var name: String {
-        get throws {
-            let words = label.lowercased().split { !($0.isASCII && ($0.isLetter || $0.isNumber)) }
-            let identity = Identity(
-                model: String(describing: model), data: data.setting, fingerprint: try data.fingerprint,
-                normalization: normalization,
-                inputPoint: inputPoint, method: method, recipe: recipe, seed: seed)
-            return "\(words.joined(separator: "-"))-\(try fingerprint(identity))"
-        }
+    /// Hours on two quiet cores of the machine that ``Architecture/secondsAStep(batchSize:pixels:)`` tells of.
+    var hours: Double {
+        let pixels = images.pixels
+        let step = network.secondsAStep(batchSize: recipe.batchSize, pixels: pixels)
+        let steps = Double(images.trainImages - (recipe.validationImages ?? 0)) / Double(recipe.batchSize)
+        let perturbed = min(recipe.plainFinish?.afterEpoch ?? recipe.epochs, recipe.epochs)
+        let epochs = Double(recipe.epochs) + (method.cost - 1) * Double(perturbed)
+        let test = network.secondsAStep(batchSize: 128, pixels: pixels) / 3 * Double(images.testImages) / 128
+        return (epochs * steps * step + Double(recipe.epochs) * (test + 0.05)) / 3600
     }
 }
 
-/// A finished training: its record, and its folder to read the network from.
-public struct TrainedNetwork: Sendable {
-    public let label: String
+/// A finished training: what its epochs measured, who trained it, and its network.
+package struct TrainedNetwork: Sendable {
+    package let label: String
     /// The run folder's name.
-    public let name: String
-    public let folder: RunFolder
-    /// What its epochs measured.
-    public let history: RunHistory
+    let name: String
+    /// The file of the network after the last epoch.
+    let model: String
+    /// Of that file, weights included.
+    let weights: String
+    package let history: RunHistory
+    let maker: Maker
 
-    /// The network after the last epoch.
-    ///
     /// - Parameter batchSize: the most images one pass will see.
-    public func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
-        let network = try Network(contentsOf: folder.lastModel, batchSize: batchSize, threads: threads)
-        let model = folder.settings.model
-        guard network.inputShape == model.imageShape, network.classes == model.classes,
-            try network.info.trainableParameters == folder.description.trainableParameters
-        else {
-            throw SparringError(
-                .format,
-                "\(folder.lastModel) is of another network than \(folder.path)/run.json; move the folder away"
-            )
-        }
-        return network
+    func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
+        try Network(contentsOf: model, batchSize: batchSize, threads: threads)
     }
 
     /// The mean test error of the last epochs, in percent.
-    public func testError(lastEpochs count: Int = 1) -> Double {
+    package func testError(lastEpochs count: Int = 1) -> Double {
         let errors = history.rows.suffix(max(count, 1)).map(\.testError)
         return errors.reduce(0, +) / Double(errors.count)
     }
 
-    /// The lowest test error of all epochs, in percent.
-    public var bestTestError: Double { history.rows.map(\.testError).min() ?? .nan }
+    /// The test error of the epoch that held-out images choose, in percent.
+    var chosenTestError: Double { history.best?.testError ?? .nan }
 
     /// Of training alone, without tests.
-    public var seconds: Double { history.rows.reduce(0) { $0 + $1.seconds } }
+    var seconds: Double { history.rows.reduce(0) { $0 + $1.seconds } }
+}
+
+/// What is kept of a finished training in its run folder, in a form that does not depend on the other files'.
+private struct TrainingRecord: Codable {
+    let key: [String]
+    let maker: Maker
+    /// Of the model file.
+    let weights: String
+    package let history: RunHistory
 }
 
 extension ExperimentContext {
-    /// Trains the networks one after the other. Those that are finished are read; one that was stopped goes on
-    /// from its last epoch.
+    /// Whether an earlier run has finished the training, as far as its record tells.
+    func isFinished(_ training: Training, fingerprint: String) -> Bool {
+        let run = "\(folder)/runs/\(training.name(fingerprint: fingerprint))"
+        return FileManager.default.fileExists(atPath: "\(run)/record.json")
+    }
+
+    /// The training's result, where it is finished.
+    func finished(_ training: Training, on data: ExperimentData) throws -> TrainedNetwork? {
+        let name = training.name(fingerprint: try data.fingerprint)
+        let folder = "\(folder)/runs/\(name)"
+        let (path, model) = ("\(folder)/record.json", "\(folder)/last.safetensors")
+        guard FileManager.default.fileExists(atPath: path) else { return nil }
+        guard let record = try? decodeJSON(TrainingRecord.self, from: try read(path), of: path),
+            record.key == training.key(fingerprint: try data.fingerprint), !record.history.rows.isEmpty,
+            let weights = try? Sparring.fingerprint(ofFile: model), weights == record.weights
+        else {
+            onProgress?(.discarded(path))
+            return nil
+        }
+        return TrainedNetwork(
+            label: training.label, name: name, model: model, weights: weights, history: record.history,
+            maker: record.maker)
+    }
+
+    /// Trains the network. One that is finished is read; one that was stopped goes on from its last epoch.
     ///
     /// - Throws: `CancellationError` between two steps when the task is cancelled.
-    public func train(_ trainings: [Training]) async throws -> [TrainedNetwork] {
-        var trained: [TrainedNetwork] = []
-        for (index, training) in trainings.enumerated() {
-            let network = try await train(training, position: index + 1, count: trainings.count)
-            onProgress?(.trained(network, position: index + 1, count: trainings.count))
-            trained.append(network)
-        }
-        return trained
-    }
-
-    /// Trains each variant of a network once a seed, by the seeds 1, 2, …; see ``train(_:)``.
-    ///
-    /// - Returns: the networks of each variant, in the order of the seeds.
-    public func train<Variant: Hashable>(
-        _ variants: [Variant], seeds: Int, training: (Variant, _ seed: Int) throws -> Training
-    ) async throws -> [Variant: [TrainedNetwork]] {
-        let wanted = (0..<seeds).flatMap { seed in variants.map { (variant: $0, seed: seed + 1) } }
-        let trained = try await train(try wanted.map { try training($0.variant, $0.seed) })
-        return Dictionary(grouping: zip(wanted, trained), by: \.0.variant).mapValues { $0.map(\.1) }
-    }
-
-    private func train(_ training: Training, position: Int, count: Int) async throws -> TrainedNetwork {
+    func train(
+        _ training: Training, on data: ExperimentData, position: Int, count: Int
+    ) async throws -> TrainedNetwork {
         try Task.checkCancellation()
-        let name = try training.name
-        let path = "\(folder)/runs/\(name)"
+        if let finished = try finished(training, on: data) { return finished }
+        let fingerprint = try data.fingerprint
+        let path = "\(folder)/runs/\(training.name(fingerprint: fingerprint))"
         let exists = RunFolder.exists(at: path)
-        let (run, trainer) = try exists ? resume(training, path) : begin(training, path)
+        let (run, trainer) = try exists ? resume(training, data, path) : begin(training, data, path)
         if let onProgress {
             trainer.onStep = {
                 onProgress(.training(training.label, position: position, count: count, step: $0))
             }
         }
-        for try await _ in trainer.fit(training.data, recordingTo: run) {}
+        for try await _ in trainer.fit(data, recordingTo: run) {}
+        let record = TrainingRecord(
+            key: training.key(fingerprint: fingerprint), maker: try .current(),
+            weights: try Sparring.fingerprint(ofFile: run.lastModel), history: try run.history())
+        try write(try encodeJSON(record, for: "\(path)/record.json"), to: "\(path)/record.json")
         return TrainedNetwork(
-            label: training.label, name: name, folder: run, history: try run.history())
+            label: training.label, name: training.name(fingerprint: fingerprint), model: run.lastModel,
+            weights: record.weights, history: record.history, maker: record.maker)
     }
 
-    private func begin(_ training: Training, _ path: String) throws -> (RunFolder, Trainer) {
-        let settings = try settings(of: training)
+    private func begin(
+        _ training: Training, _ data: ExperimentData, _ path: String
+    ) throws -> (RunFolder, Trainer) {
+        let settings = try settings(of: training, data)
         let trainer = try Trainer(
-            settings, on: training.data, model: training.model, threads: threads)
+            settings, on: data, model: training.network.model(classes: data.classes, drops: training.drops),
+            threads: threads)
         return (try RunFolder(creating: path, for: trainer, settings: settings), trainer)
     }
 
-    private func settings(of training: Training) throws -> RunSettings {
-        var data = try DataSpec(of: training.data, directory: dataDirectory)
-        data.name = training.dataDescription
+    private func settings(of training: Training, _ data: ExperimentData) throws -> RunSettings {
+        var spec = try DataSpec(of: data, directory: dataDirectory)
+        spec.name = training.dataDescription
         return RunSettings(
             model: ModelSpec(
-                named: String(describing: training.model), classes: training.data.classes,
-                imageShape: training.data.shape),
-            data: data, normalization: training.normalization, inputPoint: training.inputPoint,
+                named: "\(training.network)", classes: data.classes, imageShape: data.shape),
+            data: spec, normalization: training.normalization, inputPoint: training.inputPoint,
             method: training.method, recipe: training.recipe, seed: training.seed)
     }
 
-    private func resume(_ training: Training, _ path: String) throws -> (RunFolder, Trainer) {
+    private func resume(
+        _ training: Training, _ data: ExperimentData, _ path: String
+    ) throws -> (RunFolder, Trainer) {
         let run = try RunFolder(opening: path)
-        let differences = run.settings.differences(from: try settings(of: training))
+        let differences = run.settings.differences(from: try settings(of: training, data))
         guard differences.isEmpty else {
             throw SparringError(
                 .format,
@@ -171,5 +174,12 @@ extension ExperimentContext {
                     + "(\(differences.joined(separator: "; "))); move the folder away")
         }
         return (run, try run.resume(threads: threads))
+    }
+}
+
+extension Training {
+    /// The images, as run.json calls them.
+    fileprivate var dataDescription: String {
+        "\(images.source), \(images.trainImages) and \(images.testImages) images"
     }
 }

@@ -21,7 +21,7 @@ final class Recorder: Sendable {
             progress in
             switch progress {
             case .training: self.steps.withLock { $0 += 1 }
-            case .trained: break
+            case .planned, .trained: break
             case .discarded(let path): self.discarded.withLock { $0.append(path) }
             case .measuring(let name): self.measured.withLock { $0.append(name) }
             }

@@ -37,7 +37,7 @@ import Testing
     @Test func damagedAndForeignPartsAreMeasuredAgain() async throws {
         let folder = Folder()
         let report = try await run("layerwise-t1", in: folder)
-        let part = try #require(try files("\(folder.path)/parts").first)
+        let part = try #require(try files("\(folder.path)/parts").first { $0.contains("/strength-") })
         let sound = try text(part)
         let changes: [(pattern: String, change: String)] = [
             ("\"epsilon\" : 0,", "\"epsilon\" : 0.3,"), ("\"fgsm\" : [0-9.]+", "\"fgsm\" : 1e999"),
@@ -84,7 +84,7 @@ import Testing
         let named = replaced(
             "\"processor\" : \"[^\"]*\"", by: "\"processor\" : \"<b>Older</b>\"", in: try text(part))
         try write(replaced("\"version\" : \"[^\"]*\"", by: "\"version\" : \"0.0.9\"", in: named), to: part)
-        let json = try files("\(folder.path)/runs")[0] + "/run.json"
+        let json = try files("\(folder.path)/runs")[0] + "/record.json"
         try write(
             replaced("\"version\" : \"[^\"]*\"", by: "\"version\" : \"0.0.8\"", in: try text(json)), to: json)
         let report = try await run("backprop-f2", in: folder)
@@ -93,14 +93,36 @@ import Testing
         #expect(mixed["Measured by"]?.contains("<b>Older</b> (1 parts); \(maker) (2 parts)") == true)
         #expect(mixed["Trained and tested by"]?.contains("Sparring 0.0.8, ") == true)
         #expect(mixed["Page by"] == maker)
+        #expect(try report.html().contains("nothing that decides it has changed"))
         #expect(try report.html().contains("&lt;b&gt;Older&lt;/b&gt;"))
     }
 
-    /// A run folder of this name that is not of this training, or whose files are not of one training.
+    /// A damaged record, or one of another training, is made again from the run, without training.
+    @Test func damagedAndForeignRecordsAreMadeAgain() async throws {
+        let folder = Folder()
+        let report = try await run("layerwise-t1", in: folder)
+        let record = "\(try files("\(folder.path)/runs")[0])/record.json"
+        let sound = try text(record)
+        for damaged in [
+            "", "{", replaced("\"seed: 1\"", by: "\"seed: 2\"", in: sound),
+            replaced("\"weights\" : \".", by: "\"weights\" : \"x", in: sound),
+        ] {
+            #expect(damaged != sound)
+            try write(damaged, to: record)
+            let recorder = Recorder()
+            #expect(try await run("layerwise-t1", in: folder, recorder) == report)
+            #expect(recorder.discarded.withLock { $0 } == [record])
+            #expect(recorder.steps.withLock { $0 } == 0)
+            #expect(try text(record) == sound)
+        }
+    }
+
+    /// An unfinished run of this name that is not of this training, or whose files are not of one training.
     @Test func foreignRunsAreRefused() async throws {
         let folder = Folder()
         _ = try await run("layerwise-t1", in: folder)
         let path = try files("\(folder.path)/runs")[0]
+        try FileManager.default.removeItem(atPath: "\(path)/record.json")
         let (json, metrics) = (try text("\(path)/run.json"), try text("\(path)/metrics.csv"))
         let changes = [
             replaced("\"model\" : \"[^\"]*\"", by: "\"model\" : \"another\"", in: json),
@@ -166,9 +188,8 @@ import Testing
         pixels[100] ^= 1
         let changed = try ExperimentData(
             Redrawn(data, train: pixels), cutTo: setting)
-        let names = try [data, changed].map {
-            try ANLNetworks().training(.init(model: .lenet5), seed: 1, on: $0).name
-        }
+        let training = Panel.adversarialNoise(.lenet5, on: setting, ways: [.baseline]).trainings[0]
+        let names = try [data, changed].map { training.name(fingerprint: try $0.fingerprint) }
         #expect(names[0] != names[1])
     }
 

@@ -1,42 +1,116 @@
 import Sparring
-import SparringExperiments
 import Testing
 
-/// That a page tells exactly what was cut.
+@testable import SparringExperiments
+
+/// That a page tells exactly what was cut, and that what decides a number keys it.
 @Suite struct SettingTests {
-    private struct Setting: ExperimentSetting {
-        var data = DataSetting.cifar10
-        var recipe = Recipe.layerwise
-        var epsilons: [Float] = [0.1, 0.2]
-        var seeds = 5
+    private static let panel = Panel.layerwise(.named(.resnet20), published: [90.27, 91.1])
+
+    private func grid(_ panels: [Panel], epsilons: [Float] = [0.1, 0.2]) -> Grid {
+        Grid(panels: panels, findings: [Finding(facts: [Fact("ε", epsilons)]) { _ in [] }])
     }
 
-    private func context(_ scale: Scale, seeds: Int? = nil) -> ExperimentContext {
-        ExperimentContext(experiment: "any", scale: scale, folder: "nowhere", seeds: seeds)
-    }
-
-    private func differences(_ scale: Scale, seeds: Int? = nil) throws -> [[String]] {
-        try context(scale, seeds: seeds).scaled(Setting()) {
-            $0.recipe.epochs = 3
-            $0.epsilons = [0.1]
-        } smoke: {
-            $0.data.draw(train: 20, test: 10)
-        }.differences()
-    }
-
-    @Test func paperScaleCutsNothing() throws {
-        #expect(try differences(.paper) == [])
+    @Test(arguments: Experiment.all.map(\.id)) func paperScaleCutsNothing(id: String) throws {
+        let experiment = try Experiment(id: id)
+        let paper = experiment.grid(at: .paper)
+        #expect(paper.differences(from: paper) == [])
+        #expect(!experiment.grid(at: .smoke).differences(from: paper).isEmpty)
+        #expect(Set(paper.panels.map(\.place)).count == paper.panels.count)
+        // Every part of a smaller scale is a part of the paper's.
+        for scale in ExperimentScale.allCases {
+            let places = experiment.grid(at: scale).panels.map(\.place)
+            #expect(Set(places).isSubset(of: paper.panels.map(\.place)), "\(scale)")
+        }
     }
 
     @Test func everyCutIsTold() throws {
+        let other = Panel.layerwise(.named(.vggBN))
+        let here = [
+            Self.panel.changed {
+                $0.cut(epochs: 60, seeds: 2)
+                $0.images.draw(train: 20, test: 10)
+            }
+        ]
         #expect(
-            try differences(.short) == [["epsilons", "0.1, 0.2", "0.1"], ["recipe: epochs", "300", "3"]])
-        #expect(
-            try differences(.smoke, seeds: 2) == [
-                ["data: source", "cifar-10", "color digits"], ["data: test images", "10000", "10"],
-                ["data: train images", "50000", "20"], ["epsilons", "0.1, 0.2", "0.1"],
-                ["recipe: epochs", "300", "3"], ["seeds", "5", "2"],
+            grid(here, epsilons: [0.1]).differences(from: grid([Self.panel, other])) == [
+                ["images", "cifar-10", "color digits"],
+                ["training images", "50000", "20"],
+                ["test images", "10000", "10"],
+                ["epochs", "300", "60"],
+                [
+                    "learning rate's schedule", "divided by 5.0 every 50 epochs",
+                    "divided by 5.0 every 10 epochs",
+                ],
+                ["seeds", "5", "2"], ["vgg-bn on cifar-10: part", "run", "left out"],
+                ["ε", "0.1, 0.2", "0.1"],
             ])
+    }
+
+    /// What all parts have in common is told once.
+    @Test func commonCutsAreToldOnce() throws {
+        let paper = [Self.panel, .layerwise(.named(.vggBN))]
+        let here = grid(paper.map(changing: { $0.seeds = 1 }))
+        #expect(here.differences(from: grid(paper)) == [["seeds", "5", "1"]])
+    }
+
+    /// Every choice of a training is in its key, but its label.
+    @Test func whatDecidesATrainingKeysIt() throws {
+        let training = Self.panel.trainings[1]
+        let changes: [(inout Training) -> Void] = [
+            { $0.network = .named(.resnet56) }, { $0.drops = true }, { $0.images.trainImages -= 1 },
+            { $0.images.testImages -= 1 }, { $0.images.enlargement = 2 }, { $0.normalization = .perSet },
+            { $0.inputPoint = .normalized }, { $0.method.epsilon = 20 }, { $0.method.inputEpsilon = 0.1 },
+            { $0.method.lastPoint = "pool1" }, { $0.method.cleanWeight = 0.5 },
+            { $0.method.granularity = $0.method.granularity == .batch ? .sample : .batch },
+            { $0.recipe.epochs = 60 }, { $0.recipe.batchSize = 64 },
+            { $0.recipe.optimizer.weightDecay = 5e-4 }, { $0.recipe.optimizer.isNesterov = false },
+            { $0.recipe.augmentation.cropPadding = 4 }, { $0.recipe.schedule = .constant(0.1) },
+            { $0.recipe.validationImages = 500 }, { $0.seed = 7 },
+            { $0.recipe.plainFinish = .init(afterEpoch: 1, learningRate: 0.1) },
+        ]
+        let names = changes.map { change in
+            var changed = training
+            change(&changed)
+            return changed.name(fingerprint: "any")
+        }
+        #expect(
+            Set(names + [training.name(fingerprint: "any"), training.name(fingerprint: "other")]).count
+                == changes.count + 2)
+        var renamed = training
+        renamed.label = "another"
+        #expect(renamed.name(fingerprint: "any") == training.name(fingerprint: "any"))
+    }
+
+    /// Results are kept for long: their keys may change only with what they mean.
+    @Test func keysStayAsTheyAre() throws {
+        let training = try Experiment(id: "layerwise-t3").grid(at: .long).panels[0].trainings[1]
+        #expect(training.name(fingerprint: "any") == "cifar-10-resnet20-seed-1-b276ff02")
+    }
+
+    /// Tables of one paper share the networks they have in common.
+    @Test func longExperimentsShareNetworks() throws {
+        func names(_ id: String) throws -> Set<String> {
+            Set(
+                try Experiment(id: id).grid(at: .long).panels.flatMap(\.trainings).map {
+                    $0.name(fingerprint: "any")
+                })
+        }
+        #expect(try names("layerwise-t1").isSubset(of: names("layerwise-t3")))
+        #expect(try names("layerwise-f1").isSubset(of: names("layerwise-t4")))
+        #expect(try names("layerwise-t4").intersection(names("layerwise-t3")).count == 6)
+        #expect(try names("layerwise-t5").intersection(names("layerwise-t6")).count == 3)
+        #expect(try names("anl-f5") == names("anl-t3"))
+        #expect(try names("anl-f5").intersection(names("anl-t2")).count == 6)
+        #expect(try names("anl-f3").isSubset(of: names("anl-t1")))
+        #expect(try names("backprop-f3").isSubset(of: names("backprop-t2")))
+    }
+
+    @Test func longerScalesTakeLonger() throws {
+        for experiment in Experiment.all {
+            let hours = [ExperimentScale.short, .long].map { experiment.hours(at: $0) }
+            #expect(hours[0] > 0 && hours[0] < hours[1], "\(experiment.id)")
+        }
     }
 
     @Test func colorDigitsHaveTheClassesAskedFor() throws {

@@ -3,6 +3,7 @@
 import json
 import signal
 import subprocess
+import time
 import unittest
 
 from support import CommandTest
@@ -13,7 +14,8 @@ class ReproduceTest(CommandTest):
         rows = json.loads(self.succeed("reproduce", "--list", "--json"))
         text = self.succeed("reproduce", "--list")
         for row in rows:
-            self.assertEqual(set(row), {"id", "title", "source", "data", "shortMinutes", "paperHours"})
+            self.assertEqual(set(row), {"id", "title", "source", "data", "hours"})
+            self.assertEqual(set(row["hours"]), {"smoke", "short", "long", "paper"})
             self.assertIn(f"{row['id']}: {row['title']}\n", text)
         ids = [row["id"] for row in rows]
         self.assertEqual(len(ids), len(set(ids)))
@@ -36,10 +38,21 @@ class ReproduceTest(CommandTest):
         self.fail_with(["mnist", "--data-dir"], "reproduce", "backprop-t2", "--scale", "short")
         self.fail_with(["--seeds", "0"], "reproduce", "backprop-t2", "--seeds", "0")
         self.fail_with(["--list"], "reproduce")
+        self.fail_with(["20h"], "reproduce", "all", "--budget", "20")
+
+    def test_all_stops_at_the_budget_and_goes_on(self):
+        arguments = ["reproduce", "all", "--scale", "smoke", "--out", "results", "--threads", "1"]
+        started = time.monotonic()
+        output = self.succeed(*arguments, "--budget", "0.5s")
+        self.assertLess(time.monotonic() - started, 30)
+        self.assertIn("the budget is used up", output)
+        self.assertLess(len(list((self.folder / "results").glob("*/report.html"))), 22)
 
     def test_interrupted_and_gone_on_with(self):
         arguments = ["reproduce", "backprop-t2", "--scale", "smoke", "--out", "results", "--seeds", "2", "--threads", "1"]
         process = subprocess.Popen(self.arguments(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        plan = process.stdout.readline()
+        self.assertIn("0 of 12 trainings are there; to train: digits", plan)
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
         output, error = process.communicate(timeout=60)

@@ -1,9 +1,9 @@
 import Foundation
 
 /// What a run recorded, epoch by epoch.
-public struct RunHistory: Hashable, Sendable {
+public struct RunHistory: Hashable, Sendable, Codable {
     /// A row of `metrics.csv`; errors in percent.
-    public struct Row: Hashable, Sendable {
+    public struct Row: Hashable, Sendable, Codable {
         public let epoch: Int
         public let learningRate: Double
         public let trainLoss: Double
@@ -19,7 +19,7 @@ public struct RunHistory: Hashable, Sendable {
     }
 
     /// A point's s(h) after an epoch, a row of `points.csv`.
-    public struct Deviation: Hashable, Sendable {
+    public struct Deviation: Hashable, Sendable, Codable {
         public let epoch: Int
         public let point: String
         public let deviation: Double

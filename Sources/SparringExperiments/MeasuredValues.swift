@@ -4,25 +4,24 @@ import Synchronization
 
 /// Who made a number: the version and the processor.
 struct Maker: Hashable, Codable, CustomStringConvertible {
+    /// With the commit, where whoever built it told it by `SPARRING_COMMIT`.
     let version: String
     let isa: String
     let processor: String
 
-    init(_ system: SystemInfo) {
-        version = system.version
-        isa = system.isa
-        processor = system.cpuName
+    static func current() throws(SparringError) -> Maker {
+        let system = try SystemInfo.current()
+        let commit = ProcessInfo.processInfo.environment["SPARRING_COMMIT"].map { " (commit \($0))" } ?? ""
+        return Maker(version: system.version + commit, isa: system.isa, processor: system.cpuName)
     }
 
-    static func current() throws(SparringError) -> Maker { Maker(try .current()) }
-
     var description: String {
-        "Sparring \(version.prefix(40)), \(isa.prefix(40)), \(processor.prefix(80))"
+        "Sparring \(version.prefix(60)), \(isa.prefix(40)), \(processor.prefix(80))"
     }
 }
 
 /// Who measured the parts of one page.
-final class Ledger: Sendable {
+final class Credits: Sendable {
     private let parts = Mutex<[Maker: Int]>([:])
 
     func add(_ maker: Maker) {
@@ -37,6 +36,11 @@ final class Ledger: Sendable {
     var makers: [Maker: Int] { parts.withLock { $0 } }
 }
 
+/// What the page counts on of a measured value, such as one number an ε.
+struct Form<Value> {
+    let accepts: (Value) -> Bool
+}
+
 extension ExperimentContext {
     /// All that decides a part's value.
     private struct Origin: Codable, Equatable {
@@ -46,8 +50,10 @@ extension ExperimentContext {
         let models: [String]
         /// Of the images (``Dataset/fingerprint``); empty where none are looked at.
         let data: String
-        /// How it was measured, as JSON.
-        let setting: String
+        /// How it was measured, a fact a line.
+        let setting: [String]
+
+        var lines: [String] { networks + models + [data] + setting }
     }
 
     private struct Part<Value: Codable>: Codable {
@@ -63,25 +69,24 @@ extension ExperimentContext {
     ///   - name: of what is measured, such as "fgs-accuracy".
     ///   - networks: what it is measured on.
     ///   - data: the images it is measured on; nil for none.
-    ///   - setting: all else that decides the value.
-    ///   - isValid: whether a value that was read has the form that the page counts on, such as one number an ε.
+    ///   - facts: all else that decides the value.
+    ///   - form: that a value which was read must have.
     /// - Throws: what `measure` throws; `CancellationError` before it when the task is cancelled.
     func part<Value: Codable>(
-        _ name: String, of networks: [TrainedNetwork], on data: ExperimentData?,
-        _ setting: some Encodable = [String](), isValid: (Value) -> Bool, measure: () throws -> Value
+        _ name: String, of networks: [TrainedNetwork], on data: ExperimentData?, _ facts: [Fact] = [],
+        as form: Form<Value>, measure: () throws -> Value
     ) throws -> Value {
         try Task.checkCancellation()
         let origin = Origin(
             networks: networks.map(\.name),
-            models: try networks.map { try fingerprint(ofFile: $0.folder.lastModel) },
-            data: try data?.fingerprint ?? "",
-            setting: String(decoding: try canonicalJSON(setting), as: UTF8.self))
-        let path = "\(folder)/parts/\(name)-\(try fingerprint(origin)).json"
+            models: networks.map(\.weights), data: try data.map { try $0.fingerprint } ?? "",
+            setting: facts.map { "\($0.name): \($0.value)" })
+        let path = "\(folder)/parts/\(name)-\(fingerprint(of: origin.lines)).json"
         if FileManager.default.fileExists(atPath: path) {
             if let part = try? decodeJSON(Part<Value>.self, from: try read(path), of: path),
-                part.origin == origin, isValid(part.value)
+                part.origin == origin, form.accepts(part.value)
             {
-                ledger.add(part.maker)
+                credits.add(part.maker)
                 return part.value
             }
             onProgress?(.discarded(path))
@@ -90,7 +95,7 @@ extension ExperimentContext {
         let part = Part(origin: origin, maker: try .current(), value: try measure())
         try makeFolder("\(folder)/parts")
         try write(try encodeJSON(part, for: path), to: path)
-        ledger.add(part.maker)
+        credits.add(part.maker)
         return part.value
     }
 }

@@ -1,0 +1,119 @@
+import Sparring
+
+/// A network of an experiment: one of the papers', or a smaller one in its place.
+package enum Architecture: Hashable, Sendable, CustomStringConvertible {
+    case named(ModelName)
+    /// Nøkland's for MNIST: two hidden layers of so many units.
+    case dense(Int, Unit)
+    /// Nøkland's for CIFAR-10: two hidden layers of so many units.
+    case wideDense(Int)
+    /// The toy network of Sankaranarayanan et al.
+    case toy([Int])
+    /// Convolutions of these channels and a dense layer.
+    case convolutions([Int])
+    /// VGG-11 of 16 to 64 channels.
+    case thinVGG
+    /// WRN-(6·blocks + 4)-widening.
+    case wideResidual(blocks: Int, widening: Int)
+
+    /// A part of every key.
+    package var description: String {
+        switch self {
+        case .named(let name): name.rawValue
+        case .dense(let width, let unit): "2×\(width) \(unit.rawValue)"
+        case .wideDense(let width): "2×\(width)"
+        case .toy(let hidden): "toy \(hidden.map(String.init).joined(separator: "–"))"
+        case .convolutions(let channels):
+            "convolutions of \(channels.map(String.init).joined(separator: ", ")) channels and a dense layer"
+        case .thinVGG: "vgg11 of 16 to 64 channels"
+        case .wideResidual(let blocks, let widening): "wrn-\(6 * blocks + 4)-\(widening)"
+        }
+    }
+
+    /// - Parameter drops: whether it has the papers' dropout.
+    func model(classes: Int, drops: Bool) -> any Model {
+        let model: any Model =
+            switch self {
+            case .named(let name): name.model(classes: classes)
+            case .dense(let width, let unit): MLP(classes: classes, hidden: [width, width], unit: unit)
+            case .wideDense(let width):
+                MLP(classes: classes, hidden: [width, width], loss: .softmaxCrossEntropy)
+            case .toy(let hidden):
+                MLP(
+                    classes: classes, hidden: hidden, unit: .tanh, initializer: .xavier,
+                    loss: .softmaxCrossEntropy)
+            case .convolutions(let channels):
+                ConvNet(
+                    ConvNet.Layout(
+                        channels: channels, kernel: 3, isNormalized: true, pool: 2, hidden: [],
+                        initializer: .heFanIn), classes: classes)
+            case .thinVGG:
+                VGG(
+                    VGG.Layout(groups: [[16], [32], [64, 64], [64, 64], [64, 64]], hidden: [64]),
+                    classes: classes)
+            case .wideResidual(let blocks, let widening):
+                WideResNet(WideResNet.Layout(blocks: blocks, widening: widening), classes: classes)
+            }
+        guard drops, var dropping = model as? any ModelWithDropout else { return model }
+        dropping.dropout = dropping.usualDropout
+        return dropping
+    }
+
+    func facts(drops: Bool) -> [Fact] {
+        let dropout = drops ? (model(classes: 10, drops: true) as? any ModelWithDropout)?.dropout : nil
+        return [
+            Fact("network", description),
+            Fact("dropout", dropout.map { "\($0.input), \($0.convolution), \($0.dense)" } ?? "none"),
+        ]
+    }
+
+    /// Of a plain step on two quiet cores of a Zen 5, for images of 32×32, by the images of the batch.
+    func secondsAStep(batchSize: Int, pixels: Int) -> Double {
+        let share = Double(batchSize) / 128
+        // A step of a dense network reads and writes all weights, however few the images are.
+        func dense(_ layers: [Int]) -> Double {
+            let weights = Double(zip(layers, layers.dropFirst()).reduce(0) { $0 + $1.0 * $1.1 })
+            return 3e-5 + weights * (4.5e-10 + 1.6e-9 * share)
+        }
+        switch self {
+        case .dense(let width, _): return dense([784, width, width, 10])
+        case .wideDense(let width): return dense([3072, width, width, 10])
+        case .toy(let hidden): return dense([1024] + hidden + [10])
+        default: return millisecondsOf128 / 1000 * share * Double(pixels) / 1024
+        }
+    }
+
+    private var millisecondsOf128: Double {
+        switch self {
+        case .named(.lenet5): 3.3
+        case .named(.vgg11): 170
+        case .named(.vgg16), .named(.vggBN): 330
+        case .named(.resnet20): 66
+        case .named(.resnet56): 190
+        case .named(.resnet18): 600
+        case .named(.resnet34): 1200
+        case .named(.mobileNet): 330
+        case .named(.mobileNetV2): 463
+        case .named(.wrn40By4): 2000
+        case .named(.wrn28By10): 5300
+        case .named(.pyramidNet48): 2500
+        case .named(.pyramidNet270): 14_000
+        case .named(.conv3Dense3): 330
+        case .named(.conv3Dense1): 40
+        case .named(.alexNet): 500
+        case .convolutions: 8
+        case .thinVGG: 10
+        case .wideResidual(let blocks, let widening): 10 * Double(blocks * widening * widening + widening)
+        default: 500
+        }
+    }
+}
+
+extension Method {
+    /// The time of a step in plain steps: a round for the gradient alone is two thirds of one.
+    var cost: Double {
+        guard isPerturbing else { return 1 }
+        if cleanWeight != 0 { return 2 }
+        return direction == .currentBatch ? 5.0 / 3 : 1
+    }
+}
