@@ -56,6 +56,48 @@ static void it_climbs_from_a_random_point_of_the_ball(void) {
     }
 }
 
+// Into the L2 ball around the image and the pixel range.
+static void project(double *x, const double *original, size_t pixels, double radius) {
+    double sum = 0;
+    for (size_t j = 0; j < pixels; j++) sum += pow(x[j] - original[j], 2);
+    double scale = fmin(1, radius / sqrt(sum));
+    for (size_t j = 0; j < pixels; j++) x[j] = fmin(fmax(original[j] + scale * (x[j] - original[j]), 0), 1);
+}
+
+// From x₀ + δ·v / ‖v‖₂, v normal, by steps of 2.5·δ / iterations along the gradient.
+static void it_climbs_in_an_l2_ball(void) {
+    enum { ITERATIONS = 5 };
+    attacked a = attacked_create(example_convolutional, 2, SEED);
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
+    attack.ball = SPAR_BALL_EUCLIDEAN, attack.unit = SPAR_UNIT_ONE;
+    attack.delta = 0.5f;
+    attack.iterations = ITERATIONS;
+    CHECK_OK(attacked_run(&a, &attack));
+    double *x = check_allocate(a.pixels * sizeof *x);
+    float *normal = check_allocate(a.image_pixels * sizeof *normal);
+    for (int k = 0; k <= ITERATIONS; k++) {
+        if (k > 0) oracle_forward(a.o, x, EXAMPLE_BATCH, false, false);
+        if (k > 0) oracle_backward(a.o, a.batch.labels, 1, false);
+        for (size_t n = 0; n < EXAMPLE_BATCH; n++) {
+            size_t first = n * a.image_pixels;
+            const double *original = a.batch.doubles + first, *gradient = a.o->layers[0].gradient + first;
+            spar_random_stream stream = {.struct_size = sizeof stream, .seed = 1, .purpose = 5, .step = n};
+            CHECK_OK(spar_random_normal(&stream, 0, a.image_pixels, normal));
+            double sum = 0;
+            for (size_t j = 0; j < a.image_pixels; j++) sum += pow(k == 0 ? (double)normal[j] : gradient[j], 2);
+            for (size_t j = 0; j < a.image_pixels; j++) {
+                if (k == 0) x[first + j] = original[j] + 0.5 * (double)normal[j] / sqrt(sum);
+                if (k > 0) x[first + j] += 0.5 * 2.5 / ITERATIONS * gradient[j] / sqrt(sum);
+            }
+            project(x + first, original, a.image_pixels, 0.5);
+        }
+    }
+    attacked_check(&a, "PGD, L2", x);
+    free(normal);
+    free(x);
+    attacked_destroy(&a);
+}
+
 static double loss_of(const double *outputs, int label) {
     double sum = 0;
     for (int c = 0; c < EXAMPLE_CLASSES; c++) sum += exp(outputs[c] - outputs[label]);
@@ -146,5 +188,6 @@ static void bad_settings_are_refused(void) {
 }
 
 TEST_MAIN(TEST(without_random_start_it_is_ifgsm), TEST(it_climbs_from_a_random_point_of_the_ball),
-          TEST(each_restart_is_for_images_that_stand), TEST(results_do_not_depend_on_threads_or_batches),
-          TEST(another_seed_gives_other_images), TEST(the_caller_may_stop_it), TEST(bad_settings_are_refused))
+          TEST(it_climbs_in_an_l2_ball), TEST(each_restart_is_for_images_that_stand),
+          TEST(results_do_not_depend_on_threads_or_batches), TEST(another_seed_gives_other_images),
+          TEST(the_caller_may_stop_it), TEST(bad_settings_are_refused))

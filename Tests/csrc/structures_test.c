@@ -363,6 +363,13 @@ static spar_status choose_attack(int value) {
     return spar_attack_images(shared, &attack, image, &label, 1, image);
 }
 
+static spar_status choose_ball(int value) {
+    static const int32_t label;
+    spar_attack attack = spar_attack_defaults(SPAR_ATTACK_FGSM);
+    attack.ball = (spar_ball)value;
+    return spar_attack_images(shared, &attack, image, &label, 1, image);
+}
+
 static spar_status choose_attack_defaults(int value) {
     spar_attack attack;
     return spar_attack_set_defaults(&attack, sizeof attack, (spar_attack_kind)value);
@@ -405,8 +412,9 @@ static void values_that_no_enumeration_has_are_refused_everywhere(void) {
         {"spar_optimizer_kind, defaults", LAST_OPTIMIZER, choose_optimizer_defaults},
         {"spar_decay_scope", SPAR_DECAY_WEIGHTS, choose_decay_scope},
         {"spar_pixel_unit", SPAR_UNIT_ONE, choose_unit},
-        {"spar_attack_kind", SPAR_ATTACK_SQUARE, choose_attack},
-        {"spar_attack_kind, defaults", SPAR_ATTACK_SQUARE, choose_attack_defaults},
+        {"spar_attack_kind", SPAR_ATTACK_APGD_T, choose_attack},
+        {"spar_attack_kind, defaults", SPAR_ATTACK_APGD_T, choose_attack_defaults},
+        {"spar_ball", SPAR_BALL_EUCLIDEAN, choose_ball},
         {"spar_tsne_start", SPAR_TSNE_START_RANDOM, choose_tsne_start},
     };
     oracle *o = example_convolutional(EXAMPLE_BATCH);

@@ -3,10 +3,8 @@
 
 #include "ops/loss.h"
 #include "runtime/parallel.h"
-#include "runtime/random.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef struct start_task {
     spar_standing *standing;
@@ -24,13 +22,8 @@ static void draw_starts(void *context, int64_t first, int64_t last, int thread) 
                                      .purpose = SPAR_PURPOSE_PGD,
                                      .layer = (uint32_t)task->restart,
                                      .step = attack->first_image + (uint64_t)standing->numbers[n]};
-        float *x = standing->images + (size_t)n * pixels;
-        const float *original = standing->originals + (size_t)n * pixels;
-        spar_fill_uniform(&stream, 0, pixels, x);
-        for (size_t i = 0; i < pixels; i++) {
-            float y = original[i] + standing->delta * (2 * x[i] - 1);
-            x[i] = spar_attack_clip(attack, standing->delta, original[i], y);
-        }
+        size_t row = (size_t)n * pixels;
+        spar_ball_start(standing, &stream, false, standing->originals + row, standing->images + row);
     }
 }
 

@@ -3,7 +3,6 @@
 
 #include "ops/loss.h"
 #include "runtime/parallel.h"
-#include "runtime/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -118,17 +117,14 @@ static spar_status search(spar_standing *standing, float *lowest_margin, bool *s
     int threads = standing->network->run.threads, count = standing->count;
     square_task task = {.standing = standing, .extent = standing->network->tensors[0].extent};
     // One that is wrong as it is ends here, and is a result like the others.
-    for (size_t i = 0; i < (size_t)count * standing->pixels; i++) {
-        standing->images[i] = spar_attack_clip(attack, standing->delta, standing->originals[i], standing->originals[i]);
-    }
-    SPAR_TRY(judge(standing, lowest_margin, stands));
+    SPAR_TRY(spar_standing_begin(standing, stands));
     // The stripes are taken whatever their margin.
     for (int n = 0; n < count; n++) lowest_margin[n] = INFINITY;
     spar_parallel(threads, standing->count, draw_stripes, &task);
     SPAR_TRY(standing->count > 0 ? judge(standing, lowest_margin, stands) : SPAR_OK);
     task.element = (uint64_t)(task.extent.channels * task.extent.width);
     for (int query = 1; query < attack->queries && standing->count > 0; query++) {
-        SPAR_TRY(spar_go_on(attack->proceed, attack->context, (double)query / attack->queries, "the attack"));
+        SPAR_TRY(spar_standing_go_on(standing, (double)query / attack->queries));
         task.side = side_at(attack, task.extent, query - 1);
         spar_parallel(threads, standing->count, draw_squares, &task);
         SPAR_TRY(judge(standing, lowest_margin, stands));
@@ -141,7 +137,6 @@ spar_status spar_attack_square(spar_standing *standing) {
     size_t count = (size_t)standing->count;
     float *lowest_margin = spar_allocate(count, sizeof *lowest_margin + sizeof(bool));
     if (lowest_margin == NULL) return SPAR_ERROR_MEMORY;
-    for (size_t n = 0; n < count; n++) lowest_margin[n] = INFINITY;
     spar_status status = search(standing, lowest_margin, (bool *)(lowest_margin + count));
     spar_release(lowest_margin);
     return status;

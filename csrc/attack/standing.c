@@ -15,10 +15,11 @@ spar_status spar_standing_create(spar_standing *standing, spar_network *network,
                                 .attack = attack,
                                 .delta = attack->delta / unit,
                                 .step = attack->step / unit,
+                                .share = 1,
                                 .pixels = pixels,
                                 .classes = classes,
                                 .count = count};
-    standing->results = spar_allocate(n * (4 * pixels + (size_t)classes), sizeof(float));
+    standing->results = spar_allocate(n * (4 * pixels + 2 * (size_t)classes), sizeof(float));
     standing->numbers = spar_allocate(n, sizeof *standing->numbers);
     standing->labels = spar_allocate(n, sizeof *standing->labels);
     if (standing->results == NULL || standing->numbers == NULL || standing->labels == NULL) {
@@ -29,6 +30,7 @@ spar_status spar_standing_create(spar_standing *standing, spar_network *network,
     standing->images = standing->originals + n * pixels;
     standing->gradients = standing->images + n * pixels;
     standing->outputs = standing->gradients + n * pixels;
+    standing->clean = standing->outputs + n * (size_t)classes;
     memcpy(standing->results, images, n * pixels * sizeof *images);
     memcpy(standing->originals, images, n * pixels * sizeof *images);
     memcpy(standing->images, images, n * pixels * sizeof *images);
@@ -41,6 +43,28 @@ void spar_standing_destroy(spar_standing *standing) {
     spar_release(standing->results);
     spar_release(standing->numbers);
     spar_release(standing->labels);
+}
+
+spar_status spar_standing_go_on(const spar_standing *standing, double part) {
+    const spar_attack *attack = standing->attack;
+    return spar_go_on(attack->proceed, attack->context, standing->done + standing->share * part, "the attack");
+}
+
+spar_status spar_standing_begin(spar_standing *standing, bool *stands) {
+    size_t pixels = standing->pixels, classes = (size_t)standing->classes;
+    for (size_t i = 0; i < (size_t)standing->count * pixels; i++) {
+        float original = standing->originals[i];
+        standing->images[i] = spar_attack_clip(standing->attack, standing->delta, original, original);
+    }
+    SPAR_TRY(spar_standing_evaluate(standing));
+    for (int i = 0; i < standing->count; i++) {
+        const float *z = standing->outputs + (size_t)i * classes;
+        memcpy(standing->clean + (size_t)standing->numbers[i] * classes, z, classes * sizeof *z);
+        stands[i] = spar_class_of(z, standing->classes) == standing->labels[i];
+        spar_standing_take(standing, i);
+    }
+    spar_standing_keep(standing, stands);
+    return SPAR_OK;
 }
 
 spar_status spar_standing_evaluate(spar_standing *standing) {
@@ -65,4 +89,21 @@ void spar_standing_keep(spar_standing *standing, const bool *stands) {
         kept++;
     }
     standing->count = kept;
+}
+
+int spar_standing_targets(const spar_standing *standing) {
+    int others = standing->classes - 1, wanted = standing->attack->targets;
+    return wanted < others ? wanted : others;
+}
+
+int spar_standing_target(const spar_standing *standing, int i, int k) {
+    const float *z = standing->clean + (size_t)standing->numbers[i] * (size_t)standing->classes;
+    for (int c = 0; c < standing->classes; c++) {
+        int before = 0; // classes of larger outputs; of equal ones, the first
+        for (int other = 0; other < standing->classes; other++) {
+            before += z[other] > z[c] || (z[other] == z[c] && other < c);
+        }
+        if (before == k + 1) return c;
+    }
+    return standing->labels[i];
 }

@@ -131,3 +131,21 @@ double spar_loss_of_targets(spar_loss loss, const float *z, int classes, const f
         return softmax_of_targets(z, classes, targets, factor, d);
     }
 }
+
+double spar_targeted_logit_ratio(const float *z, int classes, int label, int target, float *d) {
+    int order[4] = {0}, found = 0; // classes of the largest outputs so far
+    for (int c = 0; c < classes; c++) {
+        int place = found < 4 ? found++ : 4;
+        for (; place > 0 && z[c] > z[order[place - 1]]; place--) {
+            if (place < 4) order[place] = order[place - 1];
+        }
+        if (place < 4) order[place] = c;
+        d[c] = 0;
+    }
+    double gain = (double)z[target] - z[label];
+    double width = z[order[0]] - 0.5 * ((double)z[order[2]] + z[order[3]]) + 1e-12, ratio = gain / width;
+    double slopes[] = {1 / width, -1 / width, -ratio / width, ratio / (2 * width), ratio / (2 * width)};
+    const int places[] = {target, label, order[0], order[2], order[3]};
+    for (int i = 0; i < 5; i++) d[places[i]] += (float)slopes[i];
+    return ratio;
+}
