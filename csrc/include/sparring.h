@@ -39,9 +39,9 @@
 //
 // Limits. What is beyond them is refused, before any memory is taken for it, with a sentence that has the numbers.
 // - A graph has at most 65,536 layers. Images have at most 2²⁰ channels and sides of 2¹⁴.
-// - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of channels,
-// units
-//   or output channels is rounded up to 16. A flattened value has at most 2²⁸ numbers, a dense layer 2²⁴ units.
+// - A value takes less than 2³¹ floats an image, and a parameter less than 2³¹ floats, where the last of
+//   channels, units or output channels is rounded up to 16. A flattened value has at most 2²⁸ numbers, a dense layer
+//   2²⁴ units.
 // - Kernels, strides and paddings are at most 1,024 a side. The outputs of a convolution, times its taps, are at most
 //   2²⁸; so are the pixels of a depthwise one's input, times the taps that reach each of them.
 // - A network takes batches of at most 2²⁰ images, and at most 4,096 threads. A layer's workspace, and a thread's share

@@ -5,11 +5,10 @@
 // workspace are alive and which take the place of others (graph/memory_plan.c). So whoever moves work between passes
 // changes what they declare, and nothing else:
 //
-// - Two passes become one when an operation lists one that declares what both did, and the other operation none. What
-// it
-//   reads and writes of its neighbour takes a bit more in spar_use (a convolution that sums its output's moments writes
-//   its reader's sums; one that normalizes while it transforms reads its writer's input and sums), and a buffer that
-//   nobody declares any more has no place in the arena.
+// - Two passes become one when an operation lists one that declares what both did, and the other operation none.
+//   What it reads and writes of its neighbour takes a bit more in spar_use (a convolution that sums its output's
+//   moments writes its reader's sums; one that normalizes while it transforms reads its writer's input and sums), and
+//   a buffer that nobody declares any more has no place in the arena.
 // - What a later pass is to find again (transformed inputs, for the gradient of weights) is a buffer of the operation's
 //   own, written by one pass and read by the other: a bit more, and a room with that lifetime.
 // - Sums over the batch are whole when `end` is called. Where many processes share a batch, theirs are combined between
