@@ -170,7 +170,7 @@ static spar_attack settings(spar_attack_kind kind, spar_ball ball) {
 }
 
 static void it_is_the_papers_algorithm(void) {
-    static const example_network networks[] = {example_convolutional, example_residual};
+    static const example_network networks[] = {example_residual, example_plain};
     int fallen = 0, standing = 0, halvings = 0;
     for (int i = 0; i < 2 * 2 * 2; i++) {
         attacked a = attacked_create(networks[i % 2], 2, SEED);
