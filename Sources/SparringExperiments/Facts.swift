@@ -64,8 +64,16 @@ extension Recipe {
             Fact("crop padding", augmentation.cropPadding), Fact("resized crops", crop ?? "no"),
             Fact("finish without perturbation", finish ?? "no"),
             Fact("held-out images", validationImages.map { "\($0)" } ?? "a tenth"),
-        ]
+        ] + optimizer.clipNorm.map { [Fact("gradients' norm at most", $0)] }.orEmpty
+            + optimizer.adamW.map {
+                [Fact("AdamW", [$0.beta1, $0.beta2, $0.epsilon])]
+            }.orEmpty
     }
+}
+
+extension [Fact]? {
+    /// No fact where a choice is not made, so that keys do not change when a choice comes to be.
+    fileprivate var orEmpty: [Fact] { self ?? [] }
 }
 
 extension Schedule.Rule {
