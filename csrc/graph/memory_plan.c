@@ -156,9 +156,10 @@ static spar_status plan_workspace(spar_network *network) {
     }
     network->workspace_floats = (size_t)(floats + network->options.threads * run->scratch_floats);
     network->workspace = spar_allocate(network->workspace_floats, sizeof(float));
+    if (network->workspace == NULL) return SPAR_ERROR_MEMORY;
     run->workspace = network->workspace;
     run->scratch = network->workspace + floats;
-    return network->workspace == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
+    return SPAR_OK;
 }
 
 spar_status spar_plan_memory(spar_network *network) {
