@@ -82,6 +82,35 @@ import Testing
         #expect(!system.openblasCore.isEmpty)
     }
 
+    @Test func optimizersAreValuesAndOldOnesAreRead() throws {
+        let old = #"{"momentum":0.5,"isNesterov":true,"weightDecay":0.25,"decaysAll":false,"maxNorm":4}"#
+        let read = try JSONDecoder().decode(Optimizer.self, from: Data(old.utf8))
+        #expect(
+            read
+                == Optimizer(
+                    momentum: 0.5, isNesterov: true, weightDecay: 0.25, decaysAll: false, maxNorm: 4))
+        let adamW = Optimizer(.init(beta1: 0.5, beta2: 0.75, epsilon: 0.125), weightDecay: 0.5, clipNorm: 2)
+        let copy = try JSONDecoder().decode(Optimizer.self, from: JSONEncoder().encode(adamW))
+        #expect(copy == adamW)
+    }
+
+    @Test func frozenParametersStayAndTheNormOfAllGradientsIsTold() throws {
+        let network = try Network.small()
+        let images = (0..<4 * network.inputShape.count).map { Float($0 % 7) / 7 }
+        let name = "features.0.weight"
+        let before = try network.values(of: name)
+        try network.setLearningRateFactor(0, of: name)
+        try network.trainStep(images, [0, 1, 2, 3], Optimizer(.init()), learningRate: 0.01)
+        #expect(try network.values(of: name) == before)
+        #expect(try network.values(of: name, part: .secondMoment).allSatisfy { $0 == 0 })
+        #expect(try network.gradientNorm > 0)
+        try network.setLearningRateFactor(1, of: name)
+        #expect(throws: SparringError.self) { try network.update(Optimizer(), learningRate: 0.01) }
+        try network.trainStep(images, [0, 1, 2, 3], Optimizer(.init()), learningRate: 0.01)
+        #expect(try network.values(of: name) != before)
+        #expect(try network.values(of: name, part: .secondMoment).contains { $0 > 0 })
+    }
+
     @Test func parametersAreReadAndWritten() throws {
         let network = try Network.small()
         let weight = try #require(try network.parameters.first { $0.name == "features.0.weight" })
