@@ -136,6 +136,10 @@ static spar_status save(void) {
     return spar_network_save(network, path, true, entries, 1);
 }
 
+static spar_status save_onnx(void) {
+    return spar_network_save_onnx(network, path);
+}
+
 static spar_status save_to_memory(void) {
     size_t needed;
     return spar_network_save_to_memory(network, true, NULL, 0, results, 1 << 20, &needed);
@@ -227,6 +231,7 @@ static void every_call_survives_the_failure_of_each_of_its_allocations(void) {
                  CALL(load),
                  CALL(load_parameters),
                  CALL(file_metadata),
+                 CALL(save_onnx),
                  CALL(save_to_memory),
                  CALL(replace_file)};
     oracle *o = example_convolutional(EXAMPLE_BATCH);

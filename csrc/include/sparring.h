@@ -944,6 +944,15 @@ SPAR_API spar_status spar_network_load_parameters_from_memory(spar_network *netw
 SPAR_API spar_status spar_memory_metadata(const void *bytes, size_t size, const char *key, char *value, size_t capacity,
                                           size_t *needed);
 
+// Writes the network as others run it: ONNX, IR version 7, opset 13, which onnx 1.8 and every onnxruntime since read.
+// Its input "pixels", [batch][channels][height][width] in [0, 1], goes through the network's own normalization; its
+// output "logits", [batch][classes], is what spar_read_output gives after a forward pass without flags, up to rounding:
+// points and dropout are gone, batch norms have their running statistics. Initializers have the names, shapes and
+// orders of the parameters. The file takes its place as spar_network_save does it. Takes memory of the largest
+// parameter. Fails on parameters that are not finite, and where the file would have more than the 2³¹ − 1 bytes that a
+// message of protobuf may have.
+SPAR_API spar_status spar_network_save_onnx(const spar_network *network, const char *path);
+
 // Puts `count` bytes in the place of the file at `path`, as spar_network_save does it: there is the old file or the
 // whole new one, whatever happens.
 SPAR_API spar_status spar_replace_file(const char *path, const void *bytes, size_t count);

@@ -23,9 +23,9 @@ static bool make_room(spar_buffer *buffer, size_t bytes) {
     return true;
 }
 
-static void append_bytes(spar_buffer *buffer, const char *bytes, size_t count) {
+void spar_buffer_append_bytes(spar_buffer *buffer, const void *bytes, size_t count) {
     if (!make_room(buffer, count + 1)) return;
-    memcpy(buffer->data + buffer->length, bytes, count);
+    if (count > 0) memcpy(buffer->data + buffer->length, bytes, count);
     buffer->length += count;
     buffer->data[buffer->length] = 0;
 }
@@ -46,22 +46,22 @@ void spar_buffer_append(spar_buffer *buffer, const char *format, ...) {
 void spar_buffer_append_float(spar_buffer *buffer, float value) {
     char text[24];
     spar_write_float(value, text);
-    append_bytes(buffer, text, strlen(text));
+    spar_buffer_append_bytes(buffer, text, strlen(text));
 }
 
 void spar_buffer_append_string(spar_buffer *buffer, const char *text) {
-    append_bytes(buffer, "\"", 1);
+    spar_buffer_append_bytes(buffer, "\"", 1);
     while (*text != 0) {
         size_t plain = 0;
         while (text[plain] != 0 && text[plain] != '"' && text[plain] != '\\' && (unsigned char)text[plain] >= 0x20)
             plain++;
-        append_bytes(buffer, text, plain);
+        spar_buffer_append_bytes(buffer, text, plain);
         text += plain;
         if (*text == 0) break;
         spar_buffer_append(buffer, *text == '"' || *text == '\\' ? "\\%c" : "\\u%04x", (unsigned char)*text);
         text++;
     }
-    append_bytes(buffer, "\"", 1);
+    spar_buffer_append_bytes(buffer, "\"", 1);
 }
 
 void spar_buffer_cut(spar_buffer *buffer, size_t length) {

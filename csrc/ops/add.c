@@ -1,4 +1,5 @@
 // The sum of two values. A sweep takes one of them through its stages and adds the other.
+#include "ops/onnx.h"
 #include "ops/sweep.h"
 
 #include <string.h>
@@ -31,5 +32,16 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
 
 static const spar_stage_functions stage = {.forward = forward, .backward = backward};
 
-const spar_layer spar_layer_add = {
-    .kind = "add", .input_count = 2, .order = SPAR_KEEPS_ORDER, .infer = infer, .stage = &stage};
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)node, (void)input;
+    operators[0] = (spar_onnx_operator){.type = "Add", .inputs = {spar_onnx_value(0), spar_onnx_value(1)}};
+    return 1;
+}
+
+const spar_layer spar_layer_add = {.kind = "add",
+                                   .input_count = 2,
+                                   .order = SPAR_KEEPS_ORDER,
+                                   .onnx_rank = SPAR_ONNX_EITHER,
+                                   .infer = infer,
+                                   .onnx = onnx,
+                                   .stage = &stage};

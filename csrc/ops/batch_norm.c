@@ -1,4 +1,5 @@
 // Batch normalization (Ioffe & Szegedy 2015), always the first stage of a sweep.
+#include "ops/onnx.h"
 #include "ops/sweep.h"
 
 #include <math.h>
@@ -252,11 +253,25 @@ static const spar_stage_functions stage = {.backward_reads_input = true,
                                            .learn = learn,
                                            .commit = commit};
 
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)input;
+    operators[0] = (spar_onnx_operator){
+        .type = "BatchNormalization",
+        .inputs = {spar_onnx_value(0), spar_onnx_parameter(GAMMA), spar_onnx_parameter(BETA),
+                   spar_onnx_parameter(RUNNING_MEAN), spar_onnx_parameter(RUNNING_VARIANCE)},
+        .attributes = {
+            {.name = "epsilon", .type = SPAR_ONNX_FLOAT, .number = node->settings.batch_norm.epsilon},
+        }};
+    return 1;
+}
+
 const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
                                           .input_count = 1,
                                           .fields = fields,
+                                          .onnx_rank = SPAR_ONNX_EITHER,
                                           .order = SPAR_KEEPS_ORDER,
                                           .infer = infer,
                                           .parameters = parameters,
                                           .check_batch = check_batch,
+                                          .onnx = onnx,
                                           .stage = &stage};

@@ -3,6 +3,7 @@
 
 #include "ops/bias.h"
 #include "ops/initializer.h"
+#include "ops/onnx.h"
 
 #include <string.h>
 
@@ -195,6 +196,21 @@ static void discard(spar_operation *operation) {
     spar_release(convolution);
 }
 
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)input;
+    const spar_conv2d_params *s = &node->settings.convolution;
+    operators[0] = (spar_onnx_operator){.type = "Conv",
+                                        .inputs = {spar_onnx_value(0), spar_onnx_parameter(SPAR_WEIGHT)},
+                                        .attributes = {
+                                            spar_onnx_pair("kernel_shape", s->kernel_height, s->kernel_width),
+                                            spar_onnx_pair("strides", s->stride_height, s->stride_width),
+                                            spar_onnx_pads(s->padding_height, s->padding_width),
+                                            spar_onnx_integer("group", s->groups),
+                                        }};
+    if (s->bias) operators[0].inputs[2] = spar_onnx_parameter(SPAR_BIAS);
+    return 1;
+}
+
 static const spar_field fields[] = {
     SPAR_FIELD(INT, "channels", settings.convolution.channels),
     SPAR_FIELD(INT, "kernel_height", settings.convolution.kernel_height),
@@ -217,6 +233,7 @@ const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .infer = infer,
                                            .parameters = parameters,
                                            .multiply_adds = multiply_adds,
+                                           .onnx = onnx,
                                            .prepare = prepare,
                                            .discard = discard,
                                            .chains = chains,

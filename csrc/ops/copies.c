@@ -1,5 +1,5 @@
 // Layers that only move numbers: the input, flatten, and the zero-padded channel shortcut.
-#include "ops/layer.h"
+#include "ops/onnx.h"
 
 #include <string.h>
 
@@ -21,7 +21,8 @@ static const spar_field input_fields[] = {
     {0},
 };
 
-const spar_layer spar_layer_input = {.kind = "input", .fields = input_fields, .infer = infer_input};
+const spar_layer spar_layer_input = {
+    .kind = "input", .fields = input_fields, .infer = infer_input, .onnx = spar_list_no_operators};
 
 static spar_status infer_flatten(spar_node *node, const spar_extent *inputs) {
     int64_t values = spar_pixels(inputs[0]) * inputs[0].channels;
@@ -95,8 +96,10 @@ const spar_layer spar_layer_flatten = {.kind = "flatten",
                                        .input_count = 1,
                                        .order = SPAR_FLATTENS,
                                        .image = SPAR_KEEPS_IMAGE,
+                                       .onnx_rank = SPAR_ONNX_ROWS,
                                        .view = true,
                                        .infer = infer_flatten,
+                                       .onnx = spar_list_no_operators,
                                        .prepare = prepare,
                                        .chains = spar_chains_always,
                                        .passes = flatten_passes};
@@ -156,10 +159,23 @@ static const spar_field shortcut_fields[] = {
     {0},
 };
 
+static int shortcut_onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    int64_t stride = node->settings.stride, more = node->extent.channels - input.channels;
+    const spar_onnx_input starts = {.source = SPAR_ONNX_INTEGERS, .count = 2},
+                          ends = {.source = SPAR_ONNX_INTEGERS, .count = 2, .integers = {input.height, input.width}},
+                          axes = {.source = SPAR_ONNX_INTEGERS, .count = 2, .integers = {2, 3}},
+                          steps = {.source = SPAR_ONNX_INTEGERS, .count = 2, .integers = {stride, stride}},
+                          pads = {.source = SPAR_ONNX_INTEGERS, .count = 8, .integers = {[5] = more}};
+    operators[0] = (spar_onnx_operator){.type = "Slice", .inputs = {spar_onnx_value(0), starts, ends, axes, steps}};
+    operators[1] = (spar_onnx_operator){.type = "Pad", .inputs = {spar_onnx_result(0), pads}};
+    return 2;
+}
+
 const spar_layer spar_layer_channel_shortcut = {.kind = "channel_shortcut",
                                                 .input_count = 1,
                                                 .fields = shortcut_fields,
                                                 .infer = infer_shortcut,
+                                                .onnx = shortcut_onnx,
                                                 .prepare = prepare,
                                                 .chains = spar_chains_always,
                                                 .passes = shortcut_passes};

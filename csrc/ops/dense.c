@@ -2,6 +2,7 @@
 #include "ops/bias.h"
 #include "ops/initializer.h"
 #include "ops/multiply.h"
+#include "ops/onnx.h"
 
 #include "runtime/parallel.h"
 
@@ -248,6 +249,15 @@ static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pas
                             passes);
 }
 
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)input;
+    operators[0] = (spar_onnx_operator){.type = "Gemm",
+                                        .inputs = {spar_onnx_value(0), spar_onnx_parameter(SPAR_WEIGHT)},
+                                        .attributes = {spar_onnx_integer("transB", 1)}};
+    if (node->settings.dense.bias) operators[0].inputs[2] = spar_onnx_parameter(SPAR_BIAS);
+    return 1;
+}
+
 static const spar_field fields[] = {
     SPAR_FIELD(INT, "units", settings.dense.units),
     SPAR_FIELD(BOOL, "bias", settings.dense.bias),
@@ -261,10 +271,12 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .fields = fields,
                                      .order = SPAR_ENDS_ORDER,
                                      .image = SPAR_READS_IMAGE,
+                                     .onnx_rank = SPAR_ONNX_ROWS,
                                      .reads_features = true,
                                      .infer = infer,
                                      .parameters = parameters,
                                      .multiply_adds = multiply_adds,
+                                     .onnx = onnx,
                                      .prepare = prepare,
                                      .discard = discard,
                                      .passes = passes};

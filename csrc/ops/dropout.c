@@ -43,6 +43,8 @@ const spar_layer spar_layer_dropout = {.kind = "dropout",
                                        .fields = fields,
                                        .order = SPAR_KEEPS_ORDER,
                                        .image = SPAR_KEEPS_IMAGE,
+                                       .onnx_rank = SPAR_ONNX_EITHER,
                                        .draws = true,
                                        .infer = infer,
+                                       .onnx = spar_list_no_operators,
                                        .stage = &stage};

@@ -38,6 +38,7 @@ static inline bool spar_same_extent(spar_extent a, spar_extent b) {
 typedef struct spar_layer spar_layer;
 typedef struct spar_sweep spar_sweep;
 typedef struct spar_stage_functions spar_stage_functions;
+typedef struct spar_onnx_operator spar_onnx_operator;
 
 // Of layers whose parameters are given with them.
 typedef struct spar_constants {
@@ -202,6 +203,14 @@ typedef enum spar_image_trait {
     SPAR_KEEPS_IMAGE, // read them and give such rows
 } spar_image_trait;
 
+// The rank of what a layer takes and gives in ONNX, where maps are [batch][channels][height][width] and rows
+// [batch][channels].
+typedef enum spar_onnx_trait {
+    SPAR_ONNX_MAPS,
+    SPAR_ONNX_ROWS,
+    SPAR_ONNX_EITHER, // it gives what its first input is
+} spar_onnx_trait;
+
 struct spar_layer {
     const char *kind;
     int input_count;
@@ -209,6 +218,7 @@ struct spar_layer {
     // Traits: what the plan knows of it.
     spar_order_trait order;
     spar_image_trait image;
+    spar_onnx_trait onnx_rank;
     bool view;           // its value is its input's memory where both have the same rows
     bool point;          // perturbations are added to its value
     bool draws;          // it has a random stream of its own
@@ -223,6 +233,10 @@ struct spar_layer {
     spar_status (*check_batch)(const spar_node *node, int32_t count);
     // Multiply–adds of one image. NULL: none.
     int64_t (*multiply_adds)(const spar_node *node, spar_extent input);
+
+    // Lists the operators of ONNX that do in evaluation what the layer does (onnx.h); returns how many, 0 where that is
+    // nothing besides what onnx_rank tells. `operators` are zeros.
+    int (*onnx)(const spar_node *node, spar_extent input, spar_onnx_operator *operators);
 
     const spar_stage_functions *stage; // NULL: no stage of a sweep, but an operation of its own, which has what follows
 
@@ -273,5 +287,8 @@ spar_status spar_check_room(const spar_operation *operation, int64_t floats);
 int spar_list_passes(spar_pass_kind kind, spar_pass forward, spar_pass backward, spar_pass *passes);
 
 bool spar_chains_always(const spar_operation *operation);
+
+// `onnx` of layers that do nothing in evaluation.
+int spar_list_no_operators(const spar_node *node, spar_extent input, spar_onnx_operator *operators);
 
 #endif

@@ -1,4 +1,5 @@
 // Normalization by constants, one mean and deviation a channel.
+#include "ops/onnx.h"
 #include "ops/sweep.h"
 
 #include <math.h>
@@ -73,6 +74,13 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
 static const spar_stage_functions stage = {
     .prepare = prepare, .discard = discard, .begin = begin, .forward = forward, .backward = backward};
 
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)node, (void)input;
+    operators[0] = (spar_onnx_operator){.type = "Sub", .inputs = {spar_onnx_value(0), spar_onnx_planes(MEAN)}};
+    operators[1] = (spar_onnx_operator){.type = "Div", .inputs = {spar_onnx_result(0), spar_onnx_planes(DEVIATION)}};
+    return 2;
+}
+
 const spar_layer spar_layer_normalize = {.kind = "normalize",
                                          .input_count = 1,
                                          .order = SPAR_KEEPS_ORDER,
@@ -80,4 +88,5 @@ const spar_layer spar_layer_normalize = {.kind = "normalize",
                                          .infer = spar_infer_same,
                                          .parameters = parameters,
                                          .check_constants = check_constants,
+                                         .onnx = onnx,
                                          .stage = &stage};

@@ -42,6 +42,8 @@ const spar_layer spar_layer_perturb = {.kind = "perturb",
                                        .input_count = 1,
                                        .order = SPAR_KEEPS_ORDER,
                                        .image = SPAR_KEEPS_IMAGE,
+                                       .onnx_rank = SPAR_ONNX_EITHER,
                                        .point = true,
                                        .infer = spar_infer_same,
+                                       .onnx = spar_list_no_operators,
                                        .stage = &stage};

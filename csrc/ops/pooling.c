@@ -1,6 +1,6 @@
 // Max, average and global average pooling. A window never leaves the image: padded positions are skipped, which is
 // what zeros that count amount to for averages.
-#include "ops/layer.h"
+#include "ops/onnx.h"
 
 #include <string.h>
 
@@ -116,11 +116,42 @@ static const spar_field fields[] = {
     {0},
 };
 
+static spar_onnx_operator window_operator(const spar_node *node, const char *type) {
+    const spar_pool_params *s = &node->settings.pool;
+    return (spar_onnx_operator){.type = type,
+                                .inputs = {spar_onnx_value(0)},
+                                .attributes = {
+                                    spar_onnx_pair("kernel_shape", s->kernel_height, s->kernel_width),
+                                    spar_onnx_pair("strides", s->stride_height, s->stride_width),
+                                    spar_onnx_pads(s->padding_height, s->padding_width),
+                                }};
+}
+
+static int max_pool_onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)input;
+    operators[0] = window_operator(node, "MaxPool");
+    return 1;
+}
+
+static int average_pool_onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)input;
+    operators[0] = window_operator(node, "AveragePool");
+    operators[0].attributes[3] = spar_onnx_integer("count_include_pad", 1);
+    return 1;
+}
+
+static int global_average_pool_onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)node, (void)input;
+    operators[0] = (spar_onnx_operator){.type = "GlobalAveragePool", .inputs = {spar_onnx_value(0)}};
+    return 1;
+}
+
 #define POOL(NAME, KIND, INFER, FIELDS)                                                                                \
     const spar_layer spar_layer_##NAME = {.kind = KIND,                                                                \
                                           .input_count = 1,                                                            \
                                           .fields = FIELDS,                                                            \
                                           .infer = INFER,                                                              \
+                                          .onnx = NAME##_onnx,                                                         \
                                           .prepare = prepare,                                                          \
                                           .chains = spar_chains_always,                                                \
                                           .passes = passes}

@@ -1,5 +1,5 @@
 // Whitening: a fixed linear map of the whole image, y = (x − mean)·Wᵀ, both counted channel, row, column.
-#include "ops/layer.h"
+#include "ops/onnx.h"
 
 #include "runtime/finite.h"
 #include "runtime/parallel.h"
@@ -193,6 +193,17 @@ static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pas
                             (spar_pass){.begin = backward, .workspace = workspace}, passes);
 }
 
+static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
+    (void)node;
+    operators[0] = (spar_onnx_operator){.type = "Flatten", .inputs = {spar_onnx_value(0)}};
+    operators[1] = (spar_onnx_operator){.type = "Sub", .inputs = {spar_onnx_result(0), spar_onnx_parameter(MEAN)}};
+    operators[2] = (spar_onnx_operator){.type = "Gemm",
+                                        .inputs = {spar_onnx_result(1), spar_onnx_parameter(MATRIX)},
+                                        .attributes = {spar_onnx_integer("transB", 1)}};
+    operators[3] = spar_onnx_reshape(spar_onnx_result(2), input);
+    return 4;
+}
+
 const spar_layer spar_layer_whiten = {.kind = "whiten",
                                       .input_count = 1,
                                       .image = SPAR_KEEPS_IMAGE,
@@ -200,5 +211,6 @@ const spar_layer spar_layer_whiten = {.kind = "whiten",
                                       .parameters = parameters,
                                       .check_constants = check_constants,
                                       .multiply_adds = multiply_adds,
+                                      .onnx = onnx,
                                       .prepare = prepare,
                                       .passes = passes};
