@@ -16,6 +16,6 @@ struct SparringCommand: AsyncParsableCommand {
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, TransferCommand.self, AnalyzeCommand.self,
-            ReproduceCommand.self, BenchCommand.self, DataCommand.self, InfoCommand.self,
+            ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
         ])
 }

@@ -24,6 +24,16 @@ extension Network {
         try check(spar_network_load_parameters(pointer, path))
     }
 
+    /// Saves the network for other runtimes: ONNX, IR version 7, opset 13, written beside `path` and renamed.
+    ///
+    /// The input "pixels", [batch][channels][height][width] in [0, 1], goes through the network's own normalization;
+    /// the output "logits", [batch][classes], is that of evaluation mode.
+    ///
+    /// - Throws: also when parameters are not finite, and when the file would have 2 GB or more.
+    public func saveONNX(to path: String) throws(SparringError) {
+        try check(spar_network_save_onnx(pointer, path))
+    }
+
     /// One metadata value of a model file; nil when it has no such key.
     public static func metadata(_ key: String, of path: String) throws(SparringError) -> String? {
         try string { spar_file_metadata(path, key, $0, $1, $2) }
