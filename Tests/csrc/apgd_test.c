@@ -270,7 +270,7 @@ static void the_targeted_loss_needs_four_classes(void) {
     float image[4] = {0};
     int32_t label = 0;
     spar_attack attack = settings(SPAR_ATTACK_APGD_T, SPAR_BALL_MAXIMUM);
-    CHECK_FAILS(spar_attack_images(network, &attack, image, &label, 1, image), SPAR_ERROR_ARGUMENT, "four classes",
+    CHECK_FAILS(spar_attack_images(network, &attack, image, &label, 1, image), SPAR_ERROR_ARGUMENT, "4 classes",
                 "has 3");
     attack.kind = SPAR_ATTACK_APGD_CE;
     CHECK_OK(spar_attack_images(network, &attack, image, &label, 1, image));

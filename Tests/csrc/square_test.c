@@ -31,9 +31,10 @@ static void move(double *x, double original, double by) {
     *x = fmin(fmax(*x, 0), 1);
 }
 
-// The schedule of the paper's section 4.1: p halves at these iterations of 10 000, stretched over the queries.
-static int side_of(int iteration, int height, int width) {
-    double p = 0.8, at = floor(iteration * 10000.0 / QUERIES);
+// The schedule of the paper's section 4.1: p halves at these iterations of 10 000, which may be stretched over the
+// queries.
+static int side_of(int iteration, bool stretched, int height, int width) {
+    double p = 0.8, at = stretched ? floor(iteration * 10000.0 / QUERIES) : iteration;
     static const double halvings[] = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
     for (int i = 0; i < 9; i++) p /= at > halvings[i] ? 2 : 1;
     int side = (int)round(sqrt(p * height * width)), shortest = height < width ? height : width;
@@ -41,7 +42,7 @@ static int side_of(int iteration, int height, int width) {
 }
 
 // One image's attack, all others as they are. Returns the number of updates that were taken.
-static int attack_by_oracle(attacked *a, int n, double *result) {
+static int attack_by_oracle(attacked *a, int n, bool stretched, double *result) {
     int channels = a->o->layers[0].shape[0], height = a->o->layers[0].shape[1], width = a->o->layers[0].shape[2];
     int label = a->batch.labels[n], taken = 0;
     const double *original = a->batch.doubles + (size_t)n * a->image_pixels;
@@ -65,7 +66,7 @@ static int attack_by_oracle(attacked *a, int n, double *result) {
             }
         } else {
             memcpy(x, result, bytes);
-            int side = side_of(query - 1, height, width);
+            int side = side_of(query - 1, stretched, height, width);
             int top = (int)(draw(n, &element) * (height - side + 1));
             int left = (int)(draw(n, &element) * (width - side + 1));
             for (int c = 0; c < channels; c++) {
@@ -90,16 +91,17 @@ static int attack_by_oracle(attacked *a, int n, double *result) {
 
 static void it_is_the_papers_random_search(void) {
     static const example_network networks[] = {example_convolutional, example_residual};
-    for (int i = 0; i < 2; i++) {
-        attacked a = attacked_create(networks[i], 2, SEED);
+    for (int i = 0; i < 4; i++) {
+        attacked a = attacked_create(networks[i % 2], 2, SEED);
         attacked_label_by_network(&a);
         a.batch.labels[2] = (a.batch.labels[2] + 1) % EXAMPLE_CLASSES; // fallen before it begins
         spar_attack attack = square();
+        attack.stretched = i < 2;
         CHECK_OK(attacked_run(&a, &attack));
         double *expected = check_allocate(a.pixels * sizeof *expected);
         int taken = 0;
         for (int n = 0; n < EXAMPLE_BATCH; n++) {
-            int updates = attack_by_oracle(&a, n, expected + (size_t)n * a.image_pixels);
+            int updates = attack_by_oracle(&a, n, attack.stretched, expected + (size_t)n * a.image_pixels);
             CHECK(n != 2 || updates == 0);
             taken += updates;
         }

@@ -168,7 +168,7 @@ static spar_status climb(apgd *a, int runs) {
 }
 
 static spar_status run(spar_standing *standing, bool targeted, int runs) {
-    size_t count = (size_t)standing->count, floats = count * standing->pixels;
+    size_t count = (size_t)standing->total, floats = count * standing->pixels;
     apgd a = {.standing = standing, .targeted = targeted};
     a.points = spar_allocate(4 * floats + count * (size_t)standing->classes, sizeof(float));
     a.images = spar_allocate(count, sizeof *a.images + sizeof(bool));

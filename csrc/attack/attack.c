@@ -1,6 +1,7 @@
 // Attacks inside a ball around the image.
 #include "attack/attack.h"
 
+#include "ops/loss.h"
 #include "runtime/parallel.h"
 
 #include <string.h>
@@ -49,11 +50,45 @@ static spar_status climb_all(spar_standing *standing) {
 
 // By kind.
 static spar_status (*const attacks[])(spar_standing *) = {
-    climb_all, climb_all, spar_attack_pgd, spar_attack_square, spar_attack_apgd_ce, spar_attack_apgd_t,
+    climb_all,           climb_all,          spar_attack_pgd,   spar_attack_square,
+    spar_attack_apgd_ce, spar_attack_apgd_t, spar_attack_fab_t, spar_attack_standard,
 };
+
+// Does the network give each image its label?
+static spar_status judge(const spar_standing *standing, const float *images, const int32_t *labels, int count,
+                         bool *right) {
+    SPAR_TRY(spar_forward(standing->network, images, count, 0));
+    SPAR_TRY(spar_read_output(standing->network, standing->outputs));
+    for (int n = 0; n < count; n++) {
+        const float *z = standing->outputs + (size_t)n * (size_t)standing->classes;
+        right[n] = spar_class_of(z, standing->classes) == labels[n];
+    }
+    return SPAR_OK;
+}
+
+static spar_status run(spar_standing *standing, const float *images, const int32_t *labels, int count,
+                       int32_t *verdicts) {
+    spar_status (*attack)(spar_standing *) = attacks[standing->attack->kind];
+    if (verdicts == NULL) return attack(standing);
+    bool *before = spar_allocate((size_t)count, 2 * sizeof *before), *after = before + count;
+    if (before == NULL) return SPAR_ERROR_MEMORY;
+    spar_status status = judge(standing, images, labels, count, before);
+    if (status == SPAR_OK) status = attack(standing);
+    if (status == SPAR_OK) status = judge(standing, standing->results, labels, count, after);
+    for (int n = 0; n < count && status == SPAR_OK; n++) {
+        verdicts[n] = !before[n] ? SPAR_VERDICT_WRONG : after[n] ? SPAR_VERDICT_STANDS : standing->last[n];
+    }
+    spar_release(before);
+    return status;
+}
 
 spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                const int32_t *labels, int32_t count, float *attacked) {
+    return spar_evaluate_attack(network, attack, images, labels, count, attacked, NULL);
+}
+
+spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attack, const float *images,
+                                 const int32_t *labels, int32_t count, float *attacked, int32_t *verdicts) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_TRY(spar_check_structure(SPAR_ATTACK_STRUCTURE, attack));
     SPAR_REQUIRE_POINTER(images);
@@ -69,7 +104,7 @@ spar_status spar_attack_images(spar_network *network, const spar_attack *attack,
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
     spar_standing standing;
     SPAR_TRY(spar_standing_create(&standing, network, &chosen, images, labels, count));
-    spar_status status = attacks[chosen.kind](&standing);
+    spar_status status = run(&standing, images, labels, count, verdicts);
     if (status == SPAR_OK) memcpy(attacked, standing.results, (size_t)count * standing.pixels * sizeof *attacked);
     spar_standing_destroy(&standing);
     return status;

@@ -16,8 +16,10 @@ typedef struct spar_standing {
     double done, share; // of the whole attack: what was done before, and what is done now
     size_t pixels;      // of one image
     int classes;
+    int total;      // images of the call
     float *results; // of every image of the call, by number
     float *clean;   // outputs of the images as they were given, by number; of spar_standing_begin
+    int *last;      // kind of the attack that was the last to try an image, by number
 
     int count;    // images that stand; what follows has one entry or row each
     int *numbers; // in the call
@@ -82,5 +84,11 @@ spar_status spar_attack_pgd(spar_standing *standing);
 spar_status spar_attack_square(spar_standing *standing);
 spar_status spar_attack_apgd_ce(spar_standing *standing);
 spar_status spar_attack_apgd_t(spar_standing *standing);
+spar_status spar_attack_fab_t(spar_standing *standing);
+spar_status spar_attack_standard(spar_standing *standing);
+
+// fab.c: the projection of x on the hyperplane w·(y − x) + excess = 0 in L∞ and the pixel range moves each pixel of
+// w ≠ 0 by this much, or as far as it can; all as far as they can where the range does not reach the hyperplane.
+double spar_fab_distance(const spar_attack *attack, const float *x, const float *w, size_t pixels, double excess);
 
 #endif

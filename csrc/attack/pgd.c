@@ -58,7 +58,7 @@ static spar_status run_restarts(spar_standing *standing, double *highest_loss, b
 }
 
 spar_status spar_attack_pgd(spar_standing *standing) {
-    size_t count = (size_t)standing->count;
+    size_t count = (size_t)standing->total;
     double *highest_loss = spar_allocate(count, sizeof *highest_loss + sizeof(bool));
     if (highest_loss == NULL) return SPAR_ERROR_MEMORY;
     for (size_t n = 0; n < count; n++) highest_loss[n] = -INFINITY;

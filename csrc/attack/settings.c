@@ -8,10 +8,12 @@
 enum {
     STEPS = SET(IFGSM) | SET(PGD),
     AUTO_STEPS = SET(APGD_CE) | SET(APGD_T),
-    ITERATIONS = STEPS | AUTO_STEPS,
+    ITERATIONS = STEPS | AUTO_STEPS | SET(FAB_T) | SET(STANDARD),
     WHOLE_BATCHES = SET(FGSM) | SET(IFGSM), // none of their images is left out
-    L2_BALLS = WHOLE_BATCHES | ITERATIONS,
-    AIMED = SET(APGD_T),
+    L2_BALLS = WHOLE_BATCHES | STEPS | AUTO_STEPS,
+    QUERIES = SET(SQUARE) | SET(STANDARD),
+    AIMED = SET(APGD_T) | SET(FAB_T) | SET(STANDARD),
+    IN_RANGE = SET(FAB_T) | SET(STANDARD), // pixels have bounds
 };
 
 static bool is_in(unsigned set, const spar_attack *attack) {
@@ -33,11 +35,12 @@ spar_attack spar_attack_defaults_of(spar_attack_kind kind) {
                          .lowest = 0,
                          .highest = 1,
                          .seed = 1,
-                         .targets = 9};
+                         .targets = 9,
+                         .stretched = kind != SPAR_ATTACK_STANDARD};
 }
 
 static spar_status check_kind(spar_attack_kind kind) {
-    if (kind >= SPAR_ATTACK_FGSM && kind <= SPAR_ATTACK_APGD_T) return SPAR_OK;
+    if (kind >= SPAR_ATTACK_FGSM && kind <= SPAR_ATTACK_STANDARD) return SPAR_OK;
     return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no kind %d", (int)kind);
 }
 
@@ -87,9 +90,10 @@ static spar_status check_targets(const spar_attack *a, int classes) {
     if (a->targets < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d targets; there must be at least 1", a->targets);
     }
-    if (classes >= 4) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the targeted loss looks at four classes; the network has %d",
-                     classes);
+    int least = a->kind == SPAR_ATTACK_FAB_T ? 2 : 4; // outputs that the loss looks at
+    if (classes >= least) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "attack: kind %d is for %d classes or more; the network has %d", (int)a->kind,
+                     least, classes);
 }
 
 static spar_status check_ball(const spar_attack *a, double most) {
@@ -121,16 +125,19 @@ spar_status spar_attack_check(const spar_attack *a, const spar_network *network)
                          MOST_ITERATIONS);
     }
     if (is_in(AIMED, a)) SPAR_TRY(check_targets(a, network->tensors[network->output].extent.channels));
-    if (a->kind == SPAR_ATTACK_SQUARE && a->queries < 1) {
+    if (is_in(QUERIES, a) && a->queries < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d queries; there must be at least 1", a->queries);
     }
-    if (a->kind == SPAR_ATTACK_SQUARE && !(a->first_share > 0 && a->first_share <= 1)) {
+    if (is_in(QUERIES, a) && !(a->first_share > 0 && a->first_share <= 1)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the first squares cover %g of an image, not a share above 0",
                          (double)a->first_share);
     }
     if (a->clip && !(a->lowest <= a->highest && isfinite(a->lowest) && isfinite(a->highest))) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the pixel range is %g to %g", (double)a->lowest,
                          (double)a->highest);
+    }
+    if (!a->clip && is_in(IN_RANGE, a)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: kind %d needs a pixel range to stay in", (int)a->kind);
     }
     if (a->training_mode && !is_in(WHOLE_BATCHES, a)) {
         return spar_fail(SPAR_ERROR_ARGUMENT,

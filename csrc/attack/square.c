@@ -14,12 +14,12 @@ typedef struct square_task {
     uint64_t element; // the first one of this query in each image's stream
 } square_task;
 
-// p of the query that is the `query`-th of `queries`, from 0: it halves at these queries of 10 000.
+// p of the query that is the `query`-th of `queries`, from 0: it halves at these queries, or at these of 10 000.
 static float share_at(const spar_attack *attack, int query) {
     static const int halvings[] = {10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000};
-    int64_t stretched = (int64_t)query * 10000 / attack->queries;
+    int64_t at = attack->stretched ? (int64_t)query * 10000 / attack->queries : query;
     float share = attack->first_share;
-    for (size_t i = 0; i < sizeof halvings / sizeof *halvings && stretched > halvings[i]; i++) share /= 2;
+    for (size_t i = 0; i < sizeof halvings / sizeof *halvings && at > halvings[i]; i++) share /= 2;
     return share;
 }
 
@@ -114,12 +114,12 @@ static spar_status judge(spar_standing *standing, float *lowest_margin, bool *st
 
 static spar_status search(spar_standing *standing, float *lowest_margin, bool *stands) {
     const spar_attack *attack = standing->attack;
-    int threads = standing->network->run.threads, count = standing->count;
+    int threads = standing->network->run.threads;
     square_task task = {.standing = standing, .extent = standing->network->tensors[0].extent};
     // One that is wrong as it is ends here, and is a result like the others.
     SPAR_TRY(spar_standing_begin(standing, stands));
     // The stripes are taken whatever their margin.
-    for (int n = 0; n < count; n++) lowest_margin[n] = INFINITY;
+    for (int n = 0; n < standing->total; n++) lowest_margin[n] = INFINITY;
     spar_parallel(threads, standing->count, draw_stripes, &task);
     SPAR_TRY(standing->count > 0 ? judge(standing, lowest_margin, stands) : SPAR_OK);
     task.element = (uint64_t)(task.extent.channels * task.extent.width);
@@ -134,7 +134,7 @@ static spar_status search(spar_standing *standing, float *lowest_margin, bool *s
 }
 
 spar_status spar_attack_square(spar_standing *standing) {
-    size_t count = (size_t)standing->count;
+    size_t count = (size_t)standing->total;
     float *lowest_margin = spar_allocate(count, sizeof *lowest_margin + sizeof(bool));
     if (lowest_margin == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = search(standing, lowest_margin, (bool *)(lowest_margin + count));

@@ -16,11 +16,12 @@ spar_status spar_standing_create(spar_standing *standing, spar_network *network,
                                 .delta = attack->delta / unit,
                                 .step = attack->step / unit,
                                 .share = 1,
+                                .total = count,
                                 .pixels = pixels,
                                 .classes = classes,
                                 .count = count};
     standing->results = spar_allocate(n * (4 * pixels + 2 * (size_t)classes), sizeof(float));
-    standing->numbers = spar_allocate(n, sizeof *standing->numbers);
+    standing->numbers = spar_allocate(2 * n, sizeof *standing->numbers);
     standing->labels = spar_allocate(n, sizeof *standing->labels);
     if (standing->results == NULL || standing->numbers == NULL || standing->labels == NULL) {
         spar_standing_destroy(standing);
@@ -35,7 +36,11 @@ spar_status spar_standing_create(spar_standing *standing, spar_network *network,
     memcpy(standing->originals, images, n * pixels * sizeof *images);
     memcpy(standing->images, images, n * pixels * sizeof *images);
     memcpy(standing->labels, labels, n * sizeof *labels);
-    for (int i = 0; i < count; i++) standing->numbers[i] = i;
+    standing->last = standing->numbers + n;
+    for (int i = 0; i < count; i++) {
+        standing->numbers[i] = i;
+        standing->last[i] = (int)attack->kind;
+    }
     return SPAR_OK;
 }
 

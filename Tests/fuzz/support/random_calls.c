@@ -137,7 +137,7 @@ static bool proceed(void *context, double done) {
 }
 
 static void attack_images(caller *c) {
-    spar_attack attack = spar_attack_defaults((spar_attack_kind)fuzz_choice(&c->bytes, 6));
+    spar_attack attack = spar_attack_defaults((spar_attack_kind)fuzz_choice(&c->bytes, 8));
     attack.unit = (spar_pixel_unit)fuzz_choice(&c->bytes, 2);
     attack.delta = fuzz_rarely(&c->bytes, 8) ? fuzz_number(&c->bytes) : (float)fuzz_choice(&c->bytes, 20);
     if (attack.unit == SPAR_UNIT_ONE) attack.delta /= 255;
@@ -155,6 +155,7 @@ static void attack_images(caller *c) {
     if (fuzz_rarely(&c->bytes, 16)) attack.first_image = UINT64_MAX - 1;
     if (fuzz_rarely(&c->bytes, 4)) attack.ball = SPAR_BALL_EUCLIDEAN;
     attack.targets = 1 + fuzz_choice(&c->bytes, 9);
+    attack.stretched = fuzz_choice(&c->bytes, 2);
     int calls = 1 + fuzz_choice(&c->bytes, 30);
     attack.proceed = fuzz_rarely(&c->bytes, 4) ? proceed : NULL;
     attack.context = &calls;
