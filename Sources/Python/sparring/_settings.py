@@ -1,0 +1,184 @@
+"""Methods, optimizers and attacks: values whose defaults are the engine's."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from ctypes import POINTER, byref, c_char_p, cast
+from typing import Any, ClassVar
+
+import numpy as np
+
+from . import _structures
+from ._library import calls, defaults, number, text
+
+DEFAULT: Any = None  # for the engine to fill in
+
+
+@dataclasses.dataclass(frozen=True)
+class LossResult:
+    """`loss`, J, the mean over `count` images, of which `correct` have their label as largest output."""
+
+    loss: float
+    correct: int
+    count: int
+
+
+class Settings:
+    """A dataclass with fields of a structure of the engine, by names where that has enumerations."""
+
+    _enumerations: ClassVar[dict[str, str]] = {}
+
+    def __post_init__(self) -> None:
+        self._take(self._defaults(), all=False)
+
+    def _defaults(self) -> Any:
+        raise NotImplementedError
+
+    def _take(self, values: _structures.Structure, *, all: bool = True) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            if all or getattr(self, field.name) is None:
+                value = getattr(values, field.name)
+                if field.name in self._enumerations:
+                    value = _structures.NAMES[self._enumerations[field.name]][value]
+                setattr(self, field.name, value.decode() if isinstance(value, bytes) else
+                        float(str(np.float32(value))) if isinstance(value, float) else value)
+
+    def _structure(self) -> Any:
+        values = self._defaults()
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.name in self._enumerations:
+                value = number(self._enumerations[field.name], value)
+            setattr(values, field.name, text(value) if isinstance(value, str) else value)
+        return values
+
+
+def method_names() -> list[str]:
+    """The papers' methods, which `Method` knows by name."""
+    names = cast(calls["method_names"](), POINTER(c_char_p))
+    return [name.decode() for name in itertools.takewhile(bool, iter(names)) if name]
+
+
+@dataclasses.dataclass
+class Method(Settings):
+    """How a training step perturbs: five choices, preset by the name of a paper's method; what is given overrides them.
+
+    `epsilon` goes where the named method perturbs: the input for "adversarial-backprop" and "fgs-orig", the hidden
+    points for the others. `method_names()` lists them. The fields are then
+
+    epsilon, input_epsilon: ε of hidden points and of input points (pixels in [0, 1]); 0 turns them off
+    direction: "none", "previous-batch", "current-batch" (an extra round) or "random"
+    shape: "sign", "gradient" (over its largest element) or "gaussian"
+    size: "constant" (ε), "range" (ε times the gradient's), "random" (r) or "random-deviation" (r·s(h))
+    granularity: r and norms of a "batch" or of each "sample"
+    last_point: the last hidden point that is perturbed; None: all are
+    clean_weight: α of α·J(x) + (1 − α)·J(x + η), in [0, 1]
+    """
+
+    name: dataclasses.InitVar[str] = "backprop"
+    epsilon: float = 0.0
+    input_epsilon: float = DEFAULT
+    direction: str = DEFAULT
+    shape: str = DEFAULT
+    size: str = DEFAULT
+    granularity: str = DEFAULT
+    last_point: str | None = None
+    clean_weight: float = DEFAULT
+
+    _enumerations = {field: field for field in ("direction", "shape", "size", "granularity")}
+
+    def __post_init__(self, name: str) -> None:
+        preset = self._defaults()
+        calls["method_preset"](text(name), self.epsilon, byref(preset))
+        self.epsilon = DEFAULT
+        self._take(preset, all=False)
+
+    def _defaults(self) -> Any:
+        return _structures.Method()
+
+
+@dataclasses.dataclass
+class Optimizer(Settings):
+    """What SGD and AdamW share.
+
+    learning_rate: of every parameter, times the parameter's factor
+    weight_decay, decay_scope: decay of "all" parameters, or of "weights" without batch normalization and biases
+    clip_norm: the norm that all gradients together are scaled down to; 0: any
+    max_norm: the norm that every unit's incoming weights are scaled down to; 0: any
+    """
+
+    learning_rate: float = DEFAULT
+    weight_decay: float = DEFAULT
+    decay_scope: str = DEFAULT
+    clip_norm: float = DEFAULT
+    max_norm: float = DEFAULT
+
+    _enumerations = {"decay_scope": "decay"}
+    _kind: ClassVar[str] = "sgd"
+
+    def _defaults(self) -> Any:
+        return defaults(_structures.Optimizer, "optimizer", number("optimizer", self._kind))
+
+
+@dataclasses.dataclass
+class SGD(Optimizer):
+    """Stochastic gradient descent: learning rate 0.1, momentum 0.9 and all else off where nothing else is given."""
+
+    momentum: float = DEFAULT
+    nesterov: bool = DEFAULT
+
+
+@dataclasses.dataclass
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019): learning rate 0.001, β₁ 0.9, β₂ 0.999, ε 1e-8."""
+
+    beta1: float = DEFAULT
+    beta2: float = DEFAULT
+    epsilon: float = DEFAULT
+
+    _kind = "adamw"
+
+
+@dataclasses.dataclass
+class Attack(Settings):
+    """A search for images, at most δ from those given, that a network takes for something else.
+
+    kind: "fgsm" (Goodfellow et al. 2015), "ifgsm" (Kurakin et al. 2017), "pgd" (Madry et al. 2018), "square"
+        (Andriushchenko et al. 2020, without gradients), "apgd-ce", "apgd-t", "fab-t" (Croce & Hein 2020), or
+        "standard", AutoAttack of the last four
+    delta, step, unit: δ (16) and how far an iteration goes, in 1/255 of the pixel range ("255") or in all of it ("one")
+    ball: δ of each pixel, "maximum", or of an image's Euclidean norm, "euclidean"
+    iterations: of IFGSM (16; 0: as many as reach δ), PGD (20), APGD and FAB (100)
+    random_start, restarts: PGD's starts, drawn in the ball
+    targets: how many classes APGD-T and FAB-T aim at (9)
+    queries, first_share: Square's images tried for an image, and the share of it that the first squares cover
+    stretched: Square's schedule of 10,000 queries is stretched over `queries`
+    clip, lowest, highest: whether and to which pixel values results are clipped
+    training_mode: FGSM and IFGSM with batch statistics and dropout
+    seed, first_image: of random draws; the number of images[0] in its set
+    """
+
+    kind: str = "fgsm"
+    delta: float = DEFAULT
+    step: float = DEFAULT
+    iterations: int = DEFAULT
+    random_start: bool = DEFAULT
+    restarts: int = DEFAULT
+    queries: int = DEFAULT
+    first_share: float = DEFAULT
+    unit: str = DEFAULT
+    clip: bool = DEFAULT
+    lowest: float = DEFAULT
+    highest: float = DEFAULT
+    training_mode: bool = DEFAULT
+    seed: int = DEFAULT
+    first_image: int = DEFAULT
+    ball: str = DEFAULT
+    targets: int = DEFAULT
+    stretched: bool = DEFAULT
+
+    _enumerations = {"kind": "attack", "unit": "unit", "ball": "ball"}
+
+    def _defaults(self) -> Any:
+        return defaults(_structures.Attack, "attack", number("attack", self.kind))
