@@ -139,6 +139,39 @@ static void bad_settings_are_refused(void) {
     attacked_destroy(&a);
 }
 
+// A dense layer's outputs are its biases where its weights are zeros, and so are its gradients.
+static void inspection_has_the_numbers_of_its_signs(void) {
+    enum { SIDE = 2, CLASSES = 4 };
+    oracle *o = oracle_create(1, SIDE, SIDE, 2, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    spar_dense_params params = example_dense_params("fc", CLASSES);
+    params.bias = true;
+    oracle_dense(o, oracle_unary(o, 0, ORACLE_FLATTEN), params);
+    spar_network *network = oracle_engine(o, 2, SEED);
+    float weights[CLASSES * SIDE * SIDE] = {0}, biases[CLASSES] = {0.5f, 0.25f, 0.125f, 0.125f};
+    const float images[2 * SIDE * SIDE] = {0.5f, 0.25f, 0, 1};
+    const int32_t labels[2] = {0, 1};
+    for (int dead = 1; dead >= 0; dead--) {
+        weights[0] = dead ? 0 : 2;
+        CHECK_OK(spar_network_write_parameter(network, oracle_find(network, "fc.weight"), SPAR_PART_VALUE, weights,
+                                              CLASSES * SIDE * SIDE));
+        CHECK_OK(
+            spar_network_write_parameter(network, oracle_find(network, "fc.bias"), SPAR_PART_VALUE, biases, CLASSES));
+        spar_inspection inspection = {.struct_size = sizeof inspection};
+        CHECK_OK(spar_inspect(network, images, labels, 2, &inspection));
+        CHECK_NEAR(inspection.difference, 0, 0);
+        CHECK_NEAR(inspection.lowest, 0.125, 1e-7);
+        CHECK_NEAR(inspection.highest, dead ? 0.5 : 1.5, 1e-6); // 2 · 0.5 more at the first image
+        CHECK_NEAR(inspection.sum_error, dead ? 0 : 1, 1e-6);
+        CHECK_EQUAL(inspection.zero_gradients, dead ? 2 : 0);
+        CHECK_EQUAL(inspection.count, 2);
+    }
+    spar_inspection inspection = {.struct_size = sizeof inspection};
+    CHECK_FAILS(spar_inspect(network, images, labels, 3, &inspection), SPAR_ERROR_ARGUMENT, "3 images");
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 TEST_MAIN(TEST(each_part_is_for_the_images_that_stand), TEST(verdicts_are_the_networks),
           TEST(results_do_not_depend_on_threads_or_batches),
-          TEST(its_progress_rises_through_the_parts_and_the_caller_may_stop_it_in_each), TEST(bad_settings_are_refused))
+          TEST(its_progress_rises_through_the_parts_and_the_caller_may_stop_it_in_each),
+          TEST(inspection_has_the_numbers_of_its_signs), TEST(bad_settings_are_refused))

@@ -227,6 +227,12 @@ static spar_status fill_loss(void *s) {
     return spar_evaluate_loss(shared, labels, s);
 }
 
+static spar_status fill_inspection(void *s) {
+    static const int32_t label;
+    static const float pixels[1 << 12];
+    return spar_inspect(shared, pixels, &label, 1, s);
+}
+
 // Sizes that no caller has, and a NULL, at every door.
 static void sizes_that_cannot_be_are_refused_everywhere(void) {
     static const struct {
@@ -256,6 +262,7 @@ static void sizes_that_cannot_be_are_refused_everywhere(void) {
         {"spar_method", fill_method},
         {"spar_network_options", fill_options},
         {"spar_loss_result", fill_loss},
+        {"spar_inspection", fill_inspection},
     };
     static const uint32_t sizes[] = {0, 3, 4, 8, 5000, UINT32_MAX};
     oracle *o = example_convolutional(EXAMPLE_BATCH);

@@ -817,6 +817,22 @@ enum {
 SPAR_API spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attack, const float *images,
                                           const int32_t *labels, int32_t count, float *attacked, int32_t *verdicts);
 
+// What would make attacks weaker than the network is: those of AutoAttack cannot be believed where five passes of the
+// same images differ (by more than 1e-4: a randomized network, the mean of which has to be attacked), where outputs are
+// probabilities (within 1e-5; their logarithms should be the outputs), or where gradients of the loss are zero.
+typedef struct spar_inspection {
+    uint32_t struct_size;
+    double difference; // largest ‖z/‖z‖₂ − z′/‖z′‖₂‖₂ of an image between the first of five passes and another
+    float lowest, highest;  // output
+    double sum_error;       // largest |Σ z − 1| of an image
+    int32_t zero_gradients; // images at which ∂J/∂x is zero
+    int32_t count;          // images
+} spar_inspection;
+
+// Of the images as they are, in evaluation mode. Five forward passes and a backward pass.
+SPAR_API spar_status spar_inspect(spar_network *network, const float *images, const int32_t *labels, int32_t count,
+                                  spar_inspection *inspection);
+
 // The smallest change that makes a network take an image for another class, by box-constrained L-BFGS (Szegedy et al.
 // 2014; Sankaranarayanan et al., Eq. 1): argmin over r of c·‖r‖₂ + J(x + r, target), x + r in [lowest, highest], with
 // the largest c, found by bisection for each image, whose minimizer is taken for the target.
