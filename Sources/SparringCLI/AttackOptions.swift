@@ -1,7 +1,7 @@
 import ArgumentParser
 import Sparring
 
-/// The choices of attacks inside a ball, and of the images they work on.
+/// The choices of attacks inside a ball.
 struct AttackOptions: ParsableArguments {
     @Option(
         help: "ifgsm, pgd: how far an iteration moves a pixel (default: 1 of 255, or 2.5·δ / iterations).",
@@ -26,8 +26,6 @@ struct AttackOptions: ParsableArguments {
 
     @Flag(help: "Let attacked pixels leave the pixel range.")
     var noClip = false
-
-    @OptionGroup var sample: SampleOptions
 
     @OptionGroup var passes: PassOptions
 
@@ -69,14 +67,45 @@ struct AttackOptions: ParsableArguments {
     }
 
     /// The attack of this kind; its δ is 16 of 255 where none is given.
-    func attack(_ kind: Attack.Kind, delta: Float? = nil) -> Attack {
+    ///
+    /// - Parameter seed: of its random draws.
+    func attack(_ kind: Attack.Kind, delta: Float? = nil, seed: UInt64) -> Attack {
         var attack = Attack(
             kind, delta: delta ?? (unit == .byte ? 16 : 16.0 / 255), unit: unit, clipsToRange: !noClip)
         if [.ifgsm, .pgd].contains(kind) { (attack.step, attack.iterations) = (step, iterations) }
         attack.restarts = restarts ?? attack.restarts
         attack.queries = queries ?? attack.queries
-        attack.seed = sample.seed
+        attack.seed = seed
         return attack
+    }
+}
+
+/// One δ, and the other choices of attacks inside a ball.
+struct BallOptions: ParsableArguments {
+    @Option(
+        help: "How far the attack moves a pixel, in --unit (default: 16 of 255).",
+        transform: real(0...Float.greatestFiniteMagnitude))
+    var delta: Float?
+
+    @OptionGroup var others: AttackOptions
+
+    /// Throws when an option is given that is for none of these attacks, or the δ was surely meant in the other unit.
+    func check(for attacks: [AttackName]) throws {
+        try others.check(for: attacks)
+        try others.check(delta.map { [$0] } ?? [], of: "--delta")
+    }
+
+    func check(for attack: Attack.Kind?) throws {
+        try check(for: [attack.flatMap { AttackName(rawValue: $0.rawValue) } ?? .none])
+    }
+
+    /// - Parameter seed: of its random draws.
+    func attack(_ kind: Attack.Kind, seed: UInt64) -> Attack {
+        others.attack(kind, delta: delta, seed: seed)
+    }
+
+    func network(_ model: ModelArgument) throws(SparringError) -> Network {
+        try others.passes.network(model)
     }
 }
 
@@ -86,6 +115,14 @@ enum AttackName: String, CaseIterable {
 
     /// The attack inside a ball of this name; nil for the others.
     var kind: Attack.Kind? { Attack.Kind(rawValue: rawValue) }
+
+    /// Of an attack that makes other images, inside a ball.
+    static func kind(_ text: String) throws(SparringError) -> Attack.Kind {
+        guard let kind = Attack.Kind(rawValue: text) else {
+            throw unknownName(text, of: "attack", among: Attack.Kind.allCases.map(\.rawValue))
+        }
+        return kind
+    }
 
     /// Names with commas between them, such as "fgsm,pgd".
     static func list(_ text: String) throws(SparringError) -> [AttackName] {

@@ -39,6 +39,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     @OptionGroup(title: "Attack")
     var options: AttackOptions
 
+    @OptionGroup
+    var sample: SampleOptions
+
     @Flag(help: "Print a JSON array.")
     var json = false
 
@@ -69,7 +72,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let models = try [ModelArgument](paths: [modelFile] + source)
         let output = try await withProgress { onProgress in
             let data = try models.data(data)
-            let images = try options.sample.images(of: data)
+            let images = try sample.images(of: data)
             let network = try options.passes.network(models[0])
             return switch attack {
             case [.lbfgs]: try lbfgs(network, images, data.name, onProgress)
@@ -120,7 +123,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         func measure(_ source: (name: String, network: Network)?) throws {
             for kind in attack.compactMap(\.kind) {
                 let curve = try accuracy(
-                    of: network, on: images, under: options.attack(kind), deltas: deltas,
+                    of: network, on: images, under: options.attack(kind, seed: sample.seed), deltas: deltas,
                     from: source?.network, onProgress: onProgress)
                 rows += curve.map {
                     Row(

@@ -15,7 +15,8 @@ struct SparringCommand: AsyncParsableCommand {
             """,
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, TransferCommand.self, AnalyzeCommand.self,
+            TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+            TransferCommand.self, AnalyzeCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
         ])
 }

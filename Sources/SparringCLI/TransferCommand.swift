@@ -23,13 +23,11 @@ struct TransferCommand: AsyncParsableCommand {
         transform: { try AttackName.list($0) })
     var attack = [AttackName.fgsm, .ifgsm]
 
-    @Option(
-        help: "How far the attack moves a pixel, in --unit (default: 16 of 255).",
-        transform: real(0...Float.greatestFiniteMagnitude))
-    var delta: Float?
-
     @OptionGroup(title: "Attack")
-    var options: AttackOptions
+    var ball: BallOptions
+
+    @OptionGroup
+    var sample: SampleOptions
 
     @Option(help: "Also write the tables to this file, as a page of HTML.")
     var out: String?
@@ -42,16 +40,15 @@ struct TransferCommand: AsyncParsableCommand {
         if let other = attack.first(where: { $0.kind == nil }) {
             throw ValidationError("--attack \(other.rawValue) makes no images that could be transferred.")
         }
-        try options.check(for: attack)
-        try options.check(delta.map { [$0] } ?? [], of: "--delta")
+        try ball.check(for: attack)
     }
 
     func run() async throws {
         let models = try [ModelArgument](paths: self.models)
         let result = try await withProgress { onProgress in
             let data = try models.data(data)
-            let images = try options.sample.images(of: data)
-            let networks = try models.map { (model) throws(SparringError) in try options.passes.network(model)
+            let images = try sample.images(of: data)
+            let networks = try models.map { (model) throws(SparringError) in try ball.network(model)
             }
             return Transfer(
                 models: models.map(\.name), data: data.name, count: images.count,
@@ -59,7 +56,8 @@ struct TransferCommand: AsyncParsableCommand {
                 matrices: try attack.compactMap(\.kind).map {
                     Transfer.Matrix(
                         try transferMatrix(
-                            of: networks, on: images, under: options.attack($0, delta: delta),
+                            of: networks, on: images,
+                            under: ball.attack($0, seed: sample.seed),
                             onProgress: onProgress))
                 })
         }

@@ -1,31 +1,8 @@
 """The choice of images: lists, sheets of images, photographs in folders, held-out images, and resuming with them."""
 
 import json
-import struct
-import zlib
 
-from support import CommandTest
-
-
-def write_png(path, height, width, color):
-    """A flat image."""
-    def chunk(kind, body):
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = (b"\0" + bytes(color) * width) * height
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", width, height, 8, 2, 0, 0, 0))
-                     + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
-
-
-def read_png(path):
-    """Height, width and the rows of a color or grey PNG whose rows have no filter."""
-    content = path.read_bytes()
-    width, height, _, kind = struct.unpack(">2I2B", content[16:26])
-    size = struct.unpack(">I", content[33:37])[0]
-    rows = zlib.decompress(content[41:41 + size])
-    length = width * (3 if kind == 2 else 1) + 1
-    return height, width, [rows[first + 1:first + length] for first in range(0, len(rows), length)]
+from support import CommandTest, read_png, write_png
 
 
 class DataTest(CommandTest):
@@ -35,7 +12,8 @@ class DataTest(CommandTest):
         folder = self.folder / "photos"
         for name, color in self.COLORS.items():
             for number in range(count):
-                write_png(folder / name / f"{number}.png", 10 + number % 3, 14, color)
+                height = 10 + number % 3
+                write_png(folder / name / f"{number}.png", height, 14, bytes(color) * height * 14)
         return folder
 
     def photo_arguments(self, folder):

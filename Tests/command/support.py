@@ -11,6 +11,7 @@ import struct
 import subprocess
 import tempfile
 import unittest
+import zlib
 
 COMMAND = os.path.abspath(os.environ.get("SPARRING_COMMAND", ".build/debug/sparring"))
 SIDE = 12
@@ -27,6 +28,29 @@ def write_images(folder, part, count, label_limit=10):
     images = struct.pack(">4B3I", 0, 0, 8, 3, count, SIDE, SIDE) + bytes(pixels)
     (folder / f"{part}-images-idx3-ubyte").write_bytes(images)
     (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, count) + labels)
+
+
+def write_png(path, height, width, pixels):
+    """One byte a pixel: a file in grey; three: in color."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    length = len(pixels) // height
+    rows = b"".join(b"\0" + pixels[first:first + length] for first in range(0, len(pixels), length))
+    header = struct.pack(">2I5B", width, height, 8, 0 if length == width else 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) +
+                     chunk(b"IEND", b""))
+
+
+def read_png(path):
+    """Height, width and the rows of a color or grey PNG whose rows have no filter."""
+    content = path.read_bytes()
+    width, height, _, kind = struct.unpack(">2I2B", content[16:26])
+    size = struct.unpack(">I", content[33:37])[0]
+    rows = zlib.decompress(content[41:41 + size])
+    length = width * (3 if kind == 2 else 1) + 1
+    return height, width, [rows[first + 1:first + length] for first in range(0, len(rows), length)]
 
 
 class CommandTest(unittest.TestCase):

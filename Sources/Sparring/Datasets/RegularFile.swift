@@ -17,19 +17,22 @@ package struct FilePath: Hashable, Sendable, CustomStringConvertible {
         FilePath(bytes: bytes + [UInt8(ascii: "/")] + name.bytes)
     }
 
-    /// As people read it: what is no UTF-8 and control characters, which a terminal might obey, become U+FFFD.
-    package var description: String {
-        let scalars = String(decoding: bytes, as: UTF8.self).unicodeScalars.map {
-            $0.properties.generalCategory == .control ? "\u{FFFD}" : $0
-        }
-        return String(String.UnicodeScalarView(scalars))
-    }
+    /// As people read it: what is no UTF-8 and control characters become U+FFFD.
+    package var description: String { String(decoding: bytes, as: UTF8.self).withoutControls }
 
     package func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         (bytes.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { characters in
             guard let first = characters.baseAddress else { return body("") }
             return body(first)
         }
+    }
+}
+
+extension String {
+    /// With U+FFFD for control characters, which a terminal might obey.
+    package var withoutControls: String {
+        let scalars = unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }
+        return String(String.UnicodeScalarView(scalars))
     }
 }
 

@@ -86,25 +86,40 @@ func evaluate(
     _ networks: [Network], on set: ImageSet, attackedBy attack: Attack, from source: Network,
     _ progress: inout ProgressCounter
 ) throws -> [Outcomes] {
-    for network in networks + [source] { try checkFit(network, set) }
-    progress.begin("\(attack.kind.rawValue), δ = \(attack.deltaText)")
     var outcomes = networks.map { _ in Outcomes() }
-    let sizes = try (networks + [source]).map { network in try network.imagesAPass }
-    for range in set.batches(of: sizes.min() ?? 1) {
-        try Task.checkCancellation()
-        let labels = Array(set.labels[range])
-        let attacked = try source.attacked(
-            try set.images(range), labels, by: attack, firstImage: range.lowerBound
-        ) { [progress] share in
-            progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
-        }
+    try forEachBatch(of: set, for: networks, attackedBy: attack, from: source, &progress) { images, labels in
         for (index, network) in networks.enumerated() {
-            try network.forward(attacked)
+            try network.forward(images)
             try outcomes[index].add(network, labels)
         }
     }
-    progress.end()
     return outcomes
+}
+
+/// The images in batches that all networks take, as `attack` makes them against `source`, or as they are: one part of the
+/// progress.
+func forEachBatch(
+    of set: ImageSet, for networks: [Network], attackedBy attack: Attack?, from source: Network,
+    _ progress: inout ProgressCounter, _ body: (_ images: [Float], _ labels: [Int32]) throws -> Void
+) throws {
+    for network in networks + [source] { try checkFit(network, set) }
+    progress.begin(attack.map { "\($0.kind.rawValue), δ = \($0.deltaText)" } ?? "clean")
+    let sizes = try (networks + [source]).map { network in try network.imagesAPass }
+    for range in set.batches(of: sizes.min() ?? 1) {
+        try Task.checkCancellation()
+        var images = try set.images(range)
+        let labels = Array(set.labels[range])
+        let report = { [progress] share in
+            progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
+        }
+        if let attack {
+            images = try source.attacked(
+                images, labels, by: attack, firstImage: range.lowerBound, onProgress: report)
+        }
+        try body(images, labels)
+        report(1)
+    }
+    progress.end()
 }
 
 extension Network {

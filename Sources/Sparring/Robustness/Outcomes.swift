@@ -16,12 +16,7 @@ public struct Outcomes: Hashable, Sendable {
 
     /// Adds what the network's last forward pass says of images with these labels.
     mutating func add(_ network: Network, _ labels: [Int32]) throws(SparringError) {
-        let output = try network.output()
-        for (n, label) in labels.enumerated() {
-            let values = output[n * network.classes..<(n + 1) * network.classes]
-            let highest = values.max()
-            isRight.append(values.firstIndex { $0 == highest } == values.startIndex + Int(label))
-        }
+        isRight += zip(try network.predictedClasses(), labels).map { $0 == $1 }
     }
 
     /// Whether the same images fare worse here than there, by McNemar's exact test at 1 %: of the images that only one of

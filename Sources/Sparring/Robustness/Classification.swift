@@ -1,0 +1,42 @@
+/// What a network says of labelled images, as they are or under an attack.
+public struct Classification: Hashable, Sendable {
+    public let classes: Int
+    /// One an image, as ``predicted``.
+    public let labels: [Int32]
+    public let predicted: [Int32]
+
+    public init(classes: Int, labels: [Int32], predicted: [Int32]) {
+        self.classes = classes
+        self.labels = labels
+        self.predicted = predicted
+    }
+
+    public var outcomes: Outcomes { Outcomes(zip(labels, predicted).map { $0 == $1 }) }
+
+    /// Images by label and predicted class: `confusions[label][predicted]`.
+    public var confusions: [[Int]] {
+        var counts = [[Int]](repeating: [Int](repeating: 0, count: classes), count: classes)
+        for (label, predicted) in zip(labels, predicted) { counts[Int(label)][Int(predicted)] += 1 }
+        return counts
+    }
+}
+
+/// Classifies images in evaluation mode.
+///
+/// - Parameters:
+///   - attack: what is done to the images before; nil for nothing.
+///   - onProgress: called now and then, on the task that works.
+/// - Throws: `SparringError` when images and network do not fit or the attack is impossible, `CancellationError` when the
+///   task is cancelled.
+public func classify(
+    _ set: ImageSet, by network: Network, under attack: Attack? = nil,
+    onProgress: ((EvaluationProgress) -> Void)? = nil
+) throws -> Classification {
+    var progress = ProgressCounter(parts: 1, onProgress)
+    var predicted: [Int32] = []
+    try forEachBatch(of: set, for: [network], attackedBy: attack, from: network, &progress) { images, _ in
+        try network.forward(images)
+        predicted += try network.predictedClasses()
+    }
+    return Classification(classes: set.classes, labels: set.labels, predicted: predicted)
+}
