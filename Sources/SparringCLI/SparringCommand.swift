@@ -16,7 +16,7 @@ struct SparringCommand: AsyncParsableCommand {
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
-            TransferCommand.self, AnalyzeCommand.self,
+            TransferCommand.self, AnalyzeCommand.self, RunsCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
         ])
 }

@@ -1,6 +1,6 @@
 extension Method {
     /// What a page calls the method: the paper's name or, for a combination of no paper, the choices; and ε.
-    var title: String {
+    package var title: String {
         guard isPerturbing else { return "backprop" }
         let name =
             direction == .random
