@@ -15,7 +15,7 @@ struct SparringCommand: AsyncParsableCommand {
             """,
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
-            TrainCommand.self, EvaluateCommand.self, PredictCommand.self,
+            TrainCommand.self, EvaluateCommand.self, PredictCommand.self, AttackCommand.self,
             TransferCommand.self, AnalyzeCommand.self, RunsCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
         ])
