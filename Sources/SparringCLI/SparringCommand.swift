@@ -16,7 +16,7 @@ struct SparringCommand: AsyncParsableCommand {
         version: (try? SystemInfo.current())?.version ?? "unknown",
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, PredictCommand.self, AttackCommand.self,
-            TransferCommand.self, AnalyzeCommand.self, RunsCommand.self,
+            TransferCommand.self, AnalyzeCommand.self, RunsCommand.self, ReportCommand.self,
             ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
         ])
 }

@@ -54,7 +54,8 @@ import Testing
         for part in [
             "plain, test: 1 values from 40 to 40", "anl, training: no values",
             "anl has not finished an epoch.",
-            "<td>model</td><td>small, ", "<h1>small on quadrants, trained by anl (ε\u{a0}=\u{a0}0.05)</h1>",
+            "<dt>model</dt><dd>small, ", "What differs",
+            "<h1>small on quadrants, trained by anl (ε\u{a0}=\u{a0}0.05)</h1>",
         ] {
             #expect(page.contains(part), "\(part)")
         }

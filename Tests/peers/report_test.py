@@ -89,6 +89,12 @@ class PageTest(CommandTest):
         self.train("run", "--epochs", "12", "--method", "anl", "--epsilon", "0.05")
         self.check_page(self.folder / "run" / "report.html")
 
+    def test_several_runs(self):
+        self.train("plain", "--epochs", "3")
+        self.train("noise", "--epochs", "5", "--method", "anl", "--epsilon", "0.05")
+        self.succeed("report", "plain", "noise", "--attack", "fgsm,pgd", "--out", "page.html")
+        self.check_page(self.folder / "page.html")
+
     def test_experiments(self):
         for experiment in ["backprop-fgs", "backprop-f2", "anl-t3"]:
             self.succeed("reproduce", experiment, "--scale", "smoke", "--out", "results")

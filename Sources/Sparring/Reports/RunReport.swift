@@ -15,7 +15,8 @@ extension Report {
 
     /// As ``init(of:robustness:)``, of what was read already.
     init(recorded runs: [(RunFolder, RunHistory)], robustness: [Block] = []) throws(SparringError) {
-        let records = runs.map { RunRecord($0.0, $0.1, isAlone: runs.count == 1) }
+        let names = Self.names(of: runs.map(\.0.path))
+        let records = zip(runs, names).map { RunRecord($0.0, $0.1, name: $1) }
         guard let first = records.first else {
             throw SparringError(.argument, "a report needs at least one run")
         }
@@ -34,9 +35,16 @@ extension Report {
         sections = [
             Section("Result of \(trained)", [.table(Self.results(records))]),
             Section("Curves", Self.curves(records)),
-            Section("Setting", [Self.settings(records)] + records.compactMap(\.command)),
+            Section("Setting", Self.settings(records) + records.compactMap(\.command)),
         ]
         if !robustness.isEmpty { sections.insert(Section("Under attack", robustness), at: 1) }
+    }
+
+    /// What runs are called beside each other: the names of their folders or, where two have the same, their paths.
+    private static func names(of paths: [String]) -> [String?] {
+        guard paths.count > 1 else { return [nil] }
+        let names = paths.map { $0.split(separator: "/").last.map(String.init) ?? $0 }
+        return Set(names).count == names.count ? names : paths
     }
 
     private static func results(_ records: [RunRecord]) -> ReportTable {
@@ -88,16 +96,23 @@ extension Report {
         return (plots + records.flatMap(\.deviationPlots)).map(Block.plot)
     }
 
-    private static func settings(_ records: [RunRecord]) -> Block {
-        guard records.count > 1 else { return .facts(records.flatMap(\.facts)) }
+    /// What differs in a table, and what is the same in all runs.
+    private static func settings(_ records: [RunRecord]) -> [Block] {
+        guard records.count > 1 else { return [.facts(records.flatMap(\.facts))] }
         var names: [String] = []
         for fact in records.flatMap(\.facts) where !names.contains(fact.name) { names.append(fact.name) }
-        return .table(
-            ReportTable(
-                columns: [""] + records.map { $0.name ?? "" },
-                rows: names.map { name in
-                    [name] + records.map { record in record.facts.first { $0.name == name }?.value ?? "–" }
-                }))
+        let rows = names.map { name in
+            (name, records.map { record in record.facts.first { $0.name == name }?.value ?? "–" })
+        }
+        let differing = rows.filter { Set($0.1).count > 1 }
+        let shared = rows.filter { Set($0.1).count == 1 }
+        return [
+            .table(
+                ReportTable(
+                    title: "What differs", columns: [""] + records.map { $0.name ?? "" },
+                    rows: differing.map { [$0.0] + $0.1 })),
+            .paragraph("The same in all:"), .facts(shared.map { Fact($0.0, $0.1[0]) }),
+        ]
     }
 }
 
@@ -108,10 +123,8 @@ private struct RunRecord {
     /// Nil for a run that is alone on its page.
     let name: String?
 
-    init(_ run: RunFolder, _ history: RunHistory, isAlone: Bool) {
-        self.run = run
-        self.history = history
-        name = isAlone ? nil : run.path.split(separator: "/").last.map(String.init)
+    init(_ run: RunFolder, _ history: RunHistory, name: String?) {
+        (self.run, self.history, self.name) = (run, history, name)
     }
 
     var settings: RunSettings { run.settings }
