@@ -150,16 +150,6 @@ static int climb_by_oracle(attacked *a, const spar_attack *attack, int n, int ta
     return fell ? -1 : halvings;
 }
 
-// The class of the k-th largest output.
-static int class_of_rank(const double *z, int k) {
-    for (int c = 0; c < EXAMPLE_CLASSES; c++) {
-        int before = 0;
-        for (int other = 0; other < EXAMPLE_CLASSES; other++) before += z[other] > z[c];
-        if (before == k) return c;
-    }
-    return -1;
-}
-
 static spar_attack settings(spar_attack_kind kind, spar_ball ball) {
     spar_attack attack = spar_attack_defaults(kind);
     attack.ball = ball;
@@ -185,7 +175,7 @@ static void it_is_the_papers_algorithm(void) {
         for (int n = 0; n < EXAMPLE_BATCH; n++) {
             int result = n == 2 ? -1 : 0;
             for (int run = 0; run < (targeted ? EXAMPLE_CLASSES - 1 : 1) && result >= 0; run++) {
-                int target = targeted ? class_of_rank(clean + n * EXAMPLE_CLASSES, run + 1) : -1;
+                int target = targeted ? attacked_class_of_rank(clean + n * EXAMPLE_CLASSES, run + 1) : -1;
                 result = climb_by_oracle(&a, &attack, n, target, run, expected + (size_t)n * a.image_pixels);
                 halvings += result > 0 ? result : 0;
             }

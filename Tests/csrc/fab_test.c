@@ -48,15 +48,6 @@ static double project(const double *x, const double *w, double excess, size_t pi
     return farthest;
 }
 
-static int class_of_rank(const double *z, int k) {
-    for (int c = 0; c < EXAMPLE_CLASSES; c++) {
-        int before = 0;
-        for (int other = 0; other < EXAMPLE_CLASSES; other++) before += z[other] > z[c];
-        if (before == k) return c;
-    }
-    return -1;
-}
-
 // One target of one image, all others as they are, whose row in `images` moves. Did it fall inside the ball? `crossed`
 // counts points that were wrong outside.
 static bool attack_by_oracle(attacked *a, double *images, int n, int target, double delta, int *crossed) {
@@ -119,7 +110,7 @@ static void it_is_the_papers_algorithm(void) {
             for (int k = 1; k < EXAMPLE_CLASSES && !fell; k++) {
                 size_t first = (size_t)n * a.image_pixels;
                 memcpy(images, a.batch.doubles, a.pixels * sizeof *images);
-                int target = class_of_rank(clean + n * EXAMPLE_CLASSES, k);
+                int target = attacked_class_of_rank(clean + n * EXAMPLE_CLASSES, k);
                 fell = attack_by_oracle(&a, images, n, target, (double)attack.delta / 255, &crossed);
                 if (fell) memcpy(expected + first, images + first, a.image_pixels * sizeof *expected);
             }

@@ -60,12 +60,16 @@ int spar_standing_target(const spar_standing *standing, int i, int k);
 // Targets there are: those that the attack asks for, or all classes but the label.
 int spar_standing_targets(const spar_standing *standing);
 
-// The pixel value nearest to y in the ball around the original and, where the attack clips, in the range.
-static inline float spar_attack_clip(const spar_attack *attack, float delta, float original, float y) {
-    float low = original - delta, high = original + delta;
-    y = y < low ? low : y > high ? high : y;
+// The pixel value nearest to y in the range where the attack clips.
+static inline float spar_attack_range(const spar_attack *attack, float y) {
     if (!attack->clip) return y;
     return y < attack->lowest ? attack->lowest : y > attack->highest ? attack->highest : y;
+}
+
+// The pixel value nearest to y in the L∞ ball around the original and, where the attack clips, in the range.
+static inline float spar_attack_clip(const spar_attack *attack, float delta, float original, float y) {
+    float low = original - delta, high = original + delta;
+    return spar_attack_range(attack, y < low ? low : y > high ? high : y);
 }
 
 // ball.c, each for one image x. Into the ball around the original and then, where the attack clips, into the range; the

@@ -15,11 +15,6 @@ static double norm_of(const float *a, const float *b, size_t count) {
     return sqrt(sum);
 }
 
-static float into_range(const spar_attack *attack, float y) {
-    if (!attack->clip) return y;
-    return y < attack->lowest ? attack->lowest : y > attack->highest ? attack->highest : y;
-}
-
 void spar_ball_project(const spar_standing *standing, const float *original, float *x) {
     const spar_attack *attack = standing->attack;
     if (attack->ball == SPAR_BALL_MAXIMUM) {
@@ -32,7 +27,7 @@ void spar_ball_project(const spar_standing *standing, const float *original, flo
     double scale = norm > (double)standing->delta ? (double)standing->delta / (norm + tiny) : 1;
     for (size_t i = 0; i < standing->pixels; i++) {
         double y = scale == 1 ? x[i] : original[i] + scale * ((double)x[i] - original[i]);
-        x[i] = into_range(attack, (float)y);
+        x[i] = spar_attack_range(attack, (float)y);
     }
 }
 

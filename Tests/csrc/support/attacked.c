@@ -69,6 +69,15 @@ int attacked_class(const double *outputs) {
     return best;
 }
 
+int attacked_class_of_rank(const double *outputs, int k) {
+    for (int c = 0; c < EXAMPLE_CLASSES; c++) {
+        int before = 0;
+        for (int other = 0; other < EXAMPLE_CLASSES; other++) before += outputs[other] > outputs[c];
+        if (before == k) return c;
+    }
+    return -1;
+}
+
 double attacked_margin(const double *outputs, int label) {
     double other = -INFINITY;
     for (int c = 0; c < EXAMPLE_CLASSES; c++) other = c == label ? other : fmax(other, outputs[c]);

@@ -41,6 +41,9 @@ const double *attacked_outputs_of_floats(const attacked *a, const float *images)
 // The class of the largest output.
 int attacked_class(const double *outputs);
 
+// The class that k outputs are larger than.
+int attacked_class_of_rank(const double *outputs, int k);
+
 // z of the label minus the largest other output.
 double attacked_margin(const double *outputs, int label);
 
