@@ -1,8 +1,8 @@
 import ArgumentParser
 import Sparring
 
-/// The five choices of a training method: where it perturbs, whence the direction comes, its shape, its size, and what is
-/// minimized.
+/// The choices of a training method: where it perturbs, whence the direction comes, its shape, its size, what is
+/// minimized, and in which rounds.
 struct MethodOptions: ParsableArguments {
     @Option(
         help: """
@@ -14,8 +14,8 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         help: """
-            Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop and fgs-orig, else \
-            of the hidden points.
+            Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop, fgs-orig, pgd, \
+            fgsm-rs, n-fgsm and free, of both for slat, else of the hidden points.
             """, transform: anyReal())
     var epsilon: Float?
 
@@ -57,6 +57,40 @@ struct MethodOptions: ParsableArguments {
         transform: real(0...1))
     var alpha: Float?
 
+    @Option(
+        help: "Rounds: how often a step climbs the current batch's gradient (default: as the method has it).",
+        transform: whole(1...1 << 20))
+    var iterations: Int?
+
+    @Option(
+        help:
+            "Rounds: how far a climb goes, in parts of the perturbation's size (default: as the method has it).",
+        transform: real(0...Float.greatestFiniteMagnitude, isOpenBelow: true))
+    var climb: Float?
+
+    @Option(
+        help:
+            "Rounds: start at a uniform draw in ± this times ε; 0 for none (default: as the method has it).",
+        transform: real(0...Float.greatestFiniteMagnitude))
+    var start: Float?
+
+    @Option(
+        parsing: .upToNextOption,
+        help:
+            "Rounds: the bounds of a perturbation, of ball, pixels and channels (default: as the method has it)."
+    )
+    var bounds: [Method.Bound] = []
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: "Rounds: the perturbation lives on from step to step (default: as the method has it).")
+    var persistent: Bool?
+
+    @Option(
+        help: "Rounds: updates that a step makes on its batch (default: as the method has it).",
+        transform: whole(1...1 << 20))
+    var replays: Int?
+
     mutating func validate() throws {
         if fixedEpsilon, let size, size != .constant {
             throw ValidationError("--fixed-epsilon and --size \(size.rawValue) exclude each other.")
@@ -79,7 +113,9 @@ struct MethodOptions: ParsableArguments {
         let size = fixedEpsilon ? .constant : size
         guard applied.direction != .none else {
             let choices: [Any?] = [
-                epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha,
+                epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha, iterations,
+                climb, start,
+                bounds.first, persistent, replays,
             ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
@@ -97,6 +133,12 @@ struct MethodOptions: ParsableArguments {
         if let granularity { applied.granularity = granularity }
         if let lastPoint { applied.lastPoint = lastPoint }
         if let alpha { applied.cleanWeight = alpha }
+        if let iterations { applied.iterations = iterations }
+        if let climb { applied.climb = climb }
+        if let start { applied.start = start }
+        if !bounds.isEmpty { applied.bounds = Method.Bound.allCases.filter(bounds.contains) }
+        if let persistent { applied.isPersistent = persistent }
+        if let replays { applied.replays = replays }
         return applied
     }
 }
@@ -119,3 +161,4 @@ extension Method.Direction: ExpressibleByArgument {
 extension Method.Shape: ExpressibleByArgument {}
 extension Method.Size: ExpressibleByArgument {}
 extension Method.Granularity: ExpressibleByArgument {}
+extension Method.Bound: ExpressibleByArgument {}

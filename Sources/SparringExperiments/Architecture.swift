@@ -110,10 +110,13 @@ package enum Architecture: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Method {
-    /// The time of a step in plain steps: a round for the gradient alone is two thirds of one.
+    /// The time of a step in plain steps: a round for the gradient alone is two thirds of one, and one of the objective's
+    /// where it is from the images as they are.
     var cost: Double {
-        guard isPerturbing else { return 1 }
-        if cleanWeight != 0 { return 2 }
-        return direction == .currentBatch ? 5.0 / 3 : 1
+        let updates = Double(replays)
+        guard isPerturbing else { return updates }
+        let rounds = direction == .currentBatch ? iterations : 0
+        let shared = rounds > 0 && cleanWeight != 0 && start == 0 && !isPersistent
+        return updates * ((cleanWeight != 0 ? 2 : 1) + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
     }
 }

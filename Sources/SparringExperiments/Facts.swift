@@ -41,12 +41,19 @@ extension Method {
     /// All choices; those that a method does not make are left out.
     var facts: [Fact] {
         guard direction != .none else { return [Fact("perturbation", "none")] }
-        return [
+        var facts = [
             Fact("direction", direction.rawValue), Fact("shape", shape.rawValue), Fact("size", size.rawValue),
             Fact("granularity", granularity.rawValue), Fact("hidden ε", epsilon),
             Fact("input ε", inputEpsilon), Fact("last point", lastPoint ?? "all"),
             Fact("clean weight", cleanWeight),
         ]
+        if iterations != 1 { facts.append(Fact("iterations", iterations)) }
+        if climb != 1 { facts.append(Fact("climb", climb)) }
+        if start != 0 { facts.append(Fact("start", start)) }
+        if !bounds.isEmpty { facts.append(Fact("bounds", bounds.map(\.rawValue).joined(separator: ", "))) }
+        if isPersistent { facts.append(Fact("persistent", "yes")) }
+        if replays != 1 { facts.append(Fact("replays", replays)) }
+        return facts
     }
 }
 

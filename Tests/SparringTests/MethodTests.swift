@@ -9,7 +9,8 @@ import Testing
         ("fgs-orig", .fgsOrig(epsilon: 0.08)), ("fgs-inter", .fgsInter(epsilon: 0.08)),
         ("layerwise", .layerwise(epsilon: 0.08)), ("layerwise-joint", .layerwiseJoint(epsilon: 0.08)),
         ("anl", .adversarialNoise(epsilon: 0.08)), ("gaussian", .gaussian(epsilon: 0.08)),
-        ("random", .random(epsilon: 0.08)),
+        ("random", .random(epsilon: 0.08)), ("pgd", .pgd(epsilon: 0.08)), ("fgsm-rs", .fgsmRS(epsilon: 0.08)),
+        ("n-fgsm", .nFGSM(epsilon: 0.08)), ("slat", .slat(epsilon: 0.08)), ("free", .free(epsilon: 0.08)),
     ]
 
     @Test func everyPresetHasItsFunction() throws {
@@ -52,6 +53,38 @@ import Testing
         #expect(Method.random(epsilon: 0.04).epsilon == 0.04)
     }
 
+    @Test func presetsAreTheFields() {
+        let pgd = Method.pgd(epsilon: 0.08)
+        #expect(pgd.direction == .currentBatch && pgd.size == .constant && pgd.inputEpsilon == 0.08)
+        #expect(pgd.iterations == 7 && pgd.climb == 0.25 && pgd.start == 1 && pgd.bounds == [.ball, .pixels])
+
+        let wong = Method.fgsmRS(epsilon: 0.08)
+        #expect(wong.iterations == 1 && wong.climb == 1.25 && wong.start == 1 && wong.bounds == [.ball])
+
+        let noisy = Method.nFGSM(epsilon: 0.08)
+        #expect(noisy.climb == 1 && noisy.start == 2 && noisy.bounds.isEmpty && !noisy.isPersistent)
+
+        let slat = Method.slat(epsilon: 1)
+        #expect(slat.epsilon == 1 && slat.inputEpsilon == 0.9 && slat.start == 0)
+        #expect(slat.bounds == [.pixels, .channels])
+
+        let free = Method.free(epsilon: 0.08)
+        #expect(
+            free.direction == .previousBatch && free.isPersistent && free.replays == 8
+                && free.bounds == [.ball])
+    }
+
+    /// As runs of 0.1.0 have them.
+    @Test func methodsWithoutRoundsAreRead() throws {
+        let json = """
+            {"cleanWeight": 0, "direction": "current-batch", "epsilon": 0, "granularity": "batch",
+             "inputEpsilon": 0.08, "shape": "sign", "size": "constant"}
+            """
+        #expect(
+            try JSONDecoder().decode(Method.self, from: Data(json.utf8))
+                == .adversarialBackprop(epsilon: 0.08))
+    }
+
     @Test func unknownMethodsAreAnsweredWithTheNearest() {
         let error = #expect(throws: SparringError.self) { try Method(named: "layerwize", epsilon: 1) }
         #expect(error?.message.contains("did you mean 'layerwise'") == true)
@@ -60,6 +93,8 @@ import Testing
     @Test func methodsAreWrittenAndReadExactly() throws {
         var method = Method.adversarialNoise(epsilon: 0.03)
         method.lastPoint = "pool3"
+        (method.iterations, method.climb, method.start, method.bounds) = (3, 0.5, 2, [.ball, .channels])
+        (method.isPersistent, method.replays) = (true, 4)
         let json = try JSONEncoder().encode(method)
         #expect(try JSONDecoder().decode(Method.self, from: json) == method)
         #expect(String(decoding: json, as: UTF8.self).contains("random-deviation"))
@@ -110,7 +145,7 @@ import Testing
             }
             #expect(last.loss < first.loss, "\(name)")
             #expect(last.count == 32)
-            #expect(try network.info.step == 16)
+            #expect(try network.info.step == UInt64(16 * method.replays))
         }
     }
 

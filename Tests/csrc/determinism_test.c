@@ -11,8 +11,18 @@ enum { BATCH = 21, STEPS = 4, SEED = 41 };
 static const struct {
     const char *name;
     float epsilon;
-} METHODS[] = {{"backprop", 0},    {"layerwise", 20}, {"layerwise-joint", 20},        {"anl", 0.5f},
-               {"gaussian", 0.4f}, {"fgs-inter", 20}, {"adversarial-backprop", 0.08f}};
+} METHODS[] = {{"backprop", 0},
+               {"layerwise", 20},
+               {"layerwise-joint", 20},
+               {"anl", 0.5f},
+               {"gaussian", 0.4f},
+               {"fgs-inter", 20},
+               {"adversarial-backprop", 0.08f},
+               {"pgd", 0.06f},
+               {"fgsm-rs", 0.06f},
+               {"n-fgsm", 0.06f},
+               {"slat", 0.06f},
+               {"free", 0.06f}};
 enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 
 static const spar_sgd SGD = {.struct_size = sizeof SGD,
@@ -84,6 +94,11 @@ static float *read_all(const spar_network *network, size_t *count) {
     return all;
 }
 
+// Channels of one number have no range of their own.
+static bool fits(int method_index, example_network network) {
+    return network != wide_dense || strcmp(METHODS[method_index].name, "slat") != 0;
+}
+
 static void check_same_bits(const char *what, int method_index, const spar_network *a, const spar_network *b) {
     size_t a_count, b_count, different = 0;
     float *a_values = read_all(a, &a_count), *b_values = read_all(b, &b_count);
@@ -104,6 +119,7 @@ static void any_number_of_threads_and_any_run_give_the_same_bits(void) {
     for (int n = 0; n < NETWORK_COUNT; n++) {
         oracle *o = NETWORKS[n](BATCH);
         for (int m = 0; m < METHOD_COUNT; m++) {
+            if (!fits(m, NETWORKS[n])) continue;
             spar_network *one = create(o, 1, m);
             train(o, one, 0, STEPS);
             for (int threads = 1; threads <= 3; threads++) {
@@ -137,6 +153,7 @@ static void a_stopped_and_resumed_run_ends_with_the_same_bits(void) {
     for (int n = 0; n < NETWORK_COUNT; n++) {
         oracle *o = NETWORKS[n](BATCH);
         for (int m = 0; m < METHOD_COUNT; m++) {
+            if (!fits(m, NETWORKS[n])) continue;
             spar_network *whole = create(o, 2, m), *stopped = create(o, 2, m), *resumed = NULL;
             train(o, whole, 0, STEPS);
             train(o, stopped, 0, STEPS / 2);

@@ -5,12 +5,14 @@
 
 static void copy_point(const spar_point *from, spar_point *to) {
     spar_point_array kept[SPAR_MOST_POINT_ARRAYS], copies[SPAR_MOST_POINT_ARRAYS];
-    int count = from->recorded > 0 ? spar_point_arrays(from, from->shape, kept) : 0;
-    spar_point_arrays(to, from->shape, copies);
+    int count = from->active ? spar_point_arrays(from, kept) : 0;
+    spar_point_arrays(to, copies);
     for (int a = 0; a < count; a++) {
-        memcpy(*copies[a].values, *kept[a].values, (size_t)(from->recorded * kept[a].elements) * kept[a].bytes);
+        size_t elements = (size_t)(kept[a].samples * kept[a].elements);
+        if (elements > 0) memcpy(*copies[a].values, *kept[a].values, elements * kept[a].bytes);
     }
     to->recorded = from->recorded;
+    to->held = from->persistent ? from->held : 0;
     to->deviation = from->deviation;
 }
 
@@ -35,9 +37,11 @@ static spar_status copy_state(const spar_network *from, spar_network *to) {
 
 static spar_status check_batch(const spar_network *network, int batch_size) {
     for (int p = 0; p < network->point_count; p++) {
-        if (network->points[p].recorded <= batch_size) continue;
+        const spar_point *point = &network->points[p];
+        int held = point->persistent ? point->held : 0, samples = held > point->recorded ? held : point->recorded;
+        if (samples <= batch_size) continue;
         return spar_fail(SPAR_ERROR_ARGUMENT, "clone: \"%.64s\" holds %d samples, for a batch size of %d",
-                         network->points[p].node->name, network->points[p].recorded, batch_size);
+                         point->node->name, samples, batch_size);
     }
     return SPAR_OK;
 }

@@ -16,6 +16,11 @@ enum {
     ANL,
     GAUSSIAN,
     RANDOM,
+    PGD,
+    FGSM_RS,
+    N_FGSM,
+    SLAT,
+    FREE,
     PRESET_COUNT,
 };
 
@@ -29,35 +34,55 @@ static const char *const names[PRESET_COUNT + 1] = {
     [ANL] = "anl",
     [GAUSSIAN] = "gaussian",
     [RANDOM] = "random",
+    [PGD] = "pgd",
+    [FGSM_RS] = "fgsm-rs",
+    [N_FGSM] = "n-fgsm",
+    [SLAT] = "slat",
+    [FREE] = "free",
 };
 
-typedef struct preset {
-    spar_direction direction;
-    spar_shape shape;
-    spar_size size;
-    spar_granularity granularity;
-    bool at_input;
-    float epsilon_factor; // of the ε given
-    float clean_weight;
-} preset;
-
-static const preset presets[PRESET_COUNT] = {
-    [BACKPROP] = {SPAR_DIRECTION_NONE, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0, 0},
-    [ADVERSARIAL_BACKPROP] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH,
-                              true, 1, 0},
-    [FGS_ORIG] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, true, 1,
-                  0.5f},
-    [FGS_INTER] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1,
-                   0.5f},
-    [LAYERWISE] = {SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false, 1,
-                   0},
-    [LAYERWISE_JOINT] = {SPAR_DIRECTION_PREVIOUS_BATCH, SPAR_SHAPE_SIGN, SPAR_SIZE_RANGE, SPAR_GRANULARITY_BATCH, false,
-                         1, 0.5f},
-    [ANL] = {SPAR_DIRECTION_CURRENT_BATCH, SPAR_SHAPE_GRADIENT, SPAR_SIZE_RANDOM_DEVIATION, SPAR_GRANULARITY_SAMPLE,
-             false, 1, 0},
-    [GAUSSIAN] = {SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 0.25f,
-                  0},
-    [RANDOM] = {SPAR_DIRECTION_RANDOM, SPAR_SHAPE_GAUSSIAN, SPAR_SIZE_CONSTANT, SPAR_GRANULARITY_BATCH, false, 1, 0},
+// Their ε are factors of the one given.
+static const spar_method presets[PRESET_COUNT] = {
+    [BACKPROP] = {.direction = SPAR_DIRECTION_NONE},
+    [ADVERSARIAL_BACKPROP] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1},
+    [FGS_ORIG] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1, .clean_weight = 0.5f},
+    [FGS_INTER] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+                   .size = SPAR_SIZE_RANGE,
+                   .epsilon = 1,
+                   .clean_weight = 0.5f},
+    [LAYERWISE] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .size = SPAR_SIZE_RANGE, .epsilon = 1},
+    [LAYERWISE_JOINT] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+                         .size = SPAR_SIZE_RANGE,
+                         .epsilon = 1,
+                         .clean_weight = 0.5f},
+    [ANL] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+             .shape = SPAR_SHAPE_GRADIENT,
+             .size = SPAR_SIZE_RANDOM_DEVIATION,
+             .granularity = SPAR_GRANULARITY_SAMPLE,
+             .epsilon = 1},
+    [GAUSSIAN] = {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .epsilon = 0.25f},
+    [RANDOM] = {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .epsilon = 1},
+    [PGD] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+             .input_epsilon = 1,
+             .iterations = 7,
+             .climb = 0.25f,
+             .start = 1,
+             .bounds = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS},
+    [FGSM_RS] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+                 .input_epsilon = 1,
+                 .climb = 1.25f,
+                 .start = 1,
+                 .bounds = SPAR_BOUND_BALL},
+    [N_FGSM] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1, .start = 2},
+    [SLAT] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+              .epsilon = 1,
+              .input_epsilon = 0.9f,
+              .bounds = SPAR_BOUND_PIXELS | SPAR_BOUND_CHANNELS},
+    [FREE] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
+              .input_epsilon = 1,
+              .bounds = SPAR_BOUND_BALL,
+              .persistent = true,
+              .replays = 8},
 };
 
 const char *const *spar_method_names(void) {
@@ -71,21 +96,50 @@ spar_status spar_method_preset(const char *name, float epsilon, spar_method *met
     SPAR_TRY(spar_check_structure(METHOD, method));
     char list[256] = "";
     for (int i = 0; i < PRESET_COUNT; i++) {
-        const preset *p = &presets[i];
         strcat(strcat(list, i > 0 ? ", " : ""), names[i]);
         if (strcmp(names[i], name) != 0) continue;
         if (!isfinite(epsilon)) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: epsilon is %g", name, (double)epsilon);
-        spar_method own = {.direction = p->direction,
-                           .shape = p->shape,
-                           .size = p->size,
-                           .granularity = p->granularity,
-                           .epsilon = p->at_input ? 0 : p->epsilon_factor * epsilon,
-                           .input_epsilon = p->at_input ? p->epsilon_factor * epsilon : 0,
-                           .clean_weight = p->clean_weight};
+        spar_method own = presets[i];
+        own.epsilon *= epsilon;
+        own.input_epsilon *= epsilon;
         spar_fill_structure(METHOD, &own, method);
         return SPAR_OK;
     }
     return spar_fail(SPAR_ERROR_ARGUMENT, "there is no method \"%.64s\"; the methods are %s", name, list);
+}
+
+enum { MOST_ROUNDS = 1 << 20, KNOWN_BOUNDS = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS | SPAR_BOUND_CHANNELS };
+
+static spar_status check_rounds(const spar_method *m) {
+    bool climbs = m->direction == SPAR_DIRECTION_CURRENT_BATCH || m->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
+    bool by_epsilon = m->size == SPAR_SIZE_CONSTANT;
+    const char *reason = NULL;
+    if (m->iterations < 0 || m->iterations > MOST_ROUNDS || m->replays < 0 || m->replays > MOST_ROUNDS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: %d iterations and %d replays; both are 0 to %d", m->iterations,
+                         m->replays, MOST_ROUNDS);
+    }
+    if (!(m->climb >= 0 && m->climb < INFINITY && m->start >= 0 && m->start < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: it climbs by %g from a start of %g; both are finite, 0 or more",
+                         (double)m->climb, (double)m->start);
+    }
+    if (m->bounds & ~(uint32_t)KNOWN_BOUNDS) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: bounds 0x%x are unknown", m->bounds & ~(uint32_t)KNOWN_BOUNDS);
+    }
+    if (!climbs &&
+        (m->iterations > 1 || (m->climb > 0 && m->climb != 1) || m->start > 0 || m->bounds != 0 || m->persistent)) {
+        reason = "iterations, climb, start, bounds and persistent are for perturbations that climb a gradient";
+    } else if (m->iterations > 1 && m->direction != SPAR_DIRECTION_CURRENT_BATCH) {
+        reason = "of the previous batch there is one gradient, for one iteration";
+    } else if ((m->start > 0 || m->bounds & SPAR_BOUND_BALL) && !by_epsilon) {
+        reason = "a start and a ball are measured in ε, which is a length with a constant size only";
+    } else if (m->persistent && !(m->bounds & SPAR_BOUND_BALL)) {
+        reason = "a perturbation that is persistent grows without end unless a ball bounds it";
+    } else if (m->bounds & SPAR_BOUND_PIXELS && m->input_epsilon == 0) {
+        reason = "pixels bound input points, which an input epsilon of 0 turns off";
+    } else if (m->bounds & SPAR_BOUND_CHANNELS && m->epsilon == 0) {
+        reason = "channels bound hidden points, which an epsilon of 0 turns off";
+    }
+    return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
 }
 
 static spar_status check_choices(const spar_method *m) {
@@ -103,6 +157,7 @@ static spar_status check_choices(const spar_method *m) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: the clean loss's weight is %g, not between 0 and 1",
                          (double)m->clean_weight);
     }
+    SPAR_TRY(check_rounds(m));
     if (m->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
     if ((m->direction == SPAR_DIRECTION_RANDOM) != (m->shape == SPAR_SHAPE_GAUSSIAN)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: a random direction and a Gaussian shape go together");
@@ -129,6 +184,26 @@ static bool is_reached(const spar_point *point, const spar_method *method, int r
     return point->input ? method->input_epsilon != 0 : method->epsilon != 0 && point->index < reached;
 }
 
+// Do the bounds fit the numbers at a point?
+static spar_status check_bounds(const spar_network *network, const spar_point *point, const spar_method *method) {
+    const spar_node *before = point->node;
+    while (before->layer->point) before = &network->graph->nodes[before->inputs[0]];
+    if (point->input && method->bounds & SPAR_BOUND_PIXELS && before->layer != &spar_layer_input) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "method: the input point \"%.64s\" lies behind %.64s, where no bounds of "
+                         "pixels hold",
+                         point->node->name, before->name);
+    }
+    spar_extent extent = point->tensor->extent;
+    if (!point->input && method->bounds & SPAR_BOUND_CHANNELS && spar_pixels(extent) == 1) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "method: at \"%.64s\" a channel is one number, which its own range holds "
+                         "where it is; name a last point before it",
+                         point->node->name);
+    }
+    return SPAR_OK;
+}
+
 static spar_status check_points(const spar_network *network, const spar_method *method) {
     if (method->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
     int inputs = 0;
@@ -149,7 +224,9 @@ static bool same_method(const spar_method *a, const spar_method *b) {
                      (a->last_point != NULL && b->last_point != NULL && strcmp(a->last_point, b->last_point) == 0);
     return a->direction == b->direction && a->shape == b->shape && a->size == b->size &&
            a->granularity == b->granularity && a->epsilon == b->epsilon && a->input_epsilon == b->input_epsilon &&
-           a->clean_weight == b->clean_weight && same_last;
+           a->clean_weight == b->clean_weight && a->iterations == b->iterations && a->climb == b->climb &&
+           a->start == b->start && a->bounds == b->bounds && a->persistent == b->persistent &&
+           a->replays == b->replays && same_last;
 }
 
 // All points or none.
@@ -158,7 +235,9 @@ static spar_status configure(spar_network *network, const spar_method *method, i
     spar_status status = made == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
     for (int p = 0; p < network->point_count && status == SPAR_OK; p++) {
         const spar_point *point = &network->points[p];
-        status = spar_point_configure(point, method, is_reached(point, method, reached), &made[p]);
+        bool active = is_reached(point, method, reached);
+        if (active) status = check_bounds(network, point, method);
+        if (status == SPAR_OK) status = spar_point_configure(point, method, active, &made[p]);
     }
     for (int p = 0; p < network->point_count && made != NULL; p++) {
         spar_point_discard(status == SPAR_OK ? &network->points[p] : &made[p]);

@@ -549,10 +549,19 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // spar_train_step s(h) is that of the batch that gives the direction, in a pass without perturbations where that is the
 // batch at hand or a random draw.
 //
+// What is added is δ. It climbs in rounds: δ ← Π(δ + α·η), from a uniform start in ±s·|ε| or from 0, `iterations` times
+// a step, and Π is the projection on what bounds it, of the values of the pass that it is added in. A round in which it
+// only climbs costs a forward pass in training mode and a backward pass without gradients of weights, and running
+// statistics do not learn from it; the objective's own pass is as always. Where δ is persistent it goes on in the row
+// of the batch where it was: only the ball bounds what lives on, a row without any starts, and all rows that a gradient
+// is kept of climb in the next pass that perturbs. After a step that fails it is where that step left it. δ is kept as
+// floats where it accumulates (more iterations than one, a start, a ball); else it is the recorded gradient's η itself.
+//
 // Random draws of step t (updates done before it), so that any program can repeat them. What is drawn for channel c,
 // row y, column x of sample n of a value of C×H×W is element ((n·H + y)·W + x)·C + c of a stream: the noise of N(0, 1)
 // at point p of {seed, 4, p, t}; the l-th dropout layer keeps what has a uniform element of {seed, 2, l, t} that is ≥
-// rate. The normal draw of r for sample n (0 with BATCH) at point p is element n of {seed, 3, p, t}.
+// rate. The normal draw of r for sample n (0 with BATCH) at point p is element n of {seed, 3, p, t}. A start is
+// s·|ε|·(2u − 1), u the uniform elements of {seed, 9, p, t}.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation
@@ -579,6 +588,12 @@ typedef enum spar_granularity {
     SPAR_GRANULARITY_SAMPLE = 1,
 } spar_granularity;
 
+enum {
+    SPAR_BOUND_BALL = 1,     // |δ| ≤ |ε|, with SPAR_SIZE_CONSTANT
+    SPAR_BOUND_PIXELS = 2,   // x + δ in [0, 1] at input points, which are right behind the input
+    SPAR_BOUND_CHANNELS = 4, // h + δ at hidden points between each channel's least and greatest h of the sample
+};
+
 typedef struct spar_method {
     uint32_t struct_size;
     spar_direction direction;
@@ -590,12 +605,26 @@ typedef struct spar_method {
     const char *last_point; // hidden points from the first up to this one; NULL: all
     float clean_weight; // α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0: the perturbed loss alone; 1: the clean
                         // loss alone, and a training step neither records, measures nor perturbs
+    // Rounds, where a gradient gives the direction; zeros are one climb of η by itself.
+    int32_t iterations; // climbs of a step, with CURRENT_BATCH; 0 is 1
+    float climb;        // α, how far one goes, in parts of the magnitude; 0 is 1
+    float start;        // s, 0 or more
+    uint32_t bounds;    // of SPAR_BOUND_BALL, SPAR_BOUND_PIXELS and SPAR_BOUND_CHANNELS
+    bool persistent;    // δ lives on from step to step and is saved with the training state; needs SPAR_BOUND_BALL
+    int32_t replays;    // updates that a training step makes on its batch, all rounds in each; 0 is 1
 } spar_method;
 
-// The papers' methods by name: "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
+// Methods by name. The papers' are "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
 // "layerwise-joint", "anl", "gaussian", "random". `epsilon` goes where the method perturbs: the input
 // for "adversarial-backprop" and "fgs-orig", the hidden points for the others ("gaussian": ε/4 is the
-// deviation). Fails on other names with the list of these.
+// deviation). And the field's, all with sign and constant size, ε of the input:
+//   "pgd"     (Madry et al. 2018): 7 iterations of α = ε/4 from a uniform start in the ball, within it and [0, 1];
+//   "fgsm-rs" (Wong et al. 2020, Algorithm 3): one of α = 1.25·ε from there, within the ball;
+//   "n-fgsm"  (de Jorge et al. 2022, Algorithm 1): one of α = ε from a uniform start in ±2ε, without bounds;
+//   "slat"    (Park & Lee 2021): one of α = ε at hidden points, within each channel's range, and of 0.9·ε at the input,
+//             within [0, 1]. The paper's points are few and early: name a last point;
+//   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update.
+// Fails on other names with the list of these.
 SPAR_API spar_status spar_method_preset(const char *name, float epsilon, spar_method *method);
 
 // The names above, NULL after the last.
@@ -692,8 +721,11 @@ SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *nor
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
 // One that would clip gradients that are not finite also forgets what points hold of the previous batch.
 //
-// Cost: one forward and backward pass, a gradient-only round more when the direction is the current batch's, a full one
-// more when the objective has a clean term; a forward pass more for noise of size r·s(h) without one.
+// With replays a step is as many updates, each as said here; those before one that fails stay.
+//
+// Cost of an update: one forward and backward pass, a gradient-only round more for each climb of the current batch's
+// gradient, a full one more when the objective has a clean term, whose pass is the first climb's too where that is from
+// the images as they are; a forward pass more for noise of size r·s(h) without one.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
 

@@ -60,17 +60,18 @@ static spar_status add_points(writer *writer) {
     for (int p = 0; p < writer->network->point_count; p++) {
         spar_point *point = &writer->network->points[p];
         spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-        int count = point->recorded > 0 ? spar_point_arrays(point, point->shape, arrays) : 0;
+        int count = spar_point_arrays(point, arrays);
         for (int a = 0; a < count; a++) {
+            if (arrays[a].samples == 0) continue;
             char *name = writer->names[writer->count];
             spar_point_tensor_name(point, arrays[a].name, name);
             if (arrays[a].element[0] == 'F') {
-                SPAR_TRY(check_finite(name, *arrays[a].values, point->recorded * arrays[a].elements));
+                SPAR_TRY(check_finite(name, *arrays[a].values, arrays[a].samples * arrays[a].elements));
             }
             writer->tensors[writer->count++] = (spar_tensor_source){.name = name,
                                                                     .element = arrays[a].element,
                                                                     .rank = 2,
-                                                                    .shape = {point->recorded, arrays[a].elements},
+                                                                    .shape = {arrays[a].samples, arrays[a].elements},
                                                                     .values = *arrays[a].values};
         }
     }

@@ -23,6 +23,12 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(FLOAT, "input_epsilon", method.input_epsilon, NULL),
                                     FIELD(FLOAT, "clean_weight", method.clean_weight, NULL),
                                     FIELD(NAME, "last_point", method.last_point, NULL),
+                                    FIELD(INT, "iterations", method.iterations, "0"),
+                                    FIELD(FLOAT, "climb", method.climb, "0"),
+                                    FIELD(FLOAT, "start", method.start, "0"),
+                                    FIELD(INT, "bounds", method.bounds, "0"),
+                                    FIELD(BOOL, "persistent", method.persistent, "false"),
+                                    FIELD(INT, "replays", method.replays, "0"),
                                     {0}};
 
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {
@@ -48,6 +54,7 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
         }
         spar_buffer_append(text, "%s[%d,", p > 0 ? "," : "", point->recorded);
         spar_buffer_append_float(text, point->deviation);
+        if (point->persistent && point->held > 0) spar_buffer_append(text, ",%d", point->held);
         spar_buffer_append(text, "]");
     }
     spar_buffer_append(text, "]");
@@ -101,14 +108,17 @@ static spar_status read_parameters(spar_json_value json, const spar_network *net
     return spar_fail(SPAR_ERROR_FORMAT, "state of %d parameters, the network has %d", count, network->parameter_count);
 }
 
-// [recorded, s(h)]
+// [recorded, s(h)], and where perturbations live on how many
 static bool read_point(spar_json_value json, spar_point_state *point) {
-    int64_t recorded;
+    int64_t recorded, held;
     spar_json_items items = spar_json_items_of(json);
     if (!spar_json_is_array(json) || !spar_json_next(&items)) return false;
     if (!spar_json_integer(items.value, 0, INT32_MAX, &recorded)) return false;
     if (!spar_json_next(&items) || !spar_json_float(items.value, &point->deviation)) return false;
     point->recorded = (int)recorded;
+    if (!spar_json_next(&items)) return true;
+    if (!spar_json_integer(items.value, 0, INT32_MAX, &held)) return false;
+    point->held = (int)held;
     return !spar_json_next(&items);
 }
 
@@ -119,9 +129,10 @@ static spar_status read_points(spar_json_value json, const spar_network *network
         if (count >= network->point_count) continue;
         spar_point_state *point = &state->points[count];
         if (!read_point(items.value, point)) return spar_fail(SPAR_ERROR_FORMAT, "the state of a point is damaged");
-        if (point->recorded > network->options.batch_size) {
-            return spar_fail(SPAR_ERROR_FORMAT, "points hold %d samples, the network's batch size is %d",
-                             point->recorded, network->options.batch_size);
+        int samples = point->recorded > point->held ? point->recorded : point->held;
+        if (samples > network->options.batch_size) {
+            return spar_fail(SPAR_ERROR_FORMAT, "points hold %d samples, the network's batch size is %d", samples,
+                             network->options.batch_size);
         }
     }
     if (count == network->point_count) return SPAR_OK;
@@ -129,9 +140,9 @@ static spar_status read_points(spar_json_value json, const spar_network *network
 }
 
 static spar_status read_array(const spar_tensor_file *file, const spar_point *point, const spar_point_array *array,
-                              int recorded, void **values) {
+                              void **values) {
     char name[SPAR_MOST_TENSOR_NAME];
-    int64_t shape[2] = {recorded, array->elements}, count = recorded * array->elements;
+    int64_t shape[2] = {array->samples, array->elements}, count = array->samples * array->elements;
     const spar_stored_tensor *tensor;
     spar_point_tensor_name(point, array->name, name);
     SPAR_TRY(spar_tensor_file_choose(file, name, array->element, 2, shape, &tensor));
@@ -144,13 +155,24 @@ static spar_status read_array(const spar_tensor_file *file, const spar_point *po
                      (double)((float *)*values)[i], i);
 }
 
+// The arrays of a point as they are in a file.
+static int list_arrays(const spar_point *point, const spar_method *method, const spar_point_state *state,
+                       spar_point_array *arrays) {
+    spar_point filed = *point;
+    spar_point_set(&filed, method);
+    filed.recorded = state->recorded;
+    filed.held = state->held;
+    return spar_point_arrays(&filed, arrays);
+}
+
 static spar_status read_arrays(const spar_tensor_file *file, spar_network *network, spar_training_state *state) {
     for (int p = 0; p < network->point_count; p++) {
         spar_point_state *point = &state->points[p];
         spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-        int count = point->recorded > 0 ? spar_point_arrays(&network->points[p], state->method.shape, arrays) : 0;
+        int count = list_arrays(&network->points[p], &state->method, point, arrays);
         for (int a = 0; a < count; a++) {
-            SPAR_TRY(read_array(file, &network->points[p], &arrays[a], point->recorded, &point->arrays[a]));
+            if (arrays[a].samples == 0) continue;
+            SPAR_TRY(read_array(file, &network->points[p], &arrays[a], &point->arrays[a]));
         }
     }
     return SPAR_OK;
@@ -186,21 +208,24 @@ void spar_training_state_free(spar_training_state *state) {
     spar_json_free(&state->json);
 }
 
-static void fill_point(spar_point *point, spar_shape shape, const spar_point_state *state) {
+static void fill_point(spar_point *point, const spar_point_state *state) {
     spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-    int count = point->active && state->recorded > 0 ? spar_point_arrays(point, shape, arrays) : 0;
-    for (int a = 0; a < count; a++) {
-        memcpy(*arrays[a].values, state->arrays[a], (size_t)(state->recorded * arrays[a].elements) * arrays[a].bytes);
-    }
-    point->recorded = count > 0 ? state->recorded : 0;
+    bool keeps = point->active && point->shape != SPAR_SHAPE_GAUSSIAN;
+    point->recorded = keeps ? state->recorded : 0;
+    point->held = keeps && point->persistent ? state->held : 0;
     point->deviation = state->deviation;
+    int count = keeps ? spar_point_arrays(point, arrays) : 0;
+    for (int a = 0; a < count; a++) {
+        size_t elements = (size_t)(arrays[a].samples * arrays[a].elements);
+        if (elements > 0) memcpy(*arrays[a].values, state->arrays[a], elements * arrays[a].bytes);
+    }
 }
 
 spar_status spar_training_state_apply(const spar_training_state *state, spar_network *network) {
     SPAR_TRY(spar_network_set_method(network, &state->method));
     spar_keep_states(network, state->states, state->state_count);
     for (int p = 0; p < network->point_count; p++) {
-        fill_point(&network->points[p], state->method.shape, &state->points[p]);
+        fill_point(&network->points[p], &state->points[p]);
     }
     for (int p = 0; p < network->parameter_count; p++) {
         network->parameters[p].learning_rate_factor = state->parameters[p].learning_rate_factor;

@@ -16,7 +16,7 @@ void spar_point_tensor_name(const spar_point *point, const char *array, char *na
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text);
 
 typedef struct spar_point_state {
-    int recorded;
+    int recorded, held;
     float deviation;
     void *arrays[SPAR_MOST_POINT_ARRAYS];
 } spar_point_state;

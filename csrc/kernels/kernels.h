@@ -228,12 +228,16 @@ typedef struct spar_kernels {
     // Over the true channels of every row, joined to what is there. Extremes are NaN where a number is.
     void (*moments)(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments);
     void (*extremes)(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest);
+    void (*column_extremes)(const float *x, int64_t rows, int64_t stride, float *lowest, float *highest); // of numbers
 
     // Sign masks: bit i of word w tells of element 16·w + i. NaN is both positive and negative.
     void (*record_signs)(const float *g, int64_t n, uint16_t *positive, uint16_t *negative);
     void (*add_signs)(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude);
     // y += (x·unit)·magnitude
     void (*add_scaled)(float *y, const float *x, int64_t n, float unit, float magnitude);
+    // y to between lowest and highest, which are per column; what that changes is added to `change`, which may be NULL.
+    // NaN stays.
+    void (*clamp)(float *y, int64_t n, int64_t period, const float *lowest, const float *highest, float *change);
 
     // Σ x², n a multiple of 16; the squares of all floats are finite doubles
     double (*sum_of_squares)(const float *x, int64_t n);

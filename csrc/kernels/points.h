@@ -38,6 +38,24 @@ static void add_signs(float *y, int64_t n, const uint16_t *positive, const uint1
     }
 }
 
+static void clamp(float *y, int64_t n, int64_t period, const float *lowest, const float *highest, float *change) {
+    for (int64_t first = 0; first < n; first += period) {
+        int64_t count = n - first < period ? n - first : period, i = 0;
+        float *row = y + first, *moved = change == NULL ? NULL : change + first;
+        for (; i + LANES <= count; i += LANES) {
+            vf x = vf_load(row + i), low = vf_load(lowest + i), high = vf_load(highest + i);
+            vf inside = vf_select(x < low, low, vf_select(x > high, high, x));
+            if (moved != NULL) vf_store(moved + i, vf_load(moved + i) + (inside - x));
+            vf_store(row + i, inside);
+        }
+        for (; i < count; i++) {
+            float inside = row[i] < lowest[i] ? lowest[i] : row[i] > highest[i] ? highest[i] : row[i];
+            if (moved != NULL) moved[i] += inside - row[i];
+            row[i] = inside;
+        }
+    }
+}
+
 static void add_scaled(float *y, const float *x, int64_t n, float unit, float magnitude) {
     int64_t i = 0;
     vf factor = vf_set1(magnitude);

@@ -130,3 +130,20 @@ static void extremes(const float *x, int64_t rows, int64_t stride, int64_t chann
     }
     *lowest = low + tail, *highest = high + tail;
 }
+
+static void column_extremes(const float *x, int64_t rows, int64_t stride, float *lowest, float *highest) {
+    memcpy(lowest, x, (size_t)stride * sizeof *x);
+    memcpy(highest, x, (size_t)stride * sizeof *x);
+    for (int64_t r = 1; r < rows; r++) {
+        const float *row = x + r * stride;
+        int64_t c = 0;
+        for (; c + LANES <= stride; c += LANES) {
+            vf_store(lowest + c, vf_min(vf_load(row + c), vf_load(lowest + c)));
+            vf_store(highest + c, vf_max(vf_load(row + c), vf_load(highest + c)));
+        }
+        for (; c < stride; c++) {
+            if (row[c] < lowest[c]) lowest[c] = row[c];
+            if (row[c] > highest[c]) highest[c] = row[c];
+        }
+    }
+}

@@ -33,6 +33,24 @@ static inline spar_blocks spar_cut_blocks(spar_extent extent, int64_t stride, in
     return blocks;
 }
 
+// One block a sample, however large, for what needs to see all of a sample.
+static inline void spar_join_pieces(spar_blocks *blocks) {
+    blocks->rows_per_piece = blocks->sample_rows;
+    blocks->pieces = blocks->samples_per_block = 1;
+    blocks->count = blocks->last - blocks->first;
+}
+
+// The part of a block that is of its sample number i.
+static inline spar_block spar_sample_of(const spar_block *block, int64_t i) {
+    int64_t rows = block->rows / block->samples, floats = block->floats / block->samples;
+    return (spar_block){.sample = block->sample + i,
+                        .samples = 1,
+                        .piece = block->piece,
+                        .offset = block->offset + i * floats,
+                        .floats = floats,
+                        .rows = rows};
+}
+
 static inline spar_block spar_block_at(const spar_blocks *blocks, int64_t index) {
     spar_block block = {.sample = blocks->first + index / blocks->pieces * blocks->samples_per_block,
                         .piece = index % blocks->pieces};

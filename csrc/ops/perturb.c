@@ -11,6 +11,7 @@ static void begin(const spar_operation *operation, const spar_run *run, const sp
 
 static void end(const spar_run *run, const spar_stage *stage) {
     if (run->flags & SPAR_FORWARD_MEASURE) spar_point_end_measure(stage->point);
+    if (run->flags & SPAR_FORWARD_PERTURB) spar_point_settle(stage->point, run);
 }
 
 static bool forward(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y) {
@@ -18,8 +19,17 @@ static bool forward(const spar_stage *stage, const spar_sweep_block *at, const f
     if (run->flags & SPAR_FORWARD_MEASURE) spar_point_measure(stage->point, run, &at->block, at->share->chunk, x);
     if (!(run->flags & SPAR_FORWARD_PERTURB) || stage->point->perturbed <= at->block.sample) return false;
     if (x != y) memcpy(y, x, (size_t)at->block.floats * sizeof *y);
-    spar_point_add(stage->point, run, &at->block, y);
+    spar_point_add(stage->point, run, &at->block, at->share->scratch, y);
     return true;
+}
+
+static bool sees_samples(const spar_stage *stage, const spar_run *run) {
+    return run->flags & SPAR_FORWARD_PERTURB && spar_point_sees_samples(stage->point);
+}
+
+static spar_status prepare(spar_operation *operation, spar_stage *stage) {
+    spar_want_scratch(operation, 2 * stage->point->tensor->stride);
+    return SPAR_OK;
 }
 
 static bool records(const spar_stage *stage, const spar_run *run) {
@@ -35,8 +45,13 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
     if (records(stage, run)) stage->point->recorded = run->batch;
 }
 
-static const spar_stage_functions stage = {
-    .begin = begin, .end = end, .end_backward = end_backward, .forward = forward, .backward = backward};
+static const spar_stage_functions stage = {.prepare = prepare,
+                                           .begin = begin,
+                                           .end = end,
+                                           .end_backward = end_backward,
+                                           .sees_samples = sees_samples,
+                                           .forward = forward,
+                                           .backward = backward};
 
 const spar_layer spar_layer_perturb = {.kind = "perturb",
                                        .input_count = 1,

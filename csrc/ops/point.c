@@ -6,30 +6,43 @@
 #include <math.h>
 #include <string.h>
 
-int spar_point_arrays(const spar_point *only_read, spar_shape shape, spar_point_array *arrays) {
+static spar_point_array of_floats(const char *name, float **values, int64_t elements, int samples) {
+    return (spar_point_array){name, "F32", sizeof(float), (void **)values, elements, samples};
+}
+
+static spar_point_array of_words(const char *name, uint16_t **values, int64_t elements, int samples) {
+    return (spar_point_array){name, "U16", sizeof(uint16_t), (void **)values, elements, samples};
+}
+
+int spar_point_arrays(const spar_point *only_read, spar_point_array *arrays) {
     spar_point *point = (spar_point *)only_read;
-    if (shape == SPAR_SHAPE_GAUSSIAN) return 0;
-    arrays[0] = (spar_point_array){"lowest", "F32", sizeof(float), (void **)&point->lowest, point->pieces};
-    arrays[1] = (spar_point_array){"highest", "F32", sizeof(float), (void **)&point->highest, point->pieces};
-    if (shape == SPAR_SHAPE_GRADIENT) {
-        arrays[2] =
-            (spar_point_array){"gradient", "F32", sizeof(float), (void **)&point->gradient, point->sample_floats};
-        return 3;
+    int64_t floats = point->sample_floats, words = point->words_per_sample;
+    int count = 0, recorded = point->recorded;
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) return 0;
+    arrays[count++] = of_floats("lowest", &point->lowest, point->pieces, recorded);
+    arrays[count++] = of_floats("highest", &point->highest, point->pieces, recorded);
+    if (point->shape == SPAR_SHAPE_GRADIENT) {
+        arrays[count++] = of_floats("gradient", &point->gradient, floats, recorded);
+    } else {
+        arrays[count++] = of_words("positive", &point->positive, words, recorded);
+        arrays[count++] = of_words("negative", &point->negative, words, recorded);
     }
-    int64_t words = point->words_per_sample;
-    arrays[2] = (spar_point_array){"positive", "U16", sizeof(uint16_t), (void **)&point->positive, words};
-    arrays[3] = (spar_point_array){"negative", "U16", sizeof(uint16_t), (void **)&point->negative, words};
-    return 4;
+    if (point->accumulates) { // other steps need those that live on
+        int lives_on = point->persistent ? point->held : 0;
+        arrays[count++] = of_floats("perturbation", &point->perturbation, floats, lives_on);
+    }
+    return count;
 }
 
 static void forget_memory(spar_point *point) {
     point->positive = point->negative = NULL;
     point->gradient = point->lowest = point->highest = point->magnitudes = point->units = NULL;
+    point->perturbation = NULL;
 }
 
 void spar_point_discard(spar_point *point) {
-    void *const memory[] = {point->lowest,   point->highest,  point->gradient,
-                            point->positive, point->negative, point->magnitudes};
+    void *const memory[] = {point->lowest,   point->highest,    point->gradient,    point->positive,
+                            point->negative, point->magnitudes, point->perturbation};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     forget_memory(point);
 }
@@ -38,7 +51,7 @@ size_t spar_point_bytes(const spar_point *point) {
     if (!point->active) return 0;
     size_t batch = (size_t)point->batch_size, bytes = 2 * batch * sizeof(float);
     spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-    int count = spar_point_arrays(point, point->shape, arrays);
+    int count = spar_point_arrays(point, arrays);
     for (int a = 0; a < count; a++) bytes += batch * (size_t)arrays[a].elements * arrays[a].bytes;
     return bytes;
 }
@@ -49,7 +62,7 @@ static bool allocate_storage(spar_point *point) {
     if (point->magnitudes == NULL) return false;
     point->units = point->magnitudes + batch;
     spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-    int count = spar_point_arrays(point, point->shape, arrays);
+    int count = spar_point_arrays(point, arrays);
     for (int a = 0; a < count; a++) {
         *arrays[a].values = spar_allocate(batch * (size_t)arrays[a].elements, arrays[a].bytes);
         if (*arrays[a].values == NULL) return false;
@@ -57,18 +70,28 @@ static bool allocate_storage(spar_point *point) {
     return true;
 }
 
+void spar_point_set(spar_point *point, const spar_method *method) {
+    point->shape = method->shape;
+    point->size = method->size;
+    point->granularity = method->granularity;
+    point->epsilon = point->input ? method->input_epsilon : method->epsilon;
+    point->climb = method->climb > 0 ? method->climb : 1;
+    point->start = method->start;
+    point->bounds = method->bounds;
+    point->persistent = method->persistent;
+    point->accumulates =
+        method->iterations > 1 || method->start > 0 || method->persistent || method->bounds & SPAR_BOUND_BALL;
+}
+
 spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
                                  spar_point *configured) {
     *configured = *point;
     forget_memory(configured);
-    configured->recorded = 0;
-    configured->perturbed = 0;
+    configured->recorded = configured->perturbed = configured->held = 0;
     configured->active = active;
+    configured->accumulates = false;
     if (!active) return SPAR_OK;
-    configured->shape = method->shape;
-    configured->size = method->size;
-    configured->granularity = method->granularity;
-    configured->epsilon = point->input ? method->input_epsilon : method->epsilon;
+    spar_point_set(configured, method);
     return allocate_storage(configured) ? SPAR_OK : SPAR_ERROR_MEMORY;
 }
 
@@ -113,6 +136,7 @@ static void find_magnitude(const spar_point *point, const spar_run *run, int64_t
         *magnitude = draw_r(point, run, (uint64_t)first);
     }
     if (point->size == SPAR_SIZE_RANDOM_DEVIATION) *magnitude *= point->deviation;
+    *magnitude *= point->climb;
     if (isnan(lowest)) *magnitude = NAN;
     if (point->shape != SPAR_SHAPE_GRADIENT) return;
     float norm = fmaxf(highest, -lowest);
@@ -121,12 +145,11 @@ static void find_magnitude(const spar_point *point, const spar_run *run, int64_t
 }
 
 void spar_point_arm(spar_point *point, const spar_run *run) {
-    bool keeps_gradient = point->shape != SPAR_SHAPE_GAUSSIAN;
-    point->perturbed = !point->active                                    ? 0
-                       : !keeps_gradient || run->batch < point->recorded ? run->batch
-                                                                         : point->recorded;
-    bool each = point->granularity == SPAR_GRANULARITY_SAMPLE;
-    for (int64_t n = 0; n < point->perturbed; n++) {
+    bool draws = point->shape == SPAR_SHAPE_GAUSSIAN, each = point->granularity == SPAR_GRANULARITY_SAMPLE;
+    int common = draws || run->batch < point->recorded ? run->batch : point->recorded;
+    point->perturbed = !point->active ? 0 : point->accumulates ? run->batch : common;
+    int armed = point->accumulates ? point->recorded : point->perturbed;
+    for (int64_t n = 0; n < armed; n++) {
         if (n > 0 && !each) {
             point->magnitudes[n] = point->magnitudes[0];
             point->units[n] = point->units[0];
@@ -181,57 +204,130 @@ static void add_noise_to_samples(const spar_point *point, const spar_run *run, c
     for (int64_t sample = block->sample, next; sample < last; sample = next) {
         float magnitude = point->magnitudes[sample];
         for (next = sample + 1; next < last && point->magnitudes[next] == magnitude;) next++;
-        int64_t before = (sample - block->sample) * floats, rows = block->rows / block->samples;
-        spar_block part = {.sample = sample,
-                           .samples = next - sample,
-                           .offset = block->offset + before,
-                           .rows = rows * (next - sample)};
-        add_noise(point, run, &part, magnitude, h + before);
+        spar_block part = spar_sample_of(block, sample - block->sample);
+        part.samples = next - sample;
+        part.rows *= part.samples;
+        add_noise(point, run, &part, magnitude, h + (sample - block->sample) * floats);
     }
 }
 
-void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h) {
+// η of the recorded gradient. The block is of one sample, as below.
+static void add_direction(const spar_point *point, const spar_run *run, const spar_block *block, float *y) {
+    int64_t sample = block->sample, inside = block->offset - sample * point->sample_floats;
+    if (point->shape == SPAR_SHAPE_SIGN) {
+        int64_t word = sample * point->words_per_sample + inside / 16;
+        run->kernels->add_signs(y, block->floats, point->positive + word, point->negative + word,
+                                point->magnitudes[sample]);
+    } else {
+        run->kernels->add_scaled(y, point->gradient + block->offset, block->floats, point->units[sample],
+                                 point->magnitudes[sample]);
+    }
+}
+
+static void draw_start(const spar_point *point, const spar_run *run, const spar_block *block, float *delta) {
+    float draws[SPAR_MOST_DRAWS + 15] = {0}, radius = point->start * fabsf(point->epsilon);
+    spar_random_stream stream = {
+        .seed = run->seed, .purpose = SPAR_PURPOSE_START, .layer = (uint32_t)point->index, .step = run->step};
+    memset(delta, 0, (size_t)block->floats * sizeof *delta);
+    if (radius == 0) return;
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block);) {
+        spar_fill_uniform(&stream, drawn.first, (size_t)drawn.count, draws);
+        for (int64_t i = 0; i < drawn.count; i++) draws[i] = 2 * draws[i] - 1;
+        run->kernels->add_draws(delta + drawn.at, &drawn.lines, draws, radius);
+    }
+}
+
+// Columns of the same bounds.
+enum { FLAT_PERIOD = 16 };
+
+static void clamp_flat(const spar_run *run, float *y, int64_t floats, float lowest, float highest, float *change) {
+    float low[FLAT_PERIOD], high[FLAT_PERIOD];
+    for (int i = 0; i < FLAT_PERIOD; i++) low[i] = lowest, high[i] = highest;
+    run->kernels->clamp(y, floats, FLAT_PERIOD, low, high, change);
+}
+
+// δ ← Π(δ + η) on the ball, from a start where there is none yet.
+static float *move_perturbation(const spar_point *point, const spar_run *run, const spar_block *block) {
+    float *delta = point->perturbation + block->offset, radius = fabsf(point->epsilon);
+    if (block->sample >= point->held) draw_start(point, run, block, delta);
+    if (block->sample < point->recorded) add_direction(point, run, block, delta);
+    if (point->bounds & SPAR_BOUND_BALL) clamp_flat(run, delta, block->floats, -radius, radius, NULL);
+    return delta;
+}
+
+bool spar_point_sees_samples(const spar_point *point) {
+    return point->active && !point->input && point->bounds & SPAR_BOUND_CHANNELS;
+}
+
+// What lives on is for other images too, so that only what is added follows the bounds of these.
+static void add_to_sample(const spar_point *point, const spar_run *run, const spar_block *block, float *scratch,
+                          float *h) {
+    const spar_kernels *kernels = run->kernels;
+    int64_t stride = point->tensor->stride;
+    float *delta = NULL, *lowest = scratch, *highest = scratch + stride;
+    if (spar_point_sees_samples(point)) kernels->column_extremes(h, block->rows, stride, lowest, highest);
+    if (point->accumulates) {
+        delta = move_perturbation(point, run, block);
+        kernels->add(delta, h, block->floats);
+    } else {
+        add_direction(point, run, block, h);
+    }
+    if (point->persistent) delta = NULL;
+    if (point->input && point->bounds & SPAR_BOUND_PIXELS) clamp_flat(run, h, block->floats, 0, 1, delta);
+    if (spar_point_sees_samples(point)) kernels->clamp(h, block->floats, stride, lowest, highest, delta);
+}
+
+void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *scratch, float *h) {
     if (point->shape == SPAR_SHAPE_GAUSSIAN) {
         add_noise_to_samples(point, run, block, h);
         return;
     }
-    int64_t floats = block->floats / block->samples;
-    int64_t inside = block->offset - block->sample * point->sample_floats;
     for (int64_t i = 0; i < block->samples && block->sample + i < point->perturbed; i++) {
-        int64_t sample = block->sample + i;
-        float *y = h + i * floats, magnitude = point->magnitudes[sample];
-        if (point->shape == SPAR_SHAPE_SIGN) {
-            int64_t word = sample * point->words_per_sample + inside / 16;
-            run->kernels->add_signs(y, floats, point->positive + word, point->negative + word, magnitude);
-        } else {
-            run->kernels->add_scaled(y, point->gradient + sample * point->sample_floats + inside, floats,
-                                     point->units[sample], magnitude);
-        }
+        spar_block one = spar_sample_of(block, i);
+        add_to_sample(point, run, &one, scratch, h + i * one.floats);
     }
+}
+
+void spar_point_settle(spar_point *point, const spar_run *run) {
+    if (!point->accumulates) return;
+    for (int64_t n = run->batch; n < point->recorded; n++) { // of a larger batch before
+        spar_block whole = {.sample = n,
+                            .samples = 1,
+                            .offset = n * point->sample_floats,
+                            .floats = point->sample_floats,
+                            .rows = spar_pixels(point->tensor->extent)};
+        move_perturbation(point, run, &whole);
+    }
+    if (point->held < run->batch) point->held = run->batch;
+    if (point->held < point->recorded) point->held = point->recorded;
+    point->recorded = 0;
+}
+
+void spar_point_begin_step(spar_point *point, bool climbs_anew) {
+    if (!point->accumulates) return;
+    if (!point->persistent) point->held = 0;
+    if (climbs_anew) point->recorded = 0;
 }
 
 void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g) {
     if (point->shape == SPAR_SHAPE_GAUSSIAN) return;
-    int64_t floats = block->floats / block->samples, rows, stride, channels;
-    int64_t inside = block->offset - block->sample * point->sample_floats;
     float unscale = 1 / run->scale;
-    spar_block one = *block;
-    one.rows /= block->samples;
-    one.floats = floats;
-    shape_rows(point, &one, &rows, &stride, &channels);
     for (int64_t i = 0; i < block->samples; i++) {
-        int64_t sample = block->sample + i, slot = sample * point->pieces + block->piece;
-        const float *source = g + i * floats;
+        spar_block one = spar_sample_of(block, i);
+        int64_t rows, stride, channels, slot = one.sample * point->pieces + one.piece;
+        shape_rows(point, &one, &rows, &stride, &channels);
+        const float *source = g + i * one.floats;
         float lowest = INFINITY, highest = -INFINITY;
         run->kernels->extremes(source, rows, stride, channels, &lowest, &highest);
         point->lowest[slot] = lowest * unscale;
         point->highest[slot] = highest * unscale;
         if (point->shape == SPAR_SHAPE_SIGN) {
-            int64_t word = sample * point->words_per_sample + inside / 16;
-            run->kernels->record_signs(source, floats, point->positive + word, point->negative + word);
+            int64_t inside = one.offset - one.sample * point->sample_floats;
+            int64_t word = one.sample * point->words_per_sample + inside / 16;
+            run->kernels->record_signs(source, one.floats, point->positive + word, point->negative + word);
         } else {
-            float *kept = point->gradient + sample * point->sample_floats + inside;
-            for (int64_t j = 0; j < floats; j++) kept[j] = source[j] * unscale;
+            float *kept = point->gradient + one.offset;
+            for (int64_t j = 0; j < one.floats; j++) kept[j] = source[j] * unscale;
         }
     }
 }

@@ -16,13 +16,18 @@ typedef struct spar_point {
     spar_shape shape;
     spar_size size;
     spar_granularity granularity;
-    float epsilon;
+    float epsilon, climb, start;
+    uint32_t bounds;
+    bool persistent;
+    bool accumulates; // what is added is a perturbation of its own, which each recorded gradient moves once
 
     int recorded;                  // samples whose gradient is kept; 0: none
     uint16_t *positive, *negative; // SPAR_SHAPE_SIGN: masks, words_per_sample words a sample
     int64_t words_per_sample;
     float *gradient;         // SPAR_SHAPE_GRADIENT
     float *lowest, *highest; // of g, one a sample and piece
+    float *perturbation;     // where it accumulates: float, for a sum of steps from random places has no few values
+    int held;                // samples that have one
     float deviation;         // s(h)
     float last_deviation;    // and before the pass or step under way, which may fail
     spar_moments moments[SPAR_MAX_CHUNKS];
@@ -39,12 +44,16 @@ typedef struct spar_point_array {
     size_t bytes;        // of an element
     void **values;
     int64_t elements; // of a sample
+    int samples;      // that are there
 } spar_point_array;
 
-enum { SPAR_MOST_POINT_ARRAYS = 4 };
+enum { SPAR_MOST_POINT_ARRAYS = 5 };
 
-// All that a point keeps in this shape; returns how many arrays. `values` point into it, though it is only read.
-int spar_point_arrays(const spar_point *point, spar_shape shape, spar_point_array *arrays);
+// All that a point keeps with its settings; returns how many arrays. `values` point into it, though it is only read.
+int spar_point_arrays(const spar_point *point, spar_point_array *arrays);
+
+// Gives a point a method's settings, whatever it holds.
+void spar_point_set(spar_point *point, const spar_method *method);
 
 // The point with other settings, what they need and nothing recorded. `point` stays as it is.
 spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
@@ -60,7 +69,13 @@ void spar_point_begin_measure(spar_point *point);
 void spar_point_measure(spar_point *point, const spar_run *run, const spar_block *block, int64_t chunk, const float *h);
 void spar_point_end_measure(spar_point *point);
 
-void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *h);
+// Does adding need whole samples in a block, and scratch for two numbers a channel?
+bool spar_point_sees_samples(const spar_point *point);
+void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *scratch, float *h);
+// After all samples of a pass: those of no gradient that was recorded wait for a move.
+void spar_point_settle(spar_point *point, const spar_run *run);
+// Forgets what does not live on from one step to the next.
+void spar_point_begin_step(spar_point *point, bool climbs_anew);
 void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g);
 
 #endif

@@ -13,10 +13,18 @@ static void begin_forward(spar_operation *operation, const spar_run *run) {
     }
 }
 
+static bool sees_samples(const spar_sweep *sweep, const spar_run *run) {
+    for (const spar_stage *stage = sweep->stages; stage < sweep->stages + sweep->count; stage++) {
+        if (functions_of(stage)->sees_samples != NULL && functions_of(stage)->sees_samples(stage, run)) return true;
+    }
+    return false;
+}
+
 static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     const spar_sweep *sweep = operation->sweep;
     spar_blocks blocks =
         spar_cut_blocks(operation->output->extent, operation->output->stride, share->first, share->last);
+    if (sees_samples(sweep, run)) spar_join_pieces(&blocks);
     for (int64_t b = 0; b < blocks.count; b++) {
         spar_sweep_block at = {operation, run, share, spar_block_at(&blocks, b)};
         const float *x = operation->inputs[0]->data + at.block.offset;

@@ -43,6 +43,8 @@ struct spar_stage_functions {
     void (*end)(const spar_run *run, const spar_stage *stage);
     void (*end_backward)(const spar_operation *operation, const spar_run *run, const spar_stage *stage);
 
+    // Does the forward function have to get whole samples? NULL: pieces of them will do.
+    bool (*sees_samples)(const spar_stage *stage, const spar_run *run);
     // From x to y, which may be the same memory. Returns false where it leaves x as it is and wrote nothing.
     bool (*forward)(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y);
     // From the gradient of its output to that of its input, in place.

@@ -13,6 +13,7 @@ enum {
     SPAR_PURPOSE_SQUARE = 6,
     SPAR_PURPOSE_EMBEDDING = 7,
     SPAR_PURPOSE_APGD = 8,
+    SPAR_PURPOSE_START = 9,
 };
 
 void spar_fill_bits(const spar_random_stream *stream, uint64_t first, size_t count, uint32_t *bits);

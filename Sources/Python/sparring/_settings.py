@@ -55,17 +55,17 @@ class Settings:
 
 
 def method_names() -> list[str]:
-    """The papers' methods, which `Method` knows by name."""
+    """The methods that `Method` knows by name."""
     names = cast(calls["method_names"](), POINTER(c_char_p))
     return [name.decode() for name in itertools.takewhile(bool, iter(names)) if name]
 
 
 @dataclasses.dataclass
 class Method(Settings):
-    """How a training step perturbs: five choices, preset by the name of a paper's method; what is given overrides them.
+    """How a training step perturbs: five choices, preset by the name of a method; what is given overrides them.
 
-    `epsilon` goes where the named method perturbs: the input for "adversarial-backprop" and "fgs-orig", the hidden
-    points for the others. `method_names()` lists them. The fields are then
+    `epsilon` goes where the named method perturbs: the input for "adversarial-backprop", "fgs-orig", "pgd", "fgsm-rs",
+    "n-fgsm" and "free", both for "slat", the hidden points for the others. `method_names()` lists them. The fields are then
 
     epsilon, input_epsilon: ε of hidden points and of input points (pixels in [0, 1]); 0 turns them off
     direction: "none", "previous-batch", "current-batch" (an extra round) or "random"
@@ -74,6 +74,10 @@ class Method(Settings):
     granularity: r and norms of a "batch" or of each "sample"
     last_point: the last hidden point that is perturbed; None: all are
     clean_weight: α of α·J(x) + (1 − α)·J(x + η), in [0, 1]
+    iterations, climb: how often a step climbs the current batch's gradient, and how far in parts of the size; 0 is 1
+    start: a perturbation starts at a uniform draw in ± this times |ε|
+    bounds: 1 the ball of ε, 2 pixels of 0 to 1, 4 each channel's own range, or sums of these
+    persistent, replays: whether it lives on from step to step, and updates that a step makes on its batch; 0 is 1
     """
 
     name: dataclasses.InitVar[str] = "backprop"
@@ -85,6 +89,12 @@ class Method(Settings):
     granularity: str = DEFAULT
     last_point: str | None = None
     clean_weight: float = DEFAULT
+    iterations: int = DEFAULT
+    climb: float = DEFAULT
+    start: float = DEFAULT
+    bounds: int = DEFAULT
+    persistent: bool = DEFAULT
+    replays: int = DEFAULT
 
     _enumerations = {field: field for field in ("direction", "shape", "size", "granularity")}
 

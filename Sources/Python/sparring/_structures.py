@@ -77,7 +77,8 @@ class Criterion(Structure):
 
 
 class Method(Structure):
-    _fields_ = _fields("direction:i shape:i size:i granularity:i epsilon:f input_epsilon:f last_point:s clean_weight:f")
+    _fields_ = _fields("direction:i shape:i size:i granularity:i epsilon:f input_epsilon:f last_point:s clean_weight:f "
+                       "iterations:i climb:f start:f bounds:u persistent:b replays:i")
 
 
 class Optimizer(Structure):

@@ -42,6 +42,24 @@ public struct Method: Hashable, Sendable, Codable {
         case batch, sample
     }
 
+    /// What a perturbation that climbs is projected on.
+    public enum Bound: String, CaseIterable, Hashable, Sendable, Codable {
+        /// |δ| ≤ |ε|; with a constant size.
+        case ball
+        /// Perturbed pixels in [0, 1].
+        case pixels
+        /// Perturbed hidden activations between each channel's own least and greatest of the sample.
+        case channels
+
+        var flag: UInt32 {
+            switch self {
+            case .ball: UInt32(SPAR_BOUND_BALL)
+            case .pixels: UInt32(SPAR_BOUND_PIXELS)
+            case .channels: UInt32(SPAR_BOUND_CHANNELS)
+            }
+        }
+    }
+
     public var direction: Direction
     public var shape: Shape
     public var size: Size
@@ -55,6 +73,17 @@ public struct Method: Hashable, Sendable, Codable {
     public var lastPoint: String?
     /// α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0 for the perturbed loss alone.
     public var cleanWeight: Float
+    /// Climbs of a step along the current batch's gradient, each a round without gradients of weights.
+    public var iterations = 1
+    /// α, how far a climb goes, in parts of the magnitude.
+    public var climb: Float = 1
+    /// A perturbation starts at a uniform draw in ± this times |ε|; 0 for none.
+    public var start: Float = 0
+    public var bounds: [Bound] = []
+    /// The perturbation lives on from step to step; needs ``Bound/ball``.
+    public var isPersistent = false
+    /// Updates that a step makes on its batch.
+    public var replays = 1
 
     public init(
         direction: Direction, shape: Shape, size: Size, granularity: Granularity = .sample,
@@ -96,6 +125,12 @@ public struct Method: Hashable, Sendable, Codable {
         method.epsilon = epsilon
         method.input_epsilon = inputEpsilon
         method.clean_weight = cleanWeight
+        method.iterations = Int32(clamping: iterations)
+        method.climb = climb
+        method.start = start
+        method.bounds = bounds.reduce(0) { $0 | $1.flag }
+        method.persistent = isPersistent
+        method.replays = Int32(clamping: replays)
         return method
     }
 
@@ -125,13 +160,38 @@ public struct Method: Hashable, Sendable, Codable {
         epsilon = method.epsilon
         inputEpsilon = method.input_epsilon
         cleanWeight = method.clean_weight
+        iterations = Int(max(method.iterations, 1))
+        climb = method.climb > 0 ? method.climb : 1
+        start = method.start
+        bounds = Bound.allCases.filter { method.bounds & $0.flag != 0 }
+        isPersistent = method.persistent
+        replays = Int(max(method.replays, 1))
+    }
+
+    /// What files of 0.1.0 lack is as it then was.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        direction = try values.decode(Direction.self, forKey: .direction)
+        shape = try values.decode(Shape.self, forKey: .shape)
+        size = try values.decode(Size.self, forKey: .size)
+        granularity = try values.decode(Granularity.self, forKey: .granularity)
+        epsilon = try values.decode(Float.self, forKey: .epsilon)
+        inputEpsilon = try values.decode(Float.self, forKey: .inputEpsilon)
+        lastPoint = try values.decodeIfPresent(String.self, forKey: .lastPoint)
+        cleanWeight = try values.decode(Float.self, forKey: .cleanWeight)
+        iterations = try values.decodeIfPresent(Int.self, forKey: .iterations) ?? 1
+        climb = try values.decodeIfPresent(Float.self, forKey: .climb) ?? 1
+        start = try values.decodeIfPresent(Float.self, forKey: .start) ?? 0
+        bounds = try values.decodeIfPresent([Bound].self, forKey: .bounds) ?? []
+        isPersistent = try values.decodeIfPresent(Bool.self, forKey: .isPersistent) ?? false
+        replays = try values.decodeIfPresent(Int.self, forKey: .replays) ?? 1
     }
 }
 
-// MARK: - The papers' methods
+// MARK: - Methods by name
 
 extension Method {
-    /// The papers' methods by name, as the command line has them.
+    /// The methods that have names, as the command line has them.
     public static var names: [String] {
         var names: [String] = []
         guard var next = spar_method_names() else { return names }
@@ -142,10 +202,10 @@ extension Method {
         return names
     }
 
-    /// A paper's method by name.
+    /// A method by its name.
     ///
-    /// - Parameter epsilon: of the input for "adversarial-backprop" and "fgs-orig", of the hidden points for
-    ///   the others.
+    /// - Parameter epsilon: of the input for "adversarial-backprop", "fgs-orig" and the field's methods, also of the
+    ///   hidden points for "slat", of these alone for the others.
     /// - Throws: when there is no such method or ε is not finite.
     public init(named name: String, epsilon: Float) throws(SparringError) {
         guard Self.names.contains(name) else {
@@ -197,6 +257,23 @@ extension Method {
 
     /// The random layerwise perturbation of Layerwise Fig. 2: ε·N(0, 1) at every hidden point.
     public static func random(epsilon: Float) -> Method { Method(preset: "random", epsilon: epsilon) }
+
+    /// PGD training (Madry et al. 2018): the loss after 7 climbs of ε/4 from a uniform start, within the ball and [0, 1].
+    public static func pgd(epsilon: Float) -> Method { Method(preset: "pgd", epsilon: epsilon) }
+
+    /// Fast adversarial training (Wong et al. 2020): one climb of 1.25·ε from a uniform start, within the ball.
+    public static func fgsmRS(epsilon: Float) -> Method { Method(preset: "fgsm-rs", epsilon: epsilon) }
+
+    /// N-FGSM (de Jorge et al. 2022): one climb of ε from a uniform start in ±2ε, without bounds.
+    public static func nFGSM(epsilon: Float) -> Method { Method(preset: "n-fgsm", epsilon: epsilon) }
+
+    /// SLAT (Park & Lee 2021): one climb at the input, of 0.9·ε, and at the hidden points, each within its own range.
+    /// The paper's points are few and early: choose a ``lastPoint``.
+    public static func slat(epsilon: Float) -> Method { Method(preset: "slat", epsilon: epsilon) }
+
+    /// Free adversarial training (Shafahi et al. 2019): 8 updates a batch, with a perturbation that lives on and climbs
+    /// by ε in each.
+    public static func free(epsilon: Float) -> Method { Method(preset: "free", epsilon: epsilon) }
 
     /// Whether training by this method changes activations or pixels at all.
     public var isPerturbing: Bool { direction != .none && (epsilon != 0 || inputEpsilon != 0) }

@@ -14,12 +14,14 @@ method_program *method_program_create(oracle *o, uint64_t seed, const spar_metho
     for (int i = perturbation_next_point(o, 0); i >= 0; i = perturbation_next_point(o, i + 1)) {
         p->stored[i] = check_allocate((size_t)o->batch_size * o->layers[i].size * sizeof(double));
     }
+    p->delta = check_allocate((size_t)o->batch_size * o->layers[0].size * sizeof(double));
     return p;
 }
 
 void method_program_destroy(method_program *p) {
     for (int i = 0; i < p->o->layer_count; i++) free(p->stored[i]);
     oracle_destroy(p->o);
+    free(p->delta);
     free(p);
 }
 
@@ -205,5 +207,134 @@ double method_noise(method_program *p, const example_batch *batch) {
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
     update_parameters(p);
+    return loss;
+}
+
+// ---------------------------------------------------------------------------------------------
+// Adversarial training. δ is what the first point, that of the input, adds.
+
+static oracle_layer *input_point(method_program *p) {
+    return &p->o->layers[perturbation_next_point(p->o, 0)];
+}
+
+// δ ~ U(−radius, radius)
+static void start_uniformly(method_program *p, int count, double radius) {
+    oracle_layer *layer = input_point(p);
+    size_t draws = (size_t)count * layer->size;
+    float *uniform = check_allocate(draws * sizeof *uniform);
+    spar_random_stream stream = {.struct_size = sizeof stream, .seed = p->seed, .purpose = 9, .step = p->step};
+    CHECK_OK(spar_random_uniform(&stream, 0, draws, uniform));
+    for (int n = 0; n < count; n++) {
+        for (int i = 0; i < layer->size; i++) {
+            layer->perturbation[n * layer->size + i] = radius * (2 * uniform[oracle_draw_index(layer, n, i)] - 1);
+        }
+    }
+    free(uniform);
+}
+
+// δ ← δ + α·sign(∇J(x + δ)), of the last backward pass
+static void climb(method_program *p, int count, double alpha) {
+    oracle_layer *layer = input_point(p);
+    for (int i = 0; i < count * layer->size; i++) {
+        layer->perturbation[i] += alpha * perturbation_sign(layer->gradient[i]);
+    }
+}
+
+static double clip(double x, double lowest, double highest) {
+    return x < lowest ? lowest : x > highest ? highest : x;
+}
+
+static void clip_to_ball(method_program *p, int count) {
+    double epsilon = p->choices.input_epsilon;
+    oracle_layer *layer = input_point(p);
+    for (int i = 0; i < count * layer->size; i++) {
+        layer->perturbation[i] = clip(layer->perturbation[i], -epsilon, epsilon);
+    }
+}
+
+static void clip_to_pixels(method_program *p, const example_batch *batch) {
+    oracle_layer *layer = input_point(p);
+    for (int i = 0; i < batch->count * layer->size; i++) {
+        layer->perturbation[i] = clip(batch->doubles[i] + layer->perturbation[i], 0, 1) - batch->doubles[i];
+    }
+}
+
+static void find_gradient(method_program *p, const example_batch *batch) {
+    propagate_forward(p, batch, KEEP_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+}
+
+static double train_on_perturbed(method_program *p, const example_batch *batch) {
+    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1, false);
+    update_parameters(p);
+    return loss;
+}
+
+double method_pgd(method_program *p, const example_batch *batch) {
+    double epsilon = p->choices.input_epsilon;
+    begin_step(p, batch);
+    start_uniformly(p, batch->count, epsilon);
+    clip_to_pixels(p, batch);
+    for (int t = 0; t < p->choices.iterations; t++) {
+        find_gradient(p, batch);
+        climb(p, batch->count, p->choices.climb * epsilon);
+        clip_to_ball(p, batch->count);
+        clip_to_pixels(p, batch);
+    }
+    return train_on_perturbed(p, batch);
+}
+
+double method_fgsm_rs(method_program *p, const example_batch *batch) {
+    double epsilon = p->choices.input_epsilon;
+    begin_step(p, batch);
+    start_uniformly(p, batch->count, epsilon);
+    find_gradient(p, batch);
+    climb(p, batch->count, 1.25 * epsilon);
+    clip_to_ball(p, batch->count);
+    return train_on_perturbed(p, batch);
+}
+
+double method_n_fgsm(method_program *p, const example_batch *batch) {
+    double epsilon = p->choices.input_epsilon;
+    begin_step(p, batch);
+    start_uniformly(p, batch->count, 2 * epsilon);
+    find_gradient(p, batch);
+    climb(p, batch->count, epsilon);
+    return train_on_perturbed(p, batch);
+}
+
+double method_slat(method_program *p, const example_batch *batch) {
+    active_point points[ORACLE_MAX_LAYERS];
+    begin_step(p, batch);
+    for (oracle_layer *layer = p->o->layers; layer < p->o->layers + p->o->layer_count; layer++) layer->bounded = false;
+    find_gradient(p, batch);
+    int count = active_points(p, points);
+    for (int i = 0; i < count; i++) {
+        oracle_layer *layer = &p->o->layers[points[i].layer];
+        for (int k = 0; k < batch->count * layer->size; k++) {
+            layer->perturbation[k] = points[i].epsilon * perturbation_sign(layer->gradient[k]);
+        }
+        layer->bounded = layer != input_point(p);
+    }
+    clip_to_pixels(p, batch);
+    return train_on_perturbed(p, batch);
+}
+
+double method_free(method_program *p, const example_batch *batch) {
+    double loss = 0;
+    size_t bytes = (size_t)p->o->batch_size * p->o->layers[0].size * sizeof(double);
+    for (int i = 0; i < p->choices.replays; i++) {
+        begin_step(p, batch);
+        memcpy(input_point(p)->perturbation, p->delta, bytes);
+        // g_θ and g_adv come from one pass; θ moves by one, δ by the other.
+        loss = train_on_perturbed(p, batch);
+        climb(p, batch->count, p->choices.input_epsilon);
+        clip_to_ball(p, batch->count);
+        double *added = p->stored[perturbation_next_point(p->o, 0)];
+        memcpy(added, p->delta, bytes); // what this update was made with
+        memcpy(p->delta, input_point(p)->perturbation, bytes);
+        memcpy(input_point(p)->perturbation, added, bytes);
+    }
     return loss;
 }

@@ -1,7 +1,10 @@
 // The papers' training algorithms as plain double-precision programs over the oracle's network, each written
 // after the paper it cites: Nøkland 2015 ("Improving back-propagation by adding an adversarial gradient"),
 // Sankaranarayanan et al. 2018 ("Regularizing deep networks using efficient layerwise adversarial training"),
-// You et al. 2018 ("Adversarial noise layer").
+// You et al. 2018 ("Adversarial noise layer"). And those of adversarial training: Madry et al. 2018 ("Towards deep
+// learning models resistant to adversarial attacks"), Wong et al. 2020 ("Fast is better than free"), de Jorge et al.
+// 2022 ("Make some noise"), Park & Lee 2021 ("Reliably fast adversarial training via latent adversarial perturbation"),
+// Shafahi et al. 2019 ("Adversarial training for free").
 #ifndef METHODS_H
 #define METHODS_H
 
@@ -16,6 +19,7 @@ typedef struct method_program {
     double *stored[ORACLE_MAX_LAYERS];          // gradients of the previous batch at the points
     double stored_deviation[ORACLE_MAX_LAYERS]; // s(h) of the previous batch
     int stored_count;                           // images of the previous batch
+    double *delta;                              // of the input, free training's
 } method_program;
 
 // Takes over the network's parameters, which the program trains.
@@ -44,5 +48,12 @@ double method_adversarial_noise_layer(method_program *p, const example_batch *ba
 
 // Noise of deviation ε at every point (You et al. Table 1, Sankaranarayanan et al. Fig. 2).
 double method_noise(method_program *p, const example_batch *batch);
+
+// The climbs of these are in the settings, `choices`; ε is that of the input, and of the hidden points for SLAT.
+double method_pgd(method_program *p, const example_batch *batch);     // Madry et al., section 2.1
+double method_fgsm_rs(method_program *p, const example_batch *batch); // Wong et al., Algorithm 3
+double method_n_fgsm(method_program *p, const example_batch *batch);  // de Jorge et al., Algorithm 1
+double method_slat(method_program *p, const example_batch *batch);    // Park & Lee, section 3
+double method_free(method_program *p, const example_batch *batch);    // Shafahi et al., Algorithm 1
 
 #endif

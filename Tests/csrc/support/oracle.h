@@ -78,6 +78,7 @@ typedef struct oracle_layer {
     double *value, *gradient;       // [count][channels][height][width]
     double *mask;                   // dropout: 0 or 1 / (1 − rate)
     double *perturbation;           // point: what a forward pass adds
+    bool bounded;                   // point: and clamps to each channel's least and greatest of the sample
     double *batch_mean, *batch_var; // batch normalization: what the last forward pass normalized with
 } oracle_layer;
 

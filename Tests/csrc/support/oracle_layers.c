@@ -321,6 +321,13 @@ void oracle_layer_forward(oracle *o, oracle_layer *layer, bool learn_statistics)
         break;
     case ORACLE_POINT:
         for (int i = 0; i < elements; i++) layer->value[i] = in->value[i] + layer->perturbation[i];
+        for (int plane = 0; plane < o->count * layer->shape[0] && layer->bounded; plane++) {
+            int pixels = layer->shape[1] * layer->shape[2];
+            const double *h = in->value + plane * pixels;
+            double lowest = h[0], highest = h[0], *y = layer->value + plane * pixels;
+            for (int i = 0; i < pixels; i++) lowest = fmin(lowest, h[i]), highest = fmax(highest, h[i]);
+            for (int i = 0; i < pixels; i++) y[i] = fmin(fmax(y[i], lowest), highest);
+        }
         break;
     }
 }
