@@ -44,7 +44,8 @@ struct ReportCommand: AsyncParsableCommand {
         let folders = try runs.map { (path) throws(SparringError) in try openRun(path) }
         var report = try Report(of: folders)
         let (sections, table, warnings) = try await withProgress { try measure($0) }
-        report.sections.insert(contentsOf: sections, at: 1)
+        report.sections.insert(contentsOf: sections.prefix(1), at: 1)
+        report.sections += sections.dropFirst()
         try report.write(html: out)
         for warning in warnings { printError("warning: \(warning)") }
         print("\(table.text)\n\nreport: \(out)")
@@ -67,8 +68,11 @@ struct ReportCommand: AsyncParsableCommand {
             let attacked = try attacks.map {
                 try classify(images, by: network, under: $0, onProgress: onProgress)
             }
+            let follows = attacks.contains { $0.kind.usesGradient }
             warnings += robustnessWarnings(
-                whiteBox: zip(attacks, attacked).map { AttackAccuracy($0, outcomes: $1.outcomes) }
+                whiteBox: zip(attacks, attacked).map { AttackAccuracy($0, outcomes: $1.outcomes) },
+                imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
+                of: images.count
             ).map { "\(model.name): \($0)" }
             return (name: model.name, classifications: [clean] + attacked)
         }

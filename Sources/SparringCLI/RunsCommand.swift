@@ -138,7 +138,7 @@ private func runFolders(in folder: String, depth: Int = 4) throws(SparringError)
         ])
         guard values?.isDirectory == true, values?.isSymbolicLink != true else { continue }
         // A folder that cannot be listed holds no run that could be read.
-        runs += (try? runFolders(in: "\(folder)/\(name)", depth: depth - 1)) ?? []
+        runs += (try? runFolders(in: folder == "." ? name : "\(folder)/\(name)", depth: depth - 1)) ?? []
     }
     return runs
 }
