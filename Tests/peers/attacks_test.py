@@ -61,7 +61,7 @@ class AttacksTest(CommandTest):
         # In single precision PyTorch's softmax loses the gradients of images that the network is sure of.
         self.network = lenet5(safetensors.torch.load_file(self.folder / "run/best.safetensors")).double()
         torch.manual_seed(1)
-        torch.set_num_threads(1)
+        torch.set_num_threads(2)
 
     def ours(self, *arguments):
         results = json.loads(self.succeed("evaluate", "--model-file", "run", "--json", *arguments))

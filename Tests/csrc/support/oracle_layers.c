@@ -50,40 +50,58 @@ static void whiten(oracle_layer *layer, oracle_layer *in, int count, bool forwar
     }
 }
 
-// Calls for every product of the convolution: output element, weight element, input element.
-#define FOR_EACH_PRODUCT(layer, in, count, out_i, weight_i, in_i)                                                      \
-    FOR_EACH_PIXEL(n, o, y, x, count, (layer)->shape)                                                                  \
-    for (int i = 0, inputs = (in)->shape[0] / (layer)->conv2d.groups; i < inputs; i++)                                 \
-        for (int ky = 0; ky < (layer)->conv2d.kernel_height; ky++)                                                     \
-            for (int kx = 0, out_i = at((layer)->shape, n, o, y, x), weight_i, in_i;                                   \
-                 kx < (layer)->conv2d.kernel_width; kx++)                                                              \
-                if (product_indices(layer, in, n, o, y, x, i, ky, kx, &weight_i, &in_i))
+// Products of one weight of a convolution with the inputs that outputs of one row have under it.
+typedef struct products {
+    int weight, out, in, count; // indices of the weight and of the first output and input
+    int stride;                 // of the inputs; outputs follow each other
+} products;
 
-static bool product_indices(const oracle_layer *layer, const oracle_layer *in, int n, int o, int y, int x, int i,
-                            int ky, int kx, int *weight_i, int *in_i) {
+static products products_at(const oracle_layer *layer, const oracle_layer *in, int n, int o, int y, int tap) {
     const spar_conv2d_params *p = &layer->conv2d;
-    int in_y = y * p->stride_height - p->padding_height + ky, in_x = x * p->stride_width - p->padding_width + kx;
-    if (!inside(in->shape, in_y, in_x)) return false;
-    int inputs = in->shape[0] / p->groups, group = o / (p->channels / p->groups);
-    *weight_i = ((o * inputs + i) * p->kernel_height + ky) * p->kernel_width + kx;
-    *in_i = at(in->shape, n, group * inputs + i, in_y, in_x);
-    return true;
+    int taps = p->kernel_height * p->kernel_width, inputs = in->shape[0] / p->groups;
+    int i = tap / taps, ky = tap % taps / p->kernel_width, kx = tap % p->kernel_width;
+    int group = o / (p->channels / p->groups);
+    int in_y = y * p->stride_height - p->padding_height + ky, offset = kx - p->padding_width, first = 0, last = -1;
+    while (first < layer->shape[2] && !inside(in->shape, in_y, first * p->stride_width + offset)) first++;
+    for (int x = first; x < layer->shape[2] && inside(in->shape, in_y, x * p->stride_width + offset); x++) last = x;
+    if (last < first) return (products){0};
+    return (products){.weight = o * inputs * taps + tap,
+                      .out = at(layer->shape, n, o, y, first),
+                      .in = at(in->shape, n, group * inputs + i, in_y, first * p->stride_width + offset),
+                      .count = last - first + 1,
+                      .stride = p->stride_width};
 }
 
+static int taps_of(const oracle_layer *layer, const oracle_layer *in) {
+    return in->shape[0] / layer->conv2d.groups * layer->conv2d.kernel_height * layer->conv2d.kernel_width;
+}
+
+#define FOR_EACH_TAP(n, o, y, tap, layer, in, samples)                                                                 \
+    for (int n = 0; n < (samples); n++)                                                                                \
+        for (int o = 0; o < (layer)->shape[0]; o++)                                                                    \
+            for (int y = 0; y < (layer)->shape[1]; y++)                                                                \
+                for (int tap = 0, taps = taps_of(layer, in); tap < taps; tap++)
+
 static void conv2d_forward(oracle_layer *layer, const oracle_layer *in, int count) {
-    const double *weight = layer->parameters[0].value;
     FOR_EACH_PIXEL(n, c, y, x, count, layer->shape)
     layer->value[at(layer->shape, n, c, y, x)] = layer->conv2d.bias ? layer->parameters[1].value[c] : 0;
-    FOR_EACH_PRODUCT(layer, in, count, out_i, weight_i, in_i)
-    layer->value[out_i] += weight[weight_i] * in->value[in_i];
+    FOR_EACH_TAP(n, o, y, tap, layer, in, count) {
+        products p = products_at(layer, in, n, o, y, tap);
+        double weight = layer->parameters[0].value[p.weight], *out = layer->value + p.out;
+        const double *values = in->value + p.in;
+        for (int x = 0; x < p.count; x++) out[x] += weight * values[x * p.stride];
+    }
 }
 
 static void conv2d_backward(oracle_layer *layer, oracle_layer *in, int count) {
-    const double *weight = layer->parameters[0].value;
-    double *weight_gradient = layer->parameters[0].gradient;
-    FOR_EACH_PRODUCT(layer, in, count, out_i, weight_i, in_i) {
-        in->gradient[in_i] += layer->gradient[out_i] * weight[weight_i];
-        weight_gradient[weight_i] += layer->gradient[out_i] * in->value[in_i];
+    FOR_EACH_TAP(n, o, y, tap, layer, in, count) {
+        products p = products_at(layer, in, n, o, y, tap);
+        double weight = layer->parameters[0].value[p.weight], sum = 0;
+        double *in_gradient = in->gradient + p.in;
+        const double *gradient = layer->gradient + p.out, *values = in->value + p.in;
+        for (int x = 0; x < p.count; x++) in_gradient[x * p.stride] += weight * gradient[x];
+        for (int x = 0; x < p.count; x++) sum += gradient[x] * values[x * p.stride];
+        layer->parameters[0].gradient[p.weight] += sum;
     }
     if (!layer->conv2d.bias) return;
     FOR_EACH_PIXEL(n, c, y, x, count, layer->shape)
