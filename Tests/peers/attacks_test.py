@@ -96,7 +96,7 @@ class AttacksTest(CommandTest):
 
     def test_pgd(self):
         """The mean of several random starts, as one alone may be off by a point."""
-        seeds = [1, 2, 3, 4]
+        seeds = [1, 2]
         ours = [self.ours("--attack", "pgd", "--deltas", "8,24", "--step", 4, "--iterations", 10, "--seed", seed)
                 for seed in seeds]
         theirs = [[self.theirs(self.attacked_by_pgd(delta, random_start=True)) for delta in [8, 24]] for _ in seeds]
@@ -111,10 +111,10 @@ class AttacksTest(CommandTest):
             return torch.cat(attacks)
 
         ours = [self.ours("--attack", "square", "--deltas", "0,24", "--queries", 400, "--seed", seed)
-                for seed in [1, 2, 3]]
+                for seed in [1, 2]]
         self.network.float()
         self.images = self.images.float()
-        theirs = [[self.theirs(self.images), self.theirs(attacked(seed))] for seed in [100, 200, 300]]
+        theirs = [[self.theirs(self.images), self.theirs(attacked(seed))] for seed in [100, 200]]
         self.check(numpy.mean(ours, axis=0), numpy.mean(theirs, axis=0))
 
 
