@@ -48,8 +48,7 @@ static spar_status climb_all(spar_standing *standing) {
     return SPAR_OK;
 }
 
-// By kind.
-static spar_status (*const attacks[])(spar_standing *) = {
+spar_status (*const spar_attacks[])(spar_standing *) = {
     climb_all,           climb_all,          spar_attack_pgd,   spar_attack_square,
     spar_attack_apgd_ce, spar_attack_apgd_t, spar_attack_fab_t, spar_attack_standard,
 };
@@ -68,7 +67,7 @@ static spar_status judge(const spar_standing *standing, const float *images, con
 
 static spar_status run(spar_standing *standing, const float *images, const int32_t *labels, int count,
                        int32_t *verdicts) {
-    spar_status (*attack)(spar_standing *) = attacks[standing->attack->kind];
+    spar_status (*attack)(spar_standing *) = spar_attacks[standing->attack->kind];
     if (verdicts == NULL) return attack(standing);
     bool *before = spar_allocate((size_t)count, 2 * sizeof *before), *after = before + count;
     if (before == NULL) return SPAR_ERROR_MEMORY;
@@ -97,10 +96,7 @@ spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attac
     spar_attack chosen = spar_attack_defaults_of(attack->kind);
     SPAR_TRY(spar_take_structure(SPAR_ATTACK_STRUCTURE, attack, &chosen));
     SPAR_TRY(spar_attack_check(&chosen, network));
-    if (count < 1 || count > network->options.batch_size) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: a batch of %d images: the network takes 1 to %d", count,
-                         network->options.batch_size);
-    }
+    SPAR_TRY(spar_check_count(network, "attack: ", count));
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
     spar_standing standing;
     SPAR_TRY(spar_standing_create(&standing, network, &chosen, images, labels, count));

@@ -91,6 +91,9 @@ spar_status spar_attack_apgd_t(spar_standing *standing);
 spar_status spar_attack_fab_t(spar_standing *standing);
 spar_status spar_attack_standard(spar_standing *standing);
 
+// These and FGSM and IFGSM, by kind.
+extern spar_status (*const spar_attacks[])(spar_standing *);
+
 // fab.c: the projection of x on the hyperplane w·(y − x) + excess = 0 in L∞ and the pixel range moves each pixel of
 // w ≠ 0 by this much, or as far as it can; all as far as they can where the range does not reach the hyperplane.
 double spar_fab_distance(const spar_attack *attack, const float *x, const float *w, size_t pixels, double excess);

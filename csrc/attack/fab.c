@@ -55,10 +55,6 @@ static double moved(const spar_attack *attack, double x, double w, double excess
     return against > 0 ? x - step : x + step;
 }
 
-static float original_of(const spar_standing *standing, const float *original, size_t i) {
-    return spar_attack_clip(standing->attack, standing->delta, original[i], original[i]);
-}
-
 static void move(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const fab *f = context;
@@ -72,7 +68,7 @@ static void move(void *context, int64_t first, int64_t last, int thread) {
         // w·(y − x) + excess = 0 is where label and target are equal to first order; > 0 is the target's side.
         double excess = (double)z[f->targets[standing->numbers[i]]] - z[standing->labels[i]], own_excess = excess;
         for (size_t j = 0; j < pixels; j++) {
-            start[j] = original_of(standing, original, j);
+            start[j] = spar_attack_range(standing->attack, original[j]);
             own_excess += (double)w[j] * ((double)start[j] - x[j]);
         }
         double distance = spar_fab_distance(attack, x, w, pixels, excess);
@@ -103,7 +99,7 @@ static void judge(const fab *f) {
         float *x = f->points + (size_t)standing->numbers[i] * standing->pixels;
         const float *original = standing->originals + (size_t)i * standing->pixels;
         for (size_t j = 0; j < standing->pixels; j++) {
-            double own = original_of(standing, original, j);
+            double own = spar_attack_range(standing->attack, original[j]);
             x[j] = (float)(own + backward * (x[j] - own));
         }
     }
@@ -138,7 +134,7 @@ static spar_status run(fab *f) {
             f->targets[standing->numbers[i]] = spar_standing_target(standing, i, k);
             size_t row = (size_t)i * standing->pixels, at = (size_t)standing->numbers[i] * standing->pixels;
             for (size_t j = 0; j < standing->pixels; j++) {
-                f->points[at + j] = original_of(standing, standing->originals + row, j);
+                f->points[at + j] = spar_attack_range(standing->attack, standing->originals[row + j]);
             }
         }
         for (int step = 0; step < iterations && standing->count > 0; step++) {

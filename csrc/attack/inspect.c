@@ -61,10 +61,7 @@ spar_status spar_inspect(spar_network *network, const float *images, const int32
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(labels);
     SPAR_TRY(spar_check_structure(INSPECTION, inspection));
-    if (count < 1 || count > network->options.batch_size) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "inspect: a batch of %d images: the network takes 1 to %d", count,
-                         network->options.batch_size);
-    }
+    SPAR_TRY(spar_check_count(network, "inspect: ", count));
     spar_extent extent = network->tensors[0].extent;
     size_t pixels = (size_t)(spar_pixels(extent) * extent.channels);
     size_t classes = (size_t)network->tensors[network->output].extent.channels;

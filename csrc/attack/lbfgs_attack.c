@@ -173,10 +173,7 @@ static void give_example(const spar_lbfgs_example *own, spar_lbfgs_example *exam
 static spar_status check(const spar_network *network, const spar_lbfgs_attack *attack, const int32_t *labels,
                          const int32_t *targets, int32_t count) {
     int classes = network->tensors[network->output].extent.channels;
-    if (count < 1 || count > network->options.batch_size) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "L-BFGS: a batch of %d images: the network takes 1 to %d", count,
-                         network->options.batch_size);
-    }
+    SPAR_TRY(spar_check_count(network, "L-BFGS: ", count));
     if (attack->iterations < 1 || attack->searches < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "L-BFGS: %d iterations and %d searches; there must be at least 1 each",
                          attack->iterations, attack->searches);

@@ -17,22 +17,17 @@ static double cost_of(const spar_standing *standing, spar_attack_kind kind) {
 }
 
 spar_status spar_attack_standard(spar_standing *standing) {
-    static const struct {
-        spar_attack_kind kind;
-        spar_status (*run)(spar_standing *);
-    } parts[] = {{SPAR_ATTACK_APGD_CE, spar_attack_apgd_ce},
-                 {SPAR_ATTACK_APGD_T, spar_attack_apgd_t},
-                 {SPAR_ATTACK_FAB_T, spar_attack_fab_t},
-                 {SPAR_ATTACK_SQUARE, spar_attack_square}};
+    static const spar_attack_kind parts[] = {SPAR_ATTACK_APGD_CE, SPAR_ATTACK_APGD_T, SPAR_ATTACK_FAB_T,
+                                             SPAR_ATTACK_SQUARE};
     enum { PARTS = sizeof parts / sizeof *parts };
     double whole = 0, done = 0;
-    for (int p = 0; p < PARTS; p++) whole += cost_of(standing, parts[p].kind);
+    for (int p = 0; p < PARTS; p++) whole += cost_of(standing, parts[p]);
     for (int p = 0; p < PARTS && standing->count > 0; p++) {
         standing->done = done;
-        standing->share = cost_of(standing, parts[p].kind) / whole;
+        standing->share = cost_of(standing, parts[p]) / whole;
         done += standing->share;
-        for (int i = 0; i < standing->count; i++) standing->last[standing->numbers[i]] = parts[p].kind;
-        SPAR_TRY(parts[p].run(standing));
+        for (int i = 0; i < standing->count; i++) standing->last[standing->numbers[i]] = (int)parts[p];
+        SPAR_TRY(spar_attacks[parts[p]](standing));
     }
     return SPAR_OK;
 }

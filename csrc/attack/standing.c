@@ -58,8 +58,7 @@ spar_status spar_standing_go_on(const spar_standing *standing, double part) {
 spar_status spar_standing_begin(spar_standing *standing, bool *stands) {
     size_t pixels = standing->pixels, classes = (size_t)standing->classes;
     for (size_t i = 0; i < (size_t)standing->count * pixels; i++) {
-        float original = standing->originals[i];
-        standing->images[i] = spar_attack_clip(standing->attack, standing->delta, original, original);
+        standing->images[i] = spar_attack_range(standing->attack, standing->originals[i]);
     }
     SPAR_TRY(spar_standing_evaluate(standing));
     for (int i = 0; i < standing->count; i++) {

@@ -2,7 +2,6 @@
 #include "graph/network.h"
 
 #include "ops/loss.h"
-#include "runtime/finite.h"
 #include "runtime/structure.h"
 
 #include <math.h>
@@ -41,17 +40,9 @@ static double loss_of_image(const loss_task *task, int64_t n, const float *z, fl
     return spar_loss_of_targets(loss, z, task->classes, targets + n * task->classes, factor, d);
 }
 
-static spar_status check_gradient(const loss_task *task, const float *gradient) {
-    int64_t count = (int64_t)task->count * task->classes, i = spar_first_non_finite(gradient, count);
-    if (i == count) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_NON_FINITE, "criterion: the gradient of output %lld of image %lld is %g",
-                     (long long)(i % task->classes), (long long)(i / task->classes), (double)gradient[i]);
-}
-
 // Asks the caller's function, whose arrays are plain. `losses` gets its own.
 static spar_status ask_function(const loss_task *task, const double **losses) {
     spar_network *network = task->network;
-    const spar_tensor *output = &network->tensors[network->output];
     size_t classes = (size_t)task->classes, batch = (size_t)network->options.batch_size;
     if (network->criterion_values == NULL) {
         network->criterion_values = spar_allocate(batch, sizeof(double) + 2 * classes * sizeof(float));
@@ -59,21 +50,12 @@ static spar_status ask_function(const loss_task *task, const double **losses) {
     }
     *losses = network->criterion_values;
     float *z = (float *)(*losses + batch), *gradient = task->scale == 0 ? NULL : z + batch * classes;
-    for (int64_t n = 0; n < task->count; n++) {
-        memcpy(z + (size_t)n * classes, output->data + n * output->stride, classes * sizeof *z);
-    }
+    SPAR_TRY(spar_read_output(network, z));
     const spar_criterion *criterion = task->criterion;
     if (!criterion->function(criterion->context, z, task->count, task->classes, network->criterion_values, gradient)) {
         return spar_fail(SPAR_ERROR_CANCELLED, "the criterion's function stopped the call");
     }
-    if (gradient == NULL) return SPAR_OK;
-    SPAR_TRY(check_gradient(task, gradient));
-    for (int64_t n = 0; n < task->count; n++) {
-        float *d = output->gradient + n * output->stride;
-        memset(d, 0, (size_t)output->stride * sizeof *d);
-        for (size_t c = 0; c < classes; c++) d[c] = task->scale * gradient[(size_t)n * classes + c];
-    }
-    return SPAR_OK;
+    return gradient == NULL ? SPAR_OK : spar_put_output_gradient(network, "criterion", gradient, task->scale);
 }
 
 // `known`: of a function; NULL: none.

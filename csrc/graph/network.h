@@ -85,6 +85,11 @@ static inline int64_t spar_place_of(const spar_network *network, const spar_para
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count);
 
+// passes.c: may `call`, which begins the sentence, take this many images?
+spar_status spar_check_count(const spar_network *network, const char *call, int32_t count);
+// And the gradient of a function of the last forward pass's output, [count][classes], is put there times the scale.
+spar_status spar_put_output_gradient(spar_network *network, const char *call, const float *gradient, float scale);
+
 // criterion.c: a checked criterion of a caller; and J of the last forward pass, with a scale other than 0 its gradient
 // at the output too. `losses` may be NULL.
 spar_status spar_take_criterion(const spar_criterion *given, spar_criterion *criterion);

@@ -99,13 +99,16 @@ static spar_status check_batch(const spar_network *network, int32_t count) {
     return SPAR_OK;
 }
 
+spar_status spar_check_count(const spar_network *network, const char *call, int32_t count) {
+    if (count >= 1 && count <= network->options.batch_size) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "%sa batch of %d images: the network takes 1 to %d", call, count,
+                     network->options.batch_size);
+}
+
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
-    if (count < 1 || count > network->options.batch_size) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "a batch of %d images: the network takes 1 to %d", count,
-                         network->options.batch_size);
-    }
+    SPAR_TRY(spar_check_count(network, "", count));
     uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
     if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_batch(network, count));
@@ -269,25 +272,26 @@ spar_status spar_backward_criterion(spar_network *network, const spar_criterion 
     return SPAR_OK;
 }
 
-static spar_status check_output_gradient(const spar_network *network, const float *gradient) {
-    int classes = network->tensors[network->output].extent.channels;
+spar_status spar_put_output_gradient(spar_network *network, const char *call, const float *gradient, float scale) {
+    const spar_tensor *output = &network->tensors[network->output];
+    int classes = output->extent.channels;
     int64_t count = (int64_t)network->run.batch * classes, i = spar_first_non_finite(gradient, count);
-    if (i == count) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_NON_FINITE, "backward: the gradient of output %lld of image %lld is %g",
-                     (long long)(i % classes), (long long)(i / classes), (double)gradient[i]);
+    if (i < count) {
+        return spar_fail(SPAR_ERROR_NON_FINITE, "%s: the gradient of output %lld of image %lld is %g", call,
+                         (long long)(i % classes), (long long)(i / classes), (double)gradient[i]);
+    }
+    for (int64_t n = 0; n < network->run.batch; n++) {
+        float *d = output->gradient + n * output->stride;
+        memset(d, 0, (size_t)output->stride * sizeof *d);
+        for (int c = 0; c < classes; c++) d[c] = scale * gradient[n * classes + c];
+    }
+    return SPAR_OK;
 }
 
 spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale, uint32_t flags) {
     SPAR_REQUIRE_POINTER(output_gradient);
     SPAR_TRY(check_backward(network, __func__, scale, flags));
-    SPAR_TRY(check_output_gradient(network, output_gradient));
-    const spar_tensor *output = &network->tensors[network->output];
-    int classes = output->extent.channels;
-    for (int64_t n = 0; n < network->run.batch; n++) {
-        float *d = output->gradient + n * output->stride;
-        memset(d, 0, (size_t)output->stride * sizeof *d);
-        for (int c = 0; c < classes; c++) d[c] = scale * output_gradient[n * classes + c];
-    }
+    SPAR_TRY(spar_put_output_gradient(network, "backward", output_gradient, scale));
     run_backward(network, scale, flags);
     return SPAR_OK;
 }

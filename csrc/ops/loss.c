@@ -39,10 +39,11 @@ static double logistic_cross_entropy(const float *z, int classes, int label, dou
     return loss;
 }
 
-static double squared_error(const float *z, int classes, int label, double factor, float *d) {
+// Against the targets, or the label where they are NULL.
+static double squared_error(const float *z, int classes, const float *targets, int label, double factor, float *d) {
     double loss = 0;
     for (int c = 0; c < classes; c++) {
-        double difference = (double)z[c] - (c == label);
+        double difference = z[c] - (targets == NULL ? (double)(c == label) : (double)targets[c]);
         loss += difference * difference / 2;
         if (d != NULL) d[c] = (float)(factor * difference);
     }
@@ -54,7 +55,7 @@ double spar_loss_of_label(spar_loss loss, const float *z, int classes, int label
     case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
         return logistic_cross_entropy(z, classes, label, factor, d);
     case SPAR_LOSS_SQUARED_ERROR:
-        return squared_error(z, classes, label, factor, d);
+        return squared_error(z, classes, NULL, label, factor, d);
     default:
         return softmax_cross_entropy(z, classes, label, factor, d);
     }
@@ -110,23 +111,13 @@ static double logistic_of_targets(const float *z, int classes, const float *targ
     return loss;
 }
 
-static double squared_error_of_targets(const float *z, int classes, const float *targets, double factor, float *d) {
-    double loss = 0;
-    for (int c = 0; c < classes; c++) {
-        double difference = (double)z[c] - targets[c];
-        loss += difference * difference / 2;
-        if (d != NULL) d[c] = (float)(factor * difference);
-    }
-    return loss;
-}
-
 double spar_loss_of_targets(spar_loss loss, const float *z, int classes, const float *targets, double factor,
                             float *d) {
     switch (loss) {
     case SPAR_LOSS_LOGISTIC_CROSS_ENTROPY:
         return logistic_of_targets(z, classes, targets, factor, d);
     case SPAR_LOSS_SQUARED_ERROR:
-        return squared_error_of_targets(z, classes, targets, factor, d);
+        return squared_error(z, classes, targets, 0, factor, d);
     default:
         return softmax_of_targets(z, classes, targets, factor, d);
     }
