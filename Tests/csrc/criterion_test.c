@@ -11,20 +11,6 @@ enum { SEED = 23, CLASSES = 5, IMAGES = 4 };
 static const spar_loss LOSSES[] = {SPAR_LOSS_SOFTMAX_CROSS_ENTROPY, SPAR_LOSS_LOGISTIC_CROSS_ENTROPY,
                                    SPAR_LOSS_SQUARED_ERROR};
 
-// A network whose outputs are its pixels.
-static spar_network *identity(spar_loss loss) {
-    float eye[CLASSES * CLASSES] = {0};
-    for (int c = 0; c < CLASSES; c++) eye[c * CLASSES + c] = 1;
-    oracle *o = oracle_create(CLASSES, 1, 1, IMAGES, loss);
-    spar_dense_params params = example_dense_params("fc", CLASSES);
-    params.bias = false;
-    oracle_dense(o, 0, params);
-    spar_network *network = oracle_engine(o, 1, 1);
-    oracle_destroy(o);
-    CHECK_OK(spar_network_write_parameter(network, 0, SPAR_PART_VALUE, eye, CLASSES * CLASSES));
-    return network;
-}
-
 static double expected_loss(spar_loss loss, const float *z, const float *t, double *d) {
     double sum = 0, value = 0, whole = 0;
     for (int c = 0; c < CLASSES; c++) sum += exp(z[c]), whole += t[c];
@@ -60,7 +46,7 @@ static void targets_follow_the_formulas(void) {
     float z[IMAGES * CLASSES], targets[IMAGES * CLASSES], gradient[IMAGES * CLASSES];
     draw(z, targets, SEED);
     for (int i = 0; i < 3; i++) {
-        spar_network *network = identity(LOSSES[i]);
+        spar_network *network = example_identity(CLASSES, IMAGES, LOSSES[i]);
         spar_criterion criterion = {.struct_size = sizeof criterion, .targets = targets};
         spar_loss_result result = {.struct_size = sizeof result};
         double losses[IMAGES], mean = 0;
@@ -95,7 +81,7 @@ static void one_hot_targets_are_labels(void) {
     memset(targets, 0, sizeof targets);
     for (int n = 0; n < IMAGES; n++) targets[n * CLASSES + labels[n]] = 1;
     for (int i = 0; i < 3; i++) {
-        spar_network *network = identity(LOSSES[i]);
+        spar_network *network = example_identity(CLASSES, IMAGES, LOSSES[i]);
         spar_criterion criteria[2] = {{.struct_size = sizeof *criteria, .targets = targets},
                                       {.struct_size = sizeof *criteria, .labels = labels}};
         float *const gradients[2] = {by_targets, by_labels};

@@ -331,14 +331,7 @@ static void changed_graphs_are_refused(void) {
 static void random_damage_never_crashes(void) {
     char path[TEMPORARY_PATH];
     temporary_path(path, "model.safetensors");
-    spar_network *network = model_create(example_plain, SEED);
-    spar_method method = {.struct_size = sizeof method};
-    spar_sgd sgd = spar_sgd_defaults();
-    oracle *o = example_plain(EXAMPLE_BATCH);
-    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
-    CHECK_OK(spar_method_preset("layerwise", 20, &method));
-    CHECK_OK(spar_network_set_method(network, &method));
-    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+    spar_network *network = model_trained("layerwise", 20, SEED);
     CHECK_OK(spar_network_save(network, path, true, NULL, 0));
     size_t size = 0;
     unsigned char *bytes = temporary_read(path, &size);
@@ -372,8 +365,6 @@ static void random_damage_never_crashes(void) {
     }
     CHECK(refused > FLIPS / 4);
     free(bytes);
-    example_batch_destroy(&batch);
-    oracle_destroy(o);
     spar_network_destroy(network);
 }
 

@@ -16,17 +16,8 @@ static char path[TEMPORARY_PATH];
 // The header of a file with the training state of an example in training; the file's data.
 static raw_file saved(void) {
     temporary_path(path, "version.safetensors");
-    spar_network *network = model_create(example_plain, SEED);
-    spar_method method = {.struct_size = sizeof method};
-    spar_sgd sgd = spar_sgd_defaults();
-    oracle *o = example_plain(EXAMPLE_BATCH);
-    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
-    CHECK_OK(spar_method_preset("layerwise", 20, &method));
-    CHECK_OK(spar_network_set_method(network, &method));
-    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+    spar_network *network = model_trained("layerwise", 20, SEED);
     CHECK_OK(spar_network_save(network, path, true, NULL, 0));
-    example_batch_destroy(&batch);
-    oracle_destroy(o);
     spar_network_destroy(network);
     return raw_file_read(path);
 }

@@ -8,19 +8,6 @@ enum { CLASSES = 3, IMAGES = 4 };
 static const spar_loss LOSSES[] = {SPAR_LOSS_SOFTMAX_CROSS_ENTROPY, SPAR_LOSS_LOGISTIC_CROSS_ENTROPY,
                                    SPAR_LOSS_SQUARED_ERROR};
 
-// A network whose outputs are its pixels.
-static spar_network *identity(spar_loss loss) {
-    static const float eye[CLASSES * CLASSES] = {1, 0, 0, 0, 1, 0, 0, 0, 1};
-    oracle *o = oracle_create(CLASSES, 1, 1, IMAGES, loss);
-    spar_dense_params params = example_dense_params("fc", CLASSES);
-    params.bias = false;
-    oracle_dense(o, 0, params);
-    spar_network *network = oracle_engine(o, 1, 1);
-    oracle_destroy(o);
-    CHECK_OK(spar_network_write_parameter(network, 0, SPAR_PART_VALUE, eye, CLASSES * CLASSES));
-    return network;
-}
-
 static void values_of_known_outputs(void) {
     static const float outputs[IMAGES * CLASSES] = {1, 2, 3, 0.5f, -0.5f, 0, -2, 4, 1, 0, -1, -3};
     static const int32_t labels[IMAGES] = {2, 0, 2, 1};
@@ -28,7 +15,7 @@ static void values_of_known_outputs(void) {
     // half the squared distance to the one-hot label; each a mean over the images.
     static const double expected[] = {1.371958404, 2.910853511, 5.3125};
     for (int i = 0; i < 3; i++) {
-        spar_network *network = identity(LOSSES[i]);
+        spar_network *network = example_identity(CLASSES, IMAGES, LOSSES[i]);
         spar_loss_result result = {.struct_size = sizeof result};
         CHECK_OK(spar_forward(network, outputs, IMAGES, 0));
         CHECK_OK(spar_evaluate_loss(network, labels, &result));
@@ -64,7 +51,7 @@ static void large_outputs_do_not_overflow(void) {
     static const int32_t labels[] = {0, 1};
     static const double expected[][2] = {{0, 600}, {100, 700}};
     for (int i = 0; i < 2; i++) {
-        spar_network *network = identity(LOSSES[i]);
+        spar_network *network = example_identity(CLASSES, IMAGES, LOSSES[i]);
         for (int label = 0; label < 2; label++) {
             spar_loss_result result = {.struct_size = sizeof result};
             CHECK_OK(spar_forward(network, outputs, 1, 0));
@@ -94,7 +81,7 @@ static void confident_outputs_have_a_loss_and_a_gradient(void) {
             {left / sum, -(left + right) / sum, right / sum},
             {exp(z[0]) / (1 + exp(z[0])), -exp(-5) / (1 + exp(-5)), exp(z[2]) / (1 + exp(z[2]))}};
         for (int i = 0; i < 2; i++) {
-            spar_network *network = identity(LOSSES[i]);
+            spar_network *network = example_identity(CLASSES, IMAGES, LOSSES[i]);
             spar_loss_result result = {.struct_size = sizeof result};
             float gradient[CLASSES];
             CHECK_OK(spar_forward(network, z, 1, 0));
@@ -117,7 +104,7 @@ static void a_confident_label_has_a_logistic_gradient(void) {
     for (size_t i = 0; i < sizeof outputs / sizeof *outputs; i++) {
         float z[CLASSES] = {-outputs[i], -outputs[i], outputs[i]}, gradient[CLASSES];
         double expected = exp(-outputs[i]) / (1 + exp(-outputs[i]));
-        spar_network *network = identity(SPAR_LOSS_LOGISTIC_CROSS_ENTROPY);
+        spar_network *network = example_identity(CLASSES, IMAGES, SPAR_LOSS_LOGISTIC_CROSS_ENTROPY);
         spar_loss_result result = {.struct_size = sizeof result};
         CHECK_OK(spar_forward(network, z, 1, 0));
         CHECK_OK(spar_backward(network, &label, 1, SPAR_BACKWARD_INPUT, &result));

@@ -9,20 +9,6 @@
 
 enum { SEED = 58, FLIPS = 400 };
 
-static spar_network *trained(void) {
-    spar_network *network = model_create(example_plain, SEED);
-    spar_method method = {.struct_size = sizeof method};
-    spar_sgd sgd = spar_sgd_defaults();
-    oracle *o = example_plain(EXAMPLE_BATCH);
-    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
-    CHECK_OK(spar_method_preset("anl", 0.1f, &method));
-    CHECK_OK(spar_network_set_method(network, &method));
-    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
-    example_batch_destroy(&batch);
-    oracle_destroy(o);
-    return network;
-}
-
 static unsigned char *save(const spar_network *network, bool training_state, const spar_metadata *entries, size_t count,
                            size_t *size) {
     CHECK_OK(spar_network_save_to_memory(network, training_state, entries, count, NULL, 0, size));
@@ -43,7 +29,8 @@ static void memory_has_what_files_have(void) {
     char path[TEMPORARY_PATH], value[10];
     temporary_path(path, "model.safetensors");
     for (int with_state = 0; with_state < 2; with_state++) {
-        spar_network *network = trained(), *loaded = NULL, *other = model_create(example_plain, SEED + 1);
+        spar_network *network = model_trained("anl", 0.1f, SEED), *loaded = NULL,
+                     *other = model_create(example_plain, SEED + 1);
         size_t size = 0, file_size = 0, needed = 0;
         CHECK_OK(spar_network_save(network, path, with_state, entries, 1));
         unsigned char *bytes = save(network, with_state, entries, 1, &size), *file = temporary_read(path, &file_size);
@@ -69,7 +56,7 @@ static void memory_has_what_files_have(void) {
 static void too_little_room_and_missing_pointers_are_refused(void) {
     static const spar_metadata reserved[] = {{sizeof(spar_metadata), "sparring.graph", "mine"}};
     static const char *const memory = "the model in memory: ";
-    spar_network *network = trained(), *loaded = network;
+    spar_network *network = model_trained("anl", 0.1f, SEED), *loaded = network;
     size_t size = 0, needed = 0;
     unsigned char *bytes = save(network, true, NULL, 0, &size);
     memset(bytes, 7, size);
@@ -96,7 +83,7 @@ static void too_little_room_and_missing_pointers_are_refused(void) {
 }
 
 static void a_diverged_network_is_not_saved_to_memory(void) {
-    spar_network *network = trained();
+    spar_network *network = model_trained("anl", 0.1f, SEED);
     float huge[2000];
     for (int i = 0; i < 2000; i++) huge[i] = 3e38f;
     spar_parameter_info info = {.struct_size = sizeof info};
@@ -131,7 +118,7 @@ static spar_status load_part(const unsigned char *bytes, size_t size) {
 static void damaged_memory_is_refused_as_files_are(void) {
     char path[TEMPORARY_PATH];
     temporary_path(path, "damaged.safetensors");
-    spar_network *network = trained();
+    spar_network *network = model_trained("anl", 0.1f, SEED);
     size_t size = 0;
     unsigned char *bytes = save(network, true, NULL, 0, &size);
     for (size_t part = 0; part < size; part += part < 4096 ? 1 : 97) {

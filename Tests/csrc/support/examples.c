@@ -215,3 +215,17 @@ oracle *example_whitened(int batch_size) {
     oracle_dense(o, x, example_dense_params("fc", EXAMPLE_CLASSES));
     return o;
 }
+
+spar_network *example_identity(int classes, int batch_size, spar_loss loss) {
+    oracle *o = oracle_create(classes, 1, 1, batch_size, loss);
+    spar_dense_params params = example_dense_params("fc", classes);
+    params.bias = false;
+    oracle_dense(o, 0, params);
+    spar_network *network = oracle_engine(o, 1, 1);
+    oracle_destroy(o);
+    for (int i = 0; i < classes * classes; i++) {
+        float value = i % (classes + 1) == 0;
+        CHECK_OK(spar_network_write_elements(network, 0, SPAR_PART_VALUE, i, 1, &value));
+    }
+    return network;
+}

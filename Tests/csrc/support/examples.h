@@ -36,6 +36,9 @@ oracle *example_large(int batch_size);         // maps too large for one block o
 oracle *example_dropout(int batch_size);       // dropout on the image, on maps and on flat values
 oracle *example_whitened(int batch_size);      // an image whitened as a whole
 
+// A network whose outputs are its pixels, one a class.
+spar_network *example_identity(int classes, int batch_size, spar_loss loss);
+
 // Whitens x by a matrix that is not symmetric.
 int example_whiten(oracle *o, int x);
 

@@ -93,6 +93,20 @@ char *text_replaced(const char *text, const char *from, const char *to) {
     return result;
 }
 
+spar_network *model_trained(const char *preset, float epsilon, uint64_t seed) {
+    spar_network *network = model_create(example_plain, seed);
+    spar_method method = {.struct_size = sizeof method};
+    spar_sgd sgd = spar_sgd_defaults();
+    oracle *o = example_plain(EXAMPLE_BATCH);
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, seed);
+    CHECK_OK(spar_method_preset(preset, epsilon, &method));
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
+    example_batch_destroy(&batch);
+    oracle_destroy(o);
+    return network;
+}
+
 spar_network *model_create_tiny(void) {
     oracle *o = oracle_create(3, 1, 1, 1, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
     spar_dense_params params = example_dense_params("fc", 2);
