@@ -1,7 +1,6 @@
 import CZlib
 import Foundation
 import Sparring
-import Synchronization
 import Testing
 
 /// A temporary folder of data set files, gone with the object.
@@ -108,40 +107,26 @@ func expectError(
     }
 }
 
-/// How long `work` goes on after its task is cancelled, so many seconds after its start; without end when it ends otherwise
-/// than by a `CancellationError`.
-func timeToCancel(
+/// Whether `work` ends by a `CancellationError` when its task is cancelled, so many seconds after its start. How long that
+/// takes is not asked: other tests may hold the cores, so `work` is to be such that it would end otherwise if it went on.
+func endsWhenCancelled(
     after seconds: Double, _ work: sending @escaping @isolated(any) () async throws -> Void
-) async -> Duration {
+) async -> Bool {
     let started = DispatchSemaphore(value: 0)
-    let task = Task.detached { () -> ContinuousClock.Instant? in
+    let task = Task.detached {
         started.signal()
         do {
             try await work()
         } catch is CancellationError {
-            return .now
+            return true
         } catch {}
-        return nil
+        return false
     }
     // On a thread of its own: the work may hold all that tasks run on.
-    let watch = CancellingThread(task, after: seconds, from: started)
-    guard let end = await task.value, let start = watch.cancelled.withLock({ $0 }) else {
-        return .seconds(Int.max)
+    Thread.detachNewThread {
+        started.wait()
+        Thread.sleep(forTimeInterval: seconds)
+        task.cancel()
     }
-    return start.duration(to: end)
-}
-
-private final class CancellingThread: Sendable {
-    let cancelled = Mutex<ContinuousClock.Instant?>(nil)
-
-    init(
-        _ task: Task<ContinuousClock.Instant?, Never>, after seconds: Double, from started: DispatchSemaphore
-    ) {
-        Thread.detachNewThread { [self] in
-            started.wait()
-            Thread.sleep(forTimeInterval: seconds)
-            cancelled.withLock { $0 = .now }
-            task.cancel()
-        }
-    }
+    return await task.value
 }

@@ -226,7 +226,7 @@ class FetchTest(CommandTest):
         while not (self.part(1).exists() and self.part(1).stat().st_size) and time.monotonic() < deadline:
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130, errors)
         self.assertIn("goes on", errors)
         self.assertTrue(0 < self.part(1).stat().st_size < len(self.content(1)))

@@ -161,7 +161,7 @@ class RobustnessTest(CommandTest):
         time.sleep(1)
         self.assertIsNone(process.poll())
         process.send_signal(signal.SIGINT)
-        output, error = process.communicate(timeout=20)
+        output, error = process.communicate(timeout=60)
         self.assertEqual((process.returncode, output), (130, ""))
         self.assertIn("stopped", error)
 

@@ -78,7 +78,7 @@ class WriterTest(RunPlaceTest):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
         process.send_signal(signal.SIGTERM)
-        self.assertIn(process.wait(timeout=5), [-signal.SIGTERM, 143])
+        self.assertIn(process.wait(timeout=30), [-signal.SIGTERM, 143])
 
     def test_folders_without_a_name(self):
         before = set(os.listdir("/"))
