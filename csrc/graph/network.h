@@ -103,6 +103,10 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
 void spar_commit_changes(spar_network *network);
 void spar_undo_changes(spar_network *network);
 
+#define SPAR_METHOD SPAR_STRUCTURE(spar_method, clean_weight)
+// method.c: do the choices go together, whatever the network?
+spar_status spar_check_method(const spar_method *method);
+
 // points.c
 bool spar_has_active_points(const spar_network *network);
 

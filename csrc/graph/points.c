@@ -1,172 +1,9 @@
-// Methods: which points are active, and with what settings.
+// The method in force: which points are active, and with what settings.
 #include "graph/network.h"
 
 #include "runtime/structure.h"
 
-#include <math.h>
 #include <string.h>
-
-enum {
-    BACKPROP,
-    ADVERSARIAL_BACKPROP,
-    FGS_ORIG,
-    FGS_INTER,
-    LAYERWISE,
-    LAYERWISE_JOINT,
-    ANL,
-    GAUSSIAN,
-    RANDOM,
-    PGD,
-    FGSM_RS,
-    N_FGSM,
-    SLAT,
-    FREE,
-    PRESET_COUNT,
-};
-
-static const char *const names[PRESET_COUNT + 1] = {
-    [BACKPROP] = "backprop",
-    [ADVERSARIAL_BACKPROP] = "adversarial-backprop",
-    [FGS_ORIG] = "fgs-orig",
-    [FGS_INTER] = "fgs-inter",
-    [LAYERWISE] = "layerwise",
-    [LAYERWISE_JOINT] = "layerwise-joint",
-    [ANL] = "anl",
-    [GAUSSIAN] = "gaussian",
-    [RANDOM] = "random",
-    [PGD] = "pgd",
-    [FGSM_RS] = "fgsm-rs",
-    [N_FGSM] = "n-fgsm",
-    [SLAT] = "slat",
-    [FREE] = "free",
-};
-
-// Their ε are factors of the one given.
-static const spar_method presets[PRESET_COUNT] = {
-    [BACKPROP] = {.direction = SPAR_DIRECTION_NONE},
-    [ADVERSARIAL_BACKPROP] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1},
-    [FGS_ORIG] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1, .clean_weight = 0.5f},
-    [FGS_INTER] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
-                   .size = SPAR_SIZE_RANGE,
-                   .epsilon = 1,
-                   .clean_weight = 0.5f},
-    [LAYERWISE] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH, .size = SPAR_SIZE_RANGE, .epsilon = 1},
-    [LAYERWISE_JOINT] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
-                         .size = SPAR_SIZE_RANGE,
-                         .epsilon = 1,
-                         .clean_weight = 0.5f},
-    [ANL] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
-             .shape = SPAR_SHAPE_GRADIENT,
-             .size = SPAR_SIZE_RANDOM_DEVIATION,
-             .granularity = SPAR_GRANULARITY_SAMPLE,
-             .epsilon = 1},
-    [GAUSSIAN] = {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .epsilon = 0.25f},
-    [RANDOM] = {.direction = SPAR_DIRECTION_RANDOM, .shape = SPAR_SHAPE_GAUSSIAN, .epsilon = 1},
-    [PGD] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
-             .input_epsilon = 1,
-             .iterations = 7,
-             .climb = 0.25f,
-             .start = 1,
-             .bounds = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS},
-    [FGSM_RS] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
-                 .input_epsilon = 1,
-                 .climb = 1.25f,
-                 .start = 1,
-                 .bounds = SPAR_BOUND_BALL},
-    [N_FGSM] = {.direction = SPAR_DIRECTION_CURRENT_BATCH, .input_epsilon = 1, .start = 2},
-    [SLAT] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
-              .epsilon = 1,
-              .input_epsilon = 0.9f,
-              .bounds = SPAR_BOUND_PIXELS | SPAR_BOUND_CHANNELS},
-    [FREE] = {.direction = SPAR_DIRECTION_PREVIOUS_BATCH,
-              .input_epsilon = 1,
-              .bounds = SPAR_BOUND_BALL,
-              .persistent = true,
-              .replays = 8},
-};
-
-const char *const *spar_method_names(void) {
-    return names;
-}
-
-#define METHOD SPAR_STRUCTURE(spar_method, clean_weight)
-
-spar_status spar_method_preset(const char *name, float epsilon, spar_method *method) {
-    SPAR_REQUIRE_POINTER(name);
-    SPAR_TRY(spar_check_structure(METHOD, method));
-    char list[256] = "";
-    for (int i = 0; i < PRESET_COUNT; i++) {
-        strcat(strcat(list, i > 0 ? ", " : ""), names[i]);
-        if (strcmp(names[i], name) != 0) continue;
-        if (!isfinite(epsilon)) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: epsilon is %g", name, (double)epsilon);
-        spar_method own = presets[i];
-        own.epsilon *= epsilon;
-        own.input_epsilon *= epsilon;
-        spar_fill_structure(METHOD, &own, method);
-        return SPAR_OK;
-    }
-    return spar_fail(SPAR_ERROR_ARGUMENT, "there is no method \"%.64s\"; the methods are %s", name, list);
-}
-
-enum { MOST_ROUNDS = 1 << 20, KNOWN_BOUNDS = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS | SPAR_BOUND_CHANNELS };
-
-static spar_status check_rounds(const spar_method *m) {
-    bool climbs = m->direction == SPAR_DIRECTION_CURRENT_BATCH || m->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
-    bool by_epsilon = m->size == SPAR_SIZE_CONSTANT;
-    const char *reason = NULL;
-    if (m->iterations < 0 || m->iterations > MOST_ROUNDS || m->replays < 0 || m->replays > MOST_ROUNDS) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: %d iterations and %d replays; both are 0 to %d", m->iterations,
-                         m->replays, MOST_ROUNDS);
-    }
-    if (!(m->climb >= 0 && m->climb < INFINITY && m->start >= 0 && m->start < INFINITY)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: it climbs by %g from a start of %g; both are finite, 0 or more",
-                         (double)m->climb, (double)m->start);
-    }
-    if (m->bounds & ~(uint32_t)KNOWN_BOUNDS) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: bounds 0x%x are unknown", m->bounds & ~(uint32_t)KNOWN_BOUNDS);
-    }
-    if (!climbs &&
-        (m->iterations > 1 || (m->climb > 0 && m->climb != 1) || m->start > 0 || m->bounds != 0 || m->persistent)) {
-        reason = "iterations, climb, start, bounds and persistent are for perturbations that climb a gradient";
-    } else if (m->iterations > 1 && m->direction != SPAR_DIRECTION_CURRENT_BATCH) {
-        reason = "of the previous batch there is one gradient, for one iteration";
-    } else if ((m->start > 0 || m->bounds & SPAR_BOUND_BALL) && !by_epsilon) {
-        reason = "a start and a ball are measured in ε, which is a length with a constant size only";
-    } else if (m->persistent && !(m->bounds & SPAR_BOUND_BALL)) {
-        reason = "a perturbation that is persistent grows without end unless a ball bounds it";
-    } else if (m->bounds & SPAR_BOUND_PIXELS && m->input_epsilon == 0) {
-        reason = "pixels bound input points, which an input epsilon of 0 turns off";
-    } else if (m->bounds & SPAR_BOUND_CHANNELS && m->epsilon == 0) {
-        reason = "channels bound hidden points, which an epsilon of 0 turns off";
-    }
-    return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
-}
-
-static spar_status check_choices(const spar_method *m) {
-    if (m->direction < SPAR_DIRECTION_NONE || m->direction > SPAR_DIRECTION_RANDOM || m->shape < SPAR_SHAPE_SIGN ||
-        m->shape > SPAR_SHAPE_GAUSSIAN || m->size < SPAR_SIZE_CONSTANT || m->size > SPAR_SIZE_RANDOM_DEVIATION ||
-        m->granularity < SPAR_GRANULARITY_BATCH || m->granularity > SPAR_GRANULARITY_SAMPLE) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: direction %d, shape %d, size %d, granularity %d: one is unknown",
-                         (int)m->direction, (int)m->shape, (int)m->size, (int)m->granularity);
-    }
-    if (!isfinite(m->epsilon) || !isfinite(m->input_epsilon)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: epsilon is %g and input epsilon %g; both must be finite",
-                         (double)m->epsilon, (double)m->input_epsilon);
-    }
-    if (!(m->clean_weight >= 0 && m->clean_weight <= 1)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: the clean loss's weight is %g, not between 0 and 1",
-                         (double)m->clean_weight);
-    }
-    SPAR_TRY(check_rounds(m));
-    if (m->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
-    if ((m->direction == SPAR_DIRECTION_RANDOM) != (m->shape == SPAR_SHAPE_GAUSSIAN)) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: a random direction and a Gaussian shape go together");
-    }
-    if (m->shape == SPAR_SHAPE_GAUSSIAN && m->size == SPAR_SIZE_RANGE) {
-        return spar_fail(SPAR_ERROR_ARGUMENT, "method: a random direction has no gradient to take the range of");
-    }
-    return SPAR_OK;
-}
 
 // The number of points from the first up to the last one the method names.
 static spar_status count_reached(const spar_network *network, const spar_method *method, int *reached) {
@@ -250,9 +87,9 @@ static spar_status configure(spar_network *network, const spar_method *method, i
 spar_status spar_network_set_method(spar_network *network, const spar_method *given) {
     SPAR_REQUIRE_POINTER(network);
     spar_method taken = {0}, *method = &taken;
-    SPAR_TRY(spar_take_structure(METHOD, given, method));
+    SPAR_TRY(spar_take_structure(SPAR_METHOD, given, method));
     int reached;
-    SPAR_TRY(check_choices(method));
+    SPAR_TRY(spar_check_method(method));
     SPAR_TRY(check_points(network, method));
     SPAR_TRY(count_reached(network, method, &reached));
     if (same_method(&network->method, method)) return SPAR_OK;
@@ -271,8 +108,8 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
 
 spar_status spar_network_get_method(const spar_network *network, spar_method *method) {
     SPAR_REQUIRE_POINTER(network);
-    SPAR_TRY(spar_check_structure(METHOD, method));
-    spar_fill_structure(METHOD, &network->method, method);
+    SPAR_TRY(spar_check_structure(SPAR_METHOD, method));
+    spar_fill_structure(SPAR_METHOD, &network->method, method);
     return SPAR_OK;
 }
 
