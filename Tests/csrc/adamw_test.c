@@ -234,7 +234,7 @@ static void states_travel_by_the_interface(void) {
         CHECK_OK(spar_network_parameter(from, p, &info));
         float *values = check_allocate((size_t)info.count * sizeof *values);
         for (int part = 0; part < (info.trainable ? SPAR_PARTS : 1); part++) {
-            if (part == SPAR_PART_GRADIENT || part == SPAR_PART_MOMENTUM) continue;
+            if (part == SPAR_PART_GRADIENT || part == SPAR_PART_MOMENTUM || part == SPAR_PART_AVERAGE) continue;
             CHECK_OK(spar_network_read_parameter(from, p, (spar_parameter_part)part, values, info.count));
             CHECK_OK(spar_network_write_parameter(to, p, (spar_parameter_part)part, values, info.count));
         }

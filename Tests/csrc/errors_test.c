@@ -237,7 +237,7 @@ static void null_pointers_and_wrong_numbers_are_refused_everywhere(void) {
     CHECK_FAILS(spar_network_read_parameter(n, scale, SPAR_PART_VALUE, values, 5), SPAR_ERROR_ARGUMENT, "bn1.weight",
                 "5", "17");
     CHECK_FAILS(spar_network_read_parameter(n, scale, SPAR_PART_VALUE, NULL, 17), SPAR_ERROR_ARGUMENT, null);
-    CHECK_FAILS(spar_network_read_parameter(n, scale, (spar_parameter_part)5, values, 17), SPAR_ERROR_ARGUMENT, "5");
+    CHECK_FAILS(spar_network_read_parameter(n, scale, (spar_parameter_part)6, values, 17), SPAR_ERROR_ARGUMENT, "6");
     CHECK_FAILS(spar_network_read_parameter(n, mean, SPAR_PART_GRADIENT, values, 17), SPAR_ERROR_ARGUMENT,
                 "bn1.running_mean");
     CHECK_FAILS(spar_network_write_parameter(n, scale, SPAR_PART_VALUE, NULL, 17), SPAR_ERROR_ARGUMENT, null);

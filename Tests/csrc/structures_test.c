@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SEED = 3, BEYOND = 24, LAST_PART = SPAR_PART_SECOND_MOMENT, LAST_OPTIMIZER = SPAR_OPTIMIZER_ADAMW };
+enum { SEED = 3, BEYOND = 24, LAST_PART = SPAR_PART_AVERAGE, LAST_OPTIMIZER = SPAR_OPTIMIZER_ADAMW };
 
 // A structure of a newer caller: what is known here, then fields that are not.
 #define NEWER(type)                                                                                                    \

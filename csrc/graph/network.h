@@ -7,7 +7,7 @@
 
 typedef struct spar_work spar_work;
 
-enum { SPAR_FIRST_STATE = SPAR_PART_MOMENTUM, SPAR_PARTS = SPAR_PART_SECOND_MOMENT + 1 };
+enum { SPAR_FIRST_STATE = SPAR_PART_MOMENTUM, SPAR_PARTS = SPAR_PART_AVERAGE + 1 };
 
 struct spar_network {
     spar_graph *graph;

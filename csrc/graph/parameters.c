@@ -219,6 +219,7 @@ static const struct {
     [SPAR_PART_MOMENTUM] = {.name = "momentum"},
     [SPAR_PART_FIRST_MOMENT] = {.name = "first_moment"},
     [SPAR_PART_SECOND_MOMENT] = {.name = "second_moment", .range = SPAR_RANGE_NOT_NEGATIVE},
+    [SPAR_PART_AVERAGE] = {.name = "average"},
 };
 
 const char *spar_part_name(spar_parameter_part part) {

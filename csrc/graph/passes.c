@@ -183,16 +183,30 @@ spar_status spar_evaluate_criterion(spar_network *network, const spar_criterion 
     return SPAR_OK;
 }
 
-spar_status spar_update_statistics(spar_network *network) {
-    SPAR_TRY(require_forward(network, __func__));
+// `momentum`: negative for the layers' own.
+static spar_status update_statistics(spar_network *network, const char *call, float momentum) {
+    SPAR_TRY(require_forward(network, call));
     if (!(network->run.flags & SPAR_FORWARD_TRAIN) || network->run.flags & SPAR_FORWARD_UPDATE_STATISTICS) {
-        return spar_fail(SPAR_ERROR_STATE, "spar_update_statistics: the last forward pass was not in training mode, or "
-                                           "the statistics have learned from it");
+        return spar_fail(SPAR_ERROR_STATE,
+                         "%s: the last forward pass was not in training mode, or the statistics have learned from it",
+                         call);
     }
     network->run.flags |= SPAR_FORWARD_UPDATE_STATISTICS;
-    for (int s = 0; s < network->operation_count; s++) spar_sweep_learn(network->operations[s].sweep);
+    for (int s = 0; s < network->operation_count; s++) spar_sweep_learn(network->operations[s].sweep, momentum);
     spar_commit_changes(network);
     return SPAR_OK;
+}
+
+spar_status spar_update_statistics(spar_network *network) {
+    return update_statistics(network, __func__, -1);
+}
+
+spar_status spar_update_statistics_by(spar_network *network, float momentum) {
+    if (!(momentum >= 0 && momentum <= 1)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "spar_update_statistics_by: a momentum of %g, not between 0 and 1",
+                         (double)momentum);
+    }
+    return update_statistics(network, __func__, momentum);
 }
 
 static bool any_learns(spar_parameter *const *parameters) {

@@ -120,6 +120,11 @@ SPAR_API spar_status spar_random_uniform(const spar_random_stream *stream, uint6
 SPAR_API spar_status spar_random_normal(const spar_random_stream *stream, uint64_t first, size_t count,
                                         float *values); // N(0, 1)
 
+// Beta(alpha, alpha), 2⁻¹⁰ ≤ alpha ≤ 2²⁰: element i is ½ + ½·c / √(1 / ((1 − u)^(−1/alpha) − 1) + c²), c = cos 2πv, of
+// the uniform elements 2i, u, and 2i + 1, v (the polar method for Student's t of Bailey 1994; Devroye 1996).
+SPAR_API spar_status spar_random_beta(const spar_random_stream *stream, uint64_t first, size_t count, double alpha,
+                                      float *values);
+
 // ---------------------------------------------------------------------------------------------
 // Images: bytes before they are the floats of a batch
 
@@ -420,6 +425,7 @@ typedef enum spar_parameter_part {
     SPAR_PART_MOMENTUM = 2,      // SGD's
     SPAR_PART_FIRST_MOMENT = 3,  // AdamW's
     SPAR_PART_SECOND_MOMENT = 4, // AdamW's; not negative
+    SPAR_PART_AVERAGE = 5,       // of the values over updates (spar_average_parameters), whatever the optimizer
 } spar_parameter_part;
 
 // What is written is finite, running_var not negative, deviation positive. A state that no update has needed is zero.
@@ -491,6 +497,10 @@ SPAR_API spar_status spar_read_layer_gradient(const spar_network *network, int32
 // own yet (SPAR_FORWARD_UPDATE_STATISTICS, or this call): for steps that know only afterwards which of their passes
 // counts. SPAR_ERROR_STATE otherwise.
 SPAR_API spar_status spar_update_statistics(spar_network *network);
+
+// As spar_update_statistics, with this momentum, 0 to 1, in place of the layers' own: 1, ½, ⅓, … over the batches of a
+// pass through the images make statistics afresh, the mean over the batches, as averaged weights need them.
+SPAR_API spar_status spar_update_statistics_by(spar_network *network, float momentum);
 
 // Loss of the last forward pass against these labels, `count` of them as in that pass.
 SPAR_API spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result);
@@ -734,6 +744,26 @@ SPAR_API spar_status spar_train_step(spar_network *network, const spar_optimizer
 SPAR_API spar_status spar_train_step_criterion(spar_network *network, const spar_optimizer *optimizer,
                                                const float *images, const spar_criterion *criterion, int32_t count,
                                                spar_loss_result *result);
+
+// Averages of the weights over updates, an average of each trainable parameter (SPAR_PART_AVERAGE) that is saved with
+// the training state: average ← average + weight·(value − average), 0 < weight ≤ 1; the first call takes the memory and
+// the values as they are. A constant weight of 1 − d is the exponential average of decay d (Polyak & Juditsky 1992); 1,
+// ½, ⅓, … at ends of epochs is the mean (SWA, Izmailov et al. 2018).
+SPAR_API spar_status spar_average_parameters(spar_network *network, float weight);
+
+// The trainable parameters become their averages, which then are gone: for a clone that is to be evaluated or saved.
+// Running statistics are those of the weights before; spar_update_statistics_by makes them afresh. SPAR_ERROR_STATE
+// where there is no average.
+SPAR_API spar_status spar_use_average(spar_network *network);
+
+// Targets for spar_criterion, [count][classes]: 1 − s + s / classes for an image's label, s / classes for the other
+// classes, s = `smoothing`, 0 to 1 (label smoothing, Szegedy et al. 2016; 0: one-hot labels).
+SPAR_API spar_status spar_smooth_labels(const int32_t *labels, int32_t count, int32_t classes, float smoothing,
+                                        float *targets);
+
+// Mixup (Zhang et al. 2018), in place, of images as of their targets, [count][size]: row n becomes shares[n]·(row n) +
+// (1 − shares[n])·(row count − 1 − n). Shares are 0 to 1; the paper draws them from Beta(α, α).
+SPAR_API spar_status spar_mix_rows(float *rows, int32_t count, int64_t size, const float *shares);
 
 // ZCA whitening: W = U·diag(1 / √(λ + ε))·Uᵀ, where U·diag(λ)·Uᵀ is the covariance of images of C·H·W values, counted
 // channel, row, column and divided by their number. Images whitened by ε = 0 have identity covariance. Images are

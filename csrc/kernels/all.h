@@ -51,5 +51,6 @@ const spar_kernels TABLE = {
     .transpose16 = transpose16,
     .sgd = sgd,
     .adamw = adamw,
+    .average = average,
     .limit_norms = limit_norms,
 };

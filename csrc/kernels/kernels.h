@@ -259,6 +259,8 @@ typedef struct spar_kernels {
 
     void (*sgd)(const spar_update_stretch *stretch, float momentum, bool nesterov);
     void (*adamw)(const spar_update_stretch *stretch, const spar_adamw_step *step);
+    // average += weight·(w − average); n a multiple of 16
+    void (*average)(float *average, const float *w, int64_t n, float weight);
     // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
     void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);
 } spar_kernels;

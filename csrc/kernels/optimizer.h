@@ -40,6 +40,15 @@ static void adamw(const spar_update_stretch *stretch, const spar_adamw_step *ste
     }
 }
 
+// average += weight·(w − average)
+static void average(float *average, const float *w, int64_t n, float weight) {
+    vf part = vf_set1(weight);
+    for (int64_t i = 0; i < n; i += LANES) {
+        vf kept = vf_load(average + i);
+        vf_store(average + i, vf_fma(vf_load(w + i) - kept, part, kept));
+    }
+}
+
 static void limit_norms(float *w, int64_t rows, int64_t stride, int64_t columns, float bound) {
     for (int64_t c = 0; c < columns; c++) {
         double square = 0;

@@ -119,9 +119,9 @@ static spar_moments join_chunks(const spar_operation *operation, int64_t batch, 
     return moments;
 }
 
-static void learn(const spar_stage *stage) {
+static void learn(const spar_stage *stage, float momentum) {
     batch_norm_state *state = stage->state;
-    float momentum = stage->node->settings.batch_norm.momentum;
+    if (momentum < 0) momentum = stage->node->settings.batch_norm.momentum;
     const float *mean = stage->parameters[RUNNING_MEAN]->value, *variance = stage->parameters[RUNNING_VARIANCE]->value;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         state->next_mean[c] = (1 - momentum) * mean[c] + momentum * state->mean[c];
@@ -142,7 +142,7 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
         state->variance[c] = (float)(variance * unbias);
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
     }
-    if (run->flags & SPAR_FORWARD_UPDATE_STATISTICS) learn(stage);
+    if (run->flags & SPAR_FORWARD_UPDATE_STATISTICS) learn(stage, -1);
 }
 
 static bool uses_batch(const spar_operation *operation, const spar_run *run) {

@@ -158,3 +158,31 @@ spar_status spar_random_normal(const spar_random_stream *stream, uint64_t first,
     spar_fill_normal(&taken, first, count, values);
     return SPAR_OK;
 }
+
+// Bailey's polar method in double precision, whose rounding to float hides differences between mathematical libraries.
+static float beta_of(float u, float v, double alpha) {
+    double c = cos(6.283185307179586 * (double)v), ratio = expm1(-log1p(-(double)u) / alpha);
+    return (float)(0.5 + 0.5 * c / sqrt(1 / ratio + c * c));
+}
+
+spar_status spar_random_beta(const spar_random_stream *stream, uint64_t first, size_t count, double alpha,
+                             float *values) {
+    spar_random_stream taken;
+    SPAR_TRY(take_range(stream, first, count, values, &taken));
+    if (first > UINT64_MAX / 2 || count > UINT64_MAX / 2 - first) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "random stream: each beta takes two of its elements; %zu from %llu on are "
+                         "too many",
+                         count, (unsigned long long)first);
+    }
+    if (!(alpha >= 0x1p-10 && alpha <= 0x1p20)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "random stream: alpha is %g; it must be at least 2^-10 and at most 2^20",
+                         alpha);
+    }
+    for (size_t i = 0; i < count; i++) {
+        float pair[2];
+        spar_fill_uniform(&taken, 2 * (first + i), 2, pair);
+        values[i] = beta_of(pair[0], pair[1], alpha);
+    }
+    return SPAR_OK;
+}

@@ -141,7 +141,9 @@ static spar_status check_gradients(const spar_network *network) {
 
 void spar_finish_update(spar_pending_update *update) {
     spar_network *network = update->network;
-    spar_keep_states(network, update->row->states, update->row->state_count);
+    spar_parameter_part kept[SPAR_MOST_STATES + 1] = {SPAR_PART_AVERAGE};
+    for (int i = 0; i < update->row->state_count; i++) kept[i + 1] = update->row->states[i];
+    spar_keep_states(network, kept, update->row->state_count + 1);
     int64_t pieces = (network->trainable_floats + PIECE - 1) / PIECE;
     spar_parallel(network->run.threads, pieces, update_pieces, update);
     if (update->settings.max_norm > 0)

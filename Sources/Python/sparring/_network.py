@@ -205,6 +205,20 @@ class Network:
         """Moves the parameters by their gradients and counts a step."""
         self._call("update", byref(optimizer._structure()))
 
+    def update_statistics(self, momentum: float) -> None:
+        """Running statistics learn from the last forward pass, which was to `train` and did not update them: 1, 1/2,
+        1/3, ... over batches makes them afresh, the mean over the batches."""
+        self._call("update_statistics_by", momentum)
+
+    def average(self, weight: float) -> None:
+        """Averages of the weights over updates move by `weight` towards the weights: 1 − d for an exponential average of
+        decay d; 1, 1/2, 1/3, ... for the mean. The first call takes the weights as they are."""
+        self._call("average_parameters", weight)
+
+    def use_average(self) -> None:
+        """The weights become their averages: for a clone, whose running statistics then are to be made afresh."""
+        self._call("use_average")
+
     def input_gradient(self, images: npt.ArrayLike, labels: npt.ArrayLike | None, *, train: bool = False,
                        loss: Loss | None = None) -> Floats:
         """∂J/∂images, shaped as they are: J the mean over at most `batch_size` images."""

@@ -100,7 +100,8 @@ class Metadata(Structure):
 NAMES = {
     "initializer": ("he-fan-in", "he-fan-out", "xavier", "normal"), "optimizer": ("sgd", "adamw"),
     "loss": ("softmax-cross-entropy", "logistic-cross-entropy", "squared-error"), "decay": ("all", "weights"),
-    "part": ("value", "gradient", "momentum", "first-moment", "second-moment"), "granularity": ("batch", "sample"),
+    "part": ("value", "gradient", "momentum", "first-moment", "second-moment", "average"),
+    "granularity": ("batch", "sample"),
     "direction": ("none", "previous-batch", "current-batch", "random"), "shape": ("sign", "gradient", "gaussian"),
     "size": ("constant", "range", "random", "random-deviation"), "unit": ("255", "one"),
     "attack": ("fgsm", "ifgsm", "pgd", "square", "apgd-ce", "apgd-t", "fab-t", "standard"), "ball": ("maximum", "euclidean")}
@@ -119,6 +120,7 @@ network_clone:eppp network_prefix:epspp network_get_info:epp network_describe:ep
 network_parameter:epip network_read_parameter:epiipI network_write_parameter:epiipI
 network_set_learning_rate_factor:epif method_preset:esfp network_set_method:epp network_get_method:epp forward:eppiu
 read_output:epp evaluate_criterion:epppp backward_criterion:eppfup input_gradient:epp update:epp
+update_statistics_by:epf average_parameters:epf use_average:ep
 train_step_criterion:eppppip attack_images:eppppip network_save:epsbpz network_save_to_memory:epbpzpzp
 network_load:espp network_load_from_memory:epzpp network_load_parameters:eps network_save_onnx:eps
 file_metadata:esspzp""".split())

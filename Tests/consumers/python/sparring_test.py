@@ -265,6 +265,23 @@ class FailuresTest(unittest.TestCase):
         self.assertIn("ImportError: sparring needs its library, which SPARRING_LIBRARY may name", tried.stderr)
 
 
+class AverageTest(unittest.TestCase):
+    def test_a_clone_takes_the_mean_of_the_weights(self):
+        network = make_network()
+        seen = []
+        for step in range(3):
+            network.train_step(IMAGES[:8], LABELS[:8], SGD)
+            network.average(1 / (step + 1))
+            seen.append(network.parameters["fc.bias"])
+        average = network.clone()
+        average.use_average()
+        np.testing.assert_allclose(average.parameters["fc.bias"], np.mean(seen, axis=0), rtol=1e-5, atol=1e-7)
+        average.forward_pass(IMAGES[:8], train=True)
+        average.update_statistics(1)
+        with self.assertRaises(sparring.StateError):
+            average.use_average()
+
+
 class CallbacksTest(unittest.TestCase):
     def test_proceed_gets_the_share_that_is_done(self):
         shares = []
