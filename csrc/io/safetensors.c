@@ -2,6 +2,7 @@
 
 #include "io/safetensors.h"
 
+#include "io/element.h"
 #include "runtime/memory.h"
 
 #include <errno.h>
@@ -14,19 +15,6 @@
 #include <unistd.h>
 
 enum { LENGTH_BYTES = 8 };
-
-static int64_t element_bytes(const char *element) {
-    static const struct {
-        const char *name;
-        int64_t bytes;
-    } elements[] = {{"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1},
-                    {"U16", 2},  {"I16", 2}, {"F16", 2}, {"BF16", 2},    {"U32", 4},
-                    {"I32", 4},  {"F32", 4}, {"U64", 8}, {"I64", 8},     {"F64", 8}};
-    for (size_t i = 0; i < sizeof elements / sizeof *elements; i++) {
-        if (strcmp(elements[i].name, element) == 0) return elements[i].bytes;
-    }
-    return 0;
-}
 
 // What there is of the data of a shape's tensor; false where the shape is impossible.
 static bool count_elements(spar_json_value shape, int64_t *count) {
@@ -53,12 +41,13 @@ static spar_status read_entry(const char *name, spar_json_value json, spar_store
         return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" lacks a dtype, shape or data_offsets that make sense",
                          name);
     }
-    int64_t count, bytes = element_bytes(tensor->element), expected;
+    int64_t count, expected;
     if (!count_elements(tensor->shape, &count)) {
         return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" has an impossible shape", name);
     }
-    bool known = bytes > 0;
-    if (!known || (!__builtin_mul_overflow(count, bytes, &expected) && expected == tensor->end - tensor->start)) {
+    const spar_element *element = spar_element_named(tensor->element);
+    if (element == NULL) return SPAR_OK;
+    if (!__builtin_mul_overflow(count, element->bytes, &expected) && expected == tensor->end - tensor->start) {
         return SPAR_OK;
     }
     return spar_fail(SPAR_ERROR_FORMAT,
@@ -222,11 +211,17 @@ static bool same_shape(spar_json_value found, int rank, const int64_t *shape) {
     return dimension == rank;
 }
 
+// Makes floats of the numbers of a tensor; NULL where they are floats, or cannot be made floats.
+static const spar_element *conversion_of(const spar_stored_tensor *tensor) {
+    const spar_element *element = spar_element_named(tensor->element);
+    return element != NULL && element->to_floats != NULL ? element : NULL;
+}
+
 static spar_status compare(const spar_stored_tensor *tensor, const char *element, int rank, const int64_t *shape) {
-    bool convertible = strcmp(element, "F32") == 0 && strcmp(tensor->element, "F64") == 0;
-    if (strcmp(tensor->element, element) != 0 && !convertible) {
-        return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" is of type %.16s, not %s", tensor->name, tensor->element,
-                         element);
+    bool floats = strcmp(element, "F32") == 0;
+    if (strcmp(tensor->element, element) != 0 && (!floats || conversion_of(tensor) == NULL)) {
+        return spar_fail(SPAR_ERROR_FORMAT, "tensor \"%.100s\" is of type %.16s, not %s%s", tensor->name,
+                         tensor->element, element, floats ? " nor F64, F16 or BF16, which are converted" : "");
     }
     if (same_shape(tensor->shape, rank, shape)) return SPAR_OK;
     char wanted[100] = "";
@@ -246,18 +241,21 @@ spar_status spar_tensor_file_choose(const spar_tensor_file *file, const char *na
     return compare(*tensor, element, rank, shape);
 }
 
-static spar_status read_doubles(const spar_tensor_file *file, int64_t offset, float *values, int64_t count) {
+static spar_status read_converted(const spar_tensor_file *file, const spar_element *element, int64_t offset,
+                                  float *values, int64_t count) {
     double chunk[512];
-    for (int64_t i = 0; i < count; i += 512) {
-        int64_t next = count - i < 512 ? count - i : 512;
-        SPAR_TRY(read_at(file, offset + i * (int64_t)sizeof *chunk, chunk, next * (int64_t)sizeof *chunk));
-        for (int64_t j = 0; j < next; j++) values[i + j] = (float)chunk[j];
+    const int64_t most = (int64_t)sizeof chunk / element->bytes;
+    for (int64_t i = 0; i < count; i += most) {
+        int64_t next = count - i < most ? count - i : most;
+        SPAR_TRY(read_at(file, offset + i * element->bytes, chunk, next * element->bytes));
+        element->to_floats(chunk, next, values + i);
     }
     return SPAR_OK;
 }
 
 spar_status spar_tensor_file_read(const spar_tensor_file *file, const spar_stored_tensor *tensor, void *values) {
     int64_t offset = file->data_start + tensor->start, bytes = tensor->end - tensor->start;
-    if (strcmp(tensor->element, "F64") == 0) return read_doubles(file, offset, values, bytes / (int64_t)sizeof(double));
-    return read_at(file, offset, values, bytes);
+    const spar_element *element = conversion_of(tensor);
+    if (element == NULL) return read_at(file, offset, values, bytes);
+    return read_converted(file, element, offset, values, bytes / element->bytes);
 }

@@ -37,11 +37,11 @@ const char *spar_tensor_file_metadata(const spar_tensor_file *file, const char *
 // NULL when there is none of this name.
 spar_stored_tensor *spar_tensor_file_find(const spar_tensor_file *file, const char *name);
 
-// The tensor of this name, which has to have this type, "F32" (F64 will do) or "U16", and shape.
+// The tensor of this name, which has to have this type, "F32" (F64, F16 and BF16 will do) or "U16", and shape.
 spar_status spar_tensor_file_choose(const spar_tensor_file *file, const char *name, const char *element, int rank,
                                     const int64_t *shape, const spar_stored_tensor **tensor);
 
-// Reads one that was chosen; F64 is converted to float.
+// Reads one that was chosen; where its type is another, floats are made of it.
 spar_status spar_tensor_file_read(const spar_tensor_file *file, const spar_stored_tensor *tensor, void *values);
 
 // A tensor to be written.
