@@ -161,6 +161,32 @@ static spar_status load_parameters(void) {
     return spar_network_load_parameters(network, path);
 }
 
+static const char *const *own_names(void) {
+    static const char *names[64];
+    for (int i = 0; i < spar_network_parameter_count(network); i++) {
+        spar_parameter_info info = {.struct_size = sizeof info};
+        CHECK_OK(spar_network_parameter(network, i, &info));
+        names[i] = info.name;
+    }
+    return names;
+}
+
+static spar_status save_tensors(void) {
+    return spar_network_save_tensors(network, path, own_names());
+}
+
+static spar_status load_tensors(void) {
+    return spar_network_load_tensors(network, path, own_names());
+}
+
+static void pass_over(void *context, const spar_tensor_info *tensor) {
+    (void)context, (void)tensor;
+}
+
+static spar_status file_tensors(void) {
+    return spar_file_tensors(path, pass_over, NULL);
+}
+
 static spar_status file_metadata(void) {
     char value[100];
     size_t needed;
@@ -231,6 +257,9 @@ static void every_call_survives_the_failure_of_each_of_its_allocations(void) {
                  CALL(load),
                  CALL(load_parameters),
                  CALL(file_metadata),
+                 CALL(save_tensors),
+                 CALL(load_tensors),
+                 CALL(file_tensors),
                  CALL(save_onnx),
                  CALL(save_to_memory),
                  CALL(replace_file)};

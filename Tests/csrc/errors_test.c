@@ -266,6 +266,9 @@ static void null_pointers_and_wrong_numbers_are_refused_everywhere(void) {
     CHECK_FAILS(spar_network_load("unused", NULL, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_network_load_parameters(n, NULL), SPAR_ERROR_ARGUMENT, null);
     CHECK_FAILS(spar_file_metadata("unused", NULL, NULL, 0, &needed), SPAR_ERROR_ARGUMENT, null);
+    CHECK_FAILS(spar_network_load_tensors(n, "unused", NULL), SPAR_ERROR_ARGUMENT, null);
+    CHECK_FAILS(spar_network_save_tensors(n, "unused", NULL), SPAR_ERROR_ARGUMENT, null);
+    CHECK_FAILS(spar_file_tensors("unused", NULL, NULL), SPAR_ERROR_ARGUMENT, null);
     f.network = n;
     check_unchanged(&f, "bad arguments");
     fixture_destroy(&f);

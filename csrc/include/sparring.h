@@ -1021,8 +1021,32 @@ SPAR_API spar_status spar_network_load(const char *path, const spar_network_opti
 
 // Takes the parameters (and the training state, where saved) of a file into a network of equal parameter
 // names and shapes. A file without Sparring's metadata will do: weights travel from PyTorch. Such a file may lack what
-// normalize and whiten layers have (mean, deviation, matrix): the network keeps its own.
+// normalize and whiten layers have (mean, deviation, matrix): the network keeps its own. Tensors of type F32 are read
+// as they are; F16 and BF16 are converted without loss, F64 is rounded. Other types are refused by name. Tensors
+// "….num_batches_tracked" are passed over.
 SPAR_API spar_status spar_network_load_parameters(spar_network *network, const char *path);
+
+// The same for files whose tensors have other names: `names` has one for each parameter, in the order of
+// spar_network_parameter, or NULL for one that the file lacks and the network keeps. Takes no training state.
+SPAR_API spar_status spar_network_load_tensors(spar_network *network, const char *path, const char *const *names);
+
+// Saves the parameters alone under these names (UTF-8, each once; NULL leaves one out), without what makes a network of
+// them: what safetensors.torch.load_file gives PyTorch's load_state_dict. The file takes its place as spar_network_save
+// does it.
+SPAR_API spar_status spar_network_save_tensors(const spar_network *network, const char *path, const char *const *names);
+
+typedef struct spar_tensor_info {
+    uint32_t struct_size;
+    const char *name; // this and `type` are valid as long as the call that tells of them
+    const char *type; // "F32" and so on
+    int32_t rank;
+    int64_t shape[4]; // the first four extents
+} spar_tensor_info;
+
+typedef void (*spar_tensor_visitor)(void *context, const spar_tensor_info *tensor);
+
+// Calls `visit` for every tensor of a file, in the order of strcmp of their names. Reads the header alone.
+SPAR_API spar_status spar_file_tensors(const char *path, spar_tensor_visitor visit, void *context);
 
 // Copies one metadata value, with a final zero; `needed` gets the whole length with it, 0 when there is no
 // such key. `value` may be NULL when `capacity` is 0. Reads the header alone.

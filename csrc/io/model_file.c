@@ -21,7 +21,8 @@ typedef struct writer {
     int64_t used;  // of these
     size_t count;
     bool training_state;
-    bool sizes_only; // nothing is read
+    bool sizes_only;                 // nothing is read
+    const char *const *tensor_names; // instead of the parameters' own, each NULL for one that is left out
     spar_destination destination;
 } writer;
 
@@ -37,12 +38,14 @@ static spar_status add_parameters(writer *writer, spar_parameter_part part) {
     for (int p = 0; p < writer->network->parameter_count; p++) {
         const spar_parameter *parameter = &writer->network->parameters[p];
         if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
+        if (writer->tensor_names != NULL && writer->tensor_names[p] == NULL) continue;
         int64_t count = parameter->spec.rows * parameter->spec.columns;
         float *values = writer->values + writer->used;
         spar_tensor_source *tensor = &writer->tensors[writer->count];
         *tensor = (spar_tensor_source){
             .name = parameter->name, .element = "F32", .rank = parameter->spec.rank, .values = values};
         for (int i = 0; i < tensor->rank; i++) tensor->shape[i] = parameter->spec.shape[i];
+        if (writer->tensor_names != NULL) tensor->name = writer->tensor_names[p];
         if (part != SPAR_PART_VALUE) {
             spar_state_tensor_name(parameter, part, writer->names[writer->count]);
             tensor->name = writer->names[writer->count];
@@ -140,6 +143,12 @@ static spar_status write_file(const writer *writer, const char *graph, const cha
     return status;
 }
 
+// As PyTorch's users write state dicts: without what makes a network of them.
+static spar_status write_tensors(const writer *writer) {
+    const spar_metadata format = {.key = "format", .value = "pt"};
+    return spar_tensor_file_write(&writer->destination, &format, 1, writer->tensors, writer->count);
+}
+
 static spar_status describe_and_write(const writer *writer, const spar_metadata *metadata, size_t metadata_count) {
     spar_buffer graph = {0}, state = {0};
     spar_status status = SPAR_OK;
@@ -165,7 +174,10 @@ static spar_status collect(writer *writer) {
 static spar_status save(writer writer, const spar_metadata *metadata, size_t metadata_count) {
     spar_status status = check_metadata(metadata, metadata_count);
     if (status == SPAR_OK) status = collect(&writer);
-    if (status == SPAR_OK) status = describe_and_write(&writer, metadata, metadata_count);
+    if (status == SPAR_OK) {
+        status = writer.tensor_names != NULL ? write_tensors(&writer)
+                                             : describe_and_write(&writer, metadata, metadata_count);
+    }
     spar_release(writer.tensors);
     spar_release(writer.names);
     spar_release(writer.values);
@@ -192,4 +204,12 @@ spar_status spar_network_save_to_memory(const spar_network *network, bool traini
                      .sizes_only = capacity == 0,
                      .destination = {.bytes = bytes, .capacity = capacity, .needed = needed}};
     return save(writer, metadata, metadata_count);
+}
+
+spar_status spar_network_save_tensors(const spar_network *network, const char *path, const char *const *names) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(path);
+    SPAR_REQUIRE_POINTER(names);
+    writer writer = {.network = (spar_network *)network, .tensor_names = names, .destination = {.path = path}};
+    return save(writer, NULL, 0);
 }

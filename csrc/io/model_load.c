@@ -7,15 +7,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *tensor_name(const spar_parameter *parameter, spar_parameter_part part, char *name) {
-    if (part == SPAR_PART_VALUE) return parameter->name;
-    spar_state_tensor_name(parameter, part, name);
-    return name;
-}
+// What a network takes from a file: its parameters' values by their own names or, where others are given, by those.
+typedef struct reader {
+    spar_network *network;
+    const spar_tensor_file *file;
+    const char *const *names; // of the parameters' values, each NULL where the network keeps its own
+} reader;
 
-// Files of other programs need not have the constants of normalize and whiten layers; the network keeps its own.
-static bool may_be_missing(const spar_tensor_file *file, const spar_parameter *parameter) {
-    return parameter->spec.constant && spar_tensor_file_metadata(file, "sparring.graph") == NULL;
+// The tensor of a part of parameter p; NULL where the file has none and the network keeps its own. Files of other
+// programs need not have the constants of normalize and whiten layers.
+static const char *tensor_name(const reader *reader, int p, spar_parameter_part part, char *made) {
+    const spar_parameter *parameter = &reader->network->parameters[p];
+    if (part != SPAR_PART_VALUE) {
+        spar_state_tensor_name(parameter, part, made);
+        return made;
+    }
+    if (reader->names != NULL) return reader->names[p];
+    bool optional = parameter->spec.constant && spar_tensor_file_metadata(reader->file, "sparring.graph") == NULL;
+    return optional && spar_tensor_file_find(reader->file, parameter->name) == NULL ? NULL : parameter->name;
 }
 
 static bool is_ignored(const char *name) {
@@ -23,10 +32,12 @@ static bool is_ignored(const char *name) {
     return strncmp(name, "sparring.", 9) == 0 || (suffix != NULL && strcmp(suffix, ".num_batches_tracked") == 0);
 }
 
-static spar_status refuse_strangers(const spar_network *network, const spar_tensor_file *file) {
+static spar_status refuse_strangers(const reader *reader) {
+    const spar_tensor_file *file = reader->file;
     for (size_t t = 0; t < file->count; t++) file->tensors[t].wanted = is_ignored(file->tensors[t].name);
-    for (int p = 0; p < network->parameter_count; p++) {
-        spar_stored_tensor *tensor = spar_tensor_file_find(file, network->parameters[p].name);
+    for (int p = 0; p < reader->network->parameter_count; p++) {
+        const char *name = tensor_name(reader, p, SPAR_PART_VALUE, NULL);
+        spar_stored_tensor *tensor = name == NULL ? NULL : spar_tensor_file_find(file, name);
         if (tensor != NULL) tensor->wanted = true;
     }
     for (size_t t = 0; t < file->count; t++) {
@@ -38,21 +49,21 @@ static spar_status refuse_strangers(const spar_network *network, const spar_tens
 }
 
 // Reads the tensors of one part, one behind the other, into `values`, as write_part will take them.
-static spar_status read_part(const spar_network *network, const spar_tensor_file *file, spar_parameter_part part,
-                             float *values) {
+static spar_status read_part(const reader *reader, spar_parameter_part part, float *values) {
+    const spar_network *network = reader->network;
     for (int p = 0; p < network->parameter_count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
         if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         char made[SPAR_MOST_TENSOR_NAME];
-        const char *name = tensor_name(parameter, part, made);
+        const char *name = tensor_name(reader, p, part, made);
         int64_t shape[4], count = parameter->spec.rows * parameter->spec.columns;
         const spar_stored_tensor *tensor;
         for (int i = 0; i < 4; i++) shape[i] = parameter->spec.shape[i];
-        if (may_be_missing(file, parameter) && spar_tensor_file_find(file, name) == NULL) {
+        if (name == NULL) {
             SPAR_TRY(spar_network_read_parameter(network, p, part, values, count));
         } else {
-            SPAR_TRY(spar_tensor_file_choose(file, name, "F32", parameter->spec.rank, shape, &tensor));
-            SPAR_TRY(spar_tensor_file_read(file, tensor, values));
+            SPAR_TRY(spar_tensor_file_choose(reader->file, name, "F32", parameter->spec.rank, shape, &tensor));
+            SPAR_TRY(spar_tensor_file_read(reader->file, tensor, values));
             SPAR_TRY(spar_check_values(parameter, part, values, count));
         }
         values += count;
@@ -72,13 +83,13 @@ static spar_status write_part(spar_network *network, spar_parameter_part part, c
 }
 
 // `values` has room for those of all parameters, and behind them for every state.
-static spar_status load_values(spar_network *network, const spar_tensor_file *file, const spar_training_state *state,
-                               float *values) {
+static spar_status load_values(const reader *reader, const spar_training_state *state, float *values) {
+    spar_network *network = reader->network;
     float *const states = values + network->parameter_floats;
-    SPAR_TRY(refuse_strangers(network, file));
-    SPAR_TRY(read_part(network, file, SPAR_PART_VALUE, values));
+    SPAR_TRY(refuse_strangers(reader));
+    SPAR_TRY(read_part(reader, SPAR_PART_VALUE, values));
     for (int i = 0; i < state->state_count; i++) {
-        SPAR_TRY(read_part(network, file, state->states[i], states + i * network->trainable_floats));
+        SPAR_TRY(read_part(reader, state->states[i], states + i * network->trainable_floats));
         SPAR_TRY(spar_hold_state(network, state->states[i]));
     }
     if (state->present) SPAR_TRY(spar_training_state_apply(state, network));
@@ -88,18 +99,23 @@ static spar_status load_values(spar_network *network, const spar_tensor_file *fi
     return write_part(network, SPAR_PART_VALUE, values);
 }
 
-static spar_status load_parameters(spar_network *network, const spar_tensor_file *file) {
-    spar_training_state state;
-    spar_status status = spar_training_state_read(file, network, &state);
+// Where names are given, the file's training state is none of the network's.
+static spar_status load_parameters(const reader *reader) {
+    const spar_network *network = reader->network;
+    spar_training_state state = {0};
+    spar_status status = SPAR_OK;
+    if (reader->names == NULL) status = spar_training_state_read(reader->file, reader->network, &state);
     if (status == SPAR_OK) {
         size_t floats = (size_t)(network->parameter_floats + state.state_count * network->trainable_floats);
         float *values = spar_allocate(floats, sizeof *values);
-        status = values == NULL ? SPAR_ERROR_MEMORY : load_values(network, file, &state, values);
+        status = values == NULL ? SPAR_ERROR_MEMORY : load_values(reader, &state, values);
         spar_release(values);
     }
     spar_training_state_free(&state);
     return status;
 }
+
+enum { SMALLEST_ELEMENT = 2 };
 
 // A damaged graph must not make a network far larger than the file that is to fill it.
 static spar_status check_size(const spar_graph *graph, const bool *live, const spar_tensor_file *file) {
@@ -112,7 +128,7 @@ static spar_status check_size(const spar_graph *graph, const bool *live, const s
         int count = node->layer->parameters(node, in, (spar_extent){in.channels, 1, 1}, specs);
         for (int i = 0; i < count && needed <= available; i++) {
             int64_t floats = spar_times(specs[i].rows, specs[i].columns);
-            needed = spar_plus(needed, spar_times(floats, sizeof(float)));
+            needed = spar_plus(needed, spar_times(floats, SMALLEST_ELEMENT));
         }
     }
     if (needed <= available) return SPAR_OK;
@@ -163,7 +179,7 @@ static spar_status load_network(const spar_tensor_file *file, const spar_network
                                 spar_network **network) {
     spar_network *made = NULL;
     spar_status status = make_network(file, options, &made);
-    if (status == SPAR_OK) status = load_parameters(made, file);
+    if (status == SPAR_OK) status = load_parameters(&(reader){.network = made, .file = file});
     if (status != SPAR_OK) {
         spar_network_destroy(made);
         made = NULL;
@@ -229,10 +245,11 @@ static spar_status load(const char *path, const void *bytes, size_t size, const 
     return close_model(path, &file, status);
 }
 
-static spar_status load_into(spar_network *network, const char *path, const void *bytes, size_t size) {
+static spar_status load_into(spar_network *network, const char *path, const void *bytes, size_t size,
+                             const char *const *names) {
     spar_tensor_file file;
     spar_status status = open_model(path, bytes, size, &file);
-    if (status == SPAR_OK) status = load_parameters(network, &file);
+    if (status == SPAR_OK) status = load_parameters(&(reader){.network = network, .file = &file, .names = names});
     return close_model(path, &file, status);
 }
 
@@ -246,6 +263,27 @@ static spar_status read_metadata(const char *path, const void *bytes, size_t siz
         *needed = found == NULL ? 0 : strlen(found) + 1;
         if (found != NULL && capacity > 0) snprintf(value, capacity, "%s", found);
     }
+    return close_model(path, &file, status);
+}
+
+static spar_status visit_tensors(const spar_tensor_file *file, spar_tensor_visitor visit, void *context) {
+    for (size_t t = 0; t < file->count; t++) {
+        const spar_stored_tensor *tensor = &file->tensors[t];
+        spar_tensor_info info = {.struct_size = sizeof info, .name = tensor->name, .type = tensor->element};
+        for (spar_json_items items = spar_json_items_of(tensor->shape); spar_json_next(&items); info.rank++) {
+            if (info.rank < 4) spar_json_integer(items.value, 0, INT64_MAX, &info.shape[info.rank]);
+        }
+        visit(context, &info);
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_file_tensors(const char *path, spar_tensor_visitor visit, void *context) {
+    SPAR_REQUIRE_POINTER(path);
+    if (visit == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: visit is NULL", __func__);
+    spar_tensor_file file;
+    spar_status status = spar_tensor_file_open(path, NULL, 0, &file);
+    if (status == SPAR_OK) status = visit_tensors(&file, visit, context);
     return close_model(path, &file, status);
 }
 
@@ -265,13 +303,20 @@ spar_status spar_network_load_from_memory(const void *bytes, size_t size, const 
 spar_status spar_network_load_parameters(spar_network *network, const char *path) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
-    return load_into(network, path, NULL, 0);
+    return load_into(network, path, NULL, 0, NULL);
+}
+
+spar_status spar_network_load_tensors(spar_network *network, const char *path, const char *const *names) {
+    SPAR_REQUIRE_POINTER(network);
+    SPAR_REQUIRE_POINTER(path);
+    SPAR_REQUIRE_POINTER(names);
+    return load_into(network, path, NULL, 0, names);
 }
 
 spar_status spar_network_load_parameters_from_memory(spar_network *network, const void *bytes, size_t size) {
     SPAR_REQUIRE_POINTER(network);
     if (size > 0) SPAR_REQUIRE_POINTER(bytes);
-    return load_into(network, NULL, bytes, size);
+    return load_into(network, NULL, bytes, size, NULL);
 }
 
 spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity, size_t *needed) {
