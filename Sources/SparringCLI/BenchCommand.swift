@@ -12,7 +12,9 @@ struct BenchCommand: ParsableCommand {
 
             --explain tells the cost of each operation of the plan in the training step of median time: milliseconds of its \
             forward pass, its gradients of data and of weights (those of a sweep are all under data), effective \
-            GFLOP/s counted as above, and the size of its input and output.
+            GFLOP/s counted as above, and the size of its input and output. Its limit is what its passes take at \
+            least on this machine: each the longer of its multiplications, as its algorithm makes them, at the measured \
+            peak, and its bytes at the measured bandwidth; more than 100 % is reached where numbers stay in cache.
             """)
 
     @OptionGroup(title: "Model")
@@ -50,13 +52,21 @@ struct BenchCommand: ParsableCommand {
     @Flag(help: "Time FGSM on the batch too.")
     var fgsm = false
 
-    @Flag(help: "Tell what each operation of the plan costs.")
+    @Flag(help: "Tell what each operation of the plan costs, and its limit on this machine.")
     var explain = false
+
+    @Flag(help: "Only measure the machine: multiply–adds in registers, and bandwidth of memory.")
+    var machine = false
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
     func run() throws {
+        if machine {
+            let machine = try Machine.measured(threads: threads.count)
+            try json ? printJSON(machine) : print(machine)
+            return
+        }
         let result = try measure()
         if json {
             try printJSON(result)
@@ -101,7 +111,10 @@ struct BenchCommand: ParsableCommand {
             secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
             fgsmSeconds: fgsm ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
             operations: explain
-                ? OperationCosts(middle.planOperations, seconds: middle.seconds, images: batchSize) : nil)
+                ? OperationCosts(
+                    middle.planOperations, seconds: middle.seconds, images: batchSize,
+                    machine: .measured(threads: network.info.threads),
+                    otherBytes: 4 * (images.count + 5 * network.info.trainableParameters)) : nil)
     }
 }
 
@@ -120,8 +133,11 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let effectiveGFLOPS: Double
     let peakMemoryBytes: Int
     let trainableParameters: Int
-    /// Only when it was asked for.
+    /// Only when it was asked for, as is what follows.
     let operations: OperationCosts?
+    let machine: Machine?
+    /// What the step takes at least on this machine.
+    let limitSeconds: Double?
 
     init(
         _ network: Network, model: String, method: String, secondsPerStep: Double, fgsmSeconds: Double?,
@@ -143,6 +159,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         peakMemoryBytes = peakResidentBytes()
         trainableParameters = info.trainableParameters
         self.operations = operations
+        machine = operations?.machine
+        limitSeconds = operations?.limitSeconds
     }
 
     var description: String {

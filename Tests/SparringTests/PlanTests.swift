@@ -32,6 +32,12 @@ import Testing
         #expect(operations.contains { $0.layers.split(separator: " + ").contains("norm") })
     }
 
+    @Test func theLimitIsTheLongerOfMultiplicationsAndBytes() {
+        let machine = Machine(threads: 1, multiplyAdds: 100, bytes: 10)
+        #expect(Network.PassCost(seconds: 9, multiplications: 300, bytes: 20).limit(on: machine) == 3)
+        #expect(Network.PassCost(seconds: 9, multiplications: 100, bytes: 20).limit(on: machine) == 2)
+    }
+
     @Test func onlyAProfiledNetworkTimesItsOperations() throws {
         let network = try network()
         try train(network)
@@ -41,8 +47,8 @@ import Testing
         try network.setProfiling(false)
         let operations = try network.planOperations
         let second = try #require(operations.first { $0.layers == "second" })
-        #expect(second.forwardSeconds > 0 && second.backwardDataSeconds > 0)
-        #expect(second.backwardWeightsSeconds > 0)
+        #expect(second.forward.seconds > 0 && second.backwardData.seconds > 0)
+        #expect(second.backwardWeights.seconds > 0)
         try train(network)
         #expect(try network.planOperations == operations)
         try network.setProfiling(true)

@@ -93,8 +93,23 @@ class ResultsTest(CommandTest):
         self.assertLessEqual(sum(row["share"] for row in result["operations"]), 1)
         exact = json.loads(self.succeed(*arguments, "--json", "--exact-convolutions"))
         self.assertFalse([row["kernel"] for row in exact["operations"] if "winograd" in row["kernel"]])
-        for operation, row in zip(result["operations"], self.succeed(*arguments).splitlines()[-1 - len(kernels):]):
+        lines = self.succeed(*arguments).splitlines()
+        for operation, row in zip(result["operations"], lines[-3 - len(kernels):]):
             self.assertTrue(row.startswith(operation["layers"]), row)
+        self.assertTrue(lines[-2].startswith("whole step"), lines[-2])
+        self.assertRegex(lines[-1], r"GFLOP/s in registers, .* GB/s of memory")
+
+    def test_bench_tells_limits(self):
+        result = json.loads(self.succeed("bench", "--model", "resnet20", "--batch-size", "2", "--explain", "--json"))
+        self.assertGreater(result["limitSeconds"], sum(row["limitSeconds"] for row in result["operations"]))
+        machine = result["machine"]
+        last = next(row for row in result["operations"] if row["layers"] == "layer3.2.conv2")
+        # Tiles of 4×4 outputs by 36 products, three passes of two images, all kernels of which are bound by them.
+        multiplications = 3 * 2 * 4 * 36 * 64 * 64
+        self.assertGreaterEqual(last["limitSeconds"], 0.999 * multiplications / machine["multiplyAdds"])
+        alone = json.loads(self.succeed("bench", "--machine", "--threads", "1", "--json"))
+        self.assertEqual((set(alone), alone["threads"]), ({"threads", "multiplyAdds", "bytes"}, 1))
+        self.assertIn("1 threads: ", self.succeed("bench", "--machine", "--threads", "1"))
 
 
 class FailureTest(CommandTest):

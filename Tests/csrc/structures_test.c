@@ -210,6 +210,10 @@ static spar_status fill_system(void *s) {
     return spar_system(s);
 }
 
+static spar_status fill_machine(void *s) {
+    return spar_measure_machine(1, s);
+}
+
 static spar_status fill_preset(void *s) {
     return spar_method_preset("anl", 1, s);
 }
@@ -258,6 +262,7 @@ static void sizes_that_cannot_be_are_refused_everywhere(void) {
         {"spar_parameter_info", fill_parameter},
         {"spar_point_info", fill_point},
         {"spar_system_info", fill_system},
+        {"spar_machine", fill_machine},
         {"spar_method", fill_preset},
         {"spar_method", fill_method},
         {"spar_network_options", fill_options},

@@ -157,6 +157,7 @@ static void run_chain(const spar_network *network, spar_work *works, int count) 
     run_parts(&c, true);
     if (by_samples) run_parallel(&c);
     run_parts(&c, false);
+    if (network->profiled) spar_profile_chain(network, works, count);
 }
 
 void spar_run_passes(spar_network *network, bool backward) {

@@ -24,6 +24,9 @@ static inline bool spar_is_backward(const spar_work *work) {
     return work->kind != SPAR_PASS_FORWARD;
 }
 
+// Counts what the active passes of a chain do.
+void spar_profile_chain(const spar_network *network, const spar_work *works, int count);
+
 // Runs the forward or the backward ones.
 void spar_run_passes(spar_network *network, bool backward);
 

@@ -6,7 +6,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 typedef struct text {
     char *data;
@@ -41,7 +40,13 @@ static spar_operation_info info_of(const spar_network *network, const spar_opera
                                           (spar_sample_floats(in) + spar_sample_floats(out)),
                                  .forward_seconds = operation->seconds[SPAR_PASS_FORWARD],
                                  .backward_data_seconds = operation->seconds[SPAR_PASS_DATA],
-                                 .backward_weights_seconds = operation->seconds[SPAR_PASS_WEIGHTS]};
+                                 .backward_weights_seconds = operation->seconds[SPAR_PASS_WEIGHTS],
+                                 .forward_multiplications = operation->multiplications[SPAR_PASS_FORWARD],
+                                 .backward_data_multiplications = operation->multiplications[SPAR_PASS_DATA],
+                                 .backward_weights_multiplications = operation->multiplications[SPAR_PASS_WEIGHTS],
+                                 .forward_bytes = operation->bytes[SPAR_PASS_FORWARD],
+                                 .backward_data_bytes = operation->bytes[SPAR_PASS_DATA],
+                                 .backward_weights_bytes = operation->bytes[SPAR_PASS_WEIGHTS]};
 }
 
 static void append_operation(text *text, const spar_network *network, const spar_operation *operation) {
@@ -95,15 +100,5 @@ spar_status spar_network_operation_layers(const spar_network *network, int32_t i
     text text = {data, capacity, 0};
     append_names(&text, &network->operations[index]);
     if (needed != NULL) *needed = text.length + 1;
-    return SPAR_OK;
-}
-
-spar_status spar_network_profile(spar_network *network, bool on) {
-    SPAR_REQUIRE_POINTER(network);
-    network->profiled = on;
-    for (int s = 0; s < network->operation_count && on; s++) {
-        spar_operation *operation = &network->operations[s];
-        memset(operation->seconds, 0, sizeof operation->seconds);
-    }
     return SPAR_OK;
 }

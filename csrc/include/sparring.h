@@ -393,7 +393,25 @@ typedef struct spar_operation_info {
     double forward_seconds;
     double backward_data_seconds;
     double backward_weights_seconds; // a sweep's are in its backward_data_seconds
+    // What these passes did in that time, all of the batch together: multiplications as their algorithm makes them
+    // (Winograd's are 4 or 2.25 times fewer than the multiply–adds), and bytes of values, gradients and parameters read
+    // and written, except values that are read where a pass just before has left them in cache. So no pass takes less
+    // than the longer of what either takes at the speeds that spar_measure_machine finds.
+    int64_t forward_multiplications, backward_data_multiplications, backward_weights_multiplications;
+    int64_t forward_bytes, backward_data_bytes, backward_weights_bytes;
 } spar_operation_info;
+
+// What this machine reaches at most.
+typedef struct spar_machine {
+    uint32_t struct_size;
+    int32_t threads;
+    double multiply_adds; // a second, on all threads together: of floats in vector registers
+    double bytes;         // a second, read and written in arrays beyond all caches
+} spar_machine;
+
+// Measures it with so many threads, 0 for all cores: the best of several turns, which other work on the machine spoils.
+// Takes about two seconds and 256 MB.
+SPAR_API spar_status spar_measure_machine(int32_t threads, spar_machine *machine);
 
 SPAR_API int32_t spar_network_operation_count(const spar_network *network);
 SPAR_API spar_status spar_network_operation(const spar_network *network, int32_t index, spar_operation_info *info);

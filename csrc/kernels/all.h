@@ -6,6 +6,7 @@
 #include "kernels/embedding.h"
 #include "kernels/moves.h"
 #include "kernels/optimizer.h"
+#include "kernels/peak.h"
 #include "kernels/points.h"
 #include "kernels/pooling.h"
 #include "kernels/product.h"
@@ -17,6 +18,7 @@ const spar_kernels TABLE = {
     .isa = ISA_NAME,
     .tile_rows = TILE_ROWS,
     .tile_columns = 2 * LANES < 16 ? 16 : 2 * LANES,
+    .multiply_adds = multiply_adds,
     .product = product,
     .outer_product = outer_product,
     .depthwise_row = depthwise_row,

@@ -187,6 +187,8 @@ typedef struct spar_kernels {
     const char *isa;
     int tile_rows, tile_columns;
 
+    // Multiply–adds of numbers in registers, as fast as they go; returns how many were made.
+    int64_t (*multiply_adds)(int64_t rounds, float *sum);
     void (*product)(const spar_product *product);
     void (*outer_product)(const spar_outer_product *product);
     void (*depthwise_row)(const spar_depthwise_row *row);

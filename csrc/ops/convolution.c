@@ -176,6 +176,12 @@ static spar_pass product_pass(const spar_operation *operation, bool backward) {
                        .workspace = packed + algorithm->workspace(operation, kind)};
 }
 
+static int64_t multiplications(const spar_operation *operation, spar_pass_kind kind) {
+    const spar_convolution_algorithm *algorithm = spar_convolution_of(operation)->algorithm;
+    return algorithm->multiplications == NULL ? multiply_adds(operation->node, operation->inputs[0]->extent)
+                                              : algorithm->multiplications(operation, kind);
+}
+
 static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
     const spar_convolution_algorithm *algorithm = spar_convolution_of(operation)->algorithm;
     if (kind == SPAR_PASS_WEIGHTS) {
@@ -237,4 +243,5 @@ const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .prepare = prepare,
                                            .discard = discard,
                                            .chains = chains,
+                                           .multiplications = multiplications,
                                            .passes = passes};

@@ -18,6 +18,8 @@ typedef struct spar_convolution_algorithm {
     bool (*chains)(const spar_operation *operation);
     // Fills what the algorithm keeps in operation->state, and asks for scratch.
     spar_status (*prepare)(spar_operation *operation);
+    // Multiplications of one image; NULL: one a multiply–add.
+    int64_t (*multiplications)(const spar_operation *operation, spar_pass_kind kind);
     // Floats of workspace that the passes of a kind take besides packed weights.
     int64_t (*workspace)(const spar_operation *operation, spar_pass_kind kind);
     // Floats of packed weights, for forward or backward data; NULL: the weights are used as they are.

@@ -180,7 +180,9 @@ struct spar_operation {
     bool chained;           // its passes may be chained to those of others
     int64_t scratch_floats; // of one thread
     size_t state_bytes;
-    double seconds[SPAR_PASS_KINDS]; // while the network is profiled
+    // While the network is profiled.
+    double seconds[SPAR_PASS_KINDS];
+    int64_t multiplications[SPAR_PASS_KINDS], bytes[SPAR_PASS_KINDS];
 };
 
 // Passes need at least this much scratch on every thread.
@@ -245,6 +247,9 @@ struct spar_layer {
     void (*discard)(spar_operation *operation);
     // Do all passes of the operation work on samples by themselves, and gain from finding them in cache? NULL: no.
     bool (*chains)(const spar_operation *operation);
+    // Multiplications of one image in the passes of one kind, where an algorithm makes others than multiply_adds. NULL:
+    // those.
+    int64_t (*multiplications)(const spar_operation *operation, spar_pass_kind kind);
     // Lists the passes of one kind that any step runs; returns how many. A sweep makes the gradients of its parameters
     // with its data.
     int (*passes)(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes);

@@ -267,6 +267,12 @@ static spar_status prepare(spar_operation *operation) {
     return SPAR_OK;
 }
 
+static int64_t multiplications(const spar_operation *operation, spar_pass_kind kind) {
+    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    int64_t tiles = spar_winograd_tiles(w, kind == SPAR_PASS_DATA ? w->in : w->out, 1);
+    return tiles * w->points * w->in.channels * w->out.channels;
+}
+
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     if (kind == SPAR_PASS_WEIGHTS) return spar_winograd_gradient_workspace(operation);
@@ -280,6 +286,7 @@ const spar_convolution_algorithm spar_convolution_winograd = {
     .fits = fits,
     .chains = chains,
     .prepare = prepare,
+    .multiplications = multiplications,
     .workspace = workspace,
     .packed_floats = packed_floats,
     .pack = pack,

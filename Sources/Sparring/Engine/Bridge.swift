@@ -59,6 +59,7 @@ extension spar_criterion: EngineStructure {}
 extension spar_layer_info: EngineStructure {}
 extension spar_lbfgs_example: EngineStructure {}
 extension spar_loss_result: EngineStructure {}
+extension spar_machine: EngineStructure {}
 extension spar_metadata: EngineStructure {}
 extension spar_method: EngineStructure {}
 extension spar_network_info: EngineStructure {}
