@@ -4,8 +4,10 @@ import Sparring
 struct DataCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "data",
-        abstract: "Lists, shows and downloads data sets.",
-        subcommands: [DataListCommand.self, DataShowCommand.self, DataFetchCommand.self],
+        abstract: "Lists, shows, writes and downloads data sets.",
+        subcommands: [
+            DataListCommand.self, DataShowCommand.self, DataWriteCommand.self, DataFetchCommand.self,
+        ],
         defaultSubcommand: DataListCommand.self)
 }
 

@@ -46,6 +46,13 @@ class DataTest(CommandTest):
         pixels = (self.data / "t10k-images-idx3-ubyte").read_bytes()[16:]
         self.assertEqual(b"".join(rows), pixels[:144])
 
+    def test_write(self):
+        told = self.succeed("data", "write", "--data", "mnist", "--data-dir", self.data, "--out", "copy")
+        self.assertEqual(told, "640 training and 100 test images of mnist, 1×12×12, in copy\n")
+        for path in self.data.iterdir():
+            self.assertEqual((self.folder / "copy" / path.name).read_bytes(), path.read_bytes())
+        self.fail_with(["grey images", "3×8×8"], "data", "write", *self.photo_arguments(self.photos()), "--out", "photos")
+
     def test_photographs_that_cannot_be_decoded(self):
         folder = self.photos()
         for name in ["blue/3.png", "green/7.png"]:

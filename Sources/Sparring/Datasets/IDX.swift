@@ -1,3 +1,5 @@
+import Foundation
+
 /// The IDX format of MNIST: a magic number, the sizes (big-endian), then the bytes.
 enum IDX {
     /// Reads the four files of a set from `directory/subfolder` or else from `directory`.
@@ -41,6 +43,29 @@ enum IDX {
         return try ImageSet(
             shape: ImageShape(channels: 1, height: images.sizes[1], width: images.sizes[2]), classes: classes,
             labels: classNumbers, pixels: try images.readBytes(), source: labelsPath)
+    }
+
+    /// Writes a part of a set, `train` or `t10k`.
+    fileprivate static func write(_ set: ImageSet, _ part: String, to folder: String) throws {
+        guard set.shape.channels == 1, set.classes <= 256 else {
+            throw SparringError(
+                .shape,
+                "IDX files hold grey images of up to 256 classes, not images of \(set.shape) in \(set.classes) classes"
+            )
+        }
+        try makeFolder(folder)
+        let sizes = [set.count, set.shape.height, set.shape.width]
+        let parts: [(String, [Int], [UInt8])] = [
+            ("images-idx3-ubyte", sizes, try set.loaded().pixels),
+            ("labels-idx1-ubyte", [set.count], set.labels.map(UInt8.init)),
+        ]
+        for (name, sizes, bytes) in parts {
+            var file = Data([0, 0, 8, UInt8(sizes.count)])
+            for size in sizes {
+                withUnsafeBytes(of: UInt32(clamping: size).bigEndian) { file.append(contentsOf: $0) }
+            }
+            try Sparring.write(file + bytes, to: "\(folder)/\(part)-\(name)")
+        }
     }
 
     private static func find(_ name: String, in folders: [String]) throws(SparringError) -> String {
@@ -145,5 +170,19 @@ public struct FashionMNIST: Dataset {
     /// - Throws: As ``MNIST/init(directory:)``.
     public init(directory: String) throws {
         (train, test) = try IDX.read(directory: directory, subfolder: "fashion-mnist", classes: 10)
+    }
+}
+
+extension Dataset {
+    /// Writes the training and the test images as the four IDX files of MNIST, which programs in any language read:
+    /// `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, 16 bytes and then a byte a pixel, row by row, and
+    /// `…-labels-idx1-ubyte`, 8 bytes and then a byte a label.
+    ///
+    /// - Parameter folder: is made where there is none; files of these names are replaced.
+    /// - Throws: `.shape` when images have several channels or there are more than 256 classes; `.file` when a file cannot
+    ///   be written; what decoding the images throws.
+    public func write(idx folder: String) throws {
+        try IDX.write(train, "train", to: folder)
+        try IDX.write(test, "t10k", to: folder)
     }
 }
