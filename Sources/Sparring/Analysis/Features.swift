@@ -21,6 +21,8 @@ public struct Features: Hashable, Sendable {
 /// The values of a layer for each image of a set, in evaluation mode.
 ///
 /// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
 ///   - layer: one of ``Network/layers``; nil for what the last dense layer reads, the penultimate features.
 ///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit or there is no such layer, `CancellationError` when the

@@ -7,6 +7,8 @@ import CSparring
 /// decomposition of a matrix of values × pixels.
 ///
 /// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
 ///   - layer: one of ``Network/layers``; nil for what the last dense layer reads, the encoder's output.
 ///   - onProgress: called now and then, on the task that works.
 /// - Returns: as many as there are values of the layer or pixels of the image, whichever is less.

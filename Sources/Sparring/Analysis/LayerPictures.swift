@@ -2,7 +2,10 @@ import Foundation
 
 /// The maps of a convolution for each image of a set, put through a sigmoid, as pictures (ANL, Fig. 3).
 ///
-/// - Parameter layer: one of ``Network/layers`` that gives maps; nil for the first convolution.
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - layer: one of ``Network/layers`` that gives maps; nil for the first convolution.
 /// - Returns: one row an image, one picture a channel.
 /// - Throws: when images and network do not fit, or there is no such layer.
 public func featureMaps(

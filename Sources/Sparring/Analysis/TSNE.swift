@@ -53,6 +53,7 @@ public struct TSNE: Hashable, Sendable, Codable {
     /// Embeds features in the plane.
     ///
     /// - Parameters:
+    ///   - features: a point each.
     ///   - threads: 0 for all cores; the result does not depend on it.
     ///   - onProgress: called now and then, on the task that works.
     /// - Throws: `SparringError` when a setting is impossible or a feature not finite, `CancellationError` when the task

@@ -22,7 +22,10 @@ public struct ZeroActivations: Hashable, Sendable, Codable {
 /// Counts the zeros of every ReLU layer over the images of a set, in evaluation mode. Costs a forward pass up to each of
 /// these layers.
 ///
-/// - Parameter onProgress: called now and then, on the task that works.
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit or there is no ReLU, `CancellationError` when the task
 ///   is cancelled.
 public func zeroActivations(

@@ -16,6 +16,7 @@ public struct NumPyArchive: Sendable {
     ///
     /// - Parameters:
     ///   - name: by which NumPy finds it: ASCII letters, digits and "_".
+    ///   - values: row-major, as many as `shape` says.
     ///   - shape: row-major.
     /// - Throws: when the numbers are not as many as the shape says, or the file would become too large.
     public mutating func add(_ name: String, _ values: [Float], shape: [Int]) throws(SparringError) {

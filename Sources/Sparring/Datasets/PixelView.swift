@@ -10,7 +10,12 @@ public struct PixelView {
     /// From the start of one row to that of the next.
     public let rowBytes: Int
 
-    /// - Parameter rowBytes: Rows without gaps where it is nil.
+    /// - Parameters:
+    ///   - pixels: the first byte of the first row; the caller owns them.
+    ///   - channels: bytes of a pixel, 1 to 4.
+    ///   - height: rows.
+    ///   - width: pixels of a row.
+    ///   - rowBytes: Rows without gaps where it is nil.
     public init(
         _ pixels: UnsafePointer<UInt8>, channels: Int, height: Int, width: Int, rowBytes: Int? = nil
     ) {
@@ -30,7 +35,10 @@ public struct PixelView {
 
     /// Resizes by antialiased bilinear interpolation, within one level of Pillow's.
     ///
-    /// - Parameter target: `channels` × `height` × `width` bytes: channel, row, column.
+    /// - Parameters:
+    ///   - height: rows of the result.
+    ///   - width: pixels of a row of the result.
+    ///   - target: `channels` × `height` × `width` bytes: channel, row, column.
     /// - Throws: `.argument` when a side is not in 1…65,536, there are more than four channels or the room is too small.
     public func resize(
         height: Int, width: Int, into target: UnsafeMutableBufferPointer<UInt8>

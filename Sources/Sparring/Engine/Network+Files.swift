@@ -7,9 +7,10 @@ extension Network {
     /// Saves the parameters as safetensors with the graph in the metadata, written beside `path` and renamed.
     ///
     /// - Parameters:
+    ///   - path: of the file, which may exist.
     ///   - trainingState: also saves the optimizer's states, the step and what the points hold, so that training goes on
     ///     with the same bits.
-    ///   - metadata: comes back from ``metadata(_:of:)``; keys must not start with "sparring.".
+    ///   - metadata: comes back from ``metadata(_:of:)-(_,String)``; keys must not start with "sparring.".
     public func save(
         to path: String, trainingState: Bool = false, metadata: [String: String] = [:]
     ) throws(SparringError) {

@@ -37,7 +37,9 @@ extension Network {
     /// ``classes`` is the number of values of that layer. Parameters and statistics are copies; points are kept,
     /// without a method.
     ///
-    /// - Parameter batchSize: the most images one of its passes takes; nil for as many as this network's.
+    /// - Parameters:
+    ///   - layer: one of ``layers``, by name.
+    ///   - batchSize: the most images one of its passes takes; nil for as many as this network's.
     /// - Throws: when there is no such layer, with the nearest name.
     public func prefix(upTo layer: String, batchSize: Int? = nil) throws(SparringError) -> Network {
         let names = try layers.map(\.name)

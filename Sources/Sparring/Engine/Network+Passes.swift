@@ -35,6 +35,7 @@ extension Network {
     ///
     /// - Parameters:
     ///   - labels: one an image.
+    ///   - scale: what J is multiplied by.
     ///   - pass: the gradients of the activations alone by default, a third cheaper than with the
     ///     parameters'.
     /// - Returns: the loss, without the scale.
@@ -49,10 +50,11 @@ extension Network {
         return BatchLoss(result)
     }
 
-    /// As ``backward(_:scale:_:)``, for another function of the outputs than J.
+    /// As ``backward(_:scale:_:)-([Int32],_,_)``, for another function of the outputs than J.
     ///
     /// - Parameters:
     ///   - gradient: its gradient with respect to the outputs of the last forward pass, `[count][classes]`.
+    ///   - scale: what the function is multiplied by.
     ///   - pass: the gradients of the activations alone by default.
     public func backward(
         outputGradient gradient: [Float], scale: Float = 1, _ pass: BackwardPass = []

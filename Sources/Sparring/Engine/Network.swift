@@ -59,6 +59,7 @@ public final class Network {
     ///
     /// - Parameters:
     ///   - output: a flat value of a graph, one unit a class.
+    ///   - loss: what J is the mean of.
     ///   - batchSize: the most images one pass will see; memory is planned for it.
     ///   - threads: 0 for all cores. The results do not depend on it.
     ///   - seed: of the initial weights, dropout and perturbations.
@@ -83,8 +84,14 @@ public final class Network {
     /// attacks are in pixels whatever the normalization.
     ///
     /// - Parameters:
+    ///   - model: its layers.
+    ///   - shape: of the images.
     ///   - normalization: ``PixelStatistics``, ``ZCA`` or another layer; nil for none.
     ///   - inputPoint: whether perturbations of the input are in pixels too, or in normalized values.
+    ///   - batchSize: the most images one pass will see; memory is planned for it.
+    ///   - threads: 0 for all cores. The results do not depend on it.
+    ///   - seed: of the initial weights, dropout and perturbations.
+    ///   - exactConvolutions: no Winograd; slower, with smaller rounding errors.
     /// - Throws: when the model and the shape do not fit.
     public convenience init(
         _ model: some Model, input shape: ImageShape, normalizedBy normalization: (any Preprocessing)? = nil,

@@ -82,6 +82,7 @@ public struct Node {
     /// - Parameters:
     ///   - mean: C·H·W numbers.
     ///   - matrix: W, row-major, C·H·W squared numbers; an image has at most 16,384.
+    ///   - name: of the layer; nil for one made from its kind and a number.
     public func whiten(mean: [Float], matrix: [Float], name: String? = nil) -> Node {
         if let count = shape?.count, mean.count != count || matrix.count != count.clampedProduct(count) {
             return refuse(
@@ -94,9 +95,14 @@ public struct Node {
     /// Cross-correlation with `channels` filters of `kernel`×`kernel`.
     ///
     /// - Parameters:
+    ///   - channels: filters.
+    ///   - kernel: pixels a side.
+    ///   - stride: pixels between two windows.
     ///   - padding: zeros on each side; by default half the kernel, which keeps the map's size at stride 1.
     ///   - groups: divides the input and the output channels.
     ///   - bias: off by default, as a batch normalization usually follows.
+    ///   - initializer: of the weights.
+    ///   - name: of the layer; nil for one made from its kind and a number.
     public func convolution(
         _ channels: Int, _ kernel: Int, stride: Int = 1, padding: Int? = nil, groups: Int = 1,
         bias: Bool = false, initializer: Initializer = .heFanIn, name: String? = nil
@@ -175,6 +181,7 @@ public struct Node {
     /// The largest of each `kernel`×`kernel` window.
     ///
     /// - Parameters:
+    ///   - kernel: pixels a side.
     ///   - stride: the kernel's size by default.
     ///   - padding: on each side, at most half the kernel; never the largest.
     public func maxPool(_ kernel: Int = 2, stride: Int? = nil, padding: Int = 0) -> Node {

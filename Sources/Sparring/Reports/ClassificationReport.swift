@@ -7,6 +7,7 @@ extension Report {
     /// - Parameters:
     ///   - heads: what was done to the images, such as "clean" and "fgsm, δ = 16 of 255".
     ///   - results: a name, and one classification a head.
+    ///   - classNames: in the order of the classes' numbers.
     public static func accuracySections(
         _ heads: [String], _ results: [(name: String, classifications: [Classification])],
         classNames: [String]

@@ -83,7 +83,11 @@ public struct Claim: Hashable, Sendable, Codable {
     /// A claim that our `ours` is above or below our `other`.
     ///
     /// - Parameters:
-    ///   - ours, other: one number a seed, the same seeds.
+    ///   - statement: in words.
+    ///   - expected: what the paper says of `ours` against `other`.
+    ///   - publishedDifference: the paper's `ours` − `other`; nil where it gives no number.
+    ///   - ours: one number a seed.
+    ///   - other: one number a seed, the same seeds.
     ///   - images: where the numbers are shares of as many images in percent, how many; nil otherwise.
     public init(
         _ statement: String, expected: Direction, publishedDifference: Double? = nil, ours: Measurements,

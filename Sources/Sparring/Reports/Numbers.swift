@@ -42,6 +42,7 @@ extension Measurements {
     ///
     /// - Parameters:
     ///   - digits: after the point.
+    ///   - unit: written behind the numbers, such as "%".
     ///   - isSigned: whether "+" is shown too.
     public func text(digits: Int, unit: String = "", isSigned: Bool = false) -> String {
         guard let deviation else { return mean.text(digits: digits, unit: unit, isSigned: isSigned) }

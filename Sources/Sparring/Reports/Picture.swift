@@ -30,6 +30,7 @@ public struct Picture: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - values: `[channel][row][column]`.
+    ///   - shape: of the values.
     ///   - range: what becomes black and white; nil for the smallest and the largest value.
     /// - Throws: when there are neither 1 nor 3 channels, the values are not as many as the shape says, or one
     ///   is not finite.

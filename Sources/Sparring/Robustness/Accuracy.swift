@@ -61,6 +61,8 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
 /// one.
 ///
 /// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
 ///   - attack: its δ is replaced by each of `deltas`.
 ///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
 ///   - source: the network the images are made against; nil for `network` itself.

@@ -154,6 +154,7 @@ extension Network {
     /// - Parameters:
     ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
     ///   - labels: one an image.
+    ///   - attack: of which kind and how strong.
     ///   - firstImage: the number of the first image in its set, so that each image of a set has its own random
     ///     draws, whatever the batch it is in.
     ///   - onProgress: called now and then with the share of the work that is done, 0 to 1.

@@ -35,7 +35,11 @@ public struct AttackedImages: Hashable, Sendable {
 
 /// Makes images against a network, all of which are in memory then.
 ///
-/// - Parameter onProgress: called now and then, on the task that works.
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - attack: of which kind and how strong.
+///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit, the attack is impossible, or there are more images than
 ///   fit into one ``NumPyArchive``; `CancellationError` when the task is cancelled.
 public func attackedImages(

@@ -24,6 +24,8 @@ public struct Classification: Hashable, Sendable {
 /// Classifies images in evaluation mode.
 ///
 /// - Parameters:
+///   - set: images of the network's shape and classes.
+///   - network: what is measured.
 ///   - attack: what is done to the images before; nil for nothing.
 ///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit or the attack is impossible, `CancellationError` when the

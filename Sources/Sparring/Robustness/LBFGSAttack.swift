@@ -36,6 +36,7 @@ extension Network {
     ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
     ///   - labels: one an image.
     ///   - targets: a class an image; nil for the class of largest output besides the label.
+    ///   - attack: of which kind and how strong.
     ///   - onProgress: called now and then with the share of the work that is done, 0 to 1.
     /// - Throws: `SparringError` when a setting is impossible or the images do not fit, `CancellationError` when
     ///   the task is cancelled.
@@ -68,7 +69,11 @@ extension Network {
 
 /// The smallest changes found for all images of a set, one an image.
 ///
-/// - Parameter onProgress: called now and then, on the task that works.
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - attack: of which kind and how strong.
+///   - onProgress: called now and then, on the task that works.
 /// - Throws: as ``Network/attacked(_:_:targets:by:onProgress:)``.
 public func smallestChanges(
     of network: Network, on set: ImageSet, by attack: LBFGSAttack = LBFGSAttack(),

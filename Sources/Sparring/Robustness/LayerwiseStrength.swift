@@ -24,6 +24,7 @@ public struct LayerwiseStrength: Hashable, Sendable, Codable {
 ///
 /// - Parameters:
 ///   - network: has an input point and hidden points.
+///   - set: samples in their order.
 ///   - epsilons: 0 to 1, the pixel range.
 ///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and network do not fit or it has no such points, `CancellationError` when the

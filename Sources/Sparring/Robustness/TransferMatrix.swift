@@ -16,7 +16,11 @@ public struct TransferMatrix: Hashable, Sendable, Codable {
 /// A column is one network under attack from each of several; ``accuracy(of:on:under:deltas:from:onProgress:)`` has a
 /// single pair.
 ///
-/// - Parameter onProgress: called now and then, on the task that works.
+/// - Parameters:
+///   - networks: sources and targets, all of one shape and classes.
+///   - set: images of the network's shape and classes.
+///   - attack: of which kind and how strong.
+///   - onProgress: called now and then, on the task that works.
 /// - Throws: `SparringError` when images and networks do not fit or the attack is impossible, `CancellationError` when
 ///   the task is cancelled.
 public func transferMatrix(

@@ -34,7 +34,9 @@ extension Trainer {
 
     /// The trainer of a checkpoint, with its network.
     ///
-    /// - Parameter threads: 0 for all cores. The results do not depend on it.
+    /// - Parameters:
+    ///   - path: of the file.
+    ///   - threads: 0 for all cores. The results do not depend on it.
     /// - Throws: when the file is missing, damaged or no checkpoint.
     public convenience init(checkpoint path: String, threads: Int = 0) throws(SparringError) {
         try self.init(checkpoint: path, of: nil, threads: threads)

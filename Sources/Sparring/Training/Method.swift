@@ -204,8 +204,10 @@ extension Method {
 
     /// A method by its name.
     ///
-    /// - Parameter epsilon: of the input for "adversarial-backprop", "fgs-orig" and the field's methods, also of the
-    ///   hidden points for "slat", of these alone for the others.
+    /// - Parameters:
+    ///   - name: one of ``names``.
+    ///   - epsilon: of the input for "adversarial-backprop", "fgs-orig" and the field's methods, also of the
+    ///     hidden points for "slat", of these alone for the others.
     /// - Throws: when there is no such method or ε is not finite.
     public init(named name: String, epsilon: Float) throws(SparringError) {
         guard Self.names.contains(name) else {

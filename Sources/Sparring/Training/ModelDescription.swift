@@ -97,7 +97,9 @@ extension ModelDescription {
 
     /// Throws when it is not of this network.
     ///
-    /// - Parameter path: of the file, for the sentence.
+    /// - Parameters:
+    ///   - network: what the file holds.
+    ///   - path: of the file, for the sentence.
     public func check(_ network: Network, of path: String) throws(SparringError) {
         guard model.imageShape == network.inputShape, model.classes == network.classes else {
             throw SparringError(

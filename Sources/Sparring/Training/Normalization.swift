@@ -38,7 +38,9 @@ public enum Normalization: String, CaseIterable, Hashable, Sendable, Codable {
 
     /// This normalization by the numbers of a training set; nil where pixels stay as they are.
     ///
-    /// - Parameter epsilon: of ``ZCA/fit(on:epsilon:)``.
+    /// - Parameters:
+    ///   - images: the training set.
+    ///   - epsilon: of ``ZCA/fit(on:epsilon:)``.
     /// - Throws: what that throws, and `SparringError` where a channel has one value only.
     public func fitted(
         on images: ImageSet, epsilon: Float = ZCA.usualEpsilon

@@ -16,6 +16,8 @@ public struct RunFolder: Hashable, Sendable {
     /// lives.
     ///
     /// - Parameters:
+    ///   - path: of the folder, which must not hold a run.
+    ///   - trainer: whose run it is.
     ///   - settings: the trainer's.
     ///   - arguments: the command line that starts the run, if one does.
     /// - Throws: when the folder already holds a run, another process is writing one, it cannot be written, or the

@@ -48,8 +48,12 @@ public struct RunSettings: Hashable, Sendable {
     /// Of a trainer whose network a program has made.
     ///
     /// - Parameters:
+    ///   - trainer: with its network, method and recipe.
     ///   - model: what the program calls it.
     ///   - architecture: its layers in words.
+    ///   - data: the images and how they are split.
+    ///   - normalization: what the network does to pixels first.
+    ///   - inputPoint: whether ε of the input counts pixels or normalized values.
     public init(
         of trainer: Trainer, model: String, architecture: String? = nil, data: DataSpec,
         normalization: Normalization = .none, inputPoint: InputPoint = .pixels
@@ -130,6 +134,7 @@ extension Trainer {
     /// A new network and its trainer.
     ///
     /// - Parameters:
+    ///   - settings: model, method, recipe and seed.
     ///   - model: where it is none of the package.
     ///   - preprocessing: ``RunSettings/preprocessing(fittedTo:)``.
     ///   - threads: 0 for all cores. The results do not depend on it.

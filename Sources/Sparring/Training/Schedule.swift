@@ -63,7 +63,9 @@ public struct Schedule: Hashable, Sendable, Codable {
 
     /// Takes the result of an epoch trained at ``learningRate``.
     ///
-    /// - Parameter validation: on held-out images, or on the test images where it was said to hold none out.
+    /// - Parameters:
+    ///   - train: on the training images.
+    ///   - validation: on held-out images, or on the test images where it was said to hold none out.
     public mutating func advance(train: Metrics, validation: Metrics) {
         epochs += 1
         epochsAtRate += 1

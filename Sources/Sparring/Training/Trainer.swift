@@ -45,7 +45,11 @@ public final class Trainer {
     /// Called after every step, on the task that trains. Keep it short: the engine waits.
     public var onStep: ((StepProgress) -> Void)?
 
-    /// - Parameter state: of an earlier training of this network; nil for the start.
+    /// - Parameters:
+    ///   - network: which it trains.
+    ///   - method: how it perturbs.
+    ///   - recipe: epochs, batches, optimizer and schedule.
+    ///   - state: of an earlier training of this network; nil for the start.
     public init(_ network: Network, method: Method, recipe: Recipe, state: State? = nil) {
         self.network = network
         self.method = method

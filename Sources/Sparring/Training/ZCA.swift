@@ -22,7 +22,9 @@ public struct ZCA: Preprocessing, Hashable {
     /// The 50,000 images of CIFAR take about 15 s and 300 MB. When the task is cancelled this returns at once; the largest
     /// step, which cannot be stopped, then still ends on a thread of its own.
     ///
-    /// - Parameter epsilon: added to every variance; 0 where images vary in every direction.
+    /// - Parameters:
+    ///   - images: the training set.
+    ///   - epsilon: added to every variance; 0 where images vary in every direction.
     /// - Throws: `SparringError` when ε is too small for what the images do not vary in, images have more than 16,384
     ///   values or cannot be decoded; `CancellationError` when the task is cancelled.
     public static func fit(on images: ImageSet, epsilon: Float = usualEpsilon) throws -> ZCA {
