@@ -140,6 +140,18 @@ static spar_status check_rounds(const spar_method *m) {
     return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
 }
 
+static spar_status check_weights(const spar_method *m) {
+    if (!(m->weight_radius >= 0 && m->weight_radius < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: a weight radius of %g, which has to be finite, 0 or more",
+                         (double)m->weight_radius);
+    }
+    if ((unsigned)m->weight_scope <= SPAR_WEIGHT_SCOPE_MATRICES && (unsigned)m->weight_norm <= SPAR_WEIGHT_NORM_EACH) {
+        return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "method: weight scope %d, weight norm %d: one is unknown",
+                     (int)m->weight_scope, (int)m->weight_norm);
+}
+
 spar_status spar_check_method(const spar_method *m) {
     if (m->direction < SPAR_DIRECTION_NONE || m->direction > SPAR_DIRECTION_RANDOM || m->shape < SPAR_SHAPE_SIGN ||
         m->shape > SPAR_SHAPE_GAUSSIAN || m->size < SPAR_SIZE_CONSTANT || m->size > SPAR_SIZE_RANDOM_DEVIATION ||
@@ -156,6 +168,7 @@ spar_status spar_check_method(const spar_method *m) {
                          (double)m->clean_weight);
     }
     SPAR_TRY(check_rounds(m));
+    SPAR_TRY(check_weights(m));
     if (m->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
     if ((m->direction == SPAR_DIRECTION_RANDOM) != (m->shape == SPAR_SHAPE_GAUSSIAN)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: a random direction and a Gaussian shape go together");

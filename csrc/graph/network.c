@@ -92,6 +92,7 @@ void spar_network_destroy(spar_network *network) {
                             (void *)network->method.last_point};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     for (int part = 0; part < SPAR_PARTS; part++) spar_release(network->slots[part]);
+    spar_discard_perturbed_weights(&network->perturbed_weights);
     spar_graph_destroy(network->graph);
     spar_release(network);
 }
@@ -111,6 +112,8 @@ static size_t bytes_of(const spar_network *network) {
     for (int part = SPAR_PART_GRADIENT; part < SPAR_PARTS; part++) {
         if (network->slots[part] != NULL) bytes += (size_t)network->trainable_floats * sizeof(float);
     }
+    bytes += (size_t)network->perturbed_weights.floats * sizeof(float) +
+             (size_t)network->perturbed_weights.count * sizeof(spar_weight_piece);
     for (int s = 0; s < network->operation_count; s++) bytes += network->operations[s].state_bytes;
     for (int p = 0; p < network->point_count; p++) bytes += spar_point_bytes(&network->points[p]);
     return bytes;

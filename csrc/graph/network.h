@@ -9,6 +9,21 @@ typedef struct spar_work spar_work;
 
 enum { SPAR_FIRST_STATE = SPAR_PART_MOMENTUM, SPAR_PARTS = SPAR_PART_AVERAGE + 1 };
 
+// A stretch of a parameter that the method perturbs.
+typedef struct spar_weight_piece {
+    int parameter;
+    int64_t first, count;   // floats of the parameter's
+    float *original;        // they, while they are perturbed
+    double gradient, value; // Σ of squares
+    float unit, magnitude;  // ν = (g · unit) · magnitude
+} spar_weight_piece;
+
+typedef struct spar_perturbed_weights {
+    spar_weight_piece *pieces;
+    int64_t count, floats;
+    float *originals;
+} spar_perturbed_weights;
+
 struct spar_network {
     spar_graph *graph;
     spar_value output;
@@ -40,6 +55,8 @@ struct spar_network {
     spar_point *points;
     int point_count;
     spar_method method; // last_point is owned
+    spar_perturbed_weights perturbed_weights;
+    bool aims; // backward passes make gradients of the parameters that the method perturbs, and of no others
 
     double *criterion_values; // what a criterion's function reads and writes; NULL until there is one
 
@@ -106,6 +123,16 @@ void spar_undo_changes(spar_network *network);
 #define SPAR_METHOD SPAR_STRUCTURE(spar_method, clean_weight)
 // method.c: do the choices go together, whatever the network?
 spar_status spar_check_method(const spar_method *method);
+
+// weights.c: memory for what a method perturbs of the parameters, nothing where it has no radius; and its return.
+spar_status spar_find_perturbed_weights(const spar_network *network, const spar_method *method,
+                                        spar_perturbed_weights *weights);
+void spar_discard_perturbed_weights(spar_perturbed_weights *weights);
+// Does the method in force perturb it?
+bool spar_perturbs_parameter(const spar_network *network, const spar_parameter *parameter);
+// From w to w + ν by the gradients that are there, and back to the same bits. Where a gradient is not finite, w stays.
+spar_status spar_perturb_weights(spar_network *network);
+void spar_restore_weights(spar_network *network);
 
 // points.c
 bool spar_has_active_points(const spar_network *network);

@@ -209,18 +209,19 @@ spar_status spar_update_statistics_by(spar_network *network, float momentum) {
     return update_statistics(network, __func__, momentum);
 }
 
-static bool any_learns(spar_parameter *const *parameters) {
+static bool any_learns(const spar_network *network, spar_parameter *const *parameters) {
     for (int p = 0; p < SPAR_MAX_PARAMETERS; p++) {
-        if (parameters[p] != NULL && spar_learns(parameters[p])) return true;
+        if (parameters[p] == NULL || !spar_learns(parameters[p])) continue;
+        if (!network->aims || spar_perturbs_parameter(network, parameters[p])) return true;
     }
     return false;
 }
 
-static void find_targets(spar_operation *operation, uint32_t flags) {
-    bool learns = any_learns(operation->parameters), records = false;
+static void find_targets(const spar_network *network, spar_operation *operation, uint32_t flags) {
+    bool learns = any_learns(network, operation->parameters), records = false;
     for (int s = 0; operation->sweep != NULL && s < operation->sweep->count; s++) {
         const spar_stage *stage = &operation->sweep->stages[s];
-        learns = learns || any_learns(stage->parameters);
+        learns = learns || any_learns(network, stage->parameters);
         records = records || (stage->point != NULL && stage->point->active);
     }
     operation->learns = flags & SPAR_BACKWARD_WEIGHTS && learns;
@@ -232,7 +233,7 @@ static void find_wanted(spar_network *network, uint32_t flags) {
     network->wanted[0] = flags & SPAR_BACKWARD_INPUT;
     for (int s = 0; s < network->operation_count; s++) {
         spar_operation *operation = &network->operations[s];
-        find_targets(operation, flags);
+        find_targets(network, operation, flags);
         for (int i = 0; i < operation->input_count; i++) {
             operation->wanted[i] = network->wanted[network->root[operation->inputs[i] - network->tensors]];
             operation->reached = operation->reached || operation->wanted[i];

@@ -63,7 +63,8 @@ static bool same_method(const spar_method *a, const spar_method *b) {
            a->granularity == b->granularity && a->epsilon == b->epsilon && a->input_epsilon == b->input_epsilon &&
            a->clean_weight == b->clean_weight && a->iterations == b->iterations && a->climb == b->climb &&
            a->start == b->start && a->bounds == b->bounds && a->persistent == b->persistent &&
-           a->replays == b->replays && same_last;
+           a->replays == b->replays && a->weight_radius == b->weight_radius && a->weight_scope == b->weight_scope &&
+           a->weight_norm == b->weight_norm && same_last;
 }
 
 // All points or none.
@@ -95,8 +96,12 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
     if (same_method(&network->method, method)) return SPAR_OK;
     char *last_point = method->last_point == NULL ? NULL : spar_copy_string(method->last_point);
     if (method->last_point != NULL && last_point == NULL) return SPAR_ERROR_MEMORY;
-    spar_status status = configure(network, method, reached);
+    spar_perturbed_weights weights;
+    spar_status status = spar_find_perturbed_weights(network, method, &weights);
+    if (status == SPAR_OK) status = configure(network, method, reached);
+    spar_discard_perturbed_weights(status == SPAR_OK ? &network->perturbed_weights : &weights);
     if (status == SPAR_OK) {
+        network->perturbed_weights = weights;
         spar_release((void *)network->method.last_point);
         network->method = *method;
         network->method.last_point = last_point;

@@ -585,6 +585,13 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // is kept of climb in the next pass that perturbs. After a step that fails it is where that step left it. δ is kept as
 // floats where it accumulates (more iterations than one, a start, a ball); else it is the recorded gradient's η itself.
 //
+// Weights are one more place. With a weight radius ρ a step updates w by the gradient of its objective at w + ν, where
+// ν is ρ·g / ‖g‖₂ of all parameters in the scope together, or ρ·‖w‖₂·g / ‖g‖₂ of each by itself, g being the gradient
+// of the objective at w, without weight decay and not clipped; 0 where g is. δ is made at w and is the same at w + ν.
+// Running statistics learn from the passes at w, of which the step's result is too; what points record and measure for
+// the next step is of those at w + ν. Frozen parameters are not moved. The update starts from w, and a step that fails
+// leaves w, bit for bit. It costs the objective's passes once more, without gradients of weights outside the scope.
+//
 // Random draws of step t (updates done before it), so that any program can repeat them. What is drawn for channel c,
 // row y, column x of sample n of a value of C×H×W is element ((n·H + y)·W + x)·C + c of a stream: the noise of N(0, 1)
 // at point p of {seed, 4, p, t}; the l-th dropout layer keeps what has a uniform element of {seed, 2, l, t} that is ≥
@@ -622,6 +629,17 @@ enum {
     SPAR_BOUND_CHANNELS = 4, // h + δ at hidden points between each channel's least and greatest h of the sample
 };
 
+typedef enum spar_weight_scope {
+    SPAR_WEIGHT_SCOPE_ALL = 0,           // all parameters that are trained
+    SPAR_WEIGHT_SCOPE_NORMALIZATION = 1, // γ and β of batch normalization
+    SPAR_WEIGHT_SCOPE_MATRICES = 2,      // those of rank 2 and more: no biases, γ or β
+} spar_weight_scope;
+
+typedef enum spar_weight_norm {
+    SPAR_WEIGHT_NORM_TOGETHER = 0, // ν = ρ·g / ‖g‖₂, of all in the scope together (Foret et al. 2021, Eq. 2)
+    SPAR_WEIGHT_NORM_EACH = 1,     // ν = ρ·‖w‖₂·g / ‖g‖₂ of each parameter (Wu et al. 2020)
+} spar_weight_norm;
+
 typedef struct spar_method {
     uint32_t struct_size;
     spar_direction direction;
@@ -640,6 +658,10 @@ typedef struct spar_method {
     uint32_t bounds;    // of SPAR_BOUND_BALL, SPAR_BOUND_PIXELS and SPAR_BOUND_CHANNELS
     bool persistent;    // δ lives on from step to step and is saved with the training state; needs SPAR_BOUND_BALL
     int32_t replays;    // updates that a training step makes on its batch, all rounds in each; 0 is 1
+    // Weights as a place. A radius takes memory for a copy of the parameters in the scope.
+    float weight_radius; // ρ; 0 turns them off
+    spar_weight_scope weight_scope;
+    spar_weight_norm weight_norm;
 } spar_method;
 
 // Methods by name. The papers' are "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",

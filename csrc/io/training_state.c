@@ -29,6 +29,9 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(INT, "bounds", method.bounds, "0"),
                                     FIELD(BOOL, "persistent", method.persistent, "false"),
                                     FIELD(INT, "replays", method.replays, "0"),
+                                    FIELD(FLOAT, "weight_radius", method.weight_radius, "0"),
+                                    FIELD(INT, "weight_scope", method.weight_scope, "0"),
+                                    FIELD(INT, "weight_norm", method.weight_norm, "0"),
                                     {0}};
 
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {

@@ -34,6 +34,7 @@ static int parameters(const spar_node *node, spar_extent input, spar_extent flat
     (void)node, (void)flattened;
     specs[GAMMA] = spar_vector_spec(".weight", input.channels, true, 1);
     specs[BETA] = spar_vector_spec(".bias", input.channels, true, 0);
+    specs[GAMMA].normalizes = specs[BETA].normalizes = true;
     specs[RUNNING_MEAN] = spar_vector_spec(".running_mean", input.channels, false, 0);
     specs[RUNNING_VARIANCE] = spar_vector_spec(".running_var", input.channels, false, 1);
     specs[RUNNING_VARIANCE].range = SPAR_RANGE_NOT_NEGATIVE;

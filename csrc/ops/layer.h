@@ -102,8 +102,9 @@ typedef struct spar_parameter_spec {
     const char *suffix; // ".weight"
     spar_parameter_order order;
     bool trainable;
-    bool is_weight; // decays in every scope and is bounded by max-norm
-    bool constant;  // given with the layer; set by specs_of of parameters.c
+    bool is_weight;  // decays in every scope and is bounded by max-norm
+    bool normalizes; // γ or β
+    bool constant;   // given with the layer; set by specs_of of parameters.c
     spar_range range;
     int shape[4]; // outside
     int rank;

@@ -78,6 +78,9 @@ class Method(Settings):
     start: a perturbation starts at a uniform draw in ± this times |ε|
     bounds: 1 the ball of ε, 2 pixels of 0 to 1, 4 each channel's own range, or sums of these
     persistent, replays: whether it lives on from step to step, and updates that a step makes on its batch; 0 is 1
+    weight_radius: how far weights are moved while their gradient is taken once more; 0: they are not
+    weight_scope, weight_norm: "all" parameters, those of "normalization" or "matrices" (rank 2 and more); by the
+        radius "together", or "each" by that part of its own norm
     """
 
     name: dataclasses.InitVar[str] = "backprop"
@@ -95,8 +98,12 @@ class Method(Settings):
     bounds: int = DEFAULT
     persistent: bool = DEFAULT
     replays: int = DEFAULT
+    weight_radius: float = DEFAULT
+    weight_scope: str = DEFAULT
+    weight_norm: str = DEFAULT
 
-    _enumerations = {field: field for field in ("direction", "shape", "size", "granularity")}
+    _enumerations = {field: field
+                     for field in ("direction", "shape", "size", "granularity", "weight_scope", "weight_norm")}
 
     def __post_init__(self, name: str) -> None:
         preset = self._defaults()

@@ -1,6 +1,7 @@
 #include "methods.h"
 #include "check.h"
 #include "perturbation.h"
+#include "perturbed_weights.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,7 +61,22 @@ static void begin_step(method_program *p, const example_batch *batch) {
     oracle_draw_dropout(p->o, p->seed, p->step, batch->count);
 }
 
-static void update_parameters(method_program *p) {
+// The gradient at w + ν takes the place of the one that is there, at w: of J with what the points add, and of J
+// without.
+static void take_gradient_at_perturbed_weights(method_program *p, const example_batch *batch) {
+    double alpha = p->choices.clean_weight, *weights = oracle_perturb_weights(p->o, &p->choices);
+    propagate_forward(p, batch, KEEP_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1 - alpha, false);
+    if (alpha > 0) {
+        oracle_clear_perturbations(p->o);
+        propagate_forward(p, batch, KEEP_STATISTICS);
+        oracle_backward(p->o, batch->labels, alpha, true);
+    }
+    oracle_restore_weights(p->o, weights);
+}
+
+static void update_parameters(method_program *p, const example_batch *batch) {
+    if (p->choices.weight_radius > 0) take_gradient_at_perturbed_weights(p, batch);
     oracle_update(p->o, &p->sgd);
     p->step++;
 }
@@ -79,7 +95,7 @@ double method_back_propagation(method_program *p, const example_batch *batch) {
     begin_step(p, batch);
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 
@@ -101,9 +117,9 @@ double method_adversarial_back_propagation(method_program *p, const example_batc
     perturbed.doubles = z;
     double loss = propagate_forward(p, &perturbed, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    free(z);
     // 5. Update weights and biases based on gradients from step 4.
-    update_parameters(p);
+    update_parameters(p, &perturbed);
+    free(z);
     return loss;
 }
 
@@ -120,7 +136,7 @@ double method_fast_gradient_sign_joint(method_program *p, const example_batch *b
     oracle_backward(p->o, batch->labels, alpha, false);
     double loss = propagate_forward(p, batch, KEEP_STATISTICS);
     oracle_backward(p->o, batch->labels, 1 - alpha, true);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 
@@ -151,8 +167,8 @@ double method_layerwise(method_program *p, const example_batch *batch) {
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     // 5, 9. Backward pass; each layer stores r_c = sign(∇_c J(θ, X + R, Y)).
     oracle_backward(p->o, batch->labels, 1, false);
+    update_parameters(p, batch);
     store_gradients(p, batch);
-    update_parameters(p);
     return loss;
 }
 
@@ -169,7 +185,7 @@ double method_layerwise_joint(method_program *p, const example_batch *batch) {
     oracle_clear_perturbations(p->o);
     propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, alpha, true);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 
@@ -191,7 +207,7 @@ double method_adversarial_noise_layer(method_program *p, const example_batch *ba
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     // θ ← θ − λ ∇_θ J(x, y; θ, η)
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 
@@ -206,7 +222,7 @@ double method_noise(method_program *p, const example_batch *batch) {
     }
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 
@@ -267,7 +283,7 @@ static void find_gradient(method_program *p, const example_batch *batch) {
 static double train_on_perturbed(method_program *p, const example_batch *batch) {
     double loss = propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p);
+    update_parameters(p, batch);
     return loss;
 }
 

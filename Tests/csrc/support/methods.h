@@ -26,7 +26,8 @@ typedef struct method_program {
 method_program *method_program_create(oracle *o, uint64_t seed, const spar_method *choices, const spar_sgd *sgd);
 void method_program_destroy(method_program *p); // with the oracle
 
-// Each does one training step and returns the loss of its last round.
+// Each does one training step and returns the loss of its last round at the parameters as they are. With a weight
+// radius the gradient of its objective is taken twice (perturbed_weights.h).
 typedef double (*method_step)(method_program *p, const example_batch *batch);
 
 double method_back_propagation(method_program *p, const example_batch *batch);
