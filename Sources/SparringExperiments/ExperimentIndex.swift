@@ -8,6 +8,8 @@ struct PageSummary: Codable {
         let statement: String
         let published: String
         let ours: String
+        let interval: String
+        let seeds: Int
         let verdict: String
     }
 
@@ -22,7 +24,10 @@ struct PageSummary: Codable {
                 Row(
                     statement: claim.statement,
                     published: claim.publishedText(unit: comparison.unit, digits: comparison.digits),
-                    ours: claim.oursText(unit: comparison.unit, digits: comparison.digits),
+                    ours: claim.ours.mean.text(
+                        digits: comparison.digits, unit: comparison.unit, isSigned: true),
+                    interval: claim.intervalText(digits: comparison.digits) ?? "–",
+                    seeds: claim.ours.values.count,
                     verdict: claim.verdict(digits: comparison.digits).name)
             }
         }
@@ -57,21 +62,14 @@ extension Claim {
     fileprivate func publishedText(unit: String, digits: Int) -> String {
         publishedDifference?.text(digits: digits, unit: unit, isSigned: true) ?? expected.rawValue
     }
-
-    fileprivate func oursText(unit: String, digits: Int) -> String {
-        guard ours.mean.isFinite else { return "–" }
-        let seeds = ours.values.count
-        return "\(ours.text(digits: digits, unit: unit, isSigned: true)) "
-            + "(\(seeds) seed\(seeds == 1 ? "" : "s"))"
-    }
 }
 
 extension Claim.Verdict {
     fileprivate var name: String {
         switch self {
-        case .sameDirection: "same direction"
-        case .oppositeDirection: "opposite direction"
-        case .undecided: "no verdict"
+        case .confirmed: "confirmed"
+        case .contradicted: "contradicted"
+        case .notConfirmed: "not confirmed"
         }
     }
 }
@@ -91,11 +89,16 @@ extension Experiment {
         }
         let rows = all.flatMap { experiment in
             ((try? PageSummary(in: "\(folder)/\(experiment.id)"))?.claims ?? []).map {
-                [experiment.id, $0.statement, $0.published, $0.ours, $0.verdict]
+                [
+                    experiment.id, $0.statement, $0.published, $0.ours, $0.interval, "\($0.seeds)",
+                    $0.verdict,
+                ]
             }
         }
         if !rows.isEmpty {
-            let table = ReportTable(columns: ["Page", "Claim", "Published", "Ours", "Verdict"], rows: rows)
+            let table = ReportTable(
+                columns: ["Page", "Claim", "Published", "Ours", "95 % interval", "Seeds", "Verdict"],
+                rows: rows)
             sections.append(Report.Section("Every claim and its verdict", [.table(table)]))
         }
         let missing = all.filter { !FileManager.default.fileExists(atPath: $0.page(in: folder)) }

@@ -57,7 +57,7 @@ final class Recorder: Sendable {
         #expect(html.contains("sparring reproduce \(id) --scale smoke"))
         #expect(html.contains(try Experiment(id: id).title))
         #expect(html.contains("trial on drawn images") && html.contains("Trained and tested by"))
-        #expect(!html.contains("Same direction") && !html.contains("Opposite direction"))
+        #expect(!html.contains("Confirmed:") && !html.contains("Contradicted:"))
         #expect(FileManager.default.fileExists(atPath: "\(folder.path)/\(id)/\(id).md"))
 
         let parts = try spoilParts(in: folder)

@@ -29,19 +29,19 @@ import Testing
 
     /// Student's t for 3 seeds is 4.30: differences below 2.48 of their deviations are those of the seeds.
     @Test(arguments: [
-        (-0.27, [-0.3, -0.4, -0.35], Claim.Verdict.sameDirection),
-        (-0.27, [0.3, 0.4, 0.35], .oppositeDirection),
-        (0.27, [0.3, 0.4, 0.35], .sameDirection),
-        (-0.27, [-0.23, -0.35, -0.47], .sameDirection),
-        (-0.27, [-0.20, -0.35, -0.50], .undecided(.seeds)),
-        (-0.27, [-0.1, 0.2, -0.15], .undecided(.seeds)),
-        (-0.27, [0.61 - 0.35, 0.61, 0.61 + 0.35], .undecided(.seeds)),
-        (-0.27, [-0.1], .undecided(.oneSeed)),
-        (-0.27, [-1, 1], .undecided(.noDifference)),
-        (-0.27, [-0.0049, -0.0049], .undecided(.noDifference)),
-        (-0.27, [-2e-6, -2e-6, -2e-6], .undecided(.noDifference)),
-        (-0.27, [], .undecided(.notMeasured)),
-        (-0.27, [-1, .nan], .undecided(.notMeasured)),
+        (-0.27, [-0.3, -0.4, -0.35], Claim.Verdict.confirmed),
+        (-0.27, [0.3, 0.4, 0.35], .contradicted),
+        (0.27, [0.3, 0.4, 0.35], .confirmed),
+        (-0.27, [-0.23, -0.35, -0.47], .confirmed),
+        (-0.27, [-0.20, -0.35, -0.50], .notConfirmed(.seeds)),
+        (-0.27, [-0.1, 0.2, -0.15], .notConfirmed(.seeds)),
+        (-0.27, [0.61 - 0.35, 0.61, 0.61 + 0.35], .notConfirmed(.seeds)),
+        (-0.27, [-0.1], .notConfirmed(.oneSeed)),
+        (-0.27, [-1, 1], .notConfirmed(.noDifference)),
+        (-0.27, [-0.0049, -0.0049], .notConfirmed(.noDifference)),
+        (-0.27, [-2e-6, -2e-6, -2e-6], .notConfirmed(.noDifference)),
+        (-0.27, [], .notConfirmed(.notMeasured)),
+        (-0.27, [-1, .nan], .notConfirmed(.notMeasured)),
     ])
     func verdictsOnlyBeyondChance(published: Double, ours: [Double], verdict: Claim.Verdict) {
         #expect(claim(ours, published: published).verdict(digits: 2) == verdict)
@@ -50,24 +50,26 @@ import Testing
     /// Two shares near 10 % of 1000 images differ by chance by 2.6 points.
     @Test func verdictsOnlyBeyondTheChoiceOfImages() {
         let (base, near, far) = ([10.0, 10, 10], [8.0, 8.1, 8.2], [6.0, 6.1, 6.2])
-        #expect(claim(near, against: base).verdict(digits: 2) == .sameDirection)
-        #expect(claim(near, against: base, images: 1000).verdict(digits: 2) == .undecided(.images))
-        #expect(claim(near, against: base, images: 10_000).verdict(digits: 2) == .sameDirection)
-        #expect(claim(far, against: base, images: 1000).verdict(digits: 2) == .sameDirection)
+        #expect(claim(near, against: base).verdict(digits: 2) == .confirmed)
+        #expect(claim(near, against: base, images: 1000).verdict(digits: 2) == .notConfirmed(.images))
+        #expect(claim(near, against: base, images: 10_000).verdict(digits: 2) == .confirmed)
+        #expect(claim(far, against: base, images: 1000).verdict(digits: 2) == .confirmed)
     }
 
     @Test func trialsHaveNoVerdict() {
         var trial = claim([-0.3, -0.4, -0.35])
         trial.isTrial = true
-        #expect(trial.verdict(digits: 2) == .undecided(.trial))
-        #expect(trial.sentence().hasPrefix("No verdict, as this is a trial: "))
+        #expect(trial.verdict(digits: 2) == .notConfirmed(.trial))
+        #expect(trial.sentence().hasPrefix("Not confirmed, as this is a trial: "))
     }
 
     @Test func directionsNeedNoNumber() {
         let claim = Claim(
             "it is sharper", expected: .higher, ours: Measurements([3, 3.1]), against: Measurements([1, 1]))
-        #expect(claim.verdict(digits: 2) == .sameDirection)
-        #expect(claim.sentence(digits: 1) == "Same direction: higher published, +2.0 ± 0.1 ours (2 seeds).")
+        #expect(claim.verdict(digits: 2) == .confirmed)
+        #expect(
+            claim.sentence(digits: 1)
+                == "Confirmed: higher published, +2.0 ours, 95\u{a0}% interval +1.4 to +2.7 (2 seeds).")
     }
 
     /// By R's qt(0.975, n).
@@ -79,20 +81,28 @@ import Testing
         #expect(abs(error / deviation * Double(count).squareRoot() / quantile - 1) < 2e-3)
     }
 
+    @Test func intervalsArePairedBySeed() throws {
+        // Seeds differ by 10 points, ways by 1 within each seed.
+        let interval = try #require(claim([11, 21.1, 30.9], against: [10, 20, 30]).interval)
+        #expect(abs(interval.lowerBound - 0.7516) < 1e-4 && abs(interval.upperBound - 1.2484) < 1e-4)
+        #expect(claim([1]).interval == nil && claim([1, .nan]).interval == nil)
+    }
+
     @Test func sentencesHaveTheNumbers() {
         #expect(
             claim([-0.25, -0.35, -0.45]).sentence(unit: "points")
-                == "Same direction: −0.27\u{a0}points published, −0.35 ± 0.10\u{a0}points ours (3 seeds).")
+                == "Confirmed: −0.27\u{a0}points published, −0.35\u{a0}points ours, 95\u{a0}% interval −0.60 to −0.10 (3 seeds)."
+        )
         #expect(
             claim([-0.2, -0.35, -0.5]).sentence(unit: "%")
-                == "No verdict, as seeds alone make up to 0.37\u{a0}%: −0.27\u{a0}% published, "
-                + "−0.35 ± 0.15\u{a0}% ours (3 seeds).")
+                == "Not confirmed, as the interval spans zero; so many seeds would have shown a difference from 0.37\u{a0}% on: "
+                + "−0.27\u{a0}% published, −0.35\u{a0}% ours, 95\u{a0}% interval −0.72 to +0.02 (3 seeds).")
         #expect(
             claim([2], published: -1).sentence(digits: 1)
-                == "No verdict, as one seed does not tell what chance does: −1.0 published, +2.0 ours (1 seed)."
+                == "Not confirmed, as one seed does not tell what chance does: −1.0 published, +2.0 ours (1 seed)."
         )
         #expect(
             claim([], published: 1).sentence(digits: 0)
-                == "No verdict, as nothing was measured: +1 published.")
+                == "Not confirmed, as nothing was measured: +1 published.")
     }
 }

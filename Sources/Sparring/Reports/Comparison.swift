@@ -120,11 +120,13 @@ public struct Claim: Hashable, Sendable, Codable {
 // MARK: - Verdicts
 
 extension Claim {
-    /// A direction, or why there is none.
+    /// What our measurements say of it.
     public enum Verdict: Hashable, Sendable {
-        case sameDirection
-        case oppositeDirection
-        case undecided(Reason)
+        /// The difference has the direction expected, beyond what chance makes.
+        case confirmed
+        /// It has the other one, beyond what chance makes.
+        case contradicted
+        case notConfirmed(Reason)
     }
 
     public enum Reason: Hashable, Sendable {
@@ -134,48 +136,63 @@ extension Claim {
         case oneSeed
         /// What is printed of the difference is 0.
         case noDifference
-        /// Seeds alone make as large a difference in one of twenty experiments.
+        /// The 95 % interval of the seeds spans zero.
         case seeds
         /// Other images of the same kind would make as large a difference in one of twenty experiments.
         case images
+    }
+
+    /// Where the difference lies by its seeds, with 95 % confidence by Student's distribution, seeds paired; nil below two.
+    public var interval: ClosedRange<Double>? {
+        guard ours.mean.isFinite, let error = ours.meanError else { return nil }
+        return ours.mean - error...ours.mean + error
     }
 
     /// A direction only where the difference is larger than what the seeds and the choice of the images make by chance.
     ///
     /// - Parameter digits: of the numbers, after the point.
     public func verdict(digits: Int) -> Verdict {
-        if isTrial { return .undecided(.trial) }
+        if isTrial { return .notConfirmed(.trial) }
         let mean = ours.mean
-        guard mean.isFinite else { return .undecided(.notMeasured) }
-        guard let error = ours.meanError else { return .undecided(.oneSeed) }
-        guard abs(mean) >= 0.5 * pow(10, Double(-digits)) else { return .undecided(.noDifference) }
-        guard abs(mean) > error else { return .undecided(.seeds) }
-        guard abs(mean) > samplingError else { return .undecided(.images) }
-        return (mean > 0) == (expected == .higher) ? .sameDirection : .oppositeDirection
+        guard mean.isFinite else { return .notConfirmed(.notMeasured) }
+        guard let interval else { return .notConfirmed(.oneSeed) }
+        guard abs(mean) >= 0.5 * pow(10, Double(-digits)) else { return .notConfirmed(.noDifference) }
+        guard !interval.contains(0) else { return .notConfirmed(.seeds) }
+        guard abs(mean) > samplingError else { return .notConfirmed(.images) }
+        return (mean > 0) == (expected == .higher) ? .confirmed : .contradicted
     }
 
-    /// The verdict with its numbers, such as "Same direction: −0.27 published, −0.35 ± 0.10 ours (3 seeds).", or why there
-    /// is none.
+    /// The verdict with its numbers, such as "Confirmed: −0.27 % published, −0.35 % ours, 95 % interval −0.60 to −0.10
+    /// (3 seeds).", or why there is none.
     ///
     /// - Parameters:
     ///   - unit: of the numbers, such as "%".
     ///   - digits: after the point.
     public func sentence(unit: String = "", digits: Int = 2) -> String {
-        let verdict = verdict(digits: digits)
-        let seeds = ours.values.count
+        let numbers = numbers(unit: unit, digits: digits)
+        switch verdict(digits: digits) {
+        case .confirmed: return "Confirmed: \(numbers)."
+        case .contradicted: return "Contradicted: \(numbers)."
+        case .notConfirmed(let reason):
+            return "Not confirmed, \(why(reason, unit: unit, digits: digits)): \(numbers)."
+        }
+    }
+
+    private func numbers(unit: String, digits: Int) -> String {
         let published =
             publishedDifference.map { "\($0.text(digits: digits, unit: unit, isSigned: true)) published" }
             ?? "\(expected.rawValue) published"
-        let numbers =
-            ours.mean.isFinite
-            ? "\(published), \(ours.text(digits: digits, unit: unit, isSigned: true)) ours "
-                + "(\(seeds) seed\(seeds == 1 ? "" : "s"))"
-            : published
-        switch verdict {
-        case .sameDirection: return "Same direction: \(numbers)."
-        case .oppositeDirection: return "Opposite direction: \(numbers)."
-        case .undecided(let reason):
-            return "No verdict, \(why(reason, unit: unit, digits: digits)): \(numbers)."
+        guard ours.mean.isFinite else { return published }
+        let interval = intervalText(digits: digits).map { ", 95\u{a0}% interval \($0)" } ?? ""
+        let mean = ours.mean.text(digits: digits, unit: unit, isSigned: true)
+        return "\(published), \(mean) ours\(interval) (\(ours.seedsText))"
+    }
+
+    /// The 95 % interval, such as "−0.60 to −0.10"; nil below two seeds.
+    public func intervalText(digits: Int) -> String? {
+        interval.map {
+            "\($0.lowerBound.text(digits: digits, isSigned: true)) to "
+                + $0.upperBound.text(digits: digits, isSigned: true)
         }
     }
 
@@ -186,11 +203,17 @@ extension Claim {
         case .oneSeed: "as one seed does not tell what chance does"
         case .noDifference: "as there is no difference"
         case .seeds:
-            "as seeds alone make up to \((ours.meanError ?? 0).text(digits: digits, unit: unit))"
+            "as the interval spans zero; so many seeds would have shown a difference from "
+                + "\((ours.meanError ?? 0).text(digits: digits, unit: unit)) on"
         case .images:
             "as the choice of the images alone makes up to \(samplingError.text(digits: digits, unit: unit))"
         }
     }
+}
+
+extension Measurements {
+    /// How many there are, such as "3 seeds".
+    public var seedsText: String { "\(values.count) seed\(values.count == 1 ? "" : "s")" }
 }
 
 extension Measurements {

@@ -183,9 +183,9 @@ extension Comparison {
         let claims = claims.map { claim in
             let kind =
                 switch claim.verdict(digits: digits) {
-                case .sameDirection: "same"
-                case .oppositeDirection: "opposite"
-                case .undecided: "unsure"
+                case .confirmed: "confirmed"
+                case .contradicted: "contradicted"
+                case .notConfirmed: "unsure"
                 }
             return "<li class=\"\(kind)\">\(claim.statement.htmlEscaped) <span class=\"verdict\">"
                 + claim.sentence(unit: unit, digits: digits).htmlEscaped + "</span></li>\n"

@@ -62,10 +62,10 @@ enum Stylesheet {
         .claims { list-style: none; padding: 0; margin: 1rem 0; }
         .claims li { border-left: 4px solid var(--unsure); padding: 0.1rem 0 0.1rem 0.9rem; margin: 0.75rem 0; }
         .claims .verdict { display: block; color: var(--unsure); font-size: 0.925rem; }
-        .claims .same { border-color: var(--good); }
-        .claims .same .verdict { color: var(--good); }
-        .claims .opposite { border-color: var(--bad); }
-        .claims .opposite .verdict { color: var(--bad); }
+        .claims .confirmed { border-color: var(--good); }
+        .claims .confirmed .verdict { color: var(--good); }
+        .claims .contradicted { border-color: var(--bad); }
+        .claims .contradicted .verdict { color: var(--bad); }
         .notice { border: 1px solid var(--unsure); border-radius: 6px; padding: 0.6rem 0.9rem; margin: 1rem 0; max-width: 48rem; }
         pre { background: var(--panel); border-radius: 6px; padding: 0.75rem 0.9rem; overflow-x: auto; overflow-wrap: normal; font-size: 0.875rem; }
         code { font-family: ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace; }
