@@ -36,6 +36,13 @@ struct EvaluateCommand: AsyncParsableCommand {
     @Option(help: "A black box: also images made against this model. May be given more than once.")
     var source: [String] = []
 
+    @Option(
+        help: """
+            Instead of the test images: those with common corruptions in this folder, in the files of CIFAR-10-C; the \
+            accuracy of each corruption and severity, and the mean. --count is of each.
+            """)
+    var corruptions: String?
+
     @OptionGroup(title: "Attack")
     var options: AttackOptions
 
@@ -46,6 +53,11 @@ struct EvaluateCommand: AsyncParsableCommand {
     var json = false
 
     mutating func validate() throws {
+        if corruptions != nil, attack != [.none] || deltas != nil || !source.isEmpty || data.data != nil {
+            throw ValidationError(
+                "--corruptions brings its own images, and no attack: it goes without --data, --attack, --deltas and --source."
+            )
+        }
         try options.check(for: attack)
         if deltas != nil, !attack.contains(where: { $0.kind != nil || $0 == .layerwise }) {
             throw ValidationError(
@@ -69,6 +81,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        if let corruptions { return try await measure(corruptions: corruptions) }
         let models = try [ModelArgument](paths: [modelFile] + source)
         let output = try await withProgress { onProgress in
             let data = try models.data(data)
@@ -83,6 +96,18 @@ struct EvaluateCommand: AsyncParsableCommand {
         }
         if json { try printJSON(output.json) } else { print("\(output.table.text)\n\n\(output.data)") }
         for warning in output.warnings { printError("warning: \(warning)") }
+    }
+
+    private func measure(corruptions directory: String) async throws {
+        let model = try ModelArgument(modelFile)
+        let report = try await withProgress { onProgress in
+            let network = try options.passes.network(model)
+            let images = try CorruptedImages(directory: directory, classes: network.classes)
+            return CorruptionsReport(
+                try accuracy(
+                    of: network, on: images, count: sample.count, seed: sample.seed, onProgress: onProgress))
+        }
+        if json { try printJSON(report.rows) } else { print(report.table.text) }
     }
 
     private struct Output: Sendable {

@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from support import CommandTest
+from support import SIDE, CommandTest, write_npy
 
 
 class RobustnessTest(CommandTest):
@@ -74,6 +74,29 @@ class RobustnessTest(CommandTest):
         json.loads(result.stdout)
         sound = self.run_command(*self.evaluate("--attack", "fgsm,ifgsm", "--deltas", "8,32"))
         self.assertNotIn("warning", sound.stderr)
+
+    def test_common_corruptions(self):
+        """Copies of the test images in CIFAR-10-C's layout: the accuracy of every one is that of the test images."""
+        images = (self.data / "t10k-images-idx3-ubyte").read_bytes()[16:]
+        labels = (self.data / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+        corrupted = self.folder / "corrupted"
+        corrupted.mkdir()
+        self.fail_with(["labels.npy"], *self.evaluate("--corruptions", corrupted))
+        write_npy(corrupted / "labels.npy", (5 * len(labels),), 5 * labels)
+        names = ["gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
+                 "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"]
+        for name in names:
+            write_npy(corrupted / f"{name}.npy", (5 * len(labels), SIDE, SIDE, 1), 5 * images)
+        [clean] = self.results()
+        rows = self.results("--corruptions", corrupted)
+        self.assertEqual([(row["corruption"], row.get("severity")) for row in rows],
+                         [(name, severity) for name in names for severity in range(1, 6)] + [("mean", None)])
+        for row in rows:
+            self.assertAlmostEqual(row["accuracy"], clean["accuracy"])
+        table = self.succeed(*self.evaluate("--corruptions", corrupted, "--count", "30"))
+        self.assertIn("severity 5", table.splitlines()[0])
+        self.assertEqual(len(table.splitlines()), 18)
+        self.fail_with(["--corruptions", "--attack"], *self.evaluate("--corruptions", corrupted, "--attack", "fgsm"))
 
     def test_smallest_change(self):
         [row] = self.results("--attack", "lbfgs", "--count", "20")

@@ -30,6 +30,13 @@ def write_images(folder, part, count, label_limit=10):
     (folder / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">4BI", 0, 0, 8, 1, count) + labels)
 
 
+def write_npy(path, shape, numbers):
+    """Bytes as NumPy writes them."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    header += b" " * (63 - (10 + len(header)) % 64) + b"\n"
+    path.write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + numbers)
+
+
 def write_png(path, height, width, pixels):
     """One byte a pixel: a file in grey; three: in color."""
     def chunk(kind, body):

@@ -60,6 +60,16 @@ private let cifarFiles: [String: [UInt8]] = {
     return files
 }()
 
+private let corruptedFiles: [String: [UInt8]] = {
+    func npy(_ shape: String, _ bytes: [UInt8]) -> [UInt8] {
+        let header = Array("{'descr': '|u1', 'fortran_order': False, 'shape': (\(shape)), }\n".utf8)
+        return [0x93] + Array("NUMPY".utf8) + [1, 0, UInt8(header.count), 0] + header + bytes
+    }
+    var files = ["labels.npy": npy("5,", [0, 1, 2, 3, 4])]
+    for name in CorruptedImages.corruptions { files["\(name).npy"] = npy("5, 2, 3, 3", pattern(90)) }
+    return files
+}()
+
 /// The check sums of the headers of an archive whose members stand where its blocks do.
 @Sendable private func withTarSums(_ archive: [UInt8]) -> [UInt8] {
     var archive = archive
@@ -92,6 +102,9 @@ private let dataSetSamples = [
         name: "gzip",
         files: Dictionary(uniqueKeysWithValues: idxFiles.map { ("\($0).gz", gzipped($1)) })
     ) { _ = try MNIST(directory: $0) },
+    Sample(name: "npy", files: corruptedFiles, changed: ["fog.npy", "labels.npy"]) {
+        try CorruptedImages(directory: $0, classes: 10).forEachSeverity(of: "fog") { _, _ in }
+    },
     Sample(name: "cifar", files: cifarFiles) { _ = try CIFAR10(directory: $0) },
     Sample(name: "tar", files: ["a.tar": archive], repair: withTarSums) {
         _ = try CIFAR10(directory: "\($0)/a.tar")
