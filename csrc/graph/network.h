@@ -77,6 +77,9 @@ spar_status spar_take_options(const spar_network_options *options, spar_network_
 // The node of the layer with this number among those the output depends on; −1 where there is none.
 int spar_node_of_layer(const spar_network *network, int32_t index);
 
+// prefix.c: the last layer that reads features; SPAR_NO_VALUE where there is none.
+spar_value spar_find_classifier(const spar_network *network);
+
 // kept.c: the layers that the options name.
 spar_status spar_find_kept(spar_network *network);
 

@@ -13,11 +13,17 @@ static spar_status find_layer(const spar_network *network, const char *name, spa
     return spar_fail(SPAR_ERROR_ARGUMENT, "prefix: the network has no layer \"%.64s\"", name);
 }
 
-static spar_status find_features(const spar_network *network, spar_value *value) {
-    const spar_graph *graph = network->graph;
+spar_value spar_find_classifier(const spar_network *network) {
     for (int v = network->output; v > 0; v--) {
-        if (!network->live[v] || !graph->nodes[v].layer->reads_features) continue;
-        *value = graph->nodes[v].inputs[0];
+        if (network->live[v] && network->graph->nodes[v].layer->reads_features) return v;
+    }
+    return SPAR_NO_VALUE;
+}
+
+static spar_status find_features(const spar_network *network, spar_value *value) {
+    spar_value classifier = spar_find_classifier(network);
+    if (classifier != SPAR_NO_VALUE) {
+        *value = network->graph->nodes[classifier].inputs[0];
         return SPAR_OK;
     }
     return spar_fail(SPAR_ERROR_ARGUMENT, "prefix: the network has no dense layer that reads features");

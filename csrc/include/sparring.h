@@ -1075,6 +1075,11 @@ SPAR_API spar_status spar_network_load_tensors(spar_network *network, const char
 // does it.
 SPAR_API spar_status spar_network_save_tensors(const spar_network *network, const char *path, const char *const *names);
 
+// Takes the parameters of a file as the start of another training: as spar_network_load_parameters, but no training
+// state, and where the classifier, the last dense layer, has another number of classes in the file, the network keeps
+// its own. `taken`, [parameter count], gets which parameters came from the file; it may be NULL.
+SPAR_API spar_status spar_network_initialize(spar_network *network, const char *path, bool *taken);
+
 typedef struct spar_tensor_info {
     uint32_t struct_size;
     const char *name; // this and `type` are valid as long as the call that tells of them

@@ -12,7 +12,28 @@ typedef struct reader {
     spar_network *network;
     const spar_tensor_file *file;
     const char *const *names; // of the parameters' values, each NULL where the network keeps its own
+    bool fine_tunes;          // the network keeps its classifier where the file has one of other classes
 } reader;
+
+// Is parameter p the classifier's, and differs in the file in the number of classes alone?
+static bool has_other_classes(const reader *reader, int p) {
+    const spar_network *network = reader->network;
+    const spar_parameter *parameter = &network->parameters[p];
+    const spar_stored_tensor *tensor = spar_tensor_file_find(reader->file, parameter->name);
+    spar_value classifier = spar_find_classifier(network);
+    if (classifier == SPAR_NO_VALUE || tensor == NULL) return false;
+    if (p < network->first_parameter[classifier] || p >= network->first_parameter[classifier + 1]) return false;
+    int rank = 0;
+    bool differs = false;
+    for (spar_json_items items = spar_json_items_of(tensor->shape); spar_json_next(&items); rank++) {
+        int64_t extent;
+        if (rank >= parameter->spec.rank || !spar_json_integer(items.value, 1, INT64_MAX, &extent)) return false;
+        bool same = extent == parameter->spec.shape[rank];
+        if (rank > 0 && !same) return false;
+        differs = differs || !same;
+    }
+    return differs && rank == parameter->spec.rank;
+}
 
 // The tensor of a part of parameter p; NULL where the file has none and the network keeps its own. Files of other
 // programs need not have the constants of normalize and whiten layers.
@@ -23,6 +44,7 @@ static const char *tensor_name(const reader *reader, int p, spar_parameter_part 
         return made;
     }
     if (reader->names != NULL) return reader->names[p];
+    if (reader->fine_tunes && has_other_classes(reader, p)) return NULL;
     bool optional = parameter->spec.constant && spar_tensor_file_metadata(reader->file, "sparring.graph") == NULL;
     return optional && spar_tensor_file_find(reader->file, parameter->name) == NULL ? NULL : parameter->name;
 }
@@ -37,6 +59,7 @@ static spar_status refuse_strangers(const reader *reader) {
     for (size_t t = 0; t < file->count; t++) file->tensors[t].wanted = is_ignored(file->tensors[t].name);
     for (int p = 0; p < reader->network->parameter_count; p++) {
         const char *name = tensor_name(reader, p, SPAR_PART_VALUE, NULL);
+        if (name == NULL && reader->fine_tunes) name = reader->network->parameters[p].name;
         spar_stored_tensor *tensor = name == NULL ? NULL : spar_tensor_file_find(file, name);
         if (tensor != NULL) tensor->wanted = true;
     }
@@ -99,12 +122,13 @@ static spar_status load_values(const reader *reader, const spar_training_state *
     return write_part(network, SPAR_PART_VALUE, values);
 }
 
-// Where names are given, the file's training state is none of the network's.
+// Where names are given, or another training begins, the file's training state is none of the network's.
 static spar_status load_parameters(const reader *reader) {
     const spar_network *network = reader->network;
     spar_training_state state = {0};
     spar_status status = SPAR_OK;
-    if (reader->names == NULL) status = spar_training_state_read(reader->file, reader->network, &state);
+    if (reader->names == NULL && !reader->fine_tunes)
+        status = spar_training_state_read(reader->file, reader->network, &state);
     if (status == SPAR_OK) {
         size_t floats = (size_t)(network->parameter_floats + state.state_count * network->trainable_floats);
         float *values = spar_allocate(floats, sizeof *values);
@@ -219,9 +243,7 @@ static spar_status open_model(const char *path, const void *bytes, size_t size, 
     return check_understood(file);
 }
 
-// Closes the file. What is wrong with it is its format, whichever check found it, and may be so because another version
-// wrote it.
-static spar_status close_model(const char *path, spar_tensor_file *file, spar_status status) {
+spar_status spar_close_model(const char *path, spar_tensor_file *file, spar_status status) {
     bool own = status == SPAR_OK || status == SPAR_ERROR_MEMORY || status == SPAR_ERROR_IO;
     const char *version = own ? NULL : spar_tensor_file_metadata(file, "sparring.version");
     if (version != NULL && strcmp(version, spar_version()) != 0) {
@@ -242,7 +264,7 @@ static spar_status load(const char *path, const void *bytes, size_t size, const 
     spar_tensor_file file;
     spar_status status = open_model(path, bytes, size, &file);
     if (status == SPAR_OK) status = load_network(&file, &chosen, network);
-    return close_model(path, &file, status);
+    return spar_close_model(path, &file, status);
 }
 
 static spar_status load_into(spar_network *network, const char *path, const void *bytes, size_t size,
@@ -250,41 +272,7 @@ static spar_status load_into(spar_network *network, const char *path, const void
     spar_tensor_file file;
     spar_status status = open_model(path, bytes, size, &file);
     if (status == SPAR_OK) status = load_parameters(&(reader){.network = network, .file = &file, .names = names});
-    return close_model(path, &file, status);
-}
-
-// Files of whatever version have metadata.
-static spar_status read_metadata(const char *path, const void *bytes, size_t size, const char *key, char *value,
-                                 size_t capacity, size_t *needed) {
-    spar_tensor_file file;
-    spar_status status = spar_tensor_file_open(path, bytes, size, &file);
-    if (status == SPAR_OK) {
-        const char *found = spar_tensor_file_metadata(&file, key);
-        *needed = found == NULL ? 0 : strlen(found) + 1;
-        if (found != NULL && capacity > 0) snprintf(value, capacity, "%s", found);
-    }
-    return close_model(path, &file, status);
-}
-
-static spar_status visit_tensors(const spar_tensor_file *file, spar_tensor_visitor visit, void *context) {
-    for (size_t t = 0; t < file->count; t++) {
-        const spar_stored_tensor *tensor = &file->tensors[t];
-        spar_tensor_info info = {.struct_size = sizeof info, .name = tensor->name, .type = tensor->element};
-        for (spar_json_items items = spar_json_items_of(tensor->shape); spar_json_next(&items); info.rank++) {
-            if (info.rank < 4) spar_json_integer(items.value, 0, INT64_MAX, &info.shape[info.rank]);
-        }
-        visit(context, &info);
-    }
-    return SPAR_OK;
-}
-
-spar_status spar_file_tensors(const char *path, spar_tensor_visitor visit, void *context) {
-    SPAR_REQUIRE_POINTER(path);
-    if (visit == NULL) return spar_fail(SPAR_ERROR_ARGUMENT, "%s: visit is NULL", __func__);
-    spar_tensor_file file;
-    spar_status status = spar_tensor_file_open(path, NULL, 0, &file);
-    if (status == SPAR_OK) status = visit_tensors(&file, visit, context);
-    return close_model(path, &file, status);
+    return spar_close_model(path, &file, status);
 }
 
 spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network) {
@@ -319,19 +307,15 @@ spar_status spar_network_load_parameters_from_memory(spar_network *network, cons
     return load_into(network, NULL, bytes, size, NULL);
 }
 
-spar_status spar_file_metadata(const char *path, const char *key, char *value, size_t capacity, size_t *needed) {
+spar_status spar_network_initialize(spar_network *network, const char *path, bool *taken) {
+    SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
-    SPAR_REQUIRE_POINTER(key);
-    SPAR_REQUIRE_POINTER(needed);
-    if (capacity > 0) SPAR_REQUIRE_POINTER(value);
-    return read_metadata(path, NULL, 0, key, value, capacity, needed);
-}
-
-spar_status spar_memory_metadata(const void *bytes, size_t size, const char *key, char *value, size_t capacity,
-                                 size_t *needed) {
-    if (size > 0) SPAR_REQUIRE_POINTER(bytes);
-    SPAR_REQUIRE_POINTER(key);
-    SPAR_REQUIRE_POINTER(needed);
-    if (capacity > 0) SPAR_REQUIRE_POINTER(value);
-    return read_metadata(NULL, bytes, size, key, value, capacity, needed);
+    spar_tensor_file file;
+    reader reader = {.network = network, .file = &file, .fine_tunes = true};
+    spar_status status = open_model(path, NULL, 0, &file);
+    if (status == SPAR_OK) status = load_parameters(&reader);
+    for (int p = 0; p < network->parameter_count && status == SPAR_OK && taken != NULL; p++) {
+        taken[p] = tensor_name(&reader, p, SPAR_PART_VALUE, NULL) != NULL;
+    }
+    return spar_close_model(path, &file, status);
 }
