@@ -35,6 +35,14 @@ struct TrainCommand: AsyncParsableCommand {
     @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")
     var exactConvolutions = false
 
+    @Option(
+        name: .customLong("init"),
+        help: """
+            Begin with the parameters of this model, a run's folder, whose best model counts, or a safetensors file; with a \
+            classifier of its own where the classes are others in number. Without --model the network is the run's.
+            """)
+    var initialModel: String?
+
     @Option(help: "The run's new folder (default: one in runs, named after data, model and method).")
     var out: String?
 
@@ -60,9 +68,9 @@ struct TrainCommand: AsyncParsableCommand {
                 "--recipe \(setting.name) is a paper's setting for its images: name them by --data, such as --data cifar-10."
             )
         }
-        if resume != nil, out != nil || seeds.seeds != nil {
+        if resume != nil, out != nil || seeds.seeds != nil || initialModel != nil {
             throw ValidationError(
-                "--resume goes on with one run, in its folder; --out and --seeds are for new ones.")
+                "--resume goes on with one run, in its folder; --out, --seeds and --init are for new ones.")
         }
     }
 
@@ -72,7 +80,7 @@ struct TrainCommand: AsyncParsableCommand {
     /// Whether nothing says what to train.
     private var isDemonstration: Bool {
         data.data == nil && model.model == nil && method.method == nil && recipe.recipe == nil
-            && seeds.seeds == nil
+            && seeds.seeds == nil && initialModel == nil
     }
 
     func run() async throws {
@@ -138,6 +146,11 @@ struct TrainCommand: AsyncParsableCommand {
         _ settings: RunSettings, _ preprocessing: (any Preprocessing)?, in path: String
     ) throws -> (Trainer, RunFolder) {
         let trainer = try Trainer(settings, normalizedBy: preprocessing, threads: threads.count)
+        if tells, let initial = trainer.initialParameters, let file = settings.initialModel?.file {
+            let kept =
+                initial.kept.isEmpty ? "" : ", without \(initial.kept.joined(separator: ", ")), which are new"
+            print("initial model: \(initial.taken.count) parameters of \(file)\(kept)")
+        }
         let folder = try RunFolder(
             creating: path, for: trainer, settings: settings, arguments: CommandLine.arguments)
         return (trainer, folder)

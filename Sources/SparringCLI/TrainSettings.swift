@@ -13,9 +13,13 @@ extension TrainCommand {
     ) {
         // The method's choices are checked before anything that takes time.
         _ = try method.applied(to: Method(named: setting?.method ?? "backprop", epsilon: 1))
+        let initial = try initialModel.map { (path) throws(SparringError) in try ModelArgument(path) }
         let data = try data.load()
         var model = ModelSpec(
             model.model ?? setting?.model ?? .lenet5, classes: data.classes, imageShape: data.shape)
+        if self.model.model == nil, setting == nil, let run = initial?.run?.settings.model {
+            (model.name, model.architecture) = (run.name, run.architecture)
+        }
         if let setting, setting.model.rawValue == model.name, let unit = setting.unit {
             model.choices?.unit = unit
         }
@@ -23,9 +27,12 @@ extension TrainCommand {
         let spec = try DataSpec(
             of: data, directory: self.data.dataDir.map { URL(fileURLWithPath: $0).path },
             resizedSide: self.data.resizedSide)
-        let settings = try applied(
+        var settings = try applied(
             to: setting?.settings(model, spec)
                 ?? RunSettings(model: model, data: spec, method: .backprop, recipe: usual))
+        settings.initialModel = try initial.map { (model) throws(SparringError) in
+            try InitialModel(file: URL(fileURLWithPath: model.file).path)
+        }
         let heldOut = settings.recipe.validationImages(of: data.train.count)
         guard 0..<data.train.count ~= heldOut else {
             throw SparringError(

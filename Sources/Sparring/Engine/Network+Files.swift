@@ -25,6 +25,28 @@ extension Network {
         try check(spar_network_load_parameters(pointer, path))
     }
 
+    /// Which parameters came from a file, by name.
+    public struct InitialParameters: Hashable, Sendable {
+        public let taken: [String]
+        /// Those that the network keeps: its classifier's, where the file's has another number of classes.
+        public let kept: [String]
+    }
+
+    /// Takes the parameters of a file as the start of another training: as ``loadParameters(from:)-(String)``, but no
+    /// training state, and where the classifier, the last dense layer, has another number of classes in the file, the
+    /// network keeps its own.
+    ///
+    /// - Throws: when names or shapes differ elsewhere, with the tensor's name; the network stays as it was.
+    @discardableResult
+    public func initializeParameters(from path: String) throws(SparringError) -> InitialParameters {
+        let names = try parameters.map(\.name)
+        var isTaken = [Bool](repeating: false, count: names.count)
+        try check(spar_network_initialize(pointer, path, &isTaken))
+        return InitialParameters(
+            taken: zip(names, isTaken).filter(\.1).map(\.0),
+            kept: zip(names, isTaken).filter { !$0.1 }.map(\.0))
+    }
+
     /// Saves the network for other runtimes: ONNX, IR version 7, opset 13, written beside `path` and renamed.
     ///
     /// The input "pixels", [batch][channels][height][width] in [0, 1], goes through the network's own normalization;

@@ -174,6 +174,7 @@ private struct RunRecord {
             Report.Fact("normalization", settings.normalization.rawValue),
             Report.Fact("input point", settings.inputPoint.rawValue),
         ]
+        if let initial = settings.initialModel { facts.append(Report.Fact("initial model", initial.file)) }
         if let setting = settings.setting { facts.insert(Report.Fact("setting", setting), at: 0) }
         // Whatever a recipe gains is shown without being named here.
         facts += Mirror(reflecting: settings.recipe).children.compactMap { child in

@@ -25,13 +25,15 @@ public struct RunSettings: Hashable, Sendable {
     public var seed: UInt64
     /// No Winograd.
     public var exactConvolutions: Bool
+    /// The model that the training begins with; nil for weights drawn by the seed.
+    public var initialModel: InitialModel?
     /// The paper's setting that these are based on, by its name; nil for none.
     public var setting: String?
 
     public init(
         model: ModelSpec, data: DataSpec, normalization: Normalization? = nil, zcaEpsilon: Float? = nil,
         inputPoint: InputPoint = .pixels, method: Method, recipe: Recipe, seed: UInt64 = 1,
-        exactConvolutions: Bool = false, setting: String? = nil
+        exactConvolutions: Bool = false, initialModel: InitialModel? = nil, setting: String? = nil
     ) {
         self.model = model
         self.data = data
@@ -42,6 +44,7 @@ public struct RunSettings: Hashable, Sendable {
         self.recipe = recipe
         self.seed = seed
         self.exactConvolutions = exactConvolutions
+        self.initialModel = initialModel
         self.setting = setting
     }
 
@@ -69,10 +72,11 @@ public struct RunSettings: Hashable, Sendable {
     }
 
     /// What makes another training of these settings than of the others, part by part with both values, such as "recipe:
-    /// epochs 5, not 6". Where the images lie makes none.
+    /// epochs 5, not 6". Where the images and the initial model lie makes none.
     public func differences(from other: RunSettings) -> [String] {
         var others = other
         others.data.directory = data.directory
+        if let file = initialModel?.file { others.initialModel?.file = file }
         return Sparring.differences(self, others)
     }
 
@@ -138,7 +142,7 @@ extension Trainer {
     ///   - model: where it is none of the package.
     ///   - preprocessing: ``RunSettings/preprocessing(fittedTo:)``.
     ///   - threads: 0 for all cores. The results do not depend on it.
-    /// - Throws: when the model and the images do not fit.
+    /// - Throws: when the model and the images, or the model and the initial one, do not fit.
     public convenience init(
         _ settings: RunSettings, model: (any Model)? = nil, normalizedBy preprocessing: (any Preprocessing)?,
         threads: Int = 0
@@ -148,7 +152,11 @@ extension Trainer {
             model, input: settings.model.imageShape, normalizedBy: preprocessing,
             inputPoint: settings.inputPoint, batchSize: settings.recipe.batchSize, threads: threads,
             seed: settings.seed, exactConvolutions: settings.exactConvolutions)
+        let initial = try settings.initialModel.map { (model) throws(SparringError) in
+            try model.initialize(network)
+        }
         self.init(network, method: settings.method, recipe: settings.recipe)
+        initialParameters = initial
     }
 
     /// As the other, normalized by the numbers of the training images.
@@ -178,7 +186,8 @@ extension PaperSetting {
 extension RunSettings: Codable {
     /// Stable: files have them.
     private enum CodingKeys: String, CodingKey {
-        case normalization, zcaEpsilon, inputPoint, method, recipe, seed, exactConvolutions, setting
+        case normalization, zcaEpsilon, inputPoint, method, recipe, seed, exactConvolutions, initialModel,
+            setting
     }
 
     public init(from decoder: any Decoder) throws {
@@ -192,6 +201,7 @@ extension RunSettings: Codable {
         recipe = try values.decode(Recipe.self, forKey: .recipe)
         seed = try values.decode(UInt64.self, forKey: .seed)
         exactConvolutions = try values.decode(Bool.self, forKey: .exactConvolutions)
+        initialModel = try values.decodeIfPresent(InitialModel.self, forKey: .initialModel)
         setting = try values.decodeIfPresent(String.self, forKey: .setting)
     }
 
@@ -206,6 +216,7 @@ extension RunSettings: Codable {
         try values.encode(recipe, forKey: .recipe)
         try values.encode(seed, forKey: .seed)
         try values.encode(exactConvolutions, forKey: .exactConvolutions)
+        try values.encodeIfPresent(initialModel, forKey: .initialModel)
         try values.encodeIfPresent(setting, forKey: .setting)
     }
 }

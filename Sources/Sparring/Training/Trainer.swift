@@ -35,6 +35,9 @@ public final class Trainer {
     public let recipe: Recipe
     public private(set) var state: State
 
+    /// What came from the settings' initial model; nil where there is none, or the training goes on.
+    public internal(set) var initialParameters: Network.InitialParameters?
+
     /// Of the run folder that this trainer began or goes on with: the right to write it ends with the trainer.
     var recorder: RunRecorder?
     /// Whether an epoch was begun and has not ended: the network is then between two epochs.
