@@ -84,7 +84,8 @@ typedef enum spar_status {
 // whatever names and paths are in it.
 SPAR_API const char *spar_last_error(void);
 
-// "0.1.0".
+// The version of this header. spar_version() tells the library's, which may be later where programs share one.
+#define SPAR_VERSION "0.1.0"
 SPAR_API const char *spar_version(void);
 
 typedef struct spar_system_info {

@@ -40,5 +40,5 @@ const char *spar_last_error(void) {
 }
 
 const char *spar_version(void) {
-    return "0.1.0";
+    return SPAR_VERSION;
 }
