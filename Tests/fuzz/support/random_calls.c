@@ -1,4 +1,5 @@
 #include "random_calls.h"
+#include "random_settings.h"
 
 #include <float.h>
 #include <math.h>
@@ -51,43 +52,42 @@ static void draw_batch(caller *c) {
 }
 
 static void set_method(caller *c) {
-    const char *const *names = spar_method_names();
-    spar_method method = {.struct_size = sizeof method};
-    int count = 0, chosen;
-    while (names[count] != NULL) count++;
-    chosen = fuzz_choice(&c->bytes, count);
-    FUZZ_REQUIRE(fuzz_succeeded(spar_method_preset(names[chosen], 0.25f, &method)), "no %s", names[chosen]);
-    if (fuzz_rarely(&c->bytes, 2)) {
-        method.direction = (spar_direction)fuzz_choice(&c->bytes, fuzz_rarely(&c->bytes, 16) ? 6 : 4);
-        bool random = method.direction == SPAR_DIRECTION_RANDOM;
-        method.shape = random ? SPAR_SHAPE_GAUSSIAN : (spar_shape)fuzz_choice(&c->bytes, 2);
-        method.size = (spar_size)fuzz_choice(&c->bytes, fuzz_rarely(&c->bytes, 16) ? 6 : 4);
-        method.granularity = (spar_granularity)fuzz_choice(&c->bytes, 2);
-        method.epsilon = fuzz_number(&c->bytes);
-        method.input_epsilon = fuzz_number(&c->bytes);
-        method.clean_weight = (float)fuzz_choice(&c->bytes, 5) / 4;
-    }
+    spar_method method = fuzz_method(&c->bytes);
     succeeded(c, spar_network_set_method(c->network, &method));
 }
 
-static spar_sgd choose_sgd(caller *c) {
-    spar_sgd sgd = spar_sgd_defaults();
-    sgd.learning_rate = 0.01f * (float)fuzz_choice(&c->bytes, 10);
-    if (fuzz_rarely(&c->bytes, 16)) sgd.learning_rate = fuzz_number(&c->bytes);
-    if (fuzz_rarely(&c->bytes, 4)) sgd.momentum = fuzz_number(&c->bytes);
-    sgd.nesterov = fuzz_choice(&c->bytes, 2);
-    if (fuzz_rarely(&c->bytes, 4)) sgd.weight_decay = fuzz_number(&c->bytes);
-    sgd.decay_scope = (spar_decay_scope)fuzz_choice(&c->bytes, 2);
-    if (fuzz_rarely(&c->bytes, 4)) sgd.max_norm = fuzz_number(&c->bytes);
-    return sgd;
+static void set_factor(caller *c) {
+    int count = spar_network_parameter_count(c->network);
+    if (count == 0) return;
+    int index = fuzz_choice(&c->bytes, count);
+    float factor = fuzz_rarely(&c->bytes, 8) ? fuzz_number(&c->bytes) : (float)fuzz_choice(&c->bytes, 4) / 2;
+    succeeded(c, spar_network_set_learning_rate_factor(c->network, index, factor));
+}
+
+// Values of all parameters, of which a step that diverged may have left some that are not finite.
+static uint64_t digest_parameters(const spar_network *network, uint64_t digest) {
+    for (int p = 0; p < spar_network_parameter_count(network); p++) {
+        spar_parameter_info info = {.struct_size = sizeof info};
+        FUZZ_REQUIRE(fuzz_succeeded(spar_network_parameter(network, p, &info)), "no parameter %d", p);
+        float *values = malloc((size_t)info.count * sizeof *values);
+        FUZZ_REQUIRE(fuzz_succeeded(spar_network_read_parameter(network, p, SPAR_PART_VALUE, values, info.count)), "%s",
+                     spar_last_error());
+        digest = fuzz_digest(digest, values, (size_t)info.count * sizeof *values);
+        free(values);
+    }
+    return digest;
 }
 
 static void train(caller *c) {
-    spar_sgd sgd = choose_sgd(c);
+    spar_optimizer optimizer = fuzz_optimizer(&c->bytes);
     spar_loss_result result = {.struct_size = sizeof result};
+    spar_method method = {.struct_size = sizeof method};
+    uint64_t before = digest_parameters(c->network, 0);
     draw_batch(c);
-    if (succeeded(c, spar_train_step(c->network, &sgd, c->images, c->labels, c->count, &result))) {
+    if (succeeded(c, spar_train_step(c->network, &optimizer, c->images, c->labels, c->count, &result))) {
         add_loss(c, &result);
+    } else if (fuzz_succeeded(spar_network_get_method(c->network, &method)) && method.replays <= 1) {
+        FUZZ_REQUIRE(digest_parameters(c->network, 0) == before, "a step that failed changed parameters");
     }
 }
 
@@ -111,8 +111,8 @@ static void pass(caller *c) {
     if (passed && succeeded(c, spar_input_gradient(c->network, c->changed))) {
         c->digest = fuzz_digest(c->digest, c->changed, (size_t)c->count * c->pixels * sizeof *c->changed);
     }
-    spar_sgd sgd = choose_sgd(c);
-    if (fuzz_rarely(&c->bytes, 2)) succeeded(c, spar_update(c->network, &sgd));
+    spar_optimizer optimizer = fuzz_optimizer(&c->bytes);
+    if (fuzz_rarely(&c->bytes, 2)) succeeded(c, spar_update(c->network, &optimizer));
 }
 
 static void check_attacked(const caller *c, const spar_attack *attack) {
@@ -280,23 +280,11 @@ static void describe(caller *c) {
     }
 }
 
-// Values of all trainable parameters; a step that diverged may have left some that are not finite.
-static void add_parameters(caller *c) {
-    for (int p = 0; p < spar_network_parameter_count(c->network); p++) {
-        spar_parameter_info info = {.struct_size = sizeof info};
-        FUZZ_REQUIRE(fuzz_succeeded(spar_network_parameter(c->network, p, &info)), "no parameter %d", p);
-        float *values = malloc((size_t)info.count * sizeof *values);
-        FUZZ_REQUIRE(fuzz_succeeded(spar_network_read_parameter(c->network, p, SPAR_PART_VALUE, values, info.count)),
-                     "%s", spar_last_error());
-        c->digest = fuzz_digest(c->digest, values, (size_t)info.count * sizeof *values);
-        free(values);
-    }
-}
-
 uint64_t fuzz_calls(fuzz_bytes bytes, spar_network **network) {
-    static void (*const calls[])(caller *) = {set_method,    set_method,    train,           train,   train,    pass,
-                                              pass,          attack_images, attack_images,   lbfgs,   jacobian, prefix,
-                                              save_and_load, measure,       write_parameter, describe};
+    static void (*const calls[])(caller *) = {set_method,      set_method, set_factor, train,         train,
+                                              train,           pass,       pass,       attack_images, attack_images,
+                                              lbfgs,           jacobian,   prefix,     save_and_load, measure,
+                                              write_parameter, describe};
     caller c = {.bytes = bytes, .network = *network, .info.struct_size = sizeof c.info};
     FUZZ_REQUIRE(fuzz_succeeded(spar_network_get_info(*network, &c.info)), "no information");
     c.pixels = (size_t)c.info.input_shape[0] * (size_t)c.info.input_shape[1] * (size_t)c.info.input_shape[2];
@@ -309,7 +297,7 @@ uint64_t fuzz_calls(fuzz_bytes bytes, spar_network **network) {
     for (int i = fuzz_choice(&c.bytes, MOST_CALLS); i >= 0; i--) {
         calls[fuzz_choice(&c.bytes, sizeof calls / sizeof *calls)](&c);
     }
-    add_parameters(&c);
+    c.digest = digest_parameters(c.network, c.digest);
     free(c.images);
     free(c.changed);
     free(c.outputs);
