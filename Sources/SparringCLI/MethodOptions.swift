@@ -15,7 +15,7 @@ struct MethodOptions: ParsableArguments {
     @Option(
         help: """
             Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop, fgs-orig, pgd, \
-            fgsm-rs, n-fgsm and free, of both for slat, else of the hidden points.
+            fgsm-rs, n-fgsm, free and trades, of both for slat, else of the hidden points.
             """, transform: anyReal())
     var epsilon: Float?
 
@@ -58,6 +58,16 @@ struct MethodOptions: ParsableArguments {
     var alpha: Float?
 
     @Option(
+        help: """
+            Objective: the weight of the divergence of the perturbed image's class probabilities from the image's own, 0 \
+            or more (default: as the method has it).
+            """, transform: real(0...Float.greatestFiniteMagnitude))
+    var beta: Float?
+
+    @Option(help: "Rounds: what they climb, the loss or that divergence (default: as the method has it).")
+    var ascent: Method.Ascent?
+
+    @Option(
         help: "Rounds: how often a step climbs the current batch's gradient (default: as the method has it).",
         transform: whole(1...1 << 20))
     var iterations: Int?
@@ -73,6 +83,20 @@ struct MethodOptions: ParsableArguments {
             "Rounds: start at a uniform draw in ± this times ε; 0 for none (default: as the method has it).",
         transform: real(0...Float.greatestFiniteMagnitude))
     var start: Float?
+
+    @Option(
+        help: """
+            Rounds: whether that draw is uniform, or normal, the start being its deviation in pixels (default: as the \
+            method has it).
+            """)
+    var startDistribution: Method.StartDistribution?
+
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Rounds: climb with running statistics and without dropout (default: as the method has it).
+            """)
+    var evaluationMode: Bool?
 
     @Option(
         parsing: .upToNextOption,
@@ -115,7 +139,7 @@ struct MethodOptions: ParsableArguments {
             let choices: [Any?] = [
                 epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha, iterations,
                 climb, start,
-                bounds.first, persistent, replays,
+                bounds.first, persistent, replays, beta, ascent, startDistribution, evaluationMode,
             ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
@@ -139,6 +163,10 @@ struct MethodOptions: ParsableArguments {
         if !bounds.isEmpty { applied.bounds = Method.Bound.allCases.filter(bounds.contains) }
         if let persistent { applied.isPersistent = persistent }
         if let replays { applied.replays = replays }
+        if let beta { applied.divergenceWeight = beta }
+        if let ascent { applied.ascent = ascent }
+        if let startDistribution { applied.startDistribution = startDistribution }
+        if let evaluationMode { applied.climbsInEvaluationMode = evaluationMode }
         return applied
     }
 }
@@ -162,3 +190,5 @@ extension Method.Shape: ExpressibleByArgument {}
 extension Method.Size: ExpressibleByArgument {}
 extension Method.Granularity: ExpressibleByArgument {}
 extension Method.Bound: ExpressibleByArgument {}
+extension Method.Ascent: ExpressibleByArgument {}
+extension Method.StartDistribution: ExpressibleByArgument {}

@@ -116,7 +116,10 @@ extension Method {
         let updates = Double(replays)
         guard isPerturbing else { return updates }
         let rounds = direction == .currentBatch ? iterations : 0
-        let shared = rounds > 0 && cleanWeight != 0 && start == 0 && !isPersistent
-        return updates * ((cleanWeight != 0 ? 2 : 1) + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
+        let trains = divergenceWeight != 0 ? 7.0 / 3 : cleanWeight != 0 ? 2 : 1
+        let shared =
+            rounds > 0 && trains == 2 && start == 0 && !isPersistent && !climbsInEvaluationMode
+        let compared = rounds > 0 && ascent == .divergence ? 1.0 / 3 : 0
+        return updates * (trains + compared + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
     }
 }

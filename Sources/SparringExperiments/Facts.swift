@@ -53,6 +53,12 @@ extension Method {
         if !bounds.isEmpty { facts.append(Fact("bounds", bounds.map(\.rawValue).joined(separator: ", "))) }
         if isPersistent { facts.append(Fact("persistent", "yes")) }
         if replays != 1 { facts.append(Fact("replays", replays)) }
+        if divergenceWeight != 0 { facts.append(Fact("divergence's weight", divergenceWeight)) }
+        if ascent != .loss { facts.append(Fact("ascent", ascent.rawValue)) }
+        if startDistribution != .uniform {
+            facts.append(Fact("start's distribution", startDistribution.rawValue))
+        }
+        if climbsInEvaluationMode { facts.append(Fact("climbs", "in evaluation mode")) }
         return facts
     }
 }

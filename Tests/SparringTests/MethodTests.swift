@@ -11,6 +11,7 @@ import Testing
         ("anl", .adversarialNoise(epsilon: 0.08)), ("gaussian", .gaussian(epsilon: 0.08)),
         ("random", .random(epsilon: 0.08)), ("pgd", .pgd(epsilon: 0.08)), ("fgsm-rs", .fgsmRS(epsilon: 0.08)),
         ("n-fgsm", .nFGSM(epsilon: 0.08)), ("slat", .slat(epsilon: 0.08)), ("free", .free(epsilon: 0.08)),
+        ("trades", .trades(epsilon: 0.08)),
     ]
 
     @Test func everyPresetHasItsFunction() throws {
@@ -72,6 +73,12 @@ import Testing
         #expect(
             free.direction == .previousBatch && free.isPersistent && free.replays == 8
                 && free.bounds == [.ball])
+
+        let trades = Method.trades(epsilon: 0.031)
+        #expect(trades.cleanWeight == 1 && trades.divergenceWeight == 6 && trades.iterations == 10)
+        #expect(trades.inputEpsilon * trades.climb == 0.007 && trades.bounds == [.ball, .pixels])
+        #expect(trades.ascent == .divergence && trades.climbsInEvaluationMode)
+        #expect(trades.start == 0.001 && trades.startDistribution == .normal)
     }
 
     /// As runs of 0.1.0 have them.
@@ -95,6 +102,8 @@ import Testing
         method.lastPoint = "pool3"
         (method.iterations, method.climb, method.start, method.bounds) = (3, 0.5, 2, [.ball, .channels])
         (method.isPersistent, method.replays) = (true, 4)
+        (method.divergenceWeight, method.ascent) = (3, .divergence)
+        (method.startDistribution, method.climbsInEvaluationMode) = (.normal, true)
         let json = try JSONEncoder().encode(method)
         #expect(try JSONDecoder().decode(Method.self, from: json) == method)
         #expect(String(decoding: json, as: UTF8.self).contains("random-deviation"))

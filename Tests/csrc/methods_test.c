@@ -221,12 +221,28 @@ static const preset PRESETS[] = {
       .input_epsilon = 0.06f,
       .replays = 8},
      method_free},
+    {"trades",
+     0.062f,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .input_epsilon = 0.062f,
+      .clean_weight = 1,
+      .iterations = 10,
+      .climb = 0.007f / 0.031f,
+      .start = 0.001f,
+      .divergence_weight = 6,
+      .ascent = SPAR_ASCENT_DIVERGENCE,
+      .start_distribution = SPAR_START_NORMAL,
+      .evaluation_mode = true},
+     method_trades},
 };
 enum { PRESET_COUNT = sizeof PRESETS / sizeof PRESETS[0] };
 
 // Channels of one number have no range of their own, and networks without batch normalization have no γ and β.
 static bool fits(const spar_method *method, example_network network) {
     if (network == example_dense && method->bounds & SPAR_BOUND_CHANNELS) return false;
+    // So near the image KL has slopes of rounding's size, and there are thousands of pixels.
+    if (network == example_large && method->ascent == SPAR_ASCENT_DIVERGENCE) return false;
     oracle *o = network(EXAMPLE_BATCH);
     bool normalizes = false;
     for (int i = 0; i < o->layer_count; i++) normalizes |= o->layers[i].kind == ORACLE_BATCH_NORM;
@@ -281,7 +297,7 @@ static void presets_on_a_dense_network(void) {
 }
 
 static void presets_on_a_network_without_batch_normalization(void) {
-    check_presets("plain", example_plain, &MAX_NORM, 8);
+    check_presets("plain", example_plain, &MAX_NORM, 18);
 }
 
 static void presets_on_a_network_of_large_maps(void) {
@@ -385,6 +401,29 @@ static void other_weights_of_the_clean_loss(void) {
     check_setting("layerwise-joint, α 0.75", example_residual, method_layerwise_joint, method);
 }
 
+// What is climbed, from where, in which mode, and the objective's terms are choices of their own; so are weights.
+static void divergences_go_with_other_choices(void) {
+    spar_method method = {.struct_size = sizeof method};
+    CHECK_OK(spar_method_preset("trades", 0.06f, &method));
+    method.clean_weight = 0.25f;
+    check_setting("TRADES, α 0.25", example_convolutional, method_trades, method);
+    method.start_distribution = SPAR_START_UNIFORM;
+    method.start = 0.5f;
+    check_setting("TRADES from a uniform start", example_residual, method_trades, method);
+    method.evaluation_mode = false;
+    check_setting("TRADES in training mode", example_convolutional, method_trades, method);
+    check_setting("TRADES with dropout", example_dropout, method_trades, method);
+    method.ascent = SPAR_ASCENT_LOSS;
+    check_setting("a divergence, climbing the loss", example_residual, method_trades, method);
+    method.weight_radius = 0.02f;
+    method.weight_scope = SPAR_WEIGHT_SCOPE_MATRICES;
+    method.weight_norm = SPAR_WEIGHT_NORM_EACH;
+    check_setting("a divergence at perturbed weights", example_residual, method_trades, method);
+    CHECK_OK(spar_method_preset("pgd", 0.06f, &method));
+    method.evaluation_mode = true;
+    check_setting("PGD in evaluation mode", example_residual, method_pgd, method);
+}
+
 // α = 1: the perturbed loss has no weight.
 static void a_clean_weight_of_one_is_back_propagation(void) {
     static const char *const names[] = {"fgs-inter", "layerwise-joint"};
@@ -455,5 +494,5 @@ TEST_MAIN(TEST(every_preset_has_its_algorithm_here), TEST(presets_on_a_convoluti
           TEST(a_fixed_epsilon_drops_the_range), TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
           TEST(points_after_the_last_one_stay_off), TEST(the_input_has_its_own_epsilon),
           TEST(the_size_of_anl_with_the_direction_of_the_previous_batch), TEST(other_weights_of_the_clean_loss),
-          TEST(a_clean_weight_of_one_is_back_propagation), TEST(a_previous_batch_of_another_size),
-          TEST(a_gradient_of_zero_perturbs_nothing))
+          TEST(divergences_go_with_other_choices), TEST(a_clean_weight_of_one_is_back_propagation),
+          TEST(a_previous_batch_of_another_size), TEST(a_gradient_of_zero_perturbs_nothing))

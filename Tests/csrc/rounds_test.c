@@ -14,11 +14,8 @@ static const spar_sgd SGD = {.struct_size = sizeof SGD, .learning_rate = 0.05f, 
 static const struct {
     const char *name;
     method_step step;
-} METHODS[] = {{"pgd", method_pgd},
-               {"fgsm-rs", method_fgsm_rs},
-               {"n-fgsm", method_n_fgsm},
-               {"slat", method_slat},
-               {"free", method_free}};
+} METHODS[] = {{"pgd", method_pgd},   {"fgsm-rs", method_fgsm_rs}, {"n-fgsm", method_n_fgsm},
+               {"slat", method_slat}, {"free", method_free},       {"trades", method_trades}};
 enum { METHOD_COUNT = sizeof METHODS / sizeof *METHODS, SLAT = 3 };
 
 static const float EPSILON = 0.06f;
@@ -57,7 +54,7 @@ static void check_point(const char *label, const spar_network *network, const or
     CHECK_OK(spar_read_layer(network, index, 0, batch->count, read));
     for (size_t i = 0; i < floats; i++) {
         got[i] = read[i] - (input ? batch->doubles[i] : 0);
-        expected[i] = layer->value[i] - (input ? batch->doubles[i] : 0);
+        expected[i] = input ? layer->perturbation[i] : layer->value[i];
     }
     CHECK_CLOSE(label, got, expected, floats, 1e-4, 0);
     free(read);
@@ -77,8 +74,12 @@ static void check_perturbations(int m, example_network example, int steps, uint6
         example_batch batch = example_batch_create(o, EXAMPLE_BATCH, seed + 10 + (uint64_t)step);
         METHODS[m].step(program, &batch);
         CHECK_OK(spar_train_step(network, &SGD, batch.images, batch.labels, batch.count, NULL));
+        // The step's last pass is of the images as they are; δ of the input is still held.
+        bool clean = method.divergence_weight > 0;
+        if (clean)
+            CHECK_OK(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_PERTURB));
         for (int i = 0; i < o->layer_count; i++) {
-            if (o->layers[i].kind != ORACLE_POINT) continue;
+            if (o->layers[i].kind != ORACLE_POINT || (clean && o->layers[i].inputs[0] != 0)) continue;
             check_point(METHODS[m].name, network, &o->layers[i], &batch);
         }
         example_batch_destroy(&batch);
@@ -193,6 +194,31 @@ static void rounds_that_climb_leave_statistics_and_weights_alone(void) {
     method_program_destroy(program);
 }
 
+// A climb in evaluation mode is a pass of its own, also beside a clean loss.
+static void a_climb_in_evaluation_mode_is_made_of_its_passes(void) {
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    spar_network *step = oracle_engine(o, 2, SEED), *passes = oracle_engine(o, 2, SEED);
+    spar_method method = method_of("fgs-orig");
+    method.evaluation_mode = true;
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+    CHECK_OK(spar_network_set_method(step, &method));
+    CHECK_OK(spar_network_set_method(passes, &method));
+    CHECK_OK(spar_train_step(step, &SGD, batch.images, batch.labels, batch.count, NULL));
+    const uint32_t learn = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS;
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, 0));
+    CHECK_OK(spar_backward(passes, batch.labels, 1, SPAR_BACKWARD_RECORD, NULL));
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, learn));
+    CHECK_OK(spar_backward(passes, batch.labels, 0.5f, SPAR_BACKWARD_WEIGHTS, NULL));
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_PERTURB));
+    CHECK_OK(spar_backward(passes, batch.labels, 0.5f, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_ACCUMULATE, NULL));
+    CHECK_OK(spar_update(passes, &SGD));
+    check_same("fgs-orig in evaluation mode", step, passes);
+    example_batch_destroy(&batch);
+    spar_network_destroy(step);
+    spar_network_destroy(passes);
+    oracle_destroy(o);
+}
+
 static void check_refused(const spar_network *network, spar_method method, const char *reason) {
     CHECK_FAILS(spar_network_set_method((spar_network *)network, &method), SPAR_ERROR_ARGUMENT, "method", reason);
 }
@@ -219,10 +245,27 @@ static void combinations_without_sense_are_refused_with_the_reason(void) {
     REFUSED("layerwise", method.start = 1, "constant size");
     REFUSED("anl", method.bounds = SPAR_BOUND_BALL, "constant size");
     REFUSED("free", method.bounds = 0, "unless a ball");
+    REFUSED("trades", method.ascent = (spar_ascent)2, "ascent 2");
+    REFUSED("trades", method.start_distribution = (spar_start_distribution)2, "start 2");
+    REFUSED("trades", method.divergence_weight = -1, "weight is -1");
+    REFUSED("trades", method.divergence_weight = NAN, "weight is nan");
+    REFUSED("trades", method.start = 0, "needs a start");
+    REFUSED("pgd", method.start_distribution = SPAR_START_NORMAL; method.start = 0, "no distribution");
+    REFUSED("backprop", method.divergence_weight = 1, "without perturbations");
+    REFUSED("random", method.ascent = SPAR_ASCENT_DIVERGENCE, "by a gradient");
+    REFUSED("free", method.evaluation_mode = true, "evaluation mode");
+    REFUSED("free", method.start = 1; method.ascent = SPAR_ASCENT_DIVERGENCE, "has no divergence");
+    REFUSED("free", method.divergence_weight = 1, "clean weight of 1");
     REFUSED("slat", method.input_epsilon = 0, "input epsilon of 0");
     REFUSED("slat", method.epsilon = 0, "epsilon of 0");
     method = method_of("slat");
     check_refused(dense, method, "one number");
+    oracle *logistic = example_convolutional(EXAMPLE_BATCH);
+    logistic->loss = SPAR_LOSS_LOGISTIC_CROSS_ENTROPY;
+    spar_network *without_softmax = oracle_engine(logistic, 1, SEED);
+    check_refused(without_softmax, method_of("trades"), "softmax");
+    spar_network_destroy(without_softmax);
+    oracle_destroy(logistic);
     oracle *late = oracle_create(3, 6, 6, EXAMPLE_BATCH, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
     float mean[3] = {0.5f, 0.5f, 0.5f}, deviation[3] = {0.2f, 0.2f, 0.2f};
     int x = oracle_point(late, oracle_normalize(late, 0, "normalize", mean, deviation), "input");
@@ -242,4 +285,5 @@ static void combinations_without_sense_are_refused_with_the_reason(void) {
 TEST_MAIN(TEST(what_points_add_is_the_algorithms), TEST(channels_have_the_range_of_a_whole_sample_of_many_blocks),
           TEST(a_perturbation_that_lives_on_keeps_its_rows), TEST(training_goes_on_as_if_a_stopped_step_had_not_been),
           TEST(rounds_that_climb_leave_statistics_and_weights_alone),
+          TEST(a_climb_in_evaluation_mode_is_made_of_its_passes),
           TEST(combinations_without_sense_are_refused_with_the_reason))

@@ -88,3 +88,22 @@ spar_status spar_find_loss(spar_network *network, const spar_criterion *criterio
     if (criterion->function != NULL) SPAR_TRY(ask_function(&task, &known));
     return add_losses(&task, known, losses, result);
 }
+
+spar_status spar_find_objective(spar_network *network, const spar_objective *objective, spar_loss_result *result) {
+    const spar_tensor *output = &network->tensors[network->output];
+    int classes = output->extent.channels, count = network->run.batch;
+    bool pure = objective->loss == 0, perturbed = objective->perturbed;
+    double divergence = 0;
+    *result = (spar_loss_result){.count = count};
+    if (!pure || !perturbed) SPAR_TRY(spar_find_loss(network, objective->criterion, objective->loss, NULL, result));
+    if (objective->divergence == 0) return SPAR_OK;
+    for (int64_t n = 0; n < count; n++) {
+        const float *z = output->data + n * output->stride, *other = objective->other + n * classes;
+        float *d = output->gradient + n * output->stride;
+        if (pure) memset(d, 0, (size_t)output->stride * sizeof *d);
+        divergence += spar_divergence(perturbed ? other : z, perturbed ? z : other, classes, perturbed,
+                                      (double)objective->divergence / count, d);
+    }
+    result->loss = objective->loss * result->loss + (perturbed ? 0 : objective->divergence * divergence / count);
+    return SPAR_OK;
+}

@@ -21,6 +21,7 @@ enum {
     N_FGSM,
     SLAT,
     FREE,
+    TRADES,
     PRESET_COUNT,
 };
 
@@ -39,6 +40,7 @@ static const char *const names[PRESET_COUNT + 1] = {
     [N_FGSM] = "n-fgsm",
     [SLAT] = "slat",
     [FREE] = "free",
+    [TRADES] = "trades",
 };
 
 // Their ε are factors of the one given.
@@ -83,6 +85,17 @@ static const spar_method presets[PRESET_COUNT] = {
               .bounds = SPAR_BOUND_BALL,
               .persistent = true,
               .replays = 8},
+    [TRADES] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+                .input_epsilon = 1,
+                .clean_weight = 1,
+                .iterations = 10,
+                .climb = 0.007f / 0.031f,
+                .start = 0.001f,
+                .bounds = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS,
+                .divergence_weight = 6,
+                .ascent = SPAR_ASCENT_DIVERGENCE,
+                .start_distribution = SPAR_START_NORMAL,
+                .evaluation_mode = true},
 };
 
 const char *const *spar_method_names(void) {
@@ -111,6 +124,7 @@ enum { MOST_ROUNDS = 1 << 20, KNOWN_BOUNDS = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS
 static spar_status check_rounds(const spar_method *m) {
     bool climbs = m->direction == SPAR_DIRECTION_CURRENT_BATCH || m->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
     bool by_epsilon = m->size == SPAR_SIZE_CONSTANT;
+    bool uniform = m->start > 0 && m->start_distribution == SPAR_START_UNIFORM;
     const char *reason = NULL;
     if (m->iterations < 0 || m->iterations > MOST_ROUNDS || m->replays < 0 || m->replays > MOST_ROUNDS) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: %d iterations and %d replays; both are 0 to %d", m->iterations,
@@ -128,8 +142,8 @@ static spar_status check_rounds(const spar_method *m) {
         reason = "iterations, climb, start, bounds and persistent are for perturbations that climb a gradient";
     } else if (m->iterations > 1 && m->direction != SPAR_DIRECTION_CURRENT_BATCH) {
         reason = "of the previous batch there is one gradient, for one iteration";
-    } else if ((m->start > 0 || m->bounds & SPAR_BOUND_BALL) && !by_epsilon) {
-        reason = "a start and a ball are measured in ε, which is a length with a constant size only";
+    } else if ((uniform || m->bounds & SPAR_BOUND_BALL) && !by_epsilon) {
+        reason = "a uniform start and a ball are measured in ε, which is a length with a constant size only";
     } else if (m->persistent && !(m->bounds & SPAR_BOUND_BALL)) {
         reason = "a perturbation that is persistent grows without end unless a ball bounds it";
     } else if (m->bounds & SPAR_BOUND_PIXELS && m->input_epsilon == 0) {
@@ -152,6 +166,40 @@ static spar_status check_weights(const spar_method *m) {
                      (int)m->weight_scope, (int)m->weight_norm);
 }
 
+// Of what is trained on and climbed, and in which mode.
+static spar_status check_objective(const spar_method *m) {
+    bool current = m->direction == SPAR_DIRECTION_CURRENT_BATCH,
+         previous = m->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
+    bool climbs_divergence = m->ascent == SPAR_ASCENT_DIVERGENCE;
+    const char *reason = NULL;
+    if (m->ascent < SPAR_ASCENT_LOSS || m->ascent > SPAR_ASCENT_DIVERGENCE ||
+        m->start_distribution < SPAR_START_UNIFORM || m->start_distribution > SPAR_START_NORMAL) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: ascent %d, distribution of the start %d: one is unknown",
+                         (int)m->ascent, (int)m->start_distribution);
+    }
+    if (!(m->divergence_weight >= 0 && m->divergence_weight < INFINITY)) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: the divergence's weight is %g, not a finite number of 0 or more",
+                         (double)m->divergence_weight);
+    }
+    if (m->divergence_weight > 0 && m->direction == SPAR_DIRECTION_NONE) {
+        reason = "without perturbations there is no divergence to train on";
+    } else if (climbs_divergence && !current && !previous) {
+        reason = "a divergence is climbed by a gradient";
+    } else if (climbs_divergence && !(m->start > 0)) {
+        reason = "the divergence from an image itself has no slope: climbing it needs a start";
+    } else if (previous && climbs_divergence && !(m->divergence_weight > 0)) {
+        reason = "of the previous batch there is the gradient of what was trained on, which has no divergence";
+    } else if (previous && m->divergence_weight > 0 && !(climbs_divergence && m->clean_weight == 1)) {
+        reason = "of the previous batch there is the gradient of the perturbed pass, which with a divergence is that "
+                 "alone: with a clean weight of 1, climbing the divergence";
+    } else if (m->evaluation_mode && !current) {
+        reason = "evaluation mode is for rounds that climb the current batch's gradient";
+    } else if (m->start_distribution != SPAR_START_UNIFORM && !(m->start > 0)) {
+        reason = "a start of 0 has no distribution";
+    }
+    return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
+}
+
 spar_status spar_check_method(const spar_method *m) {
     if (m->direction < SPAR_DIRECTION_NONE || m->direction > SPAR_DIRECTION_RANDOM || m->shape < SPAR_SHAPE_SIGN ||
         m->shape > SPAR_SHAPE_GAUSSIAN || m->size < SPAR_SIZE_CONSTANT || m->size > SPAR_SIZE_RANDOM_DEVIATION ||
@@ -169,6 +217,7 @@ spar_status spar_check_method(const spar_method *m) {
     }
     SPAR_TRY(check_rounds(m));
     SPAR_TRY(check_weights(m));
+    SPAR_TRY(check_objective(m));
     if (m->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
     if ((m->direction == SPAR_DIRECTION_RANDOM) != (m->shape == SPAR_SHAPE_GAUSSIAN)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: a random direction and a Gaussian shape go together");

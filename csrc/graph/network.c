@@ -86,6 +86,7 @@ void spar_network_destroy(spar_network *network) {
                             network->points,
                             network->arena,
                             network->criterion_values,
+                            network->kept_outputs,
                             network->workspace,
                             network->works,
                             network->first_parameter,
@@ -108,6 +109,7 @@ static size_t bytes_of(const spar_network *network) {
         size_t classes = (size_t)network->tensors[network->output].extent.channels;
         bytes += (size_t)network->options.batch_size * (sizeof(double) + 2 * classes * sizeof(float));
     }
+    if (network->kept_outputs != NULL) bytes += spar_kept_output_bytes(network);
     bytes += (size_t)network->parameter_floats * sizeof(float);
     for (int part = SPAR_PART_GRADIENT; part < SPAR_PARTS; part++) {
         if (network->slots[part] != NULL) bytes += (size_t)network->trainable_floats * sizeof(float);

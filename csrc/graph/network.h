@@ -59,6 +59,7 @@ struct spar_network {
     bool aims; // backward passes make gradients of the parameters that the method perturbs, and of no others
 
     double *criterion_values; // what a criterion's function reads and writes; NULL until there is one
+    float *kept_outputs;      // of a method with a divergence, of two passes: [2][batch_size][classes]; NULL: none
 
     float *arena, *workspace;
     size_t arena_floats, workspace_floats;
@@ -116,6 +117,24 @@ spar_status spar_take_criterion(const spar_criterion *given, spar_criterion *cri
 spar_status spar_find_loss(spar_network *network, const spar_criterion *criterion, float scale, double *losses,
                            spar_loss_result *result);
 
+// What a pass of a training step is for: loss·J + divergence·KL(p ‖ q), p and q the softmax of this pass's output and
+// of the `other`, [count][classes], or the other way round where this one is the `perturbed`.
+typedef struct spar_objective {
+    const spar_criterion *criterion;
+    float loss, divergence;
+    const float *other;
+    bool perturbed;
+} spar_objective;
+
+// criterion.c: of the last forward pass, with its gradient at the output. The divergence counts in the loss of the pass
+// that is not perturbed.
+spar_status spar_find_objective(spar_network *network, const spar_objective *objective, spar_loss_result *result);
+
+// passes.c: the backward pass of an objective. Points record its gradient divided by the weight of J, or of KL where it
+// has no J.
+spar_status spar_backward_objective(spar_network *network, const spar_objective *objective, uint32_t flags,
+                                    spar_loss_result *result);
+
 // passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail. What it measures
 // lies between the first of these and one of the other two, which take running statistics over or s(h) back.
 void spar_begin_changes(spar_network *network);
@@ -123,6 +142,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
 void spar_commit_changes(spar_network *network);
 void spar_undo_changes(spar_network *network);
 
+#define SPAR_LOSS_RESULT SPAR_STRUCTURE(spar_loss_result, count)
 #define SPAR_METHOD SPAR_STRUCTURE(spar_method, clean_weight)
 // method.c: do the choices go together, whatever the network?
 spar_status spar_check_method(const spar_method *method);
@@ -139,5 +159,6 @@ void spar_restore_weights(spar_network *network);
 
 // points.c
 bool spar_has_active_points(const spar_network *network);
+size_t spar_kept_output_bytes(const spar_network *network);
 
 #endif

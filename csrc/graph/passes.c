@@ -163,8 +163,6 @@ spar_status spar_read_output(const spar_network *network, float *output) {
     return SPAR_OK;
 }
 
-#define RESULT SPAR_STRUCTURE(spar_loss_result, count)
-
 spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(result);
     spar_criterion criterion = {.struct_size = sizeof criterion, .labels = labels};
@@ -175,11 +173,11 @@ spar_status spar_evaluate_criterion(spar_network *network, const spar_criterion 
                                     spar_loss_result *result) {
     spar_criterion criterion;
     SPAR_TRY(spar_take_criterion(given, &criterion));
-    if (result != NULL) SPAR_TRY(spar_check_structure(RESULT, result));
+    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
     SPAR_TRY(require_forward(network, __func__));
     spar_loss_result own;
     SPAR_TRY(spar_find_loss(network, &criterion, 0, losses, &own));
-    if (result != NULL) spar_fill_structure(RESULT, &own, result);
+    if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;
 }
 
@@ -278,12 +276,21 @@ spar_status spar_backward_criterion(spar_network *network, const spar_criterion 
                                     spar_loss_result *result) {
     spar_criterion criterion;
     SPAR_TRY(spar_take_criterion(given, &criterion));
-    if (result != NULL) SPAR_TRY(spar_check_structure(RESULT, result));
+    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
     SPAR_TRY(check_backward(network, __func__, scale, flags));
     spar_loss_result own;
     SPAR_TRY(spar_find_loss(network, &criterion, scale, NULL, &own));
     run_backward(network, scale, flags);
-    if (result != NULL) spar_fill_structure(RESULT, &own, result);
+    if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
+    return SPAR_OK;
+}
+
+spar_status spar_backward_objective(spar_network *network, const spar_objective *objective, uint32_t flags,
+                                    spar_loss_result *result) {
+    float scale = objective->loss > 0 ? objective->loss : objective->divergence;
+    SPAR_TRY(check_backward(network, "training step", scale, flags));
+    SPAR_TRY(spar_find_objective(network, objective, result));
+    run_backward(network, scale, flags);
     return SPAR_OK;
 }
 

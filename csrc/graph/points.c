@@ -41,8 +41,16 @@ static spar_status check_bounds(const spar_network *network, const spar_point *p
     return SPAR_OK;
 }
 
+static bool compares_outputs(const spar_method *method) {
+    return method->divergence_weight > 0 || method->ascent == SPAR_ASCENT_DIVERGENCE;
+}
+
 static spar_status check_points(const spar_network *network, const spar_method *method) {
     if (method->direction == SPAR_DIRECTION_NONE) return SPAR_OK;
+    if (compares_outputs(method) && network->options.loss != SPAR_LOSS_SOFTMAX_CROSS_ENTROPY) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: a divergence is of distributions that a softmax gives, and the "
+                                              "network's loss has none");
+    }
     int inputs = 0;
     for (int p = 0; p < network->point_count; p++) inputs += network->points[p].input;
     if (method->input_epsilon != 0 && inputs == 0) {
@@ -64,7 +72,8 @@ static bool same_method(const spar_method *a, const spar_method *b) {
            a->clean_weight == b->clean_weight && a->iterations == b->iterations && a->climb == b->climb &&
            a->start == b->start && a->bounds == b->bounds && a->persistent == b->persistent &&
            a->replays == b->replays && a->weight_radius == b->weight_radius && a->weight_scope == b->weight_scope &&
-           a->weight_norm == b->weight_norm && same_last;
+           a->weight_norm == b->weight_norm && a->divergence_weight == b->divergence_weight && a->ascent == b->ascent &&
+           a->start_distribution == b->start_distribution && a->evaluation_mode == b->evaluation_mode && same_last;
 }
 
 // All points or none.
@@ -85,6 +94,26 @@ static spar_status configure(spar_network *network, const spar_method *method, i
     return status;
 }
 
+size_t spar_kept_output_bytes(const spar_network *network) {
+    size_t classes = (size_t)network->tensors[network->output].extent.channels;
+    return 2 * (size_t)network->options.batch_size * classes * sizeof(float);
+}
+
+// What a method needs besides its points.
+typedef struct method_memory {
+    char *last_point;
+    float *outputs;
+    spar_perturbed_weights weights;
+} method_memory;
+
+static spar_status take_memory(const spar_network *network, const spar_method *method, method_memory *made) {
+    if (method->last_point != NULL) made->last_point = spar_copy_string(method->last_point);
+    if (compares_outputs(method)) made->outputs = spar_allocate(spar_kept_output_bytes(network), 1);
+    bool all = (method->last_point == NULL || made->last_point != NULL) &&
+               (!compares_outputs(method) || made->outputs != NULL);
+    return all ? spar_find_perturbed_weights(network, method, &made->weights) : SPAR_ERROR_MEMORY;
+}
+
 spar_status spar_network_set_method(spar_network *network, const spar_method *given) {
     SPAR_REQUIRE_POINTER(network);
     spar_method taken = {0}, *method = &taken;
@@ -94,20 +123,20 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
     SPAR_TRY(check_points(network, method));
     SPAR_TRY(count_reached(network, method, &reached));
     if (same_method(&network->method, method)) return SPAR_OK;
-    char *last_point = method->last_point == NULL ? NULL : spar_copy_string(method->last_point);
-    if (method->last_point != NULL && last_point == NULL) return SPAR_ERROR_MEMORY;
-    spar_perturbed_weights weights;
-    spar_status status = spar_find_perturbed_weights(network, method, &weights);
+    method_memory made = {0};
+    spar_status status = take_memory(network, method, &made);
     if (status == SPAR_OK) status = configure(network, method, reached);
-    spar_discard_perturbed_weights(status == SPAR_OK ? &network->perturbed_weights : &weights);
     if (status == SPAR_OK) {
-        network->perturbed_weights = weights;
-        spar_release((void *)network->method.last_point);
+        method_memory used = {(char *)network->method.last_point, network->kept_outputs, network->perturbed_weights};
         network->method = *method;
-        network->method.last_point = last_point;
-    } else {
-        spar_release(last_point);
+        network->method.last_point = made.last_point;
+        network->kept_outputs = made.outputs;
+        network->perturbed_weights = made.weights;
+        made = used;
     }
+    spar_release(made.last_point);
+    spar_release(made.outputs);
+    spar_discard_perturbed_weights(&made.weights);
     return status;
 }
 

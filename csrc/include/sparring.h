@@ -578,13 +578,16 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // spar_train_step s(h) is that of the batch that gives the direction, in a pass without perturbations where that is the
 // batch at hand or a random draw.
 //
-// What is added is δ. It climbs in rounds: δ ← Π(δ + α·η), from a uniform start in ±s·|ε| or from 0, `iterations` times
-// a step, and Π is the projection on what bounds it, of the values of the pass that it is added in. A round in which it
-// only climbs costs a forward pass in training mode and a backward pass without gradients of weights, and running
-// statistics do not learn from it; the objective's own pass is as always. Where δ is persistent it goes on in the row
-// of the batch where it was: only the ball bounds what lives on, a row without any starts, and all rows that a gradient
-// is kept of climb in the next pass that perturbs. After a step that fails it is where that step left it. δ is kept as
-// floats where it accumulates (more iterations than one, a start, a ball); else it is the recorded gradient's η itself.
+// What is added is δ. It climbs in rounds: δ ← Π(δ + α·η), from a start or from 0, `iterations` times a step, and Π is
+// the projection on what bounds it, of the values of the pass that it is added in. A start is uniform in ±s·|ε|, and
+// projected, or normal with deviation s, and not. A round in which it only climbs costs a forward pass, in training
+// mode or in evaluation mode (running statistics, no dropout), and a backward pass without gradients of weights, and
+// running statistics do not learn from it; the objective's own passes are as always. What it climbs, and g is the
+// gradient of, is J(x + δ) or KL(p(x) ‖ p(x + δ)), p the softmax of the outputs, a mean over the batch as J is, and
+// p(x) of a forward pass of that mode before the rounds. Where δ is persistent it goes on in the row of the batch where
+// it was: only the ball bounds what lives on, a row without any starts, and all rows that a gradient is kept of climb
+// in the next pass that perturbs. After a step that fails it is where that step left it. δ is kept as floats where it
+// accumulates (more iterations than one, a start, a ball); else it is the recorded gradient's η itself.
 //
 // Weights are one more place. With a weight radius ρ a step updates w by the gradient of its objective at w + ν, where
 // ν is ρ·g / ‖g‖₂ of all parameters in the scope together, or ρ·‖w‖₂·g / ‖g‖₂ of each by itself, g being the gradient
@@ -597,7 +600,7 @@ SPAR_API spar_status spar_input_gradient(const spar_network *network, float *gra
 // row y, column x of sample n of a value of C×H×W is element ((n·H + y)·W + x)·C + c of a stream: the noise of N(0, 1)
 // at point p of {seed, 4, p, t}; the l-th dropout layer keeps what has a uniform element of {seed, 2, l, t} that is ≥
 // rate. The normal draw of r for sample n (0 with BATCH) at point p is element n of {seed, 3, p, t}. A start is
-// s·|ε|·(2u − 1), u the uniform elements of {seed, 9, p, t}.
+// s·|ε|·(2u − 1), u the uniform elements of {seed, 9, p, t}, or s times its normal elements.
 
 typedef enum spar_direction {
     SPAR_DIRECTION_NONE = 0,           // no perturbation
@@ -641,6 +644,16 @@ typedef enum spar_weight_norm {
     SPAR_WEIGHT_NORM_EACH = 1,     // ν = ρ·‖w‖₂·g / ‖g‖₂ of each parameter (Wu et al. 2020)
 } spar_weight_norm;
 
+typedef enum spar_ascent {
+    SPAR_ASCENT_LOSS = 0,
+    SPAR_ASCENT_DIVERGENCE = 1, // KL, from a start: at x itself it has no slope
+} spar_ascent;
+
+typedef enum spar_start_distribution {
+    SPAR_START_UNIFORM = 0, // in ±s·|ε|
+    SPAR_START_NORMAL = 1,  // of deviation s
+} spar_start_distribution;
+
 typedef struct spar_method {
     uint32_t struct_size;
     spar_direction direction;
@@ -650,8 +663,8 @@ typedef struct spar_method {
     float epsilon;          // ε of the hidden points; 0 turns them off; may be negative
     float input_epsilon;    // ε of the input points, pixels in [0, 1]; 0 turns them off; may be negative
     const char *last_point; // hidden points from the first up to this one; NULL: all
-    float clean_weight; // α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0: the perturbed loss alone; 1: the clean
-                        // loss alone, and a training step neither records, measures nor perturbs
+    float clean_weight; // α of α·J(x) + (1 − α)·J(x + η) + β·KL, in [0, 1]; 0: no clean loss; 1: no perturbed one, and
+                        // without β a training step neither records, measures nor perturbs
     // Rounds, where a gradient gives the direction; zeros are one climb of η by itself.
     int32_t iterations; // climbs of a step, with CURRENT_BATCH; 0 is 1
     float climb;        // α, how far one goes, in parts of the magnitude; 0 is 1
@@ -663,6 +676,13 @@ typedef struct spar_method {
     float weight_radius; // ρ; 0 turns them off
     spar_weight_scope weight_scope;
     spar_weight_norm weight_norm;
+    // β of β·KL(p(x) ‖ p(x + δ)), 0 or more, with softmax cross-entropy. Its gradient goes through p(x) too. The passes
+    // of the objective are then of x, of x + δ and of x again, which no activations of one need to outlive, and running
+    // statistics learn from each of the three, as they do in the reference of Zhang et al.
+    float divergence_weight;
+    spar_ascent ascent;                         // what rounds climb, with CURRENT_BATCH; else what is trained on
+    spar_start_distribution start_distribution; // UNIFORM without a start
+    bool evaluation_mode;                       // of the rounds that only climb, with CURRENT_BATCH
 } spar_method;
 
 // Methods by name. The papers' are "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
@@ -674,7 +694,9 @@ typedef struct spar_method {
 //   "n-fgsm"  (de Jorge et al. 2022, Algorithm 1): one of α = ε from a uniform start in ±2ε, without bounds;
 //   "slat"    (Park & Lee 2021): one of α = ε at hidden points, within each channel's range, and of 0.9·ε at the input,
 //             within [0, 1]. The paper's points are few and early: name a last point;
-//   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update.
+//   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update;
+//   "trades"  (Zhang et al. 2019, Algorithm 1; ε 0.031): J(x) + 6·KL, and 10 iterations of α = 0.007/0.031·ε that climb
+//             KL in evaluation mode, from a normal start of deviation 0.001, within the ball and [0, 1].
 // Fails on other names with the list of these.
 SPAR_API spar_status spar_method_preset(const char *name, float epsilon, spar_method *method);
 
@@ -766,8 +788,9 @@ SPAR_API spar_status spar_update(spar_network *network, const spar_optimizer *op
 SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *norm);
 
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
-// round whose loss is trained on (the perturbed one where there are two) and may be NULL. Running
-// statistics are updated once: in the clean round when the objective has a clean term, else in the last.
+// round whose loss is trained on (the perturbed one where there are two) and may be NULL; with a divergence its loss is
+// the whole objective, and correct are images as they are. Running statistics are updated once, in the clean round when
+// the objective has a clean term, else in the last; with a divergence in each of the objective's three passes.
 // A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
 // One that would clip gradients that are not finite also forgets what points hold of the previous batch.
@@ -776,7 +799,8 @@ SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *nor
 //
 // Cost of an update: one forward and backward pass, a gradient-only round more for each climb of the current batch's
 // gradient, a full one more when the objective has a clean term, whose pass is the first climb's too where that is from
-// the images as they are; a forward pass more for noise of size r·s(h) without one.
+// the images as they are; a forward pass more for noise of size r·s(h) without one. With a divergence the objective
+// costs two forward and backward passes and a forward pass, and climbs of it a forward pass more.
 SPAR_API spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
                                      const int32_t *labels, int32_t count, spar_loss_result *result);
 

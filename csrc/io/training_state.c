@@ -32,6 +32,10 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(FLOAT, "weight_radius", method.weight_radius, "0"),
                                     FIELD(INT, "weight_scope", method.weight_scope, "0"),
                                     FIELD(INT, "weight_norm", method.weight_norm, "0"),
+                                    FIELD(FLOAT, "divergence_weight", method.divergence_weight, "0"),
+                                    FIELD(INT, "ascent", method.ascent, "0"),
+                                    FIELD(INT, "start_distribution", method.start_distribution, "0"),
+                                    FIELD(BOOL, "evaluation_mode", method.evaluation_mode, "false"),
                                     {0}};
 
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {

@@ -124,6 +124,7 @@ static void learn(const spar_stage *stage, float momentum) {
     batch_norm_state *state = stage->state;
     if (momentum < 0) momentum = stage->node->settings.batch_norm.momentum;
     const float *mean = stage->parameters[RUNNING_MEAN]->value, *variance = stage->parameters[RUNNING_VARIANCE]->value;
+    if (state->pending) mean = state->next_mean, variance = state->next_variance; // from a pass before in this step
     for (int c = 0; c < stage->node->extent.channels; c++) {
         state->next_mean[c] = (1 - momentum) * mean[c] + momentum * state->mean[c];
         state->next_variance[c] = (1 - momentum) * variance[c] + momentum * state->variance[c];

@@ -123,6 +123,25 @@ double spar_loss_of_targets(spar_loss loss, const float *z, int classes, const f
     }
 }
 
+static double log_sum_of(const float *z, int classes) {
+    double highest = z[spar_class_of(z, classes)], sum = 0;
+    for (int c = 0; c < classes; c++) sum += exp(z[c] - highest);
+    return highest + log(sum);
+}
+
+double spar_divergence(const float *z, const float *other, int classes, bool by_other, double factor, float *d) {
+    double whole = log_sum_of(z, classes), other_whole = log_sum_of(other, classes), divergence = 0;
+    for (int c = 0; c < classes; c++) {
+        double log_p = z[c] - whole, log_q = other[c] - other_whole;
+        divergence += exp(log_p) * (log_p - log_q);
+    }
+    for (int c = 0; c < classes && d != NULL; c++) {
+        double log_p = z[c] - whole, log_q = other[c] - other_whole, p = exp(log_p);
+        d[c] += (float)(factor * (by_other ? exp(log_q) - p : p * (log_p - log_q - divergence)));
+    }
+    return divergence;
+}
+
 double spar_targeted_logit_ratio(const float *z, int classes, int label, int target, float *d) {
     int order[4] = {0}, found = 0; // classes of the largest outputs so far
     for (int c = 0; c < classes; c++) {

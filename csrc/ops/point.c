@@ -77,6 +77,7 @@ void spar_point_set(spar_point *point, const spar_method *method) {
     point->epsilon = point->input ? method->input_epsilon : method->epsilon;
     point->climb = method->climb > 0 ? method->climb : 1;
     point->start = method->start;
+    point->distribution = method->start_distribution;
     point->bounds = method->bounds;
     point->persistent = method->persistent;
     point->accumulates =
@@ -225,14 +226,15 @@ static void add_direction(const spar_point *point, const spar_run *run, const sp
 }
 
 static void draw_start(const spar_point *point, const spar_run *run, const spar_block *block, float *delta) {
-    float draws[SPAR_MOST_DRAWS + 15] = {0}, radius = point->start * fabsf(point->epsilon);
+    bool normal = point->distribution == SPAR_START_NORMAL;
+    float draws[SPAR_MOST_DRAWS + 15] = {0}, radius = normal ? point->start : point->start * fabsf(point->epsilon);
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_START, .layer = (uint32_t)point->index, .step = run->step};
     memset(delta, 0, (size_t)block->floats * sizeof *delta);
     if (radius == 0) return;
     for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block);) {
-        spar_fill_uniform(&stream, drawn.first, (size_t)drawn.count, draws);
-        for (int64_t i = 0; i < drawn.count; i++) draws[i] = 2 * draws[i] - 1;
+        (normal ? spar_fill_normal : spar_fill_uniform)(&stream, drawn.first, (size_t)drawn.count, draws);
+        for (int64_t i = 0; i < drawn.count && !normal; i++) draws[i] = 2 * draws[i] - 1;
         run->kernels->add_draws(delta + drawn.at, &drawn.lines, draws, radius);
     }
 }
@@ -246,12 +248,19 @@ static void clamp_flat(const spar_run *run, float *y, int64_t floats, float lowe
     run->kernels->clamp(y, floats, FLAT_PERIOD, low, high, change);
 }
 
+// A normal start stays as it was drawn until it climbs.
+static bool is_bounded(const spar_point *point, int64_t sample) {
+    return point->distribution == SPAR_START_UNIFORM || sample < point->held || sample < point->recorded;
+}
+
 // δ ← Π(δ + η) on the ball, from a start where there is none yet.
 static float *move_perturbation(const spar_point *point, const spar_run *run, const spar_block *block) {
     float *delta = point->perturbation + block->offset, radius = fabsf(point->epsilon);
     if (block->sample >= point->held) draw_start(point, run, block, delta);
     if (block->sample < point->recorded) add_direction(point, run, block, delta);
-    if (point->bounds & SPAR_BOUND_BALL) clamp_flat(run, delta, block->floats, -radius, radius, NULL);
+    if (point->bounds & SPAR_BOUND_BALL && is_bounded(point, block->sample)) {
+        clamp_flat(run, delta, block->floats, -radius, radius, NULL);
+    }
     return delta;
 }
 
@@ -273,6 +282,7 @@ static void add_to_sample(const spar_point *point, const spar_run *run, const sp
         add_direction(point, run, block, h);
     }
     if (point->persistent) delta = NULL;
+    if (!is_bounded(point, block->sample)) return;
     if (point->input && point->bounds & SPAR_BOUND_PIXELS) clamp_flat(run, h, block->floats, 0, 1, delta);
     if (spar_point_sees_samples(point)) kernels->clamp(h, block->floats, stride, lowest, highest, delta);
 }

@@ -17,6 +17,7 @@ typedef struct spar_point {
     spar_size size;
     spar_granularity granularity;
     float epsilon, climb, start;
+    spar_start_distribution distribution; // of the start
     uint32_t bounds;
     bool persistent;
     bool accumulates; // what is added is a perturbation of its own, which each recorded gradient moves once

@@ -1,83 +1,152 @@
-// A whole training step. Every method of the papers is a point in the space of five choices, so this is all of them.
+// A whole training step. Every method is a point in the space of choices, so this is all of them.
 #include "train/optimizer.h"
 
+#include "runtime/structure.h"
+
 // What the passes of a step follow from.
-typedef struct step_rounds {
+typedef struct step {
     spar_network *network;
+    const spar_method *method;
     const float *images;
     const spar_criterion *criterion;
     int32_t count;
-    bool perturbs, clean_term;
+    bool perturbs, from_current;
+    bool divergence, clean_term;          // what the objective has besides the perturbed loss; not both
+    uint32_t measures_first;              // flag of a pass on the images as they are, before the rounds
     uint32_t measures_last, records_last; // flags of the pass that the next step's perturbations follow from
-} step_rounds;
+    float *clean, *perturbed;             // outputs
+} step;
 
-static spar_status run_round(const step_rounds *s, uint32_t forward, float scale, uint32_t backward,
-                             spar_loss_result *result) {
-    SPAR_TRY(spar_forward_uncommitted(s->network, s->images, s->count, SPAR_FORWARD_TRAIN | forward));
-    return spar_backward_criterion(s->network, s->criterion, scale, SPAR_BACKWARD_DATA | backward, result);
+static spar_status forward(const step *s, uint32_t flags) {
+    return spar_forward_uncommitted(s->network, s->images, s->count, flags);
 }
 
-// The clean term of the objective, where it has one.
-static spar_status run_clean_round(const step_rounds *s, uint32_t forward, uint32_t backward) {
-    float weight = s->clean_term ? s->network->method.clean_weight : 1;
-    return run_round(s, forward, weight, backward | (s->clean_term ? SPAR_BACKWARD_WEIGHTS : 0), NULL);
+static spar_status backward(const step *s, spar_objective objective, uint32_t flags, spar_loss_result *result) {
+    objective.criterion = s->criterion;
+    return spar_backward_objective(s->network, &objective, SPAR_BACKWARD_DATA | flags, result);
+}
+
+// The mode of rounds that only climb.
+static uint32_t climbing_mode(const step *s) {
+    return s->method->evaluation_mode ? 0 : SPAR_FORWARD_TRAIN;
+}
+
+// The first climb, from the images as they are.
+static spar_status climb_from_images(const step *s) {
+    spar_loss_result result;
+    SPAR_TRY(forward(s, climbing_mode(s) | s->measures_first));
+    return backward(s, (spar_objective){.loss = 1}, SPAR_BACKWARD_RECORD, &result);
+}
+
+static spar_status climb(const step *s, int rounds) {
+    bool divergence = s->method->ascent == SPAR_ASCENT_DIVERGENCE;
+    spar_objective climbed = {.loss = !divergence, .divergence = divergence, .other = s->clean, .perturbed = true};
+    spar_loss_result result;
+    if (rounds > 0 && divergence) {
+        SPAR_TRY(forward(s, climbing_mode(s)));
+        SPAR_TRY(spar_read_output(s->network, s->clean));
+    }
+    for (int round = 0; round < rounds; round++) {
+        SPAR_TRY(forward(s, climbing_mode(s) | SPAR_FORWARD_PERTURB));
+        SPAR_TRY(backward(s, climbed, SPAR_BACKWARD_RECORD, &result));
+    }
+    return SPAR_OK;
+}
+
+// The clean loss of an objective without a divergence.
+static spar_status train_on_clean_term(const step *s, uint32_t forward_flags, uint32_t backward_flags) {
+    spar_loss_result result;
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | forward_flags));
+    return backward(s, (spar_objective){.loss = s->method->clean_weight}, SPAR_BACKWARD_WEIGHTS | backward_flags,
+                    &result);
 }
 
 // The rest of it, or all.
-static spar_status run_last_round(const step_rounds *s, uint32_t forward, uint32_t backward, spar_loss_result *result) {
-    float weight = s->clean_term ? 1 - s->network->method.clean_weight : 1;
-    return run_round(s, forward | (s->perturbs ? SPAR_FORWARD_PERTURB : 0), weight,
-                     backward | SPAR_BACKWARD_WEIGHTS | (s->clean_term ? SPAR_BACKWARD_ACCUMULATE : 0), result);
+static spar_status train_on_loss(const step *s, uint32_t forward_flags, uint32_t backward_flags,
+                                 spar_loss_result *result) {
+    float weight = s->clean_term ? 1 - s->method->clean_weight : 1;
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | (s->perturbs ? SPAR_FORWARD_PERTURB : 0) | forward_flags));
+    return backward(s, (spar_objective){.loss = weight},
+                    backward_flags | SPAR_BACKWARD_WEIGHTS | (s->clean_term ? SPAR_BACKWARD_ACCUMULATE : 0), result);
+}
+
+// Both terms of the divergence have a gradient, and each needs the other's output: the clean pass runs twice, so that
+// no activations of one pass have to outlive the next.
+static spar_status train_on_divergence(const step *s, uint32_t learn, uint32_t measure, uint32_t record,
+                                       spar_loss_result *result) {
+    float alpha = s->method->clean_weight, beta = s->method->divergence_weight;
+    spar_objective perturbed = {.loss = 1 - alpha, .divergence = beta, .other = s->clean, .perturbed = true};
+    spar_objective clean = {.loss = alpha, .divergence = beta, .other = s->perturbed};
+    spar_loss_result other;
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | learn));
+    SPAR_TRY(spar_read_output(s->network, s->clean));
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | SPAR_FORWARD_PERTURB | learn | measure));
+    SPAR_TRY(spar_read_output(s->network, s->perturbed));
+    SPAR_TRY(backward(s, perturbed, SPAR_BACKWARD_WEIGHTS | record, &other));
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | learn));
+    SPAR_TRY(backward(s, clean, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_ACCUMULATE, result));
+    result->loss += other.loss;
+    return SPAR_OK;
+}
+
+// What is behind the clean term.
+static spar_status train(const step *s, uint32_t learn, uint32_t measure, uint32_t record, spar_loss_result *result) {
+    if (s->divergence) return train_on_divergence(s, learn, measure, record, result);
+    return train_on_loss(s, (s->clean_term ? 0 : learn) | measure, record, result);
 }
 
 // The gradient at w + ν takes the place of that at w, with the same perturbations of images and activations.
-static spar_status run_rounds_at_perturbed_weights(const step_rounds *s) {
+static spar_status train_at_perturbed_weights(const step *s) {
+    spar_loss_result result;
     SPAR_TRY(spar_perturb_weights(s->network));
-    spar_status status = s->clean_term ? run_clean_round(s, 0, 0) : SPAR_OK;
-    if (status == SPAR_OK) status = run_last_round(s, s->measures_last, s->records_last, NULL);
+    spar_status status = s->clean_term ? train_on_clean_term(s, 0, 0) : SPAR_OK;
+    if (status == SPAR_OK) status = train(s, 0, s->measures_last, s->records_last, &result);
     spar_restore_weights(s->network);
     return status;
 }
 
-static spar_status run_rounds(spar_network *network, const float *images, const spar_criterion *criterion,
-                              int32_t count, spar_loss_result *result) {
-    const spar_method *method = &network->method;
-    bool perturbs = spar_has_active_points(network) && method->clean_weight < 1;
-    bool from_current = perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
-    bool from_previous = perturbs && method->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
+static spar_status run_rounds(const step *s, spar_loss_result *result) {
+    const spar_method *method = s->method;
+    spar_network *network = s->network;
+    const uint32_t learn = SPAR_FORWARD_UPDATE_STATISTICS;
     bool moves_weights = method->weight_radius > 0;
-    uint32_t measure = perturbs && method->size == SPAR_SIZE_RANDOM_DEVIATION ? SPAR_FORWARD_MEASURE : 0;
+    int climbs = !s->from_current ? 0 : method->iterations > 1 ? method->iterations : 1;
+    // The first climb is from the images as they are, unless the perturbation starts elsewhere. Then the clean term's
+    // pass is one with it, if of its mode.
+    bool from_images = s->from_current && !(method->start > 0) && !method->persistent;
+    bool together = s->clean_term && from_images && !method->evaluation_mode;
+
+    for (int p = 0; p < network->point_count; p++) spar_point_begin_step(&network->points[p], s->from_current);
+    network->aims = moves_weights;
+    if (s->clean_term) {
+        SPAR_TRY(train_on_clean_term(s, learn | s->measures_first, together ? SPAR_BACKWARD_RECORD : 0));
+    }
+    if (from_images && !together) {
+        SPAR_TRY(climb_from_images(s));
+    } else if (s->measures_first && !s->clean_term) {
+        SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | s->measures_first));
+    }
+    SPAR_TRY(climb(s, climbs - from_images));
+    SPAR_TRY(train(s, learn, moves_weights ? 0 : s->measures_last, moves_weights ? 0 : s->records_last, result));
+    network->aims = false;
+    return moves_weights ? train_at_perturbed_weights(s) : SPAR_OK;
+}
+
+static void prepare(step *s) {
+    const spar_method *method = s->method;
+    s->perturbs = spar_has_active_points(s->network) && (method->clean_weight < 1 || method->divergence_weight > 0);
+    s->from_current = s->perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
+    s->divergence = s->perturbs && method->divergence_weight > 0;
+    s->clean_term = s->perturbs && method->clean_weight > 0 && !s->divergence;
     // A perturbation is as large as what was measured before it, on the batch that gives its direction; noise has the
     // size of the batch it is added to.
-    uint32_t measures_first = from_previous ? 0 : measure;
-    // The first climb is from the images as they are, unless the perturbation starts elsewhere.
-    bool from_images = from_current && !(method->start > 0) && !method->persistent;
-    const step_rounds s = {.network = network,
-                           .images = images,
-                           .criterion = criterion,
-                           .count = count,
-                           .perturbs = perturbs,
-                           .clean_term = perturbs && method->clean_weight > 0,
-                           .measures_last = from_previous ? measure : 0,
-                           .records_last = from_previous ? SPAR_BACKWARD_RECORD : 0};
-
-    for (int p = 0; p < network->point_count; p++) spar_point_begin_step(&network->points[p], from_current);
-    network->aims = moves_weights;
-    if (from_images || s.clean_term) {
-        SPAR_TRY(run_clean_round(&s, measures_first | (s.clean_term ? SPAR_FORWARD_UPDATE_STATISTICS : 0),
-                                 from_images ? SPAR_BACKWARD_RECORD : 0));
-    } else if (measures_first) {
-        SPAR_TRY(spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | measures_first));
-    }
-    int climbs = !from_current ? 0 : method->iterations > 1 ? method->iterations : 1;
-    for (int climb = from_images; climb < climbs; climb++) {
-        SPAR_TRY(run_round(&s, SPAR_FORWARD_PERTURB, 1, SPAR_BACKWARD_RECORD, NULL));
-    }
-    SPAR_TRY(run_last_round(&s,
-                            (s.clean_term ? 0 : SPAR_FORWARD_UPDATE_STATISTICS) | (moves_weights ? 0 : s.measures_last),
-                            moves_weights ? 0 : s.records_last, result));
-    network->aims = false;
-    return moves_weights ? run_rounds_at_perturbed_weights(&s) : SPAR_OK;
+    bool from_previous = s->perturbs && method->direction == SPAR_DIRECTION_PREVIOUS_BATCH;
+    uint32_t measure = s->perturbs && method->size == SPAR_SIZE_RANDOM_DEVIATION ? SPAR_FORWARD_MEASURE : 0;
+    s->measures_first = from_previous ? 0 : measure;
+    s->measures_last = from_previous ? measure : 0;
+    s->records_last = from_previous ? SPAR_BACKWARD_RECORD : 0;
+    s->clean = s->network->kept_outputs;
+    s->perturbed = s->clean == NULL ? NULL : s->clean + spar_kept_output_bytes(s->network) / 2 / sizeof(float);
 }
 
 spar_status spar_train_step(spar_network *network, const spar_optimizer *optimizer, const float *images,
@@ -86,12 +155,12 @@ spar_status spar_train_step(spar_network *network, const spar_optimizer *optimiz
     return spar_train_step_criterion(network, optimizer, images, &criterion, count, result);
 }
 
-static spar_status update_on(spar_network *network, const spar_optimizer *optimizer, const float *images,
-                             const spar_criterion *criterion, int32_t count, spar_loss_result *result) {
+static spar_status update_on(const step *s, const spar_optimizer *optimizer, spar_loss_result *result) {
+    spar_network *network = s->network;
     spar_pending_update update;
     SPAR_TRY(spar_begin_update(network, optimizer, &update));
     spar_begin_changes(network);
-    spar_status status = run_rounds(network, images, criterion, count, result);
+    spar_status status = run_rounds(s, result);
     network->aims = false;
     if (status == SPAR_OK && (status = spar_clip_update(&update)) != SPAR_OK) {
         for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;
@@ -109,10 +178,14 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
                                       const spar_criterion *given, int32_t count, spar_loss_result *result) {
     SPAR_REQUIRE_POINTER(network);
     spar_criterion criterion;
+    spar_loss_result own = {0};
     SPAR_TRY(spar_take_criterion(given, &criterion));
+    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
+    step s = {
+        .network = network, .method = &network->method, .images = images, .criterion = &criterion, .count = count};
+    prepare(&s);
     int replays = network->method.replays > 1 ? network->method.replays : 1;
-    for (int replay = 0; replay < replays; replay++) {
-        SPAR_TRY(update_on(network, optimizer, images, &criterion, count, result));
-    }
+    for (int replay = 0; replay < replays; replay++) SPAR_TRY(update_on(&s, optimizer, &own));
+    if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;
 }

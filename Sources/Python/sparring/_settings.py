@@ -65,7 +65,8 @@ class Method(Settings):
     """How a training step perturbs: five choices, preset by the name of a method; what is given overrides them.
 
     `epsilon` goes where the named method perturbs: the input for "adversarial-backprop", "fgs-orig", "pgd", "fgsm-rs",
-    "n-fgsm" and "free", both for "slat", the hidden points for the others. `method_names()` lists them. The fields are then
+    "n-fgsm", "free" and "trades", both for "slat", the hidden points for the others. `method_names()` lists them. The
+    fields are then
 
     epsilon, input_epsilon: ε of hidden points and of input points (pixels in [0, 1]); 0 turns them off
     direction: "none", "previous-batch", "current-batch" (an extra round) or "random"
@@ -73,14 +74,18 @@ class Method(Settings):
     size: "constant" (ε), "range" (ε times the gradient's), "random" (r) or "random-deviation" (r·s(h))
     granularity: r and norms of a "batch" or of each "sample"
     last_point: the last hidden point that is perturbed; None: all are
-    clean_weight: α of α·J(x) + (1 − α)·J(x + η), in [0, 1]
+    clean_weight: α of α·J(x) + (1 − α)·J(x + η) + β·KL(p(x) ‖ p(x + η)), in [0, 1]
     iterations, climb: how often a step climbs the current batch's gradient, and how far in parts of the size; 0 is 1
-    start: a perturbation starts at a uniform draw in ± this times |ε|
+    start, start_distribution: a perturbation starts at a "uniform" draw in ± this times |ε|, or a "normal" one of this
+        deviation
     bounds: 1 the ball of ε, 2 pixels of 0 to 1, 4 each channel's own range, or sums of these
     persistent, replays: whether it lives on from step to step, and updates that a step makes on its batch; 0 is 1
     weight_radius: how far weights are moved while their gradient is taken once more; 0: they are not
     weight_scope, weight_norm: "all" parameters, those of "normalization" or "matrices" (rank 2 and more); by the
         radius "together", or "each" by that part of its own norm
+    divergence_weight: β
+    ascent: what is climbed, the "loss" J or the "divergence" KL
+    evaluation_mode: of the rounds that only climb
     """
 
     name: dataclasses.InitVar[str] = "backprop"
@@ -101,9 +106,13 @@ class Method(Settings):
     weight_radius: float = DEFAULT
     weight_scope: str = DEFAULT
     weight_norm: str = DEFAULT
+    divergence_weight: float = DEFAULT
+    ascent: str = DEFAULT
+    start_distribution: str = DEFAULT
+    evaluation_mode: bool = DEFAULT
 
-    _enumerations = {field: field
-                     for field in ("direction", "shape", "size", "granularity", "weight_scope", "weight_norm")}
+    _enumerations = {field: field for field in ("direction", "shape", "size", "granularity", "weight_scope",
+                                                "weight_norm", "ascent")} | {"start_distribution": "start"}
 
     def __post_init__(self, name: str) -> None:
         preset = self._defaults()

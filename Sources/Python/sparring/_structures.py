@@ -78,7 +78,8 @@ class Criterion(Structure):
 
 class Method(Structure):
     _fields_ = _fields("direction:i shape:i size:i granularity:i epsilon:f input_epsilon:f last_point:s clean_weight:f "
-                       "iterations:i climb:f start:f bounds:u persistent:b replays:i weight_radius:f weight_scope:i weight_norm:i")
+                       "iterations:i climb:f start:f bounds:u persistent:b replays:i weight_radius:f weight_scope:i "
+                       "weight_norm:i divergence_weight:f ascent:i start_distribution:i evaluation_mode:b")
 
 
 class Optimizer(Structure):
@@ -105,6 +106,7 @@ NAMES = {
     "direction": ("none", "previous-batch", "current-batch", "random"), "shape": ("sign", "gradient", "gaussian"),
     "size": ("constant", "range", "random", "random-deviation"), "unit": ("255", "one"),
     "weight_scope": ("all", "normalization", "matrices"), "weight_norm": ("together", "each"),
+    "ascent": ("loss", "divergence"), "start": ("uniform", "normal"),
     "attack": ("fgsm", "ifgsm", "pgd", "square", "apgd-ce", "apgd-t", "fab-t", "standard"), "ball": ("maximum", "euclidean")}
 FLAGS = {"FORWARD_TRAIN": 1, "FORWARD_UPDATE_STATISTICS": 2, "FORWARD_PERTURB": 4, "FORWARD_MEASURE": 8,
          "BACKWARD_DATA": 1, "BACKWARD_WEIGHTS": 2, "BACKWARD_INPUT": 4, "BACKWARD_RECORD": 8,

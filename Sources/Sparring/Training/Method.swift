@@ -60,6 +60,21 @@ public struct Method: Hashable, Sendable, Codable {
         }
     }
 
+    /// What is climbed.
+    public enum Ascent: String, CaseIterable, Hashable, Sendable, Codable {
+        /// J.
+        case loss
+        /// KL(p(x) ‖ p(x + δ)), from a start: at x itself it has no slope.
+        case divergence
+    }
+
+    public enum StartDistribution: String, CaseIterable, Hashable, Sendable, Codable {
+        /// In ± ``Method/start`` times |ε|.
+        case uniform
+        /// Of deviation ``Method/start``.
+        case normal
+    }
+
     public var direction: Direction
     public var shape: Shape
     public var size: Size
@@ -71,19 +86,26 @@ public struct Method: Hashable, Sendable, Codable {
     /// Hidden points from the first up to this one, a point's name or "pool3" for the last one before the
     /// third pooling; nil for all.
     public var lastPoint: String?
-    /// α of α·J(x) + (1 − α)·J(x + η), in [0, 1]; 0 for the perturbed loss alone.
+    /// α of α·J(x) + (1 − α)·J(x + δ) + β·KL(p(x) ‖ p(x + δ)), in [0, 1]; 0 for no clean loss.
     public var cleanWeight: Float
     /// Climbs of a step along the current batch's gradient, each a round without gradients of weights.
     public var iterations = 1
     /// α, how far a climb goes, in parts of the magnitude.
     public var climb: Float = 1
-    /// A perturbation starts at a uniform draw in ± this times |ε|; 0 for none.
+    /// A perturbation starts at a draw of ``startDistribution`` and this size; 0 for none.
     public var start: Float = 0
     public var bounds: [Bound] = []
     /// The perturbation lives on from step to step; needs ``Bound/ball``.
     public var isPersistent = false
     /// Updates that a step makes on its batch.
     public var replays = 1
+    /// β, 0 or more, with softmax cross-entropy; the gradient goes through p(x) too.
+    public var divergenceWeight: Float = 0
+    /// What rounds climb.
+    public var ascent = Ascent.loss
+    public var startDistribution = StartDistribution.uniform
+    /// Rounds that only climb use running statistics and no dropout.
+    public var climbsInEvaluationMode = false
 
     public init(
         direction: Direction, shape: Shape, size: Size, granularity: Granularity = .sample,
@@ -131,6 +153,10 @@ public struct Method: Hashable, Sendable, Codable {
         method.bounds = bounds.reduce(0) { $0 | $1.flag }
         method.persistent = isPersistent
         method.replays = Int32(clamping: replays)
+        method.divergence_weight = divergenceWeight
+        method.ascent = ascent == .loss ? SPAR_ASCENT_LOSS : SPAR_ASCENT_DIVERGENCE
+        method.start_distribution = startDistribution == .uniform ? SPAR_START_UNIFORM : SPAR_START_NORMAL
+        method.evaluation_mode = climbsInEvaluationMode
         return method
     }
 
@@ -166,6 +192,10 @@ public struct Method: Hashable, Sendable, Codable {
         bounds = Bound.allCases.filter { method.bounds & $0.flag != 0 }
         isPersistent = method.persistent
         replays = Int(max(method.replays, 1))
+        divergenceWeight = method.divergence_weight
+        ascent = method.ascent == SPAR_ASCENT_LOSS ? .loss : .divergence
+        startDistribution = method.start_distribution == SPAR_START_UNIFORM ? .uniform : .normal
+        climbsInEvaluationMode = method.evaluation_mode
     }
 
     /// What files of 0.1.0 lack is as it then was.
@@ -185,6 +215,12 @@ public struct Method: Hashable, Sendable, Codable {
         bounds = try values.decodeIfPresent([Bound].self, forKey: .bounds) ?? []
         isPersistent = try values.decodeIfPresent(Bool.self, forKey: .isPersistent) ?? false
         replays = try values.decodeIfPresent(Int.self, forKey: .replays) ?? 1
+        divergenceWeight = try values.decodeIfPresent(Float.self, forKey: .divergenceWeight) ?? 0
+        ascent = try values.decodeIfPresent(Ascent.self, forKey: .ascent) ?? .loss
+        startDistribution =
+            try values.decodeIfPresent(StartDistribution.self, forKey: .startDistribution) ?? .uniform
+        climbsInEvaluationMode =
+            try values.decodeIfPresent(Bool.self, forKey: .climbsInEvaluationMode) ?? false
     }
 }
 
@@ -276,6 +312,10 @@ extension Method {
     /// Free adversarial training (Shafahi et al. 2019): 8 updates a batch, with a perturbation that lives on and climbs
     /// by ε in each.
     public static func free(epsilon: Float) -> Method { Method(preset: "free", epsilon: epsilon) }
+
+    /// TRADES (Zhang et al. 2019): J(x) + 6·KL(p(x) ‖ p(x + δ)), δ after 10 climbs of that KL in evaluation mode, within
+    /// the ball and [0, 1]; the paper's ε is 0.031.
+    public static func trades(epsilon: Float) -> Method { Method(preset: "trades", epsilon: epsilon) }
 
     /// Whether training by this method changes activations or pixels at all.
     public var isPerturbing: Bool { direction != .none && (epsilon != 0 || inputEpsilon != 0) }

@@ -1,5 +1,5 @@
-#include "methods.h"
 #include "check.h"
+#include "method_words.h"
 #include "perturbation.h"
 #include "perturbed_weights.h"
 
@@ -29,14 +29,7 @@ void method_program_destroy(method_program *p) {
 // ---------------------------------------------------------------------------------------------
 // The words of the algorithms
 
-typedef struct active_point {
-    int layer;  // in the network
-    int number; // among all points, from 0
-    double epsilon;
-} active_point;
-
-// The points that the method perturbs, in order. `list` has room for all.
-static int active_points(const method_program *p, active_point *list) {
+int method_active_points(const method_program *p, active_point *list) {
     int count = 0, number = 0;
     bool past_last = false;
     for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1), number++) {
@@ -48,15 +41,12 @@ static int active_points(const method_program *p, active_point *list) {
     return count;
 }
 
-enum statistics { KEEP_STATISTICS, LEARN_STATISTICS };
-
-// J(x + η) by forward propagation in training mode.
-static double propagate_forward(method_program *p, const example_batch *batch, enum statistics statistics) {
+double method_propagate_forward(method_program *p, const example_batch *batch, enum statistics statistics) {
     oracle_forward(p->o, batch->doubles, batch->count, true, statistics == LEARN_STATISTICS);
     return oracle_loss(p->o, batch->labels);
 }
 
-static void begin_step(method_program *p, const example_batch *batch) {
+void method_begin_step(method_program *p, const example_batch *batch) {
     oracle_clear_perturbations(p->o);
     oracle_draw_dropout(p->o, p->seed, p->step, batch->count);
 }
@@ -65,17 +55,22 @@ static void begin_step(method_program *p, const example_batch *batch) {
 // without.
 static void take_gradient_at_perturbed_weights(method_program *p, const example_batch *batch) {
     double alpha = p->choices.clean_weight, *weights = oracle_perturb_weights(p->o, &p->choices);
-    propagate_forward(p, batch, KEEP_STATISTICS);
+    if (p->choices.divergence_weight > 0) {
+        method_train_on_divergence(p, batch, KEEP_STATISTICS);
+        oracle_restore_weights(p->o, weights);
+        return;
+    }
+    method_propagate_forward(p, batch, KEEP_STATISTICS);
     oracle_backward(p->o, batch->labels, 1 - alpha, false);
     if (alpha > 0) {
         oracle_clear_perturbations(p->o);
-        propagate_forward(p, batch, KEEP_STATISTICS);
+        method_propagate_forward(p, batch, KEEP_STATISTICS);
         oracle_backward(p->o, batch->labels, alpha, true);
     }
     oracle_restore_weights(p->o, weights);
 }
 
-static void update_parameters(method_program *p, const example_batch *batch) {
+void method_update_parameters(method_program *p, const example_batch *batch) {
     if (p->choices.weight_radius > 0) take_gradient_at_perturbed_weights(p, batch);
     oracle_update(p->o, &p->sgd);
     p->step++;
@@ -92,17 +87,17 @@ static void perturb(method_program *p, const active_point *point, const double *
 // The algorithms
 
 double method_back_propagation(method_program *p, const example_batch *batch) {
-    begin_step(p, batch);
-    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    method_begin_step(p, batch);
+    double loss = method_propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p, batch);
+    method_update_parameters(p, batch);
     return loss;
 }
 
 double method_adversarial_back_propagation(method_program *p, const example_batch *batch) {
-    begin_step(p, batch);
+    method_begin_step(p, batch);
     // 1. Propagate the input x forward to the output layer as in standard back-propagation.
-    propagate_forward(p, batch, KEEP_STATISTICS);
+    method_propagate_forward(p, batch, KEEP_STATISTICS);
     // 2. Calculate the error and back-propagate the gradient all the way to the input layer.
     oracle_backward(p->o, batch->labels, 1, false);
     const double *e = p->o->layers[0].gradient;
@@ -115,10 +110,10 @@ double method_adversarial_back_propagation(method_program *p, const example_batc
     // 4. Perform forward and backward pass as in standard back-propagation, but use z instead of x as input.
     example_batch perturbed = *batch;
     perturbed.doubles = z;
-    double loss = propagate_forward(p, &perturbed, LEARN_STATISTICS);
+    double loss = method_propagate_forward(p, &perturbed, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
     // 5. Update weights and biases based on gradients from step 4.
-    update_parameters(p, &perturbed);
+    method_update_parameters(p, &perturbed);
     free(z);
     return loss;
 }
@@ -126,17 +121,17 @@ double method_adversarial_back_propagation(method_program *p, const example_batc
 double method_fast_gradient_sign_joint(method_program *p, const example_batch *batch) {
     double alpha = p->choices.clean_weight;
     active_point points[ORACLE_MAX_LAYERS];
-    begin_step(p, batch);
+    method_begin_step(p, batch);
     // ∇J(θ, X, Y) where the perturbation goes: ε·sign of it at the input; ε·range·sign at hidden points.
-    propagate_forward(p, batch, LEARN_STATISTICS);
+    method_propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    int count = active_points(p, points);
+    int count = method_active_points(p, points);
     for (int i = 0; i < count; i++) perturb(p, &points[i], p->o->layers[points[i].layer].gradient, batch->count, 0);
     // J̃ = α J(θ, X, Y) + (1 − α) J(θ, X + ε sign(∇J), Y)
     oracle_backward(p->o, batch->labels, alpha, false);
-    double loss = propagate_forward(p, batch, KEEP_STATISTICS);
+    double loss = method_propagate_forward(p, batch, KEEP_STATISTICS);
     oracle_backward(p->o, batch->labels, 1 - alpha, true);
-    update_parameters(p, batch);
+    method_update_parameters(p, batch);
     return loss;
 }
 
@@ -153,7 +148,7 @@ static void store_gradients(method_program *p, const example_batch *batch) {
 // X_c + ε_c · r_c of Eq. 6, r_c from the previous batch (rows both batches have); nothing before there is one.
 static void perturb_with_stored(method_program *p) {
     active_point points[ORACLE_MAX_LAYERS];
-    int count = p->stored_count > 0 ? active_points(p, points) : 0;
+    int count = p->stored_count > 0 ? method_active_points(p, points) : 0;
     for (int i = 0; i < count; i++) {
         int layer = points[i].layer;
         perturb(p, &points[i], p->stored[layer], p->stored_count, p->stored_deviation[layer]);
@@ -161,196 +156,67 @@ static void perturb_with_stored(method_program *p) {
 }
 
 double method_layerwise(method_program *p, const example_batch *batch) {
-    begin_step(p, batch);
+    method_begin_step(p, batch);
     // 4, 8. Forward pass; from the second batch on each gradient accumulation layer acts as X_c + ε·r_c.
     perturb_with_stored(p);
-    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    double loss = method_propagate_forward(p, batch, LEARN_STATISTICS);
     // 5, 9. Backward pass; each layer stores r_c = sign(∇_c J(θ, X + R, Y)).
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p, batch);
+    method_update_parameters(p, batch);
     store_gradients(p, batch);
     return loss;
 }
 
 double method_layerwise_joint(method_program *p, const example_batch *batch) {
     double alpha = p->choices.clean_weight;
-    begin_step(p, batch);
+    method_begin_step(p, batch);
     // J(X + R), with R as in Algorithm 1; its own gradient, without a weight, is stored.
     perturb_with_stored(p);
-    double loss = propagate_forward(p, batch, KEEP_STATISTICS);
+    double loss = method_propagate_forward(p, batch, KEEP_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
     store_gradients(p, batch);
     // α J(X) + (1 − α) J(X + R)
     oracle_backward(p->o, batch->labels, 1 - alpha, false);
     oracle_clear_perturbations(p->o);
-    propagate_forward(p, batch, LEARN_STATISTICS);
+    method_propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, alpha, true);
-    update_parameters(p, batch);
+    method_update_parameters(p, batch);
     return loss;
 }
 
 double method_adversarial_noise_layer(method_program *p, const example_batch *batch) {
     active_point points[ORACLE_MAX_LAYERS];
     // η ← 0
-    begin_step(p, batch);
+    method_begin_step(p, batch);
     // Calculate s(h_t) through forward propagation.
-    propagate_forward(p, batch, KEEP_STATISTICS);
+    method_propagate_forward(p, batch, KEEP_STATISTICS);
     // g_t ← ∇_{h_t} J(x, y; θ, η)
     oracle_backward(p->o, batch->labels, 1, false);
     // For each η_t: pick r with Eq. 2, update η_t with Eq. 5 (or Eq. 4, without s).
-    int count = active_points(p, points);
+    int count = method_active_points(p, points);
     for (int i = 0; i < count; i++) {
         int layer = points[i].layer;
         perturb(p, &points[i], p->o->layers[layer].gradient, batch->count, perturbation_deviation(p->o, layer));
     }
     // Calculate the loss J(x, y; θ, η) with adversarial noise η.
-    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    double loss = method_propagate_forward(p, batch, LEARN_STATISTICS);
     // θ ← θ − λ ∇_θ J(x, y; θ, η)
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p, batch);
+    method_update_parameters(p, batch);
     return loss;
 }
 
 double method_noise(method_program *p, const example_batch *batch) {
     active_point points[ORACLE_MAX_LAYERS];
-    begin_step(p, batch);
-    int count = active_points(p, points);
+    method_begin_step(p, batch);
+    int count = method_active_points(p, points);
     for (int i = 0; i < count; i++) {
         oracle_layer *layer = &p->o->layers[points[i].layer];
         perturbation_draw_noise(layer, p->seed, p->step, points[i].number, batch->count, layer->perturbation);
         for (int k = 0; k < batch->count * layer->size; k++) layer->perturbation[k] *= points[i].epsilon;
     }
-    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
+    double loss = method_propagate_forward(p, batch, LEARN_STATISTICS);
     oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p, batch);
-    return loss;
-}
-
-// ---------------------------------------------------------------------------------------------
-// Adversarial training. δ is what the first point, that of the input, adds.
-
-static oracle_layer *input_point(method_program *p) {
-    return &p->o->layers[perturbation_next_point(p->o, 0)];
-}
-
-// δ ~ U(−radius, radius)
-static void start_uniformly(method_program *p, int count, double radius) {
-    oracle_layer *layer = input_point(p);
-    size_t draws = (size_t)count * layer->size;
-    float *uniform = check_allocate(draws * sizeof *uniform);
-    spar_random_stream stream = {.struct_size = sizeof stream, .seed = p->seed, .purpose = 9, .step = p->step};
-    CHECK_OK(spar_random_uniform(&stream, 0, draws, uniform));
-    for (int n = 0; n < count; n++) {
-        for (int i = 0; i < layer->size; i++) {
-            layer->perturbation[n * layer->size + i] = radius * (2 * uniform[oracle_draw_index(layer, n, i)] - 1);
-        }
-    }
-    free(uniform);
-}
-
-// δ ← δ + α·sign(∇J(x + δ)), of the last backward pass
-static void climb(method_program *p, int count, double alpha) {
-    oracle_layer *layer = input_point(p);
-    for (int i = 0; i < count * layer->size; i++) {
-        layer->perturbation[i] += alpha * perturbation_sign(layer->gradient[i]);
-    }
-}
-
-static double clip(double x, double lowest, double highest) {
-    return x < lowest ? lowest : x > highest ? highest : x;
-}
-
-static void clip_to_ball(method_program *p, int count) {
-    double epsilon = p->choices.input_epsilon;
-    oracle_layer *layer = input_point(p);
-    for (int i = 0; i < count * layer->size; i++) {
-        layer->perturbation[i] = clip(layer->perturbation[i], -epsilon, epsilon);
-    }
-}
-
-static void clip_to_pixels(method_program *p, const example_batch *batch) {
-    oracle_layer *layer = input_point(p);
-    for (int i = 0; i < batch->count * layer->size; i++) {
-        layer->perturbation[i] = clip(batch->doubles[i] + layer->perturbation[i], 0, 1) - batch->doubles[i];
-    }
-}
-
-static void find_gradient(method_program *p, const example_batch *batch) {
-    propagate_forward(p, batch, KEEP_STATISTICS);
-    oracle_backward(p->o, batch->labels, 1, false);
-}
-
-static double train_on_perturbed(method_program *p, const example_batch *batch) {
-    double loss = propagate_forward(p, batch, LEARN_STATISTICS);
-    oracle_backward(p->o, batch->labels, 1, false);
-    update_parameters(p, batch);
-    return loss;
-}
-
-double method_pgd(method_program *p, const example_batch *batch) {
-    double epsilon = p->choices.input_epsilon;
-    begin_step(p, batch);
-    start_uniformly(p, batch->count, epsilon);
-    clip_to_pixels(p, batch);
-    for (int t = 0; t < p->choices.iterations; t++) {
-        find_gradient(p, batch);
-        climb(p, batch->count, p->choices.climb * epsilon);
-        clip_to_ball(p, batch->count);
-        clip_to_pixels(p, batch);
-    }
-    return train_on_perturbed(p, batch);
-}
-
-double method_fgsm_rs(method_program *p, const example_batch *batch) {
-    double epsilon = p->choices.input_epsilon;
-    begin_step(p, batch);
-    start_uniformly(p, batch->count, epsilon);
-    find_gradient(p, batch);
-    climb(p, batch->count, 1.25 * epsilon);
-    clip_to_ball(p, batch->count);
-    return train_on_perturbed(p, batch);
-}
-
-double method_n_fgsm(method_program *p, const example_batch *batch) {
-    double epsilon = p->choices.input_epsilon;
-    begin_step(p, batch);
-    start_uniformly(p, batch->count, 2 * epsilon);
-    find_gradient(p, batch);
-    climb(p, batch->count, epsilon);
-    return train_on_perturbed(p, batch);
-}
-
-double method_slat(method_program *p, const example_batch *batch) {
-    active_point points[ORACLE_MAX_LAYERS];
-    begin_step(p, batch);
-    for (oracle_layer *layer = p->o->layers; layer < p->o->layers + p->o->layer_count; layer++) layer->bounded = false;
-    find_gradient(p, batch);
-    int count = active_points(p, points);
-    for (int i = 0; i < count; i++) {
-        oracle_layer *layer = &p->o->layers[points[i].layer];
-        for (int k = 0; k < batch->count * layer->size; k++) {
-            layer->perturbation[k] = points[i].epsilon * perturbation_sign(layer->gradient[k]);
-        }
-        layer->bounded = layer != input_point(p);
-    }
-    clip_to_pixels(p, batch);
-    return train_on_perturbed(p, batch);
-}
-
-double method_free(method_program *p, const example_batch *batch) {
-    double loss = 0;
-    size_t bytes = (size_t)p->o->batch_size * p->o->layers[0].size * sizeof(double);
-    for (int i = 0; i < p->choices.replays; i++) {
-        begin_step(p, batch);
-        memcpy(input_point(p)->perturbation, p->delta, bytes);
-        // g_θ and g_adv come from one pass; θ moves by one, δ by the other.
-        loss = train_on_perturbed(p, batch);
-        climb(p, batch->count, p->choices.input_epsilon);
-        clip_to_ball(p, batch->count);
-        double *added = p->stored[perturbation_next_point(p->o, 0)];
-        memcpy(added, p->delta, bytes); // what this update was made with
-        memcpy(p->delta, input_point(p)->perturbation, bytes);
-        memcpy(input_point(p)->perturbation, added, bytes);
-    }
+    method_update_parameters(p, batch);
     return loss;
 }

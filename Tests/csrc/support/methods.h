@@ -4,7 +4,8 @@
 // You et al. 2018 ("Adversarial noise layer"). And those of adversarial training: Madry et al. 2018 ("Towards deep
 // learning models resistant to adversarial attacks"), Wong et al. 2020 ("Fast is better than free"), de Jorge et al.
 // 2022 ("Make some noise"), Park & Lee 2021 ("Reliably fast adversarial training via latent adversarial perturbation"),
-// Shafahi et al. 2019 ("Adversarial training for free").
+// Shafahi et al. 2019 ("Adversarial training for free"), Zhang et al. 2019 ("Theoretically principled trade-off between
+// robustness and accuracy").
 #ifndef METHODS_H
 #define METHODS_H
 
@@ -56,5 +57,9 @@ double method_fgsm_rs(method_program *p, const example_batch *batch); // Wong et
 double method_n_fgsm(method_program *p, const example_batch *batch);  // de Jorge et al., Algorithm 1
 double method_slat(method_program *p, const example_batch *batch);    // Park & Lee, section 3
 double method_free(method_program *p, const example_batch *batch);    // Shafahi et al., Algorithm 1
+
+// Zhang et al., Algorithm 1, with α·J(x) + (1 − α)·J(x′) in the place of J(x); what is climbed, the start and the mode
+// are in the settings.
+double method_trades(method_program *p, const example_batch *batch);
 
 #endif
