@@ -34,10 +34,10 @@ static void newer_formats_and_features_are_refused_by_every_reader_but_that_of_m
     static const struct {
         const char *to, *fragment;
     } cases[] = {
-        {"\"sparring.format\":\"2\"", "a file of format \"2\"; version 0.1.0 reads format 1"},
+        {"\"sparring.format\":\"2\"", "a file of format \"2\"; version " SPAR_VERSION " reads format 1"},
         {"\"sparring.format\":\"1.1\"", "format \"1.1\""},
         {"\"sparring.format\":\"\"", "format \"\""},
-        {"\"sparring.requires\":\"attention\"", "requires \"attention\", which version 0.1.0 does not know"},
+        {"\"sparring.requires\":\"attention\"", "requires \"attention\", which version " SPAR_VERSION " does not know"},
         {"\"sparring.requires\":\"  routing attention\"", "requires \"routing\""},
     };
     raw_file raw = saved();
@@ -78,9 +78,9 @@ static void what_a_graph_or_a_state_has_besides_is_named(void) {
         const char *from, *to, *fragment;
     } cases[] = {
         {"\\\"kind\\\":\\\"relu\\\"", "\\\"kind\\\":\\\"swish\\\"",
-         "\": the kind \"swish\" is nothing that version 0.1.0 knows"},
+         "\": the kind \"swish\" is nothing that version " SPAR_VERSION " knows"},
         {"\\\"groups\\\":1", "\\\"dilation\\\":2,\\\"groups\\\":1",
-         "\": \"dilation\" is nothing that version 0.1.0 knows"},
+         "\": \"dilation\" is nothing that version " SPAR_VERSION " knows"},
         {"\\\"kind\\\":\\\"flatten\\\"", "\\\"kind\\\":\\\"flatten\\\",\\\"from\\\":1", "\": \"from\" is nothing"},
         {"\\\"groups\\\":1,", "", "\": \"groups\" is missing"},
         {"\\\"groups\\\":1,", "\\\"groups\\\":\\\"1\\\",", "\"groups\" is not a whole number"},
@@ -88,7 +88,7 @@ static void what_a_graph_or_a_state_has_besides_is_named(void) {
         {"\\\"bias\\\":true", "\\\"bias\\\":1", "\"bias\" is not true or false"},
         {"\\\"inputs\\\":[0]", "\\\"inputs\\\":[0,0]", "\": a layer of kind perturb has not 1 inputs"},
         {"\\\"epsilon\\\":20", "\\\"epsilon\\\":20,\\\"norm\\\":2",
-         "the training state: \"norm\" is nothing that version 0.1.0 knows"},
+         "the training state: \"norm\" is nothing that version " SPAR_VERSION " knows"},
         {"\\\"epsilon\\\":20", "\\\"epsilon\\\":null", "the training state: \"epsilon\" is not a number"},
         {"\\\"step\\\":\\\"1\\\"", "\\\"step\\\":1", "the training state: \"step\" is not a whole number in quotes"},
         {"\\\"points\\\"", "\\\"places\\\"", "the training state: \"places\" is nothing"},
@@ -109,7 +109,8 @@ static void what_a_graph_or_a_state_has_besides_is_named(void) {
 static void which_version_wrote_a_file_that_is_refused_is_told(void) {
     raw_file raw = saved();
     spar_network *loaded = NULL;
-    char *later = text_replaced(raw.header, "\"sparring.version\":\"0.1.0\"", "\"sparring.version\":\"9.8.7\"");
+    char *later =
+        text_replaced(raw.header, "\"sparring.version\":\"" SPAR_VERSION "\"", "\"sparring.version\":\"9.8.7\"");
     free(raw.header);
     raw.header = later;
     CHECK_OK(load_changed(&raw, "{", "{", &loaded));

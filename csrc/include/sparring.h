@@ -85,7 +85,7 @@ typedef enum spar_status {
 SPAR_API const char *spar_last_error(void);
 
 // The version of this header. spar_version() tells the library's, which may be later where programs share one.
-#define SPAR_VERSION "0.1.0"
+#define SPAR_VERSION "0.2.0"
 SPAR_API const char *spar_version(void);
 
 typedef struct spar_system_info {

@@ -2,7 +2,7 @@ import CSparring
 
 /// The engine's version and what it found on this machine.
 public struct SystemInfo: Hashable, Sendable, Codable {
-    /// The engine's version, such as "0.1.0".
+    /// The engine's version, such as "0.2.0".
     public let version: String
     /// The instruction set in use: "avx512", "avx2" or "generic".
     public let isa: String
