@@ -237,6 +237,22 @@ def check_options(pages):
                     fail(page, line, f"'{command.strip()}': there is no {option}")
 
 
+def check_facts():
+    """The newest version of the changelog is the library's, and every method has its section."""
+    header = (ROOT / "csrc/include/sparring.h").read_text()
+    version = re.search(r'#define SPAR_VERSION "(.*)"', header)[1]
+    page = CATALOG / "Changelog.md"
+    newest = re.search(r"^## (\d\S*)$", page.read_text(), re.M)[1]
+    if newest != version:
+        fail(page, 1, f"its newest version is {newest}, the library's {version}")
+    page = CATALOG / "Methods.md"
+    text = subprocess.run(["sparring", "train", "--help"], text=True, capture_output=True, check=True).stdout
+    names = re.search(r"How training perturbs: (.*?)\. A method", re.sub(r"\s+", " ", text))[1].split(", ")
+    told = " ".join(re.findall(r"^### (.*)$", page.read_text(), re.M)).split()
+    if missing := set(names) - set(told):
+        fail(page, 1, f"no section tells of {', '.join(sorted(missing))}")
+
+
 def anchors(page):
     """Of its headings, as hosts of repositories make them."""
     headings = re.findall(r"^#+ +(.*)$", outside_blocks(page), re.M)
@@ -278,6 +294,7 @@ def main(arguments):
     pages = [page for page in PAGES if not arguments or page.name in arguments]
     check_links(pages)
     check_options(pages)
+    check_facts()
     totals = {"run": 0, "compiled": 0}
     for page in pages:
         with tempfile.TemporaryDirectory() as folder:
