@@ -25,13 +25,14 @@ static void without_random_start_it_is_ifgsm(void) {
     attacked_destroy(&a);
 }
 
-// The starts are those of the streams that sparring.h documents, the step 2.5·δ / iterations.
+// The starts are those of the streams that sparring.h documents, the step 2.5·δ / iterations; without iterations the
+// starts are the results.
 static void it_climbs_from_a_random_point_of_the_ball(void) {
-    static const example_network networks[] = {example_convolutional, example_residual, example_dense};
-    for (int i = 0; i < 3; i++) {
+    static const example_network networks[] = {example_convolutional, example_residual, example_dense, example_dense};
+    for (int i = 0; i < 4; i++) {
         attacked a = attacked_create(networks[i], 2, SEED);
         spar_attack attack = spar_attack_defaults(SPAR_ATTACK_PGD);
-        attack.iterations = 5;
+        attack.iterations = i == 3 ? 0 : 5;
         attack.seed = 77;
         attack.first_image = 1000;
         CHECK_OK(attacked_run(&a, &attack));
@@ -47,7 +48,7 @@ static void it_climbs_from_a_random_point_of_the_ball(void) {
                 start[n * a.image_pixels + j] = fmin(fmax(x, 0), 1);
             }
         }
-        double *expected = attacked_climb(&a, start, DELTA, DELTA / 2, 5, 0, 1, false);
+        double *expected = attacked_climb(&a, start, DELTA, DELTA / 2, attack.iterations, 0, 1, false);
         attacked_check(&a, "PGD", expected);
         free(expected);
         free(uniform);
@@ -174,7 +175,7 @@ static void bad_settings_are_refused(void) {
     spar_attack good = spar_attack_defaults(SPAR_ATTACK_PGD), bad;
     bad = good, bad.step = -1;
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "step", "-1");
-    bad = good, bad.iterations = 0;
+    bad = good, bad.iterations = 0, bad.random_start = false;
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "0 iterations");
     bad = good, bad.restarts = 0;
     CHECK_FAILS(attacked_run(&a, &bad), SPAR_ERROR_ARGUMENT, "0 restarts");

@@ -64,9 +64,45 @@ static void each_part_is_for_the_images_that_stand(void) {
                broken[SPAR_ATTACK_APGD_T], broken[SPAR_ATTACK_FAB_T], broken[SPAR_ATTACK_SQUARE], standing);
 }
 
+// What one part leaves standing goes to the next one as a smaller batch; the draws are those of the images' numbers.
+static void its_parts_can_be_called_for_the_images_that_stand(void) {
+    attacked a = attacked_create(example_plain, 2, SEED);
+    attacked_label_by_network(&a);
+    int32_t verdicts[EXAMPLE_BATCH], part_verdicts[EXAMPLE_BATCH], parts, count = EXAMPLE_BATCH;
+    spar_attack attack = settings(SPAR_ATTACK_STANDARD, 5);
+    attack.iterations = 1;
+    CHECK_OK(evaluate(&a, &attack, verdicts));
+    float *images = check_allocate(a.pixels * sizeof *images), *moved = check_allocate(a.pixels * sizeof *moved);
+    memcpy(images, a.batch.images, a.pixels * sizeof *images);
+    uint64_t numbers[EXAMPLE_BATCH];
+    int32_t labels[EXAMPLE_BATCH], found[EXAMPLE_BATCH];
+    for (int n = 0; n < EXAMPLE_BATCH; n++) {
+        numbers[n] = (uint64_t)n, labels[n] = a.batch.labels[n], found[n] = SPAR_VERDICT_STANDS;
+    }
+    const spar_attack_kind *kinds = spar_standard_attack_parts(&parts);
+    for (int p = 0; p < parts && count > 0; p++) {
+        attack.kind = kinds[p], attack.numbers = numbers;
+        CHECK_OK(spar_evaluate_attack(a.network, &attack, images, labels, count, moved, part_verdicts));
+        int kept = 0;
+        for (int i = 0; i < count; i++) {
+            found[numbers[i]] = part_verdicts[i];
+            if (part_verdicts[i] != SPAR_VERDICT_STANDS) continue;
+            memmove(images + (size_t)kept * a.image_pixels, images + (size_t)i * a.image_pixels,
+                    a.image_pixels * sizeof *images);
+            numbers[kept] = numbers[i], labels[kept++] = labels[i];
+        }
+        CHECK(p == 0 ? kept > 0 && kept < count : true);
+        count = kept;
+    }
+    for (int n = 0; n < EXAMPLE_BATCH; n++) CHECK_EQUAL(found[n], verdicts[n]);
+    free(moved);
+    free(images);
+    attacked_destroy(&a);
+}
+
 // A verdict is what the network says of the attacked image, by whatever kind it is made.
 static void verdicts_are_the_networks(void) {
-    for (int kind = SPAR_ATTACK_FGSM; kind <= SPAR_ATTACK_STANDARD; kind++) {
+    for (int kind = SPAR_ATTACK_FGSM; kind <= SPAR_ATTACK_RAYS; kind++) {
         attacked a = attacked_create(example_plain, 2, SEED);
         attacked_label_by_network(&a);
         a.batch.labels[1] = (a.batch.labels[1] + 1) % EXAMPLE_CLASSES;
@@ -171,7 +207,7 @@ static void inspection_has_the_numbers_of_its_signs(void) {
     oracle_destroy(o);
 }
 
-TEST_MAIN(TEST(each_part_is_for_the_images_that_stand), TEST(verdicts_are_the_networks),
-          TEST(results_do_not_depend_on_threads_or_batches),
+TEST_MAIN(TEST(each_part_is_for_the_images_that_stand), TEST(its_parts_can_be_called_for_the_images_that_stand),
+          TEST(verdicts_are_the_networks), TEST(results_do_not_depend_on_threads_or_batches),
           TEST(its_progress_rises_through_the_parts_and_the_caller_may_stop_it_in_each),
           TEST(inspection_has_the_numbers_of_its_signs), TEST(bad_settings_are_refused))

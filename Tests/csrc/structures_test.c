@@ -424,8 +424,8 @@ static void values_that_no_enumeration_has_are_refused_everywhere(void) {
         {"spar_optimizer_kind, defaults", LAST_OPTIMIZER, choose_optimizer_defaults},
         {"spar_decay_scope", SPAR_DECAY_WEIGHTS, choose_decay_scope},
         {"spar_pixel_unit", SPAR_UNIT_ONE, choose_unit},
-        {"spar_attack_kind", SPAR_ATTACK_STANDARD, choose_attack},
-        {"spar_attack_kind, defaults", SPAR_ATTACK_STANDARD, choose_attack_defaults},
+        {"spar_attack_kind", SPAR_ATTACK_RAYS, choose_attack},
+        {"spar_attack_kind, defaults", SPAR_ATTACK_RAYS, choose_attack_defaults},
         {"spar_ball", SPAR_BALL_EUCLIDEAN, choose_ball},
         {"spar_tsne_start", SPAR_TSNE_START_RANDOM, choose_tsne_start},
     };

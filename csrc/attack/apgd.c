@@ -40,7 +40,7 @@ static void draw_starts(void *context, int64_t first, int64_t last, int thread) 
         spar_random_stream stream = {.seed = standing->attack->seed,
                                      .purpose = SPAR_PURPOSE_APGD,
                                      .layer = (uint32_t)a->run,
-                                     .step = standing->attack->first_image + (uint64_t)n};
+                                     .step = spar_attack_number(standing->attack, n)};
         spar_ball_start(standing, &stream, true, standing->originals + row, standing->images + row);
         memcpy(a->points + at, standing->images + row, standing->pixels * sizeof(float));
         memcpy(a->previous + at, standing->images + row, standing->pixels * sizeof(float));

@@ -49,8 +49,8 @@ static spar_status climb_all(spar_standing *standing) {
 }
 
 spar_status (*const spar_attacks[])(spar_standing *) = {
-    climb_all,           climb_all,          spar_attack_pgd,   spar_attack_square,
-    spar_attack_apgd_ce, spar_attack_apgd_t, spar_attack_fab_t, spar_attack_standard,
+    climb_all,          climb_all,         spar_attack_pgd,      spar_attack_square, spar_attack_apgd_ce,
+    spar_attack_apgd_t, spar_attack_fab_t, spar_attack_standard, spar_attack_rays,
 };
 
 // Does the network give each image its label?

@@ -33,6 +33,11 @@ spar_attack spar_attack_defaults_of(spar_attack_kind kind);
 spar_status spar_attack_check(const spar_attack *attack, const spar_network *network);
 int spar_attack_iterations(const spar_attack *attack);
 
+// Of image n of the call in its set, which numbers its random draws.
+static inline uint64_t spar_attack_number(const spar_attack *attack, int n) {
+    return attack->numbers != NULL ? attack->numbers[n] : attack->first_image + (uint64_t)n;
+}
+
 // All images stand; `images` and `results` are the originals.
 spar_status spar_standing_create(spar_standing *standing, spar_network *network, const spar_attack *attack,
                                  const float *images, const int32_t *labels, int32_t count);
@@ -90,6 +95,7 @@ spar_status spar_attack_apgd_ce(spar_standing *standing);
 spar_status spar_attack_apgd_t(spar_standing *standing);
 spar_status spar_attack_fab_t(spar_standing *standing);
 spar_status spar_attack_standard(spar_standing *standing);
+spar_status spar_attack_rays(spar_standing *standing);
 
 // These and FGSM and IFGSM, by kind.
 extern spar_status (*const spar_attacks[])(spar_standing *);

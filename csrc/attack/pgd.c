@@ -21,7 +21,7 @@ static void draw_starts(void *context, int64_t first, int64_t last, int thread) 
         spar_random_stream stream = {.seed = attack->seed,
                                      .purpose = SPAR_PURPOSE_PGD,
                                      .layer = (uint32_t)task->restart,
-                                     .step = attack->first_image + (uint64_t)standing->numbers[n]};
+                                     .step = spar_attack_number(attack, standing->numbers[n])};
         size_t row = (size_t)n * pixels;
         spar_ball_start(standing, &stream, false, standing->originals + row, standing->images + row);
     }

@@ -11,9 +11,10 @@ enum {
     ITERATIONS = STEPS | AUTO_STEPS | SET(FAB_T) | SET(STANDARD),
     WHOLE_BATCHES = SET(FGSM) | SET(IFGSM), // none of their images is left out
     L2_BALLS = WHOLE_BATCHES | STEPS | AUTO_STEPS,
-    QUERIES = SET(SQUARE) | SET(STANDARD),
+    SQUARES = SET(SQUARE) | SET(STANDARD),
+    QUERIES = SQUARES | SET(RAYS),
     AIMED = SET(APGD_T) | SET(FAB_T) | SET(STANDARD),
-    IN_RANGE = SET(FAB_T) | SET(STANDARD), // pixels have bounds
+    IN_RANGE = SET(FAB_T) | SET(STANDARD) | SET(RAYS), // pixels have bounds
 };
 
 static bool is_in(unsigned set, const spar_attack *attack) {
@@ -40,7 +41,7 @@ spar_attack spar_attack_defaults_of(spar_attack_kind kind) {
 }
 
 static spar_status check_kind(spar_attack_kind kind) {
-    if (kind >= SPAR_ATTACK_FGSM && kind <= SPAR_ATTACK_STANDARD) return SPAR_OK;
+    if (kind >= SPAR_ATTACK_FGSM && kind <= SPAR_ATTACK_RAYS) return SPAR_OK;
     return spar_fail(SPAR_ERROR_ARGUMENT, "attack: there is no kind %d", (int)kind);
 }
 
@@ -119,7 +120,8 @@ spar_status spar_attack_check(const spar_attack *a, const spar_network *network)
     SPAR_TRY(check_kind(a->kind));
     SPAR_TRY(check_ball(a, most));
     if (is_in(STEPS, a)) SPAR_TRY(check_steps(a, most));
-    int least = a->kind == SPAR_ATTACK_IFGSM ? 0 : 1;
+    bool random = a->kind == SPAR_ATTACK_PGD && a->random_start;
+    int least = a->kind == SPAR_ATTACK_IFGSM || random ? 0 : 1;
     if (is_in(ITERATIONS, a) && (a->iterations < least || a->iterations > MOST_ITERATIONS)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d iterations; there must be 1 to %d", a->iterations,
                          MOST_ITERATIONS);
@@ -128,7 +130,7 @@ spar_status spar_attack_check(const spar_attack *a, const spar_network *network)
     if (is_in(QUERIES, a) && a->queries < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d queries; there must be at least 1", a->queries);
     }
-    if (is_in(QUERIES, a) && !(a->first_share > 0 && a->first_share <= 1)) {
+    if (is_in(SQUARES, a) && !(a->first_share > 0 && a->first_share <= 1)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: the first squares cover %g of an image, not a share above 0",
                          (double)a->first_share);
     }

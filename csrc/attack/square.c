@@ -31,9 +31,8 @@ static int side_at(const spar_attack *attack, spar_extent extent, int query) {
 
 static spar_random_stream stream_of(const spar_standing *standing, int64_t i) {
     const spar_attack *attack = standing->attack;
-    return (spar_random_stream){.seed = attack->seed,
-                                .purpose = SPAR_PURPOSE_SQUARE,
-                                .step = attack->first_image + (uint64_t)standing->numbers[i]};
+    return (spar_random_stream){
+        .seed = attack->seed, .purpose = SPAR_PURPOSE_SQUARE, .step = spar_attack_number(attack, standing->numbers[i])};
 }
 
 static float sign_of(float uniform) {

@@ -1,6 +1,15 @@
 // AutoAttack, standard (Croce & Hein 2020): four attacks, each for the images that the ones before it left standing.
 #include "attack/attack.h"
 
+static const spar_attack_kind parts[] = {SPAR_ATTACK_APGD_CE, SPAR_ATTACK_APGD_T, SPAR_ATTACK_FAB_T,
+                                         SPAR_ATTACK_SQUARE};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+const spar_attack_kind *spar_standard_attack_parts(int32_t *count) {
+    if (count != NULL) *count = PARTS;
+    return parts;
+}
+
 // With what each costs an image that stands, in forward passes.
 static double cost_of(const spar_standing *standing, spar_attack_kind kind) {
     double iterations = standing->attack->iterations, targets = spar_standing_targets(standing);
@@ -17,9 +26,6 @@ static double cost_of(const spar_standing *standing, spar_attack_kind kind) {
 }
 
 spar_status spar_attack_standard(spar_standing *standing) {
-    static const spar_attack_kind parts[] = {SPAR_ATTACK_APGD_CE, SPAR_ATTACK_APGD_T, SPAR_ATTACK_FAB_T,
-                                             SPAR_ATTACK_SQUARE};
-    enum { PARTS = sizeof parts / sizeof *parts };
     double whole = 0, done = 0;
     for (int p = 0; p < PARTS; p++) whole += cost_of(standing, parts[p]);
     for (int p = 0; p < PARTS && standing->count > 0; p++) {

@@ -861,6 +861,7 @@ typedef enum spar_attack_kind {
     SPAR_ATTACK_APGD_T = 5,  // Auto-PGD along that of the targeted difference-of-logits ratio, target after target
     SPAR_ATTACK_FAB_T = 6,   // projections on linearized boundaries, target after target (Croce & Hein 2020, FAB; L∞)
     SPAR_ATTACK_STANDARD = 7, // AutoAttack, standard: APGD_CE, APGD_T, FAB_T and SQUARE, each for what still stands
+    SPAR_ATTACK_RAYS = 8,     // a search for the nearest boundary that asks for classes alone (Chen & Gu 2020; L∞)
 } spar_attack_kind;
 
 // What is at most δ from the image x₀.
@@ -872,34 +873,35 @@ typedef enum spar_ball {
 // An image stands as long as the network gives it its label. The second and later starts of PGD, and all of the
 // kinds behind it, are for images that still stand; an image that does not keeps what made it fall. One that stands to
 // the end has Square's image of lowest margin, PGD's and APGD-CE's of highest loss, APGD-T's of highest loss for its
-// last target; with FAB-T it stays as it was, and AutoAttack ends with Square.
+// last target; with FAB-T and RayS it stays as it was, and AutoAttack ends with Square.
 typedef struct spar_attack {
     uint32_t struct_size;
     spar_attack_kind kind;
     spar_pixel_unit unit;
     float delta;        // 0 to the pixel range: 255 or 1 by the unit; of an L2 ball, times √(pixels · channels)
     float step;         // IFGSM, > 0; PGD, ≥ 0: 0 is 2.5·δ / iterations; at most what δ can be
-    int32_t iterations; // not FGSM and SQUARE, 1 to 2²⁰; IFGSM also 0: as many as reach δ, ⌈δ / step⌉
-    bool random_start;  // PGD: from a uniform draw in the ball instead of the image
-    int32_t restarts;   // PGD: starts, 1 to 65536; an image that stands to the end keeps the result of highest loss
-    int32_t queries;    // SQUARE, STANDARD: images tried for an image, ≥ 1
-    float first_share;  // SQUARE, STANDARD: p, the share of an image the first squares cover, in (0, 1]
-    bool clip;          // results are clipped to [lowest, highest]; FAB_T and STANDARD need that
+    int32_t iterations; // not FGSM, SQUARE and RAYS, 1 to 2²⁰; IFGSM also 0: as many as reach δ, ⌈δ / step⌉; PGD with
+                        // random starts also 0: nothing but random points of the ball
+    bool random_start; // PGD: from a uniform draw in the ball instead of the image
+    int32_t restarts;  // PGD: starts, 1 to 65536; an image that stands to the end keeps the result of highest loss
+    int32_t queries;   // SQUARE, STANDARD, RAYS: images tried for an image, ≥ 1
+    float first_share; // SQUARE, STANDARD: p, the share of an image the first squares cover, in (0, 1]
+    bool clip;         // results are clipped to [lowest, highest]; FAB_T, STANDARD and RAYS need that
     float lowest, highest;
-    bool training_mode;   // FGSM, IFGSM: batch statistics and dropout instead of evaluation mode
-    uint64_t seed;        // PGD and the kinds behind it
-    uint64_t first_image; // so: number of images[0] in its set, so that batches draw different numbers
-    spar_proceed proceed; // NULL: never stopped
-    void *context;        // of proceed
-    spar_ball ball;       // SQUARE, FAB_T and STANDARD have L∞ alone
-    int32_t targets;      // APGD_T, FAB_T, STANDARD: classes aimed at, ≥ 1; all besides the label where it is more
-    bool stretched;       // SQUARE, STANDARD: p falls by the schedule of 10 000 queries stretched over `queries`
+    bool training_mode;      // FGSM, IFGSM: batch statistics and dropout instead of evaluation mode
+    uint64_t seed;           // PGD and the kinds behind it
+    uint64_t first_image;    // so: number of images[0] in its set, so that batches draw different numbers
+    spar_proceed proceed;    // NULL: never stopped
+    void *context;           // of proceed
+    spar_ball ball;          // SQUARE, FAB_T, STANDARD and RAYS have L∞ alone
+    int32_t targets;         // APGD_T, FAB_T, STANDARD: classes aimed at, ≥ 1; all besides the label where it is more
+    bool stretched;          // SQUARE, STANDARD: p falls by the schedule of 10 000 queries stretched over `queries`
+    const uint64_t *numbers; // PGD and the kinds behind it: of each image in its set; NULL: first_image and on
 } spar_attack;
 
 // δ 16/255, L∞, clip to [0, 1], seed 1. IFGSM: step 1/255, 16 iterations. PGD: step 2.5·δ / iterations, 20 iterations,
-// one random start. Square: 5000 queries, p = 0.8, the schedule stretched.
-// The
-// others: 100 iterations; nine targets; AutoAttack's schedule of squares is not stretched, as in its reference.
+// one random start. Square: 5000 queries, RayS too, p = 0.8, the schedule stretched. The others: 100 iterations; nine
+// targets; AutoAttack's schedule of squares is not stretched, as in its reference.
 SPAR_API spar_status spar_attack_set_defaults(spar_attack *attack, uint32_t struct_size, spar_attack_kind kind);
 static inline spar_attack spar_attack_defaults(spar_attack_kind kind) {
     spar_attack attack;
@@ -910,28 +912,36 @@ static inline spar_attack spar_attack_defaults(spar_attack_kind kind) {
 // Writes the attacked images to `attacked` (may be `images`). Parameters, statistics and points are untouched. In
 // evaluation mode an image's result does not depend on the batch it is in, up to rounding.
 // Cost: FGSM a forward and a backward pass, without gradients of weights; IFGSM `iterations` of them; PGD at most
-// restarts × iterations of them and `restarts` forward passes; Square at most queries + 1 forward passes; APGD-CE at
-// most `iterations` + 1 of them, APGD-T as many for each target, and both one for the images as they are; FAB-T targets
-// × iterations × 2 forward and one backward pass; AutoAttack all of these, about 9,700 forward passes for an image that
-// stands. APGD starts from steps of 2·δ, and adds to three quarters of each a quarter of the move before it. After 22 %
-// of the iterations, and then after intervals that get shorter by 3 % of them down to 6 %, a step halves that raised
-// the loss in at most 75 % of the interval, or that did not halve the last time and has no better best loss since; the
-// image goes on from its best point. The targets of APGD-T are the classes of the largest outputs but the first on the
-// image as it is. It climbs (z_target − z_label) / (z₁ − ½(z₃ + z₄) + 1e-12), z₁ ≥ z₂ ≥ … the outputs, and needs four
-// classes.
-// FAB-T has α_max 0.1, η 1.05 and β 0.9, and ends for an image at the first point in the ball that fools the network.
-// Random draws of image n: the start `restart` of PGD is x₀ + δ·t, t = 2u − 1, u the uniform elements of the
-// stream {seed, 5, restart, first_image + n}; in an L2 ball x₀ + δ·v / ‖v‖₂, v the stream's normal elements. APGD's
-// start is x₀ + δ·t / max|t| of {seed, 8, target, first_image + n}, target 0 with APGD-CE; in an L2 ball as PGD's.
-// Square reads the uniform elements of {seed, 6, 0, first_image + n} one after the other: one a channel and column for
-// the stripes, then for each further query one for the row, one for the column and one a channel for the sign of its
-// square; a sign is + where u ≥ 1/2. The first row of a square of side s is ⌊u · (H − s + 1)⌋ and its first column ⌊u ·
-// (W − s + 1)⌋, in single precision; s is √(p·H·W) rounded, at least 1 and at most the shorter side of the image.
-// Square number k, from 0, has p = first_share halved once for each of 10, 50, 200, 500, 1000, 2000, 4000, 6000 and
-// 8000 that is below k, stretched: below ⌊10000·k / queries⌋. The first query is the stripes, so that there are queries
-// − 1 squares.
+// restarts × iterations of them and `restarts` forward passes; Square and RayS at most queries + 1 forward passes;
+// APGD-CE at most `iterations` + 1 of them, APGD-T as many for each target, and both one for the images as they are;
+// FAB-T targets × iterations × 2 forward and one backward pass; AutoAttack all of these, about 9,700 forward passes for
+// an image that stands. APGD starts from steps of 2·δ, and adds to three quarters of each a quarter of the move before
+// it. After 22 % of the iterations, and then after intervals that get shorter by 3 % of them down to 6 %, a step halves
+// that raised the loss in at most 75 % of the interval, or that did not halve the last time and has no better best loss
+// since; the image goes on from its best point. The targets of APGD-T are the classes of the largest outputs but the
+// first on the image as it is. It climbs (z_target − z_label) / (z₁ − ½(z₃ + z₄) + 1e-12), z₁ ≥ z₂ ≥ … the outputs, and
+// needs four classes. RayS draws nothing: it looks for signs s for which the smallest r with x₀ + r·s, clipped, that
+// fools the network is smallest. It flips the signs of parts of the image, all of it, both halves, the quarters and so
+// on in the order of pixels, first from + to −; where the flipped signs fool the network at the r of the best ones, at
+// first that of the whole pixel range, it bisects from 0 to there down to 0.001 / √pixels and keeps what is nearer. It
+// ends for an image at the first point in the ball that fools the network; every point is a query. FAB-T has α_max 0.1,
+// η 1.05 and β 0.9, and ends for an image at the first point in the ball that fools the network. Random draws of image
+// n, whose number in its set is numbers[n] or first_image + n, here m: the start `restart` of PGD is x₀ + δ·t, t = 2u −
+// 1, u the uniform elements of the stream {seed, 5, restart, m}; in an L2 ball x₀ + δ·v / ‖v‖₂, v the stream's normal
+// elements. APGD's start is x₀ + δ·t / max|t| of {seed, 8, target, m}, target 0 with APGD-CE; in an L2 ball as PGD's.
+// Square reads the uniform elements of {seed, 6, 0, m} one after the other: one a channel and column for the stripes,
+// then for each further query one for the row, one for the column and one a channel for the sign of its square; a sign
+// is + where u ≥ 1/2. The first row of a square of side s is ⌊u · (H − s + 1)⌋ and its first column ⌊u · (W − s + 1)⌋,
+// in single precision; s is √(p·H·W) rounded, at least 1 and at most the shorter side of the image. Square number k,
+// from 0, has p = first_share halved once for each of 10, 50, 200, 500, 1000, 2000, 4000, 6000 and 8000 that is below
+// k, stretched: below ⌊10000·k / queries⌋. The first query is the stripes, so that there are queries − 1 squares.
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
+
+// The kinds that AutoAttack consists of, in their order; `count` is how many. What each leaves standing is what the
+// next one is given: to attack with one kind after the other does what STANDARD does, where the images keep their
+// numbers.
+SPAR_API const spar_attack_kind *spar_standard_attack_parts(int32_t *count);
 
 // What became of an image: a spar_attack_kind, that of the attack that broke it (of AutoAttack, the part), or one of
 // these.

@@ -90,7 +90,7 @@ class Optimizer(Structure):
 class Attack(Structure):
     _fields_ = _fields("kind:i unit:i delta:f step:f iterations:i random_start:b restarts:i queries:i first_share:f "
                        "clip:b lowest:f highest:f training_mode:b seed:U first_image:U proceed:P context:p "
-                       "ball:i targets:i stretched:b")
+                       "ball:i targets:i stretched:b numbers:p")
 
 
 class Metadata(Structure):
@@ -107,7 +107,8 @@ NAMES = {
     "size": ("constant", "range", "random", "random-deviation"), "unit": ("255", "one"),
     "weight_scope": ("all", "normalization", "matrices"), "weight_norm": ("together", "each"),
     "ascent": ("loss", "divergence"), "start": ("uniform", "normal"),
-    "attack": ("fgsm", "ifgsm", "pgd", "square", "apgd-ce", "apgd-t", "fab-t", "standard"), "ball": ("maximum", "euclidean")}
+    "attack": ("fgsm", "ifgsm", "pgd", "square", "apgd-ce", "apgd-t", "fab-t", "standard", "rays"),
+    "ball": ("maximum", "euclidean")}
 FLAGS = {"FORWARD_TRAIN": 1, "FORWARD_UPDATE_STATISTICS": 2, "FORWARD_PERTURB": 4, "FORWARD_MEASURE": 8,
          "BACKWARD_DATA": 1, "BACKWARD_WEIGHTS": 2, "BACKWARD_INPUT": 4, "BACKWARD_RECORD": 8,
          "BACKWARD_ACCUMULATE": 16}
@@ -124,6 +125,6 @@ network_parameter:epip network_read_parameter:epiipI network_write_parameter:epi
 network_set_learning_rate_factor:epif method_preset:esfp network_set_method:epp network_get_method:epp forward:eppiu
 read_output:epp evaluate_criterion:epppp backward_criterion:eppfup input_gradient:epp update:epp
 update_statistics_by:epf average_parameters:epf use_average:ep
-train_step_criterion:eppppip attack_images:eppppip network_save:epsbpz network_save_to_memory:epbpzpzp
+train_step_criterion:eppppip evaluate_attack:eppppipp network_save:epsbpz network_save_to_memory:epbpzpzp
 network_load:espp network_load_from_memory:epzpp network_load_parameters:eps network_save_onnx:eps
 file_metadata:esspzp""".split())

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_CALLS = 7, MOST_ITERATIONS = 3 };
+enum { MOST_CALLS = 7, MOST_ITERATIONS = 3, MOST_NUMBERS = 64 };
 
 typedef struct caller {
     fuzz_bytes bytes;
@@ -137,7 +137,7 @@ static bool proceed(void *context, double done) {
 }
 
 static void attack_images(caller *c) {
-    spar_attack attack = spar_attack_defaults((spar_attack_kind)fuzz_choice(&c->bytes, 8));
+    spar_attack attack = spar_attack_defaults((spar_attack_kind)fuzz_choice(&c->bytes, 9));
     attack.unit = (spar_pixel_unit)fuzz_choice(&c->bytes, 2);
     attack.delta = fuzz_rarely(&c->bytes, 8) ? fuzz_number(&c->bytes) : (float)fuzz_choice(&c->bytes, 20);
     if (attack.unit == SPAR_UNIT_ONE) attack.delta /= 255;
@@ -160,6 +160,8 @@ static void attack_images(caller *c) {
     attack.proceed = fuzz_rarely(&c->bytes, 4) ? proceed : NULL;
     attack.context = &calls;
     draw_batch(c);
+    uint64_t numbers[MOST_NUMBERS] = {UINT64_MAX};
+    if (c->count <= MOST_NUMBERS && fuzz_rarely(&c->bytes, 8)) attack.numbers = numbers;
     spar_status status = spar_attack_images(c->network, &attack, c->images, c->labels, c->count, c->changed);
     if (!succeeded(c, status)) return;
     add(c, c->changed, (size_t)c->count * c->pixels, "attacked image");
