@@ -8,9 +8,9 @@ from ._graph import Graph, Value
 from ._library import (ArgumentError, CancelledError, Error, FileError, FormatError, NonFiniteError, OutOfMemoryError,
                        ShapeError, StateError, calls as _calls)
 from ._network import Network, Parameters, metadata
-from ._settings import SGD, AdamW, Attack, LossResult, Method, Optimizer, method_names
+from ._settings import ATTACKS, SGD, STANDS, WRONG, AdamW, Attack, LossResult, Method, Optimizer, method_names
 
 __version__: str = _calls["version"]().decode()
-__all__ = ["SGD", "AdamW", "ArgumentError", "Attack", "CancelledError", "Error", "FileError", "FormatError", "Graph",
+__all__ = ["ATTACKS", "SGD", "STANDS", "WRONG", "AdamW", "ArgumentError", "Attack", "CancelledError", "Error", "FileError", "FormatError", "Graph",
            "LossResult", "Method", "Network", "NonFiniteError", "Optimizer", "OutOfMemoryError", "Parameters",
            "ShapeError", "StateError", "Value", "metadata", "method_names"]

@@ -238,6 +238,20 @@ class Network:
         `proceed` is called now and then with the share of the work that is done, 0 to 1. Where it returns False, the
         attack stops by CancelledError; what it raises is raised here. Ctrl-C stops it as well.
         """
+        return self._attack(attack, images, labels, proceed, None)
+
+    def evaluate_attack(self, attack: Attack, images: npt.ArrayLike, labels: npt.ArrayLike, *,
+                        proceed: Callable[[float], object] | None = None) -> tuple[Floats, npt.NDArray[np.int32]]:
+        """The attacked images, and what became of each: its verdict.
+
+        A verdict is STANDS where the network gives the attacked image its label, WRONG where it does not even give it to
+        the image as it is, or else the number in ATTACKS of the attack that broke it: of "standard", the part.
+        """
+        verdicts = np.empty(len(np.asarray(labels)), np.int32)
+        return self._attack(attack, images, labels, proceed, verdicts), verdicts
+
+    def _attack(self, attack: Attack, images: npt.ArrayLike, labels: npt.ArrayLike,
+                proceed: Callable[[float], object] | None, verdicts: npt.NDArray[np.int32] | None) -> Floats:
         array, settings, done = np.asarray(labels), attack._structure(), 0
         attacked = np.empty((len(array), *self.input_shape), np.float32)
         for batch in self._batches(images, len(array)):
@@ -249,8 +263,8 @@ class Network:
                 self._pass = 0
                 settings.proceed = _structures.Proceed(watch.guarded(
                     lambda _, share: proceed is None or proceed((done + share * count) / len(array))))
-                self._call("attack_images", byref(settings), address(taken), address(numbers), count,
-                           address(attacked[done:]))
+                self._call("evaluate_attack", byref(settings), address(taken), address(numbers), count,
+                           address(attacked[done:]), address(verdicts if verdicts is None else verdicts[done:]))
             done, settings.first_image = done + count, settings.first_image + count
         return attacked
 

@@ -166,19 +166,24 @@ class AdamW(Optimizer):
     _kind = "adamw"
 
 
+# What evaluate_attack says of an image: the number of the attack that broke it, or one of these.
+ATTACKS = _structures.NAMES["attack"]
+STANDS, WRONG = -1, -2
+
+
 @dataclasses.dataclass
 class Attack(Settings):
     """A search for images, at most δ from those given, that a network takes for something else.
 
     kind: "fgsm" (Goodfellow et al. 2015), "ifgsm" (Kurakin et al. 2017), "pgd" (Madry et al. 2018), "square"
-        (Andriushchenko et al. 2020, without gradients), "apgd-ce", "apgd-t", "fab-t" (Croce & Hein 2020), or
-        "standard", AutoAttack of the last four
+        (Andriushchenko et al. 2020, without gradients), "apgd-ce", "apgd-t", "fab-t" (Croce & Hein 2020),
+        "standard", AutoAttack of the last four, or "rays" (Chen & Gu 2020, which asks for classes alone)
     delta, step, unit: δ (16) and how far an iteration goes, in 1/255 of the pixel range ("255") or in all of it ("one")
     ball: δ of each pixel, "maximum", or of an image's Euclidean norm, "euclidean"
-    iterations: of IFGSM (16; 0: as many as reach δ), PGD (20), APGD and FAB (100)
+    iterations: of IFGSM (16; 0: as many as reach δ), PGD (20; 0: random points alone), APGD and FAB (100)
     random_start, restarts: PGD's starts, drawn in the ball
     targets: how many classes APGD-T and FAB-T aim at (9)
-    queries, first_share: Square's images tried for an image, and the share of it that the first squares cover
+    queries, first_share: Square's and RayS' images tried for an image, and the share of it that the first squares cover
     stretched: Square's schedule of 10,000 queries is stretched over `queries`
     clip, lowest, highest: whether and to which pixel values results are clipped
     training_mode: FGSM and IFGSM with batch statistics and dropout

@@ -171,8 +171,20 @@ class SettingsTest(unittest.TestCase):
             attacked = network.attack(attack, IMAGES, LABELS)
             self.assertLessEqual(np.abs(attacked - IMAGES).max(), 8.01 / 255)
             self.assertGreater(network.evaluate(attacked, LABELS).loss, clean)
+            np.testing.assert_array_equal(network.evaluate_attack(attack, IMAGES, LABELS)[0], attacked)
         one = network.attack(sparring.Attack("fgsm", delta=8 / 255, unit="one"), IMAGES, LABELS)
         np.testing.assert_allclose(one, network.attack(sparring.Attack("fgsm", delta=8), IMAGES, LABELS), atol=1e-6)
+
+    def test_verdicts_are_the_networks(self):
+        network = make_network()
+        right = network.forward(IMAGES).argmax(1) == LABELS
+        for kind in "rays", "fab-t", "square":
+            attack = sparring.Attack(kind, delta=12, iterations=5, queries=40)
+            attacked, verdicts = network.evaluate_attack(attack, IMAGES, LABELS)
+            stands = network.forward(attacked).argmax(1) == LABELS
+            np.testing.assert_array_equal(verdicts == sparring.WRONG, ~right)
+            np.testing.assert_array_equal(verdicts == sparring.STANDS, right & stands)
+            np.testing.assert_array_equal(verdicts == sparring.ATTACKS.index(kind), right & ~stands)
 
     def test_batches_of_an_attack_draw_what_one_batch_does(self):
         many, one = make_network(batch_size=3), make_network(batch_size=20)
