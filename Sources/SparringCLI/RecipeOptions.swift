@@ -51,11 +51,18 @@ struct RecipeOptions: ParsableArguments {
 
     @Option(
         help: """
-            The learning rate over the epochs: constant; steps:DIVISOR:EPOCHS; \
-            halving-on-validation-loss:EPOCHS:MINIMUM; halving-on-train-error:LIMIT:TARGET (default: constant).
+            The learning rate over the training, step by step (default: constant): \
+            \(Schedule.Rule.forms.joined(separator: "; ")). steps divides it after every so many epochs or after those \
+            named; cosine falls to 0; one-cycle rises to it and falls; cyclic rises from 0 to it and falls to 0, once or \
+            every so many epochs.
             """,
-        transform: { try scheduleRule($0) })
+        transform: { try Schedule.Rule($0) })
     var schedule: Schedule.Rule?
+
+    @Option(
+        help: "Epochs in which the learning rate rises linearly to what the schedule says (default: 0).",
+        transform: whole(0...1_000_000))
+    var warmUp: Int?
 
     @Option(help: "Stochastic gradient descent, or Adam with decoupled weight decay (default: sgd).")
     var optimizer: OptimizerName?
@@ -116,10 +123,9 @@ struct RecipeOptions: ParsableArguments {
             resolved.optimizer.adamW = nil
             resolved.optimizer.momentum = 0.9
         }
-        if lr != nil || schedule != nil {
-            resolved.schedule = Schedule(
-                schedule ?? resolved.schedule.rule, learningRate: lr ?? resolved.schedule.learningRate)
-        }
+        if let lr { resolved.schedule.learningRate = lr }
+        if let schedule { resolved.schedule.rule = schedule }
+        if let warmUp { resolved.schedule.warmUp = warmUp }
         if let momentum { resolved.optimizer.momentum = momentum }
         if let nesterov { resolved.optimizer.isNesterov = nesterov }
         if let weightDecay { resolved.optimizer.weightDecay = weightDecay }
@@ -141,36 +147,16 @@ struct RecipeOptions: ParsableArguments {
                     ? "plain training begins after epoch \(now.afterEpoch) (\(before.afterEpoch))"
                     : "no epoch is left for the plain training after epoch \(before.afterEpoch)")
         }
-        if schedule == nil, let before = setting.recipe.schedule.rule.epochs,
-            let now = resolved.schedule.rule.epochs
-        {
-            changes.append("the learning rate's rule counts \(now) epochs (\(before))")
+        let (before, now) = (setting.recipe.schedule, resolved.schedule)
+        if schedule == nil, before.rule.description != now.rule.description {
+            changes.append("the learning rate's rule is \(now.rule) (\(before.rule))")
+        }
+        if warmUp == nil, before.warmUp != now.warmUp {
+            changes.append("the warm-up has \(now.warmUp) epochs (\(before.warmUp))")
         }
         return changes.isEmpty
             ? nil
             : "\(setting.name) has \(setting.recipe.epochs) epochs; in \(resolved.epochs), "
                 + changes.joined(separator: ", and ")
     }
-}
-
-/// A schedule's rule from its words, such as "steps:5:50".
-private func scheduleRule(_ text: String) throws(SparringError) -> Schedule.Rule {
-    let words = text.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
-    let (first, second) = (words.count == 3 ? words[1] : "", words.count == 3 ? words[2] : "")
-    if text == "constant" { return .constant }
-    if words[0] == "steps", let divisor = Float(first), let epochs = Int(second), divisor > 0, epochs > 0 {
-        return .steps(divisor: divisor, epochs: epochs)
-    }
-    if words[0] == "halving-on-validation-loss", let epochs = Int(first), let minimum = Float(second),
-        epochs > 0
-    {
-        return .halvingOnValidationLoss(epochs: epochs, minimum: minimum)
-    }
-    if words[0] == "halving-on-train-error", let limit = Int(first), let target = Double(second), limit > 0 {
-        return .halvingOnTrainError(limit: limit, target: target)
-    }
-    throw SparringError(
-        .argument,
-        "'\(text)' is no schedule; write constant, steps:5:50, halving-on-validation-loss:5:0.001 or "
-            + "halving-on-train-error:8:0.01, with numbers of your own")
 }

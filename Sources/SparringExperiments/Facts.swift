@@ -70,7 +70,8 @@ extension Recipe {
         return [
             Fact("epochs", epochs), Fact("batch size", batchSize),
             Fact("learning rate", schedule.learningRate),
-            Fact("learning rate's schedule", schedule.rule.text), Fact("momentum", optimizer.momentum),
+            Fact("learning rate's schedule", (schedule.rule as? Schedule.Rule)?.text ?? "\(schedule.rule)"),
+            Fact("momentum", optimizer.momentum),
             Fact("Nesterov", optimizer.isNesterov), Fact("weight decay", optimizer.weightDecay),
             Fact("decay of biases and normalizations", optimizer.decaysAll),
             Fact("max-norm", optimizer.maxNorm), Fact("flips", augmentation.flips),
@@ -78,6 +79,7 @@ extension Recipe {
             Fact("finish without perturbation", finish ?? "no"),
             Fact("held-out images", validationImages.map { "\($0)" } ?? "a tenth"),
         ] + optimizer.clipNorm.map { [Fact("gradients' norm at most", $0)] }.orEmpty
+            + (schedule.warmUp > 0 ? [Fact("warm-up", schedule.warmUp)] : [])
             + optimizer.adamW.map {
                 [Fact("AdamW", [$0.beta1, $0.beta2, $0.epsilon])]
             }.orEmpty
@@ -98,6 +100,7 @@ extension Schedule.Rule {
             "halved after \(epochs) epochs without a better loss on held-out images, to \(minimum) at least"
         case .halvingOnTrainError(let limit, let target):
             "halved when the training error stops falling, until \(limit) halvings or \(target) %"
+        case .stepsAt, .cosine, .oneCycle, .cyclic: description
         }
     }
 }

@@ -124,7 +124,7 @@ package struct Panel: Sendable {
 
     /// The same schedule from another learning rate.
     mutating func start(at learningRate: Float) {
-        recipe.schedule = Schedule(recipe.schedule.rule, learningRate: learningRate)
+        recipe.schedule.learningRate = learningRate
     }
 
     /// Drawn images and two epochs.

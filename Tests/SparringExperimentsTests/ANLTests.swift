@@ -21,11 +21,13 @@ import Testing
     /// Otherwise the learning rate alone would tell the baseline from the rest.
     @Test func shortTrainingsEndAtTheSameLearningRate() throws {
         for training in trainings(.vgg11, .short) {
-            var schedule = training.recipe.schedule
+            var schedule = ScheduleProgress(training.recipe.schedule)
             var rates: [Float] = []
             let metrics = Metrics(loss: 1, correct: 5, count: 10)
-            for _ in 0..<training.recipe.epochs {
-                rates.append(schedule.learningRate)
+            let epochs = training.recipe.epochs
+            for epoch in 0..<epochs {
+                let position = TrainingPosition(epoch: epoch, epochs: epochs, stepsAnEpoch: 1)
+                rates.append(schedule.learningRate(at: position))
                 schedule.advance(train: metrics, validation: metrics)
             }
             #expect(rates.prefix(8).allSatisfy { $0 == 0.1 })

@@ -66,6 +66,7 @@ import Testing
             { $0.recipe.epochs = 60 }, { $0.recipe.batchSize = 64 },
             { $0.recipe.optimizer.weightDecay = 5e-4 }, { $0.recipe.optimizer.isNesterov = false },
             { $0.recipe.augmentation.cropPadding = 4 }, { $0.recipe.schedule = .constant(0.1) },
+            { $0.recipe.schedule.rule = Schedule.Rule.cosine }, { $0.recipe.schedule.warmUp = 1 },
             { $0.recipe.validationImages = 500 }, { $0.recipe.optimizer.clipNorm = 1 },
             { $0.recipe.optimizer.adamW = .init() }, { $0.seed = 7 },
             { $0.recipe.plainFinish = .init(afterEpoch: 1, learningRate: 0.1) },

@@ -37,7 +37,7 @@ import Testing
             "<title>small on quadrants, trained by anl",
             "<h2>Result of anl (ε\u{a0}=\u{a0}0.05)</h2>", "a test error of 12.50\u{a0}% in epoch 3 of 3",
             "12.50 (epoch 3)",
-            "20.83 ± 16.65", "measured under attack", "0.25, steps (divisor 5, epochs 2)", "epsilon 0.05",
+            "20.83 ± 16.65", "measured under attack", "0.25, steps:5:2", "epsilon 0.05",
             "sparring train --out &#39;a b&#39;", "<dt>validation images</dt><dd>0</dd>",
             "conv2: 1 values from 0.75 to 0.75",
             "conv1: 2 values from 0.5 to 0.25",

@@ -57,7 +57,7 @@ import Testing
         #expect(
             settings.differences(from: other) == [
                 "model: architecture: unit relu, not tanh", "data: fingerprint 00ff, not none",
-                "recipe: epochs 5, not 6", "recipe: schedule: rule: divisor 5, not 2",
+                "recipe: epochs 5, not 6", "recipe: schedule: rule steps:5:2, not steps:2:2",
                 "recipe: plain finish none, not after epoch 3, learning rate 0.5", "seed 1, not 7",
             ])
     }
@@ -70,16 +70,16 @@ import Testing
             creating: runs.file("run"), for: trainer,
             settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")))
         let json = try String(contentsOfFile: run.descriptionFile, encoding: .utf8)
-        try json.replacing("\"format\" : 2", with: "\"format\" : 3").write(
+        try json.replacing("\"format\" : 3", with: "\"format\" : 4").write(
             toFile: run.descriptionFile, atomically: false, encoding: .utf8)
-        expectError(.format, "run.json", "format is 3", "1 to 2") { _ = try RunFolder(opening: run.path) }
+        expectError(.format, "run.json", "format is 4", "1 to 3") { _ = try RunFolder(opening: run.path) }
 
         let checkpoint = try Network(contentsOf: run.checkpointFile, batchSize: 32, threads: 1)
         let trainerState = try #require(try Network.metadata("trainer", of: run.checkpointFile))
         try checkpoint.save(
             to: run.checkpointFile, trainingState: true,
-            metadata: ["trainer": trainerState.replacing("\"format\" : 2", with: "\"format\" : 3")])
-        expectError(.format, run.checkpointFile, "format is 3") {
+            metadata: ["trainer": trainerState.replacing("\"format\" : 3", with: "\"format\" : 4")])
+        expectError(.format, run.checkpointFile, "format is 4") {
             _ = try Trainer(checkpoint: run.checkpointFile)
         }
     }

@@ -237,9 +237,10 @@ import Testing
         #expect(trainer.state.bestTestError == epochs[best].test.error)
         let split = try Quadrants(train: 180).holdingOutValidation(count: 60, seed: 1)
         #expect(try evaluate(trainer.network, on: split.test) == epochs[3].validation)
-        var schedule = recipe.schedule
+        var schedule = ScheduleProgress(recipe.schedule)
         for epoch in epochs {
-            #expect(schedule.learningRate == epoch.learningRate)
+            let beginning = TrainingPosition(epoch: epoch.number - 1, epochs: 4, stepsAnEpoch: 4)
+            #expect(schedule.learningRate(at: beginning) == epoch.learningRate)
             schedule.advance(train: epoch.train, validation: try #require(epoch.validation))
         }
         let lines = try String(contentsOfFile: folder.metricsFile, encoding: .utf8).split(separator: "\n")

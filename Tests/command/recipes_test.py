@@ -81,11 +81,11 @@ class RecipesTest(CommandTest):
             return recipe, result.stderr
         recipe, note = begin("anl-cifar", 20)
         self.assertEqual(recipe["plainFinish"]["afterEpoch"], 10)
-        self.assertEqual(recipe["schedule"]["rule"]["halvingOnValidationLoss"]["epochs"], 1)
+        self.assertEqual(recipe["schedule"]["rule"], "halving-on-validation-loss:1:0.001")
         self.assertIn("note: anl-cifar has 200 epochs; in 20, plain training begins after epoch 10 (100)", note)
         recipe, note = begin("layerwise-cifar-10", 24)
-        self.assertEqual(recipe["schedule"]["rule"]["steps"]["epochs"], 4)
-        self.assertIn("counts 4 epochs (50)", note)
+        self.assertEqual(recipe["schedule"]["rule"], "steps:5:4")
+        self.assertIn("rule is steps:5:4 (steps:5:50)", note)
         self.assertIn("no epoch is left for the plain training after epoch 100", begin("anl-cifar", 1)[1])
         self.assertNotIn("note", begin("adversarial-backprop-mnist-relu", 2)[1])
 
@@ -96,7 +96,7 @@ class RecipesTest(CommandTest):
             "run", "--recipe", "anl-cifar", "--method", "layerwise"))
         self.fail_with(["--zca-epsilon", "per-channel"], *self.train_arguments("run", "--zca-epsilon", "1"))
         self.fail_with(["zac", "zca"], "train", "--data", "mnist", "--normalize", "zac")
-        self.fail_with(["halving"], *self.train_arguments("run", "--schedule", "halving"))
+        self.fail_with(["'halving' is no schedule", "one-cycle"], *self.train_arguments("run", "--schedule", "halving"))
 
 
 class SeedsTest(CommandTest):

@@ -185,8 +185,8 @@ class DamageTest(RunPlaceTest):
         path = self.folder / "run" / CHECKPOINT
         for change in [state("bestEpoch", 3), state("bestEpoch", 0), state("bestEpoch", -1), state("bestEpoch", huge),
                        state("epoch", huge), state("epoch", 1), state("testErrors", [1, 1e300]),
-                       schedule("epochs", huge), schedule("epochsAtRate", huge), schedule("epochsSinceBest", huge),
-                       schedule("halvings", huge), schedule("halvings", -1), schedule("learningRate", -1)]:
+                       schedule("epochsAtRate", huge), schedule("epochsSinceBest", huge), schedule("halvings", huge),
+                       schedule("halvings", -1)]:
             content = self.change_state(change)
             self.resume_fails(CHECKPOINT, "damaged")
             path.write_bytes(content)

@@ -185,6 +185,7 @@ private struct RunRecord {
         {
             facts[place].value = "a tenth"
         }
+        if let step = settings.step { facts.append(Report.Fact("training step", step)) }
         return facts + [
             Report.Fact("seed", "\(settings.seed)"),
             Report.Fact("convolutions", settings.exactConvolutions ? "exact" : "3×3 by Winograd"),

@@ -3,7 +3,10 @@
 /// A setting's value with the names of its parts, such as "momentum 0.9, max norm 4".
 func described(_ value: Any) -> String {
     switch value {
-    case let schedule as Schedule: return "\(schedule.learningRate), \(described(schedule.rule))"
+    case let schedule as Schedule:
+        let warmUp = schedule.warmUp > 0 ? ", warm-up of \(schedule.warmUp) epochs" : ""
+        return "\(schedule.learningRate), \(schedule.rule)\(warmUp)"
+    case let rule as any LearningRateRule: return rule.description
     case let word as any RawRepresentable<String>: return word.rawValue
     case let text as String: return text
     case let flag as Bool: return flag ? "yes" : "no"
@@ -28,7 +31,8 @@ func described(_ value: Any) -> String {
 func differences(_ value: Any, _ other: Any, in name: String = "") -> [String] {
     let (mirror, otherMirror) = (Mirror(reflecting: value), Mirror(reflecting: other))
     let (parts, others) = (Array(mirror.children), Array(otherMirror.children))
-    let haveParts = [.struct, .tuple, .enum, .optional].contains(mirror.displayStyle)
+    let haveParts =
+        [.struct, .tuple, .enum, .optional].contains(mirror.displayStyle) && !(value is any LearningRateRule)
     if haveParts, !parts.isEmpty, parts.map(\.label) == others.map(\.label) {
         return zip(parts, others).flatMap { part, other in
             // What an optional or an enumeration holds is the value itself.

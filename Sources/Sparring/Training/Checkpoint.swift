@@ -1,7 +1,7 @@
 import Foundation
 
 // A checkpoint is one model file with the training state: momentum, the step and what the points hold,
-// written by the engine, and in its metadata the method, the recipe and where the schedule stands. One rename
+// written by the engine, and in its metadata the method, the recipe and where the schedule and the step stand. One rename
 // makes it current.
 extension Trainer {
     private struct Checkpoint: Codable {
@@ -15,6 +15,14 @@ extension Trainer {
         var exactConvolutions: Bool
         /// The run it belongs to; nil where it is of none.
         var run: RunSettings?
+        /// What a step of a program's own is called.
+        var step: String?
+        var stepState: Data?
+    }
+
+    /// What must be known before the rest is read.
+    private struct CheckpointRecipe: Decodable {
+        var recipe: Recipe
     }
 
     private static let checkpointKey = "trainer"
@@ -27,7 +35,8 @@ extension Trainer {
     func saveCheckpoint(to path: String, run: RunSettings?) throws(SparringError) {
         let checkpoint = Checkpoint(
             method: method, recipe: recipe, state: state, batchSize: network.batchSize,
-            exactConvolutions: network.usesExactConvolutions, run: run)
+            exactConvolutions: network.usesExactConvolutions, run: run, step: step.identity,
+            stepState: step.state)
         let json = String(decoding: try encodeJSON(checkpoint, for: path), as: UTF8.self)
         try network.save(to: path, trainingState: true, metadata: [Self.checkpointKey: json])
     }
@@ -37,17 +46,33 @@ extension Trainer {
     /// - Parameters:
     ///   - path: of the file.
     ///   - threads: 0 for all cores. The results do not depend on it.
-    /// - Throws: when the file is missing, damaged or no checkpoint.
-    public convenience init(checkpoint path: String, threads: Int = 0) throws(SparringError) {
-        try self.init(checkpoint: path, of: nil, threads: threads)
+    ///   - rule: the learning rate's, where it is none of the package.
+    ///   - step: where it is none of the package.
+    /// - Throws: when the file is missing, damaged or no checkpoint, or was made with another rule or step.
+    public convenience init(
+        checkpoint path: String, threads: Int = 0, rule: (any LearningRateRule)? = nil,
+        step: some TrainingStep = MethodStep()
+    ) throws(SparringError) {
+        try self.init(checkpoint: path, of: nil, threads: threads, rule: rule, step: step)
     }
 
     /// - Parameter run: what the checkpoint must belong to; nil for anything.
-    convenience init(checkpoint path: String, of run: RunDescription?, threads: Int) throws(SparringError) {
+    convenience init(
+        checkpoint path: String, of run: RunDescription?, threads: Int, rule: (any LearningRateRule)?,
+        step: some TrainingStep
+    ) throws(SparringError) {
         guard let json = try Network.metadata(Self.checkpointKey, of: path) else {
             throw SparringError(.format, "\(path): a model file without a trainer's state is no checkpoint")
         }
-        let checkpoint = try decodeJSON(Checkpoint.self, from: Data(json.utf8), of: path)
+        let data = Data(json.utf8)
+        let schedule = try decodeJSON(CheckpointRecipe.self, from: data, of: path).recipe.schedule
+            .ruled(by: rule, for: path)
+        var checkpoint = try decodeJSON(
+            Checkpoint.self, from: data, of: path, userInfo: ScheduleProgress.userInfo(schedule))
+        checkpoint.recipe.schedule = schedule
+        try checkStep(step, is: checkpoint.step, for: path)
+        var step = step
+        step.state = checkpoint.stepState
         guard checkpoint.state.isPossible(under: checkpoint.recipe) else {
             throw SparringError(.format, "\(path) is damaged: such a state follows from no training")
         }
@@ -55,7 +80,8 @@ extension Trainer {
             contentsOf: path, batchSize: checkpoint.batchSize, threads: threads,
             exactConvolutions: checkpoint.exactConvolutions)
         self.init(
-            network, method: checkpoint.method, recipe: checkpoint.recipe, state: checkpoint.state)
+            network, method: checkpoint.method, recipe: checkpoint.recipe, step: step,
+            state: checkpoint.state)
         guard let run else { return }
         let others = checkpoint.run?.differences(from: run.settings) ?? []
         guard others.isEmpty, try run.describes(self) else {
@@ -71,12 +97,33 @@ extension Trainer.State {
     fileprivate func isPossible(under recipe: Recipe) -> Bool {
         epoch == testErrors.count && (min(epoch, 1)...epoch).contains(bestEpoch)
             && testErrors.allSatisfy { 0...100 ~= $0 } && !lowestError.isNaN
-            && schedule.isPossible(after: epoch) && schedule.rule == recipe.schedule.rule
+            && schedule.isPossible(after: epoch)
     }
 }
 
 extension Schedule {
-    fileprivate func isPossible(after epochs: Int) -> Bool {
-        counters.allSatisfy { 0...epochs ~= $0 } && learningRate > 0 && learningRate.isFinite
+    /// This schedule with a program's own rule in place of its text.
+    fileprivate func ruled(
+        by own: (any LearningRateRule)?, for path: String
+    ) throws(SparringError) -> Schedule {
+        guard (own?.description ?? rule.description) == rule.description, own != nil || !(rule is UnknownRule)
+        else {
+            let given = own.map { "is '\($0)'" } ?? "must be given by the program that has it"
+            throw SparringError(
+                .argument, "\(path): the learning rate's rule was '\(rule)' and \(given)")
+        }
+        var schedule = self
+        if let own { schedule.rule = own }
+        return schedule
     }
+}
+
+/// Throws when a step is not what a file calls it.
+func checkStep(_ step: any TrainingStep, is name: String?, for path: String) throws(SparringError) {
+    guard step.identity != name else { return }
+    func words(_ identity: String?) -> String { identity.map { "'\($0)'" } ?? "the method's" }
+    throw SparringError(
+        .argument,
+        "\(path): the training step was \(words(name)) and is \(words(step.identity)); the program that has it must give it"
+    )
 }

@@ -147,10 +147,12 @@ package func encodeJSON(
 }
 
 package func decodeJSON<Value: Decodable>(
-    _ type: Value.Type, from data: Data, of path: String
+    _ type: Value.Type, from data: Data, of path: String, userInfo: [CodingUserInfoKey: any Sendable] = [:]
 ) throws(SparringError) -> Value {
     do {
-        return try JSONDecoder().decode(type, from: data)
+        let decoder = JSONDecoder()
+        decoder.userInfo = userInfo
+        return try decoder.decode(type, from: data)
     } catch {
         throw SparringError(.format, "\(path) is damaged or of another version: \(reason(of: error))")
     }

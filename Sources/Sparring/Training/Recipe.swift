@@ -48,8 +48,7 @@ public struct Recipe: Hashable, Sendable, Codable {
         }
         var recipe = self
         recipe.epochs = epochs
-        recipe.schedule = Schedule(
-            schedule.rule.withEpochs(scaled), learningRate: schedule.learningRate)
+        recipe.schedule = schedule.withEpochs(scaled)
         if let finish = plainFinish {
             recipe.plainFinish?.afterEpoch = min(scaled(finish.afterEpoch), max(epochs - 1, 1))
         }

@@ -3,7 +3,7 @@ import Foundation
 /// What a run is, and where and when it began: all that is needed to repeat it. `run.json` holds it.
 public struct RunDescription: Hashable, Sendable {
     /// Of `run.json` and of checkpoints. A run of an older format is read; what it does not tell is as it then was.
-    public static let format = 2
+    public static let format = 3
 
     public let settings: RunSettings
     public let trainableParameters: Int
@@ -33,6 +33,7 @@ public struct RunDescription: Hashable, Sendable {
             network.inputShape, network.classes, info.trainableParameters
         ) && settings.seed == info.seed && settings.exactConvolutions == network.usesExactConvolutions
             && settings.method == trainer.method && settings.recipe == trainer.recipe
+            && settings.step == trainer.step.identity
     }
 }
 

@@ -31,7 +31,7 @@ public struct RunFolder: Hashable, Sendable {
         trainer.recorder = try RunRecorder(beginning: self, with: trainer)
     }
 
-    /// Opens the folder of a run, to look at it or to go on with it (``resume(threads:)``).
+    /// Opens the folder of a run, to look at it or to go on with it (``resume(threads:rule:step:)``).
     public init(opening path: String) throws(SparringError) {
         self.path = try Self.checked(path)
         let file = Self.descriptionFile(in: path)
@@ -51,11 +51,17 @@ public struct RunFolder: Hashable, Sendable {
     /// The trainer as it was after the last epoch on record, with its network and the right to write the folder. Rows and
     /// events after that epoch are dropped.
     ///
-    /// - Parameter threads: 0 for all cores. The results do not depend on it.
-    /// - Throws: also when another process is writing the run.
-    public func resume(threads: Int = 0) throws(SparringError) -> Trainer {
+    /// - Parameters:
+    ///   - threads: 0 for all cores. The results do not depend on it.
+    ///   - rule: the learning rate's, where it is none of the package.
+    ///   - step: the training step, where it is none of the package.
+    /// - Throws: also when another process is writing the run, or it was begun with another rule or step.
+    public func resume(
+        threads: Int = 0, rule: (any LearningRateRule)? = nil, step: some TrainingStep = MethodStep()
+    ) throws(SparringError) -> Trainer {
         let lock = try RunLock(path)
-        let trainer = try Trainer(checkpoint: checkpointFile, of: description, threads: threads)
+        let trainer = try Trainer(
+            checkpoint: checkpointFile, of: description, threads: threads, rule: rule, step: step)
         trainer.recorder = try RunRecorder(resuming: self, lock, after: trainer.state.epoch)
         return trainer
     }

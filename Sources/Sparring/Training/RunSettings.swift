@@ -21,6 +21,8 @@ public struct RunSettings: Hashable, Sendable {
     public var inputPoint: InputPoint
     public var method: Method
     public var recipe: Recipe
+    /// What a training step of a program's own is called (``TrainingStep``); nil for the method's.
+    public var step: String?
     /// Of weights, order, held-out images, augmentation, dropout and perturbations.
     public var seed: UInt64
     /// No Winograd.
@@ -32,8 +34,9 @@ public struct RunSettings: Hashable, Sendable {
 
     public init(
         model: ModelSpec, data: DataSpec, normalization: Normalization? = nil, zcaEpsilon: Float? = nil,
-        inputPoint: InputPoint = .pixels, method: Method, recipe: Recipe, seed: UInt64 = 1,
-        exactConvolutions: Bool = false, initialModel: InitialModel? = nil, setting: String? = nil
+        inputPoint: InputPoint = .pixels, method: Method, recipe: Recipe, step: String? = nil,
+        seed: UInt64 = 1, exactConvolutions: Bool = false, initialModel: InitialModel? = nil,
+        setting: String? = nil
     ) {
         self.model = model
         self.data = data
@@ -42,6 +45,7 @@ public struct RunSettings: Hashable, Sendable {
         self.inputPoint = inputPoint
         self.method = method
         self.recipe = recipe
+        self.step = step
         self.seed = seed
         self.exactConvolutions = exactConvolutions
         self.initialModel = initialModel
@@ -67,7 +71,7 @@ public struct RunSettings: Hashable, Sendable {
                 named: model, architecture: architecture.map { .words($0) }, classes: network.classes,
                 imageShape: network.inputShape),
             data: data, normalization: normalization, inputPoint: inputPoint, method: trainer.method,
-            recipe: trainer.recipe, seed: try network.info.seed,
+            recipe: trainer.recipe, step: trainer.step.identity, seed: try network.info.seed,
             exactConvolutions: network.usesExactConvolutions)
     }
 
@@ -141,12 +145,14 @@ extension Trainer {
     ///   - settings: model, method, recipe and seed.
     ///   - model: where it is none of the package.
     ///   - preprocessing: ``RunSettings/preprocessing(fittedTo:)``.
+    ///   - step: where it is none of the package; the settings name it.
     ///   - threads: 0 for all cores. The results do not depend on it.
     /// - Throws: when the model and the images, or the model and the initial one, do not fit.
     public convenience init(
         _ settings: RunSettings, model: (any Model)? = nil, normalizedBy preprocessing: (any Preprocessing)?,
-        threads: Int = 0
+        step: some TrainingStep = MethodStep(), threads: Int = 0
     ) throws(SparringError) {
+        try checkStep(step, is: settings.step, for: "the settings")
         let model = if let model { model } else { try settings.model.model() }
         let network = try Network(
             model, input: settings.model.imageShape, normalizedBy: preprocessing,
@@ -155,17 +161,18 @@ extension Trainer {
         let initial = try settings.initialModel.map { (model) throws(SparringError) in
             try model.initialize(network)
         }
-        self.init(network, method: settings.method, recipe: settings.recipe)
+        self.init(network, method: settings.method, recipe: settings.recipe, step: step)
         initialParameters = initial
     }
 
     /// As the other, normalized by the numbers of the training images.
     public convenience init(
-        _ settings: RunSettings, on data: any Dataset, model: (any Model)? = nil, threads: Int = 0
+        _ settings: RunSettings, on data: any Dataset, model: (any Model)? = nil,
+        step: some TrainingStep = MethodStep(), threads: Int = 0
     ) throws {
         try self.init(
             settings, model: model, normalizedBy: try settings.preprocessing(fittedTo: data.train),
-            threads: threads)
+            step: step, threads: threads)
     }
 }
 
@@ -186,8 +193,8 @@ extension PaperSetting {
 extension RunSettings: Codable {
     /// Stable: files have them.
     private enum CodingKeys: String, CodingKey {
-        case normalization, zcaEpsilon, inputPoint, method, recipe, seed, exactConvolutions, initialModel,
-            setting
+        case normalization, zcaEpsilon, inputPoint, method, recipe, step, seed, exactConvolutions,
+            initialModel, setting
     }
 
     public init(from decoder: any Decoder) throws {
@@ -199,6 +206,7 @@ extension RunSettings: Codable {
         inputPoint = try values.decode(InputPoint.self, forKey: .inputPoint)
         method = try values.decode(Method.self, forKey: .method)
         recipe = try values.decode(Recipe.self, forKey: .recipe)
+        step = try values.decodeIfPresent(String.self, forKey: .step)
         seed = try values.decode(UInt64.self, forKey: .seed)
         exactConvolutions = try values.decode(Bool.self, forKey: .exactConvolutions)
         initialModel = try values.decodeIfPresent(InitialModel.self, forKey: .initialModel)
@@ -214,6 +222,7 @@ extension RunSettings: Codable {
         try values.encode(inputPoint, forKey: .inputPoint)
         try values.encode(method, forKey: .method)
         try values.encode(recipe, forKey: .recipe)
+        try values.encodeIfPresent(step, forKey: .step)
         try values.encode(seed, forKey: .seed)
         try values.encode(exactConvolutions, forKey: .exactConvolutions)
         try values.encodeIfPresent(initialModel, forKey: .initialModel)

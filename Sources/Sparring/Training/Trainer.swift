@@ -11,7 +11,7 @@ public final class Trainer {
     public struct State: Hashable, Sendable, Codable {
         /// Epochs done.
         public internal(set) var epoch = 0
-        public internal(set) var schedule: Schedule
+        public internal(set) var schedule: ScheduleProgress
         /// Of every epoch, in percent.
         public internal(set) var testErrors: [Double] = []
         /// The epoch with the lowest error on held-out images, or the last where none are held out; from 1, and 0 before
@@ -26,7 +26,7 @@ public final class Trainer {
         }
 
         init(schedule: Schedule) {
-            self.schedule = schedule
+            self.schedule = ScheduleProgress(schedule)
         }
     }
 
@@ -34,6 +34,8 @@ public final class Trainer {
     public let method: Method
     public let recipe: Recipe
     public private(set) var state: State
+    /// What is done with each batch, with what lives on in it.
+    public private(set) var step: any TrainingStep
 
     /// What came from the settings' initial model; nil where there is none, or the training goes on.
     public internal(set) var initialParameters: Network.InitialParameters?
@@ -52,11 +54,16 @@ public final class Trainer {
     ///   - network: which it trains.
     ///   - method: how it perturbs.
     ///   - recipe: epochs, batches, optimizer and schedule.
+    ///   - step: what is done with each batch.
     ///   - state: of an earlier training of this network; nil for the start.
-    public init(_ network: Network, method: Method, recipe: Recipe, state: State? = nil) {
+    public init(
+        _ network: Network, method: Method, recipe: Recipe, step: some TrainingStep = MethodStep(),
+        state: State? = nil
+    ) {
         self.network = network
         self.method = method
         self.recipe = recipe
+        self.step = step
         self.state = state ?? State(schedule: recipe.schedule)
     }
 
@@ -71,7 +78,7 @@ public final class Trainer {
     ///   - data: its shape and classes are the network's. Of its training images the recipe's
     ///     ``Recipe/validationImages`` are held out.
     ///   - folder: gets metrics, model files and a checkpoint after every epoch; one that was made for this trainer, or
-    ///     that it comes from (``RunFolder/resume(threads:)``).
+    ///     that it comes from (``RunFolder/resume(threads:rule:step:)``).
     public func fit(_ data: some Dataset, recordingTo folder: RunFolder? = nil) -> Epochs {
         Epochs(trainer: self, data: data, folder: folder)
     }
@@ -141,8 +148,12 @@ public final class Trainer {
 
     /// Throws when network, method and recipe do not go together. Takes the method in force.
     func check() throws(SparringError) {
-        guard recipe.epochs >= 1 else {
-            throw SparringError(.argument, "\(recipe.epochs) epochs; there must be at least 1")
+        let most = Int(Int32.max)
+        guard 1...most ~= recipe.epochs, 0...most ~= recipe.schedule.warmUp else {
+            throw SparringError(
+                .argument,
+                "\(recipe.epochs) epochs with a warm-up of \(recipe.schedule.warmUp); there must be 1 to \(most), and a warm-up of 0 to as many"
+            )
         }
         guard 1...network.batchSize ~= recipe.batchSize else {
             throw SparringError(
@@ -153,15 +164,22 @@ public final class Trainer {
         guard learningRate.isFinite, learningRate > 0 else {
             throw SparringError(.argument, "the learning rate is \(learningRate); it must be above 0")
         }
-        try network.setMethod(phase.method)
+        guard !(recipe.schedule.rule is UnknownRule) else {
+            throw SparringError(
+                .state,
+                "the learning rate's rule '\(recipe.schedule.rule)' is of another program, which must give it"
+            )
+        }
+        try network.setMethod(finish == nil ? method : .backprop)
     }
 
-    /// The method and the learning rate of the next epoch.
-    private var phase: (method: Method, learningRate: Float) {
-        if let finish = recipe.plainFinish, method.isPerturbing, state.epoch >= finish.afterEpoch {
-            return (.backprop, finish.learningRate)
-        }
-        return (method, state.schedule.learningRate)
+    /// The plain end of the recipe, from the epoch it begins with.
+    private var finish: Recipe.PlainFinish? {
+        recipe.plainFinish.flatMap { method.isPerturbing && state.epoch >= $0.afterEpoch ? $0 : nil }
+    }
+
+    private func learningRate(at position: TrainingPosition) -> Float {
+        finish?.learningRate ?? state.schedule.learningRate(at: position)
     }
 
     nonisolated(nonsending) private func nextEpoch(_ parts: Parts) async throws -> Epoch? {
@@ -176,10 +194,15 @@ public final class Trainer {
                 "epoch \(state.epoch + 1) was cut off and the network has seen a part of it; go on from a checkpoint"
             )
         }
+        let loader = try BatchLoader(
+            train, batchSize: recipe.batchSize, shuffled: true, augmentation: recipe.augmentation,
+            seed: network.info.seed, epoch: state.epoch)
         isInEpoch = true
-        let learningRate = phase.learningRate
+        let position = TrainingPosition(
+            epoch: state.epoch, epochs: recipe.epochs, stepsAnEpoch: loader.batchCount)
+        let learningRate = learningRate(at: position)
         let start = ContinuousClock.now
-        let trained = try await trainEpoch(train, learningRate: learningRate)
+        let trained = try await trainEpoch(loader, from: position)
         let seconds = start.duration(to: .now) / .seconds(1)
         let tested = try evaluate(network, on: parts.test)
         let validated = try parts.validation.map { try evaluate(network, on: $0) }
@@ -212,90 +235,32 @@ public final class Trainer {
 
     /// All batches of one epoch. Their order is a function of the network's seed and the epoch's number.
     nonisolated(nonsending) private func trainEpoch(
-        _ set: ImageSet, learningRate: Float
+        _ loader: BatchLoader, from beginning: TrainingPosition
     ) async throws -> Metrics {
-        let loader = try BatchLoader(
-            set, batchSize: recipe.batchSize, shuffled: true, augmentation: recipe.augmentation,
-            seed: network.info.seed, epoch: state.epoch)
         let start = ContinuousClock.now
+        var position = beginning
         var sum = MetricsSum()
-        var step = 0
         for try await batch in loader {
             try Task.checkCancellation()
-            step += 1
+            let settings = StepSettings(
+                position: position, optimizer: recipe.optimizer, learningRate: learningRate(at: position))
+            position.step += 1
             do {
-                sum.add(
-                    try network.trainStep(
-                        batch.pixels, batch.labels, recipe.optimizer, learningRate: learningRate))
-            } catch {
+                sum.add(try step.train(network, on: batch, settings))
+            } catch let error as SparringError {
                 throw SparringError(
                     error.kind,
-                    "epoch \(state.epoch + 1), step \(step) of \(loader.batchCount): \(error.message)")
+                    "epoch \(position.epoch + 1), step \(position.step) of \(loader.batchCount): \(error.message)"
+                )
             }
             let seconds = start.duration(to: .now) / .seconds(1)
             onStep?(
                 StepProgress(
-                    epoch: state.epoch + 1, epochs: recipe.epochs, step: step, steps: loader.batchCount,
-                    metrics: sum.metrics, seconds: seconds, secondsAnEpoch: secondsAnEpoch))
+                    epoch: position.epoch + 1, epochs: recipe.epochs, step: position.step,
+                    steps: loader.batchCount, learningRate: settings.learningRate, metrics: sum.metrics,
+                    seconds: seconds, secondsAnEpoch: secondsAnEpoch))
         }
         try Task.checkCancellation()
         return sum.metrics
     }
-}
-
-/// The result of one epoch.
-public struct Epoch: Hashable, Sendable, Codable {
-    /// From 1.
-    public let number: Int
-    public let learningRate: Float
-    /// Over the epoch's steps, of the loss trained on and in training mode.
-    public let train: Metrics
-    /// On held-out images after the epoch, in evaluation mode; nil where none are held out.
-    public let validation: Metrics?
-    /// After the epoch, in evaluation mode.
-    public let test: Metrics
-    /// Training alone, without the test.
-    public let seconds: Double
-    /// Training images a second.
-    public let imagesPerSecond: Double
-    /// Whether the error on held-out images is the lowest so far; without such images every epoch is the best.
-    public let isBest: Bool
-    /// Of the hidden points after the epoch, on the first ``Recipe/batchSize`` training images as they are, in training
-    /// mode without perturbations.
-    public let pointDeviations: [PointDeviation]
-}
-
-/// Where an epoch stands after one of its steps.
-public struct StepProgress: Hashable, Sendable {
-    /// From 1.
-    public let epoch: Int
-    /// Epochs of the recipe.
-    public let epochs: Int
-    /// Steps done in this epoch.
-    public let step: Int
-    /// Steps of this epoch.
-    public let steps: Int
-    /// Over this epoch's steps so far.
-    public let metrics: Metrics
-    /// Since the epoch's start.
-    public let seconds: Double
-
-    /// Training images a second, over this epoch's steps so far.
-    public var imagesPerSecond: Double { Double(metrics.count) / seconds }
-
-    /// Of a whole epoch with its tests and what is written, the mean so far; nil in the first.
-    let secondsAnEpoch: Double?
-
-    /// To the end of this epoch's steps, at the pace so far.
-    public var secondsLeft: Double { seconds / Double(step) * Double(steps - step) }
-
-    /// To the end of the last epoch of the recipe, at the pace so far.
-    public var secondsLeftOfTraining: Double {
-        max(wholeEpoch - seconds, secondsLeft) + wholeEpoch * Double(epochs - epoch)
-    }
-
-    /// Of all epochs of the recipe, at the pace so far.
-    public var secondsOfTraining: Double { wholeEpoch * Double(epochs) }
-
-    private var wholeEpoch: Double { secondsAnEpoch ?? seconds / Double(step) * Double(steps) }
 }
