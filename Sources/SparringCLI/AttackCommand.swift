@@ -13,7 +13,9 @@ struct AttackCommand: AsyncParsableCommand {
             image-folder' reads too.
             """)
 
-    @Argument(help: "A run's folder, whose best model counts, or a safetensors file of a model.")
+    @Argument(
+        help: "A run's folder, whose best model counts, or a safetensors file of a model.",
+        completion: .file())
     var model: String
 
     @OptionGroup(title: "Data")
@@ -28,7 +30,7 @@ struct AttackCommand: AsyncParsableCommand {
     @OptionGroup
     var sample: SampleOptions
 
-    @Option(help: "The new folder for the images.")
+    @Option(help: "The new folder for the images.", completion: .directory)
     var out: String
 
     @Flag(help: "Print a JSON object.")

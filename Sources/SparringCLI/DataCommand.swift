@@ -16,7 +16,7 @@ struct DataListCommand: ParsableCommand {
         commandName: "list",
         abstract: "Lists the data sets: their sizes, or why one cannot be read.")
 
-    @Option(help: "The folder that holds the data sets' files.")
+    @Option(help: "The folder that holds the data sets' files.", completion: .directory)
     var dataDir: String?
 
     @Flag(help: "Print a JSON object.")

@@ -12,10 +12,10 @@ struct DataFetchCommand: AsyncParsableCommand {
 
     @Argument(
         help: "The data set: \(downloadable.map(\.rawValue).joined(separator: ", ")).",
-        transform: { try downloadableName($0) })
+        completion: .list(downloadable.map(\.rawValue)), transform: { try downloadableName($0) })
     var name: DatasetName
 
-    @Option(help: "The folder that is to hold the data sets' files.")
+    @Option(help: "The folder that is to hold the data sets' files.", completion: .directory)
     var dataDir = "data"
 
     @Option(

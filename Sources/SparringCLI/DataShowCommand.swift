@@ -32,7 +32,7 @@ struct DataShowCommand: AsyncParsableCommand {
     @Option(help: "The seed of the random changes.", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
-    @Option(help: "The PNG file to write.")
+    @Option(help: "The PNG file to write.", completion: .file())
     var out: String
 
     func run() async throws {

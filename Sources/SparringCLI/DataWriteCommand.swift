@@ -14,7 +14,7 @@ struct DataWriteCommand: AsyncParsableCommand {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(help: "The folder for the files.")
+    @Option(help: "The folder for the files.", completion: .directory)
     var out: String
 
     func run() async throws {

@@ -14,7 +14,9 @@ struct EvaluateCommand: AsyncParsableCommand {
             input alone, by the gradient of the image before, beside fgsm of the same ε.
             """)
 
-    @Option(help: "The model: a run's folder, whose best model counts, or a safetensors file of one.")
+    @Option(
+        help: "The model: a run's folder, whose best model counts, or a safetensors file of one.",
+        completion: .file())
     var modelFile: String
 
     @OptionGroup(title: "Data")
@@ -33,7 +35,9 @@ struct EvaluateCommand: AsyncParsableCommand {
             """, transform: list(of: real(0...Float.greatestFiniteMagnitude)))
     var deltas: [Float]?
 
-    @Option(help: "A black box: also images made against this model. May be given more than once.")
+    @Option(
+        help: "A black box: also images made against this model. May be given more than once.",
+        completion: .file())
     var source: [String] = []
 
     @Option(

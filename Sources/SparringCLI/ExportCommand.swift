@@ -11,10 +11,12 @@ struct ExportCommand: ParsableCommand {
             points are gone.
             """)
 
-    @Argument(help: "The model: a run's folder, whose best model counts, or a safetensors file of one.")
+    @Argument(
+        help: "The model: a run's folder, whose best model counts, or a safetensors file of one.",
+        completion: .file())
     var model: String
 
-    @Option(help: "The ONNX file to write.")
+    @Option(help: "The ONNX file to write.", completion: .file())
     var onnx: String
 
     func run() throws {

@@ -9,7 +9,7 @@ struct MethodOptions: ParsableArguments {
             How training perturbs: \(Method.names.joined(separator: ", ")). A method is five choices, of which the other \
             options change one each.
             """,
-        transform: { try checkedMethod($0) })
+        completion: .list(Method.names), transform: { try checkedMethod($0) })
     var method: String?
 
     @Option(

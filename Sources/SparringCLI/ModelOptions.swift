@@ -4,7 +4,8 @@ import Sparring
 /// The choices of a model.
 struct ModelOptions: ParsableArguments {
     @Option(
-        help: "The network: \(ModelName.names) (default: lenet5).", transform: { try ModelName($0) })
+        help: "The network: \(ModelName.names) (default: lenet5).",
+        completion: .list(ModelName.allCases.map(\.rawValue)), transform: { try ModelName($0) })
     var model: ModelName?
 
     @Option(

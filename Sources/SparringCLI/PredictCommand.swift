@@ -16,10 +16,12 @@ struct PredictCommand: AsyncParsableCommand {
             NAME-result.png.
             """)
 
-    @Argument(help: "A run's folder, whose best model counts, or a safetensors file of a model.")
+    @Argument(
+        help: "A run's folder, whose best model counts, or a safetensors file of a model.",
+        completion: .file())
     var model: String
 
-    @Argument(help: "JPEG or PNG files.")
+    @Argument(help: "JPEG or PNG files.", completion: .file())
     var images: [String]
 
     @Option(help: "How many of the likeliest classes to tell.", transform: whole(classCounts))
@@ -35,7 +37,7 @@ struct PredictCommand: AsyncParsableCommand {
     @Option(help: "The seed of the attack's random draws.", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
-    @Option(help: "The folder for the images before and after the attack.")
+    @Option(help: "The folder for the images before and after the attack.", completion: .directory)
     var out: String?
 
     @Flag(help: "Print a JSON array.")

@@ -31,7 +31,7 @@ struct RecipeOptions: ParsableArguments {
             A paper's whole setting, of which other options change parts: \
             \(PaperSetting.all.map(\.name).joined(separator: ", ")).
             """,
-        transform: { try PaperSetting(named: $0) })
+        completion: .list(PaperSetting.all.map(\.name)), transform: { try PaperSetting(named: $0) })
     var recipe: PaperSetting?
 
     @Option(

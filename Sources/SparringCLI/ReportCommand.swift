@@ -12,7 +12,7 @@ struct ReportCommand: AsyncParsableCommand {
             before you believe an accuracy.
             """)
 
-    @Argument(help: "The runs' folders, all trained on one data set.")
+    @Argument(help: "The runs' folders, all trained on one data set.", completion: .directory)
     var runs: [String]
 
     @OptionGroup(title: "Data")
@@ -29,7 +29,7 @@ struct ReportCommand: AsyncParsableCommand {
     @OptionGroup
     var sample: SampleOptions
 
-    @Option(help: "The HTML file to write.")
+    @Option(help: "The HTML file to write.", completion: .file())
     var out = "report.html"
 
     mutating func validate() throws {

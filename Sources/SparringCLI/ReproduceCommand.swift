@@ -16,7 +16,9 @@ struct ReproduceCommand: AsyncParsableCommand {
             the images, the setting or the weights have changed.
             """)
 
-    @Argument(help: "The experiment, or all, cheapest first; --list names them.")
+    @Argument(
+        help: "The experiment, or all, cheapest first; --list names them.",
+        completion: .list(["all"] + Experiment.all.map(\.id)))
     var id: String?
 
     @Flag(help: "List the experiments, with the hours that each scale takes on this machine.")
@@ -29,10 +31,10 @@ struct ReproduceCommand: AsyncParsableCommand {
             """)
     var scale = ExperimentScale.short
 
-    @Option(help: "The folder that holds the data sets' files.")
+    @Option(help: "The folder that holds the data sets' files.", completion: .directory)
     var dataDir: String?
 
-    @Option(help: "The folder of the results.")
+    @Option(help: "The folder of the results.", completion: .directory)
     var out = "results"
 
     @Option(help: "Trainings of each network (default: the scale's own).", transform: whole(1...1000))

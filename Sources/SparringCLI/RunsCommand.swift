@@ -11,7 +11,7 @@ struct RunsCommand: AsyncParsableCommand {
             of each run is attacked now, on its own test images.
             """)
 
-    @Argument(help: "The folder that holds runs, or is one.")
+    @Argument(help: "The folder that holds runs, or is one.", completion: .directory)
     var folder = "runs"
 
     @Option(
@@ -25,7 +25,9 @@ struct RunsCommand: AsyncParsableCommand {
     @OptionGroup
     var sample: SampleOptions
 
-    @Option(help: "The folder of the data sets' files, where it is not the one that a run tells.")
+    @Option(
+        help: "The folder of the data sets' files, where it is not the one that a run tells.",
+        completion: .directory)
     var dataDir: String?
 
     @Flag(help: "Print a JSON array.")

@@ -40,13 +40,15 @@ struct TrainCommand: AsyncParsableCommand {
         help: """
             Begin with the parameters of this model, a run's folder, whose best model counts, or a safetensors file; with a \
             classifier of its own where the classes are others in number. Without --model the network is the run's.
-            """)
+            """, completion: .file())
     var initialModel: String?
 
-    @Option(help: "The run's new folder (default: one in runs, named after data, model and method).")
+    @Option(
+        help: "The run's new folder (default: one in runs, named after data, model and method).",
+        completion: .directory)
     var out: String?
 
-    @Option(help: "Go on with the run in this folder, by its own settings.")
+    @Option(help: "Go on with the run in this folder, by its own settings.", completion: .directory)
     var resume: String?
 
     @Flag(help: "Print only the result.")

@@ -12,7 +12,8 @@ struct TransferCommand: AsyncParsableCommand {
             """)
 
     @Argument(
-        help: "Two or more models: runs' folders, whose best models count, or safetensors files of them.")
+        help: "Two or more models: runs' folders, whose best models count, or safetensors files of them.",
+        completion: .file())
     var models: [String]
 
     @OptionGroup(title: "Data")
@@ -29,7 +30,7 @@ struct TransferCommand: AsyncParsableCommand {
     @OptionGroup
     var sample: SampleOptions
 
-    @Option(help: "Also write the tables to this file, as a page of HTML.")
+    @Option(help: "Also write the tables to this file, as a page of HTML.", completion: .file())
     var out: String?
 
     @Flag(help: "Print a JSON object.")

@@ -16,7 +16,8 @@ struct AnalyzeCommand: AsyncParsableCommand {
 struct AnalyzedModels: ParsableArguments {
     @Option(
         parsing: .upToNextOption,
-        help: "The models: runs' folders, whose best models count, or safetensors files of them.")
+        help: "The models: runs' folders, whose best models count, or safetensors files of them.",
+        completion: .file())
     var modelFile: [String]
 
     @OptionGroup var passes: PassOptions
@@ -50,7 +51,7 @@ struct AnalyzedImages: ParsableArguments {
 
 /// Where the results go besides the terminal.
 struct AnalysisOutput: ParsableArguments {
-    @Option(help: "Write the plot (.svg) or the pictures (.png) to this file.")
+    @Option(help: "Write the plot (.svg) or the pictures (.png) to this file.", completion: .file())
     var out: String?
 
     @Flag(help: "Print JSON instead of text.")

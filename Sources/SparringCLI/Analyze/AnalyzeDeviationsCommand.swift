@@ -6,7 +6,9 @@ struct AnalyzeDeviationsCommand: AsyncParsableCommand {
         commandName: "deviations",
         abstract: "The standard deviation of every perturbation point's input over a run's epochs.")
 
-    @Option(name: .customLong("model-file"), parsing: .upToNextOption, help: "The runs' folders.")
+    @Option(
+        name: .customLong("model-file"), parsing: .upToNextOption, help: "The runs' folders.",
+        completion: .directory)
     var runs: [String]
 
     @Option(help: "How many of the last epochs (default: all).", transform: whole(from: 1))
