@@ -16,6 +16,8 @@ public struct CorruptionAccuracy: Hashable, Sendable, Codable {
 /// their order. What is usually reported is the mean of all.
 ///
 /// - Parameters:
+///   - network: what is measured.
+///   - images: the corrupted images, of the network's shape and classes.
 ///   - count: so many images of each corruption and severity, the same in all, drawn with every class's share; nil for all.
 ///   - seed: of that sample.
 ///   - onProgress: called now and then, on the task that works.
