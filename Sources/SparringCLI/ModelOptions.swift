@@ -31,6 +31,13 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "resnet…: the shortcut where shapes change.")
     var shortcut: ResNet.Shortcut?
 
+    @Option(
+        help: """
+            The public PyTorch definition whose layers the model has where its papers' differ, such as torchvision or \
+            kuangliu (default: the papers').
+            """)
+    var definition: String?
+
     @Option(help: "The loss (default: the model's own).")
     var loss: Loss?
 
@@ -39,8 +46,8 @@ struct ModelOptions: ParsableArguments {
     /// - Parameter imageShape: nil for the model's usual one.
     func spec(classes: Int, imageShape: ImageShape?) throws(SparringError) -> ModelSpec {
         let name = model ?? .lenet5
-        return try applied(
-            to: ModelSpec(name, classes: classes, imageShape: imageShape ?? name.usualInput))
+        let usual = try definition.map(name.torchDefinition)?.imageShape ?? name.usualInput
+        return try applied(to: ModelSpec(name, classes: classes, imageShape: imageShape ?? usual))
     }
 
     /// The named model, else this one, with what the options change.
@@ -48,7 +55,7 @@ struct ModelOptions: ParsableArguments {
     /// - Throws: when an option is given that the model does not have.
     func applied(to usual: ModelSpec) throws(SparringError) -> ModelSpec {
         let choices: [Any?] = [
-            model, widths, unit, dropout, inputDropout, convolutionDropout, shortcut, loss,
+            model, widths, unit, dropout, inputDropout, convolutionDropout, shortcut, definition, loss,
         ]
         guard choices.contains(where: { $0 != nil }) else { return usual }
         let name = if let model { model } else { try ModelName(usual.name) }
@@ -77,6 +84,7 @@ struct ModelOptions: ParsableArguments {
         choices.widths = widths ?? usual.widths
         choices.unit = unit ?? usual.unit
         choices.shortcut = shortcut ?? usual.shortcut
+        choices.definition = try definition.map(name.torchDefinition)?.name ?? usual.definition
         choices.loss = loss ?? usual.loss
         switch dropout {
         case .usual: choices.dropout = rates

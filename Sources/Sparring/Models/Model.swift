@@ -20,6 +20,14 @@ extension Model {
     public var loss: Loss { .softmaxCrossEntropy }
 }
 
+/// The images that a network is laid out for, where its authors have one for each.
+public enum ImageScale: String, Hashable, Sendable {
+    /// Of about 32×32, such as CIFAR's.
+    case small
+    /// Of about 224×224, such as ImageNet's.
+    case large
+}
+
 extension Node {
     /// The padding with which a 2×2 window of stride 2 leaves out no pixel of a map: 1 where a side is odd. So a
     /// map of 7×7 becomes 4×4, and 1×1 stays 1×1.

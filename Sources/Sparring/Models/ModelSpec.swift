@@ -78,6 +78,8 @@ public struct ModelChoices: Hashable, Sendable, Codable {
     public var dropout: Dropout?
     public var shortcut: ResNet.Shortcut?
     public var loss: Loss
+    /// The PyTorch definition whose layers the model has (``TorchDefinition``); nil for the papers'.
+    public var definition: String?
 
     /// The choices that were made in a model.
     init(of model: any Model) {
@@ -91,6 +93,7 @@ public struct ModelChoices: Hashable, Sendable, Codable {
 
     fileprivate func model(_ name: ModelName, classes: Int) throws(SparringError) -> any Model {
         var model = name.model(classes: classes)
+        if let definition { model = try name.torchDefinition(definition).model(model) }
         if var mlp = model as? MLP, let widths, let unit {
             (mlp.hidden, mlp.unit, mlp.loss) = (widths, unit, loss)
             model = mlp
@@ -104,7 +107,9 @@ public struct ModelChoices: Hashable, Sendable, Codable {
             model = resnet
         }
         if loss != model.loss { model = ModelWithLoss(model: model, loss: loss) }
-        guard ModelChoices(of: model) == self else {
+        var made = ModelChoices(of: model)
+        made.definition = definition
+        guard made == self else {
             throw SparringError(
                 .argument, "a model '\(name.rawValue)' has other choices than \(described(self))")
         }

@@ -1,5 +1,4 @@
-/// Residual networks of basic blocks (He et al. 2016) with the CIFAR stem, a 3×3 convolution without pooling.
-/// Points follow every batch normalization: "point1" in the stem, "layer2.0.point1" and so on in the blocks.
+/// Residual networks of basic blocks (He et al. 2016). Points follow every batch normalization: "point1" in the stem, "layer2.0.point1" and so on in the blocks.
 public struct ResNet: ModelWithDropout {
     /// How a block's input reaches its output where the shapes differ.
     public enum Shortcut: String, CaseIterable, Hashable, Sendable, Codable {
@@ -16,11 +15,15 @@ public struct ResNet: ModelWithDropout {
         /// Channels of the first stage; each next one has twice as many.
         public var width: Int
         public var shortcut: Shortcut
+        /// The stem: a 3×3 convolution for small images; for large ones a 7×7 convolution of stride 2 and 3×3 max pooling
+        /// of stride 2.
+        public var images: ImageScale
 
-        public init(blocks: [Int], width: Int, shortcut: Shortcut) {
+        public init(blocks: [Int], width: Int, shortcut: Shortcut, images: ImageScale = .small) {
             self.blocks = blocks
             self.width = width
             self.shortcut = shortcut
+            self.images = images
         }
 
         public static let resnet20 = Layout(blocks: [3, 3, 3], width: 16, shortcut: .zeroPadding)
@@ -42,7 +45,10 @@ public struct ResNet: ModelWithDropout {
 
     public func callAsFunction(_ x: Node) -> Node {
         guard let x = x.taking(layout.blocks + [layout.width], of: "ResNet") else { return x.none }
-        var y = x.convolution(layout.width, 3, name: "conv1").batchNorm(name: "bn1").point("point1").relu()
+        let isLarge = layout.images == .large
+        var y = x.convolution(layout.width, isLarge ? 7 : 3, stride: isLarge ? 2 : 1, name: "conv1")
+            .batchNorm(name: "bn1").point("point1").relu()
+        if isLarge { y = y.maxPool(3, stride: 2, padding: 1) }
         for (stage, blocks) in layout.blocks.enumerated() {
             for index in 0..<blocks {
                 let stride = stage > 0 && index == 0 ? 2 : 1

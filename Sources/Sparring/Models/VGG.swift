@@ -1,5 +1,5 @@
-/// VGG (Simonyan & Zisserman 2015) with batch normalization. Points "conv1", "conv2", … follow the batch
-/// normalizations of the convolutions.
+/// VGG (Simonyan & Zisserman 2015), with batch normalization unless told otherwise. Points "conv1", "conv2", … stand before
+/// the ReLU of the convolutions.
 ///
 /// Where a side of a map is odd, pooling leaves out no pixel, so images of 28×28 end in maps of 1×1 as those of
 /// 32×32 do, and the network has as many parameters for both.
@@ -7,8 +7,14 @@ public struct VGG: ModelWithDropout {
     public struct Layout: Hashable, Sendable {
         /// Widths of the convolutions; a pooling layer follows each group.
         public var groups: [[Int]]
-        /// Units of the dense hidden layers, which have batch normalization too.
+        /// Units of the dense hidden layers.
         public var hidden: [Int]
+        /// Whether batch normalization follows the convolutions.
+        public var isNormalized = true
+        /// Whether batch normalization follows the dense hidden layers.
+        public var normalizesHidden = true
+        /// Whether convolutions have biases.
+        public var hasBiases = false
 
         public init(groups: [[Int]], hidden: [Int] = []) {
             self.groups = groups
@@ -47,7 +53,9 @@ public struct VGG: ModelWithDropout {
             let rate = group == 0 ? 0.75 * dropout.convolution : dropout.convolution
             for (index, channels) in widths.enumerated() {
                 number += 1
-                x = x.convolution(channels, 3).batchNorm().point("conv\(number)").relu()
+                x = x.convolution(channels, 3, bias: layout.hasBiases)
+                if layout.isNormalized { x = x.batchNorm() }
+                x = x.point("conv\(number)").relu()
                 if index < widths.count - 1 { x = x.dropoutIfAny(rate) }
             }
             x = x.maxPool(2, padding: x.paddingToHalve)
@@ -56,7 +64,9 @@ public struct VGG: ModelWithDropout {
         if layout.hidden.isEmpty { return x.dropoutIfAny(dropout.dense).dense(classes, name: "classifier") }
         x = x.sequence("classifier").dropoutIfAny(dropout.dense)
         for width in layout.hidden {
-            x = x.dense(width).batchNorm().relu().dropoutIfAny(dropout.dense)
+            x = x.dense(width)
+            if layout.normalizesHidden { x = x.batchNorm() }
+            x = x.relu().dropoutIfAny(dropout.dense)
         }
         return x.dense(classes)
     }

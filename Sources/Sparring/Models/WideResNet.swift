@@ -8,6 +8,9 @@ public struct WideResNet: ModelWithDropout {
         public var blocks: Int
         /// The first stage has 16 times as many channels, each next one twice as many as the one before.
         public var widening: Int
+        /// Whether the second convolution of a block has its stride, its shortcut reads its input as it is, and all
+        /// convolutions have biases, as in the PyTorch definition of meliketoy.
+        public var stridesSecond = false
 
         public init(blocks: Int, widening: Int) {
             self.blocks = blocks
@@ -34,7 +37,7 @@ public struct WideResNet: ModelWithDropout {
 
     public func callAsFunction(_ x: Node) -> Node {
         guard let x = x.taking([layout.blocks, layout.widening], of: "WideResNet") else { return x.none }
-        var y = x.convolution(16, 3, name: "conv1")
+        var y = x.convolution(16, 3, bias: layout.stridesSecond, name: "conv1")
         for stage in 0..<3 {
             for index in 0..<layout.blocks {
                 let stride = stage > 0 && index == 0 ? 2 : 1
@@ -48,14 +51,17 @@ public struct WideResNet: ModelWithDropout {
     private func block(
         _ x: Node, _ channels: Int, _ stride: Int, changesShape: Bool, _ name: String
     ) -> Node {
+        let (first, second) = layout.stridesSecond ? (1, stride) : (stride, 1)
+        let bias = layout.stridesSecond
         let activation = x.batchNorm(name: "\(name).bn1").point("\(name).point1").relu()
-        var residual =
+        let residual =
             activation
-            .convolution(channels, 3, stride: stride, name: "\(name).conv1")
+            .convolution(channels, 3, stride: first, bias: bias, name: "\(name).conv1")
             .batchNorm(name: "\(name).bn2").point("\(name).point2").relu()
-        residual = residual.dropoutIfAny(dropout.convolution).convolution(channels, 3, name: "\(name).conv2")
-        let shortcut =
-            changesShape ? activation.convolution(channels, 1, stride: stride, name: "\(name).shortcut") : x
-        return residual + shortcut
+            .dropoutIfAny(dropout.convolution)
+            .convolution(channels, 3, stride: second, bias: bias, name: "\(name).conv2")
+        if !changesShape { return residual + x }
+        let input = layout.stridesSecond ? x : activation
+        return residual + input.convolution(channels, 1, stride: stride, bias: bias, name: "\(name).shortcut")
     }
 }
