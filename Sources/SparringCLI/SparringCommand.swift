@@ -17,6 +17,7 @@ struct SparringCommand: AsyncParsableCommand {
         subcommands: [
             TrainCommand.self, EvaluateCommand.self, PredictCommand.self, AttackCommand.self,
             TransferCommand.self, AnalyzeCommand.self, RunsCommand.self, ReportCommand.self,
-            ReproduceCommand.self, BenchCommand.self, DataCommand.self, ExportCommand.self, InfoCommand.self,
+            ReproduceCommand.self, BenchCommand.self, DataCommand.self, ConvertCommand.self,
+            ExportCommand.self, InfoCommand.self,
         ])
 }

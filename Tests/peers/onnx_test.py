@@ -1,7 +1,6 @@
 """Exported models in onnx's checker and in onnxruntime, whose logits are the engine's."""
 
 import ctypes
-import os
 import pathlib
 import sys
 import unittest
@@ -11,45 +10,18 @@ import onnx
 import onnxruntime
 from PIL import Image
 
+from engine import IMAGES, OPTIONS, call, floats, library, load, logits, write_cifar
+
 sys.path.append(str(pathlib.Path(__file__).parent.parent / "command"))
 from support import SIDE, CommandTest
 
-LIBRARY = os.environ.get("SPARRING_LIBRARY", ".build/c/libsparring.so")
 TOLERANCE = 1e-4
-IMAGES = 5
-
-
-class NetworkOptions(ctypes.Structure):
-    _fields_ = [("struct_size", ctypes.c_uint32), ("batch_size", ctypes.c_int32), ("threads", ctypes.c_int32),
-                ("seed", ctypes.c_uint64), ("loss", ctypes.c_int), ("exact_convolutions", ctypes.c_bool)]
-
-
-OPTIONS = NetworkOptions(ctypes.sizeof(NetworkOptions), IMAGES, 0, 1)
-library = ctypes.CDLL(os.path.abspath(LIBRARY))
-library.spar_last_error.restype = ctypes.c_char_p
-library.spar_network_destroy.restype = library.spar_graph_destroy.restype = None
-
-
-def call(name, *arguments):
-    if getattr(library, name)(*arguments) != 0:
-        raise RuntimeError(library.spar_last_error().decode())
-
-
-def floats(array):
-    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_float))
 
 
 class ONNXTest(CommandTest):
     def setUp(self):
         super().setUp()
         self.random = numpy.random.default_rng(1)
-
-    def write_cifar(self):
-        """30 random images to train on and 6 to test, in CIFAR-10's files."""
-        for name, count in [(f"data_batch_{i}", 6) for i in range(1, 6)] + [("test_batch", 6)]:
-            records = self.random.integers(256, size=(count, 3073), dtype=numpy.uint8)
-            records[:, 0] = numpy.arange(count) % 10
-            (self.data / f"{name}.bin").write_bytes(records.tobytes())
 
     def write_photographs(self, side):
         for name in ["cats", "dogs"]:
@@ -58,12 +30,6 @@ class ONNXTest(CommandTest):
                 pixels = self.random.integers(256, size=(side, side, 3), dtype=numpy.uint8)
                 Image.fromarray(pixels).save(self.data / "train" / name / f"{i}.png")
 
-    def engines_logits(self, network, images, classes):
-        logits = numpy.empty((len(images), classes), numpy.float32)
-        call("spar_forward", network, floats(images), len(images), 0)
-        call("spar_read_output", network, floats(logits))
-        return logits
-
     def check_logits(self, path, network, shape, classes):
         onnx.checker.check_model(str(path), full_check=True)
         model = onnx.load(path)
@@ -71,10 +37,10 @@ class ONNXTest(CommandTest):
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         for count in [IMAGES, 1]:
             images = self.random.random((count, *shape), numpy.float32)
-            [logits] = session.run(["logits"], {"pixels": images})
-            expected = self.engines_logits(network, images, classes)
+            [found] = session.run(["logits"], {"pixels": images})
+            expected = logits(network, images, classes)
             within = TOLERANCE * min(1, numpy.ptp(expected))
-            numpy.testing.assert_allclose(logits, expected, rtol=0, atol=within)
+            numpy.testing.assert_allclose(found, expected, rtol=0, atol=within)
 
     def check_model(self, model, shape, *options, classes=10):
         """Trains for some steps, so that no parameter is what it was and statistics are near those of the images."""
@@ -82,23 +48,19 @@ class ONNXTest(CommandTest):
                      "--epochs", 1, "--validation", 0, "--out", model, *options)
         path = self.folder / f"{model}.onnx"
         self.succeed("export", f"{model}/last.safetensors", "--onnx", path)
-        network = ctypes.c_void_p()
-        call("spar_network_load", str(self.folder / model / "last.safetensors").encode(), ctypes.byref(OPTIONS),
-             ctypes.byref(network))
-        self.addCleanup(library.spar_network_destroy, network)
-        self.check_logits(path, network, shape, classes)
+        self.check_logits(path, load(self, self.folder / model / "last.safetensors"), shape, classes)
 
     def test_dense_networks_behind_whitened_images(self):
         self.check_model("mlp", (1, SIDE, SIDE), "--data", "mnist", "--widths", "64,32", "--normalize", "zca")
 
     def test_convolutional_networks(self):
-        self.write_cifar()
+        write_cifar(self.data, self.random)
         for model in ["lenet5", "vgg16", "resnet20", "resnet18", "wrn-40-4", "pyramidnet-48", "mobilenet-v2"]:
             with self.subTest(model=model):
                 self.check_model(model, (3, 32, 32), "--data", "cifar-10")
 
     def test_options_of_models(self):
-        self.write_cifar()
+        write_cifar(self.data, self.random)
         self.check_model("resnet20", (3, 32, 32), "--data", "cifar-10", "--shortcut", "b", "--normalize", "per-set",
                          "--method", "anl", "--epsilon", "0.1")
 
