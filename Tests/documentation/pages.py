@@ -10,10 +10,12 @@ What becomes of a fenced block is told by its language and, where a comment stan
     <!-- file: NAME -->   the block is a file of that folder, for the sh blocks after it, of at most 40 lines
     console, none, others not run; what stands behind `sparring` has to be an option of the command
 
-README.md's sh blocks are left to .ci/run, which calls `pages.py output README.md LOG` for what they print.
+The first two sh blocks of README.md are left to .ci/run, which calls `pages.py output README.md LOG` for what they print,
+and those of the results' pages, which `sparring reproduce` wrote, take hours.
 `pages.py file PAGE NAME` prints a file. Runs in the environment that Tests/documentation/run makes.
 """
 
+import concurrent.futures
 import dataclasses
 import os
 import pathlib
@@ -111,7 +113,11 @@ def run(page, block, command, folder, **environment):
 
 def run_page(page, folder):
     """Its files, its commands and what they print, and its Python, in order. Gives how many blocks that were."""
+    if page.is_relative_to(CATALOG / "Results"):
+        return 0
     count, printed, found = 0, None, blocks(page)
+    if page == ROOT / "README.md":
+        found = found[[number for number, block in enumerate(found) if block.language == "sh"][1] + 1:]
     python = [block for block in found if block.language == "python" and not block.file]
     for block in found:
         if block.file:
@@ -121,9 +127,9 @@ def run_page(page, folder):
             path = folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.code)
-        elif block.language == "sh" and page.name != "README.md":
+        elif block.language == "sh":
             printed = run(page, block, ["bash", "-euo", "pipefail", "-c", block.code], folder)
-        elif block.language == "text" and page.name != "README.md":
+        elif block.language == "text":
             if printed is None:
                 fail(page, block.line, "there is no sh block whose output this is")
             compare(page, block, printed)
@@ -281,6 +287,13 @@ def check_links(pages):
                     fail(page, line, f"{target} is not there")
 
 
+def in_empty_folder(call):
+    def called(page):
+        with tempfile.TemporaryDirectory() as folder:
+            return call(page, pathlib.Path(folder))
+    return called
+
+
 def main(arguments):
     if arguments[:1] == ["file"]:
         page, name = arguments[1:]
@@ -295,17 +308,12 @@ def main(arguments):
     check_links(pages)
     check_options(pages)
     check_facts()
-    totals = {"run": 0, "compiled": 0}
-    for page in pages:
-        with tempfile.TemporaryDirectory() as folder:
-            totals["compiled"] += compile_c(page, pathlib.Path(folder))
-        with tempfile.TemporaryDirectory() as folder:
-            totals["run"] += run_page(page, pathlib.Path(folder))
-    with tempfile.TemporaryDirectory() as folder:
-        totals["compiled"] += compile_swift(pages, pathlib.Path(folder))
+    with concurrent.futures.ThreadPoolExecutor(2) as pool, tempfile.TemporaryDirectory() as folder:
+        swift = pool.submit(compile_swift, pages, pathlib.Path(folder))
+        run_blocks = sum(pool.map(in_empty_folder(run_page), pages))
+        compiled = sum(pool.map(in_empty_folder(compile_c), pages)) + swift.result()
     count = sum(len(blocks(page)) for page in pages)
-    others = count - sum(totals.values())
-    print(f"{count} blocks: {totals['run']} run, {totals['compiled']} compiled, {others} neither")
+    print(f"{count} blocks: {run_blocks} run, {compiled} compiled, {count - run_blocks - compiled} neither")
 
 
 if __name__ == "__main__":
