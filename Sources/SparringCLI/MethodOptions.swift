@@ -2,7 +2,7 @@ import ArgumentParser
 import Sparring
 
 /// The choices of a training method: where it perturbs, whence the direction comes, its shape, its size, what is
-/// minimized, and in which rounds.
+/// minimized, in which rounds, and at which weights.
 struct MethodOptions: ParsableArguments {
     @Option(
         help: """
@@ -15,7 +15,8 @@ struct MethodOptions: ParsableArguments {
     @Option(
         help: """
             Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop, fgs-orig, pgd, \
-            fgsm-rs, n-fgsm, free and trades, of both for slat, else of the hidden points.
+            fgsm-rs, n-fgsm, free, trades and awp, of both for slat, of weights (ρ) for sam and sam-on, else of the \
+            hidden points.
             """, transform: anyReal())
     var epsilon: Float?
 
@@ -115,6 +116,9 @@ struct MethodOptions: ParsableArguments {
         transform: whole(1...1 << 20))
     var replays: Int?
 
+    @OptionGroup
+    var weights: WeightPerturbationOptions
+
     mutating func validate() throws {
         if fixedEpsilon, let size, size != .constant {
             throw ValidationError("--fixed-epsilon and --size \(size.rawValue) exclude each other.")
@@ -133,17 +137,25 @@ struct MethodOptions: ParsableArguments {
             if name != usual.name { applied = named }
             if unit.epsilon != 0 { applied.epsilon = named.epsilon }
             if unit.inputEpsilon != 0 { applied.inputEpsilon = named.inputEpsilon }
+            if unit.direction == .none { applied.weights = named.weights }
         }
+        let ofWeights = try name.flatMap { try Method(named: $0, epsilon: 1).weights }
+        applied.weights = try weights.applied(to: applied.weights, usual: ofWeights)
         let size = fixedEpsilon ? .constant : size
         guard applied.direction != .none else {
             let choices: [Any?] = [
-                epsilon, inputEpsilon, direction, shape, size, granularity, lastPoint, alpha, iterations,
+                ofWeights == nil ? epsilon : nil, inputEpsilon, direction, shape, size, granularity,
+                lastPoint, alpha, iterations,
                 climb, start,
                 bounds.first, persistent, replays, beta, ascent, startDistribution, evaluationMode,
             ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
-                    .argument, "method '\(name ?? "")' perturbs nothing, so it has no choices to make")
+                    .argument,
+                    "method '\(name ?? "")' perturbs no images or activations, so it has no choices of these")
+            }
+            if ofWeights != nil, applied.weights == nil, weights.weightRadius == nil {
+                throw SparringError(.argument, "method '\(name ?? "")' needs --epsilon, how far it perturbs")
             }
             return applied
         }

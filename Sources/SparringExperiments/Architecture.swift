@@ -114,12 +114,13 @@ extension Method {
     /// where it is from the images as they are.
     var cost: Double {
         let updates = Double(replays)
-        guard isPerturbing else { return updates }
+        let atWeights = weights.map { $0.scope == .normalization ? 2.0 / 3 : 1 } ?? 0
+        guard isPerturbing else { return updates * (1 + atWeights) }
         let rounds = direction == .currentBatch ? iterations : 0
         let trains = divergenceWeight != 0 ? 7.0 / 3 : cleanWeight != 0 ? 2 : 1
         let shared =
             rounds > 0 && trains == 2 && start == 0 && !isPersistent && !climbsInEvaluationMode
         let compared = rounds > 0 && ascent == .divergence ? 1.0 / 3 : 0
-        return updates * (trains + compared + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
+        return updates * (trains * (1 + atWeights) + compared + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
     }
 }

@@ -40,7 +40,10 @@ extension DataSetting {
 extension Method {
     /// All choices; those that a method does not make are left out.
     var facts: [Fact] {
-        guard direction != .none else { return [Fact("perturbation", "none")] }
+        let ofWeights = weights.map {
+            [Fact("perturbation of weights", "\($0.radius) of \($0.scope.rawValue), \($0.norm.rawValue)")]
+        }.orEmpty
+        guard direction != .none else { return [Fact("perturbation", "none")] + ofWeights }
         var facts = [
             Fact("direction", direction.rawValue), Fact("shape", shape.rawValue), Fact("size", size.rawValue),
             Fact("granularity", granularity.rawValue), Fact("hidden ε", epsilon),
@@ -59,7 +62,7 @@ extension Method {
             facts.append(Fact("start's distribution", startDistribution.rawValue))
         }
         if climbsInEvaluationMode { facts.append(Fact("climbs", "in evaluation mode")) }
-        return facts
+        return facts + ofWeights
     }
 }
 

@@ -12,6 +12,7 @@ import Testing
         ("random", .random(epsilon: 0.08)), ("pgd", .pgd(epsilon: 0.08)), ("fgsm-rs", .fgsmRS(epsilon: 0.08)),
         ("n-fgsm", .nFGSM(epsilon: 0.08)), ("slat", .slat(epsilon: 0.08)), ("free", .free(epsilon: 0.08)),
         ("trades", .trades(epsilon: 0.08)),
+        ("sam", .sam(radius: 0.08)), ("sam-on", .samON(radius: 0.08)), ("awp", .awp(epsilon: 0.08)),
     ]
 
     @Test func everyPresetHasItsFunction() throws {
@@ -104,6 +105,7 @@ import Testing
         (method.isPersistent, method.replays) = (true, 4)
         (method.divergenceWeight, method.ascent) = (3, .divergence)
         (method.startDistribution, method.climbsInEvaluationMode) = (.normal, true)
+        method.weights = .init(radius: 0.5, scope: .normalization, norm: .each)
         let json = try JSONEncoder().encode(method)
         #expect(try JSONDecoder().decode(Method.self, from: json) == method)
         #expect(String(decoding: json, as: UTF8.self).contains("random-deviation"))

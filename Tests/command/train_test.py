@@ -29,6 +29,17 @@ class RunFolderTest(CommandTest):
         self.train("two", "--epochs", "2", "--threads", "2")
         self.assertEqual(*((self.folder / run / "last.safetensors").read_bytes() for run in ["one", "two"]))
 
+    def test_weights_are_perturbed_beside_any_method(self):
+        weights = {"radius": 0.25, "scope": "matrices", "norm": "each"}
+        options = [word for name, value in weights.items() for word in (f"--weight-{name}", str(value))]
+        for method in [["layerwise", "--epsilon", "10"], ["backprop"]]:
+            for run, more in [("plain", []), ("perturbed", options)]:
+                self.train(f"{run}-{method[0]}", "--epochs", "1", "--method", *method, *more)
+            plain, perturbed = (self.folder / f"{run}-{method[0]}" for run in ["plain", "perturbed"])
+            described = json.loads((perturbed / "run.json").read_text())
+            self.assertEqual(described["method"]["weights"], weights)
+            self.assertNotEqual(*((run / "last.safetensors").read_bytes() for run in [plain, perturbed]))
+
     def test_existing_run_is_kept(self):
         self.train("run", "--epochs", "1")
         self.fail_with(["run", "already"], *self.train_arguments("run", "--epochs", "1"))
@@ -123,6 +134,10 @@ class FailureTest(CommandTest):
         self.fail_with(["anl", "--epsilon"], *self.train_arguments("run", "--method", "anl"))
         self.fail_with(["nan"], *self.train_arguments("run", "--method", "anl", "--epsilon", "nan"))
         self.fail_with(["0"], *self.train_arguments("run", "--batch-size", "0"))
+        self.fail_with(["sam", "--epsilon"], *self.train_arguments("run", "--method", "sam"))
+        self.fail_with(["batch normalization"],
+                       *self.train_arguments("run", "--method", "sam-on", "--weight-radius", "0.5"))
+        self.fail_with(["--weight-radius"], *self.train_arguments("run", "--weight-scope", "all"))
         self.fail_with(["-1"], *self.train_arguments("run", "--epochs=-1"))
         self.fail_with(["vgg11", "--widths"], *self.train_arguments("run", "--model", "vgg11"))
 

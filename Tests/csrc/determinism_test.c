@@ -23,7 +23,10 @@ static const struct {
                {"n-fgsm", 0.06f},
                {"slat", 0.06f},
                {"free", 0.06f},
-               {"trades", 0.06f}};
+               {"trades", 0.06f},
+               {"sam", 0.05f},
+               {"sam-on", 0.5f},
+               {"awp", 0.06f}};
 enum { METHOD_COUNT = sizeof METHODS / sizeof METHODS[0] };
 
 static const spar_sgd SGD = {.struct_size = sizeof SGD,
@@ -95,10 +98,13 @@ static float *read_all(const spar_network *network, size_t *count) {
     return all;
 }
 
-// Channels of one number have no range of their own, and logistic outputs no divergence.
+// Channels of one number have no range of their own, logistic outputs no divergence, and without batch normalization
+// there is no γ or β.
 static bool fits(int method_index, example_network network) {
-    const char *name = METHODS[method_index].name;
-    return network != wide_dense || (strcmp(name, "slat") != 0 && strcmp(name, "trades") != 0);
+    static const char *const unfit[] = {"slat", "trades", "sam-on"};
+    bool fits = true;
+    for (int i = 0; i < 3; i++) fits = fits && strcmp(METHODS[method_index].name, unfit[i]) != 0;
+    return fits || network != wide_dense;
 }
 
 static void check_same_bits(const char *what, int method_index, const spar_network *a, const spar_network *b) {

@@ -235,6 +235,22 @@ static const preset PRESETS[] = {
       .start_distribution = SPAR_START_NORMAL,
       .evaluation_mode = true},
      method_trades},
+    {"sam", 0.5f, {.struct_size = sizeof(spar_method), .weight_radius = 0.5f}, method_back_propagation},
+    {"sam-on",
+     1,
+     {.struct_size = sizeof(spar_method), .weight_radius = 1, .weight_scope = SPAR_WEIGHT_SCOPE_NORMALIZATION},
+     method_back_propagation},
+    {"awp",
+     0.06f,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .input_epsilon = 0.06f,
+      .iterations = 7,
+      .climb = 0.25f,
+      .weight_radius = 0.01f,
+      .weight_scope = SPAR_WEIGHT_SCOPE_MATRICES,
+      .weight_norm = SPAR_WEIGHT_NORM_EACH},
+     method_pgd},
 };
 enum { PRESET_COUNT = sizeof PRESETS / sizeof PRESETS[0] };
 

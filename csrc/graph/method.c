@@ -22,6 +22,9 @@ enum {
     SLAT,
     FREE,
     TRADES,
+    SAM,
+    SAM_ON,
+    AWP,
     PRESET_COUNT,
 };
 
@@ -41,6 +44,9 @@ static const char *const names[PRESET_COUNT + 1] = {
     [SLAT] = "slat",
     [FREE] = "free",
     [TRADES] = "trades",
+    [SAM] = "sam",
+    [SAM_ON] = "sam-on",
+    [AWP] = "awp",
 };
 
 // Their ε are factors of the one given.
@@ -96,6 +102,17 @@ static const spar_method presets[PRESET_COUNT] = {
                 .ascent = SPAR_ASCENT_DIVERGENCE,
                 .start_distribution = SPAR_START_NORMAL,
                 .evaluation_mode = true},
+    [SAM] = {.direction = SPAR_DIRECTION_NONE, .weight_radius = 1},
+    [SAM_ON] = {.direction = SPAR_DIRECTION_NONE, .weight_radius = 1, .weight_scope = SPAR_WEIGHT_SCOPE_NORMALIZATION},
+    [AWP] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+             .input_epsilon = 1,
+             .iterations = 7,
+             .climb = 0.25f,
+             .start = 1,
+             .bounds = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS,
+             .weight_radius = 0.01f,
+             .weight_scope = SPAR_WEIGHT_SCOPE_MATRICES,
+             .weight_norm = SPAR_WEIGHT_NORM_EACH},
 };
 
 const char *const *spar_method_names(void) {
@@ -113,6 +130,7 @@ spar_status spar_method_preset(const char *name, float epsilon, spar_method *met
         spar_method own = presets[i];
         own.epsilon *= epsilon;
         own.input_epsilon *= epsilon;
+        if (own.direction == SPAR_DIRECTION_NONE) own.weight_radius *= epsilon;
         spar_fill_structure(SPAR_METHOD, &own, method);
         return SPAR_OK;
     }

@@ -697,6 +697,10 @@ typedef struct spar_method {
 //   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update;
 //   "trades"  (Zhang et al. 2019, Algorithm 1; ε 0.031): J(x) + 6·KL, and 10 iterations of α = 0.007/0.031·ε that climb
 //             KL in evaluation mode, from a normal start of deviation 0.001, within the ball and [0, 1].
+// And those of weights, the first two with `epsilon` as ρ:
+//   "sam"     (Foret et al. 2021, Algorithm 1; ρ 0.05): all parameters together;
+//   "sam-on"  (Müller et al. 2023; ρ 0.5 to 1): γ and β of batch normalization together;
+//   "awp"     (Wu et al. 2020, Algorithm 1): "pgd" with ε, and each parameter of rank 2 and more by 0.01 of its norm.
 // Fails on other names with the list of these.
 SPAR_API spar_status spar_method_preset(const char *name, float epsilon, spar_method *method);
 

@@ -65,8 +65,8 @@ class Method(Settings):
     """How a training step perturbs: five choices, preset by the name of a method; what is given overrides them.
 
     `epsilon` goes where the named method perturbs: the input for "adversarial-backprop", "fgs-orig", "pgd", "fgsm-rs",
-    "n-fgsm", "free" and "trades", both for "slat", the hidden points for the others. `method_names()` lists them. The
-    fields are then
+    "n-fgsm", "free", "trades" and "awp", both for "slat", weights for "sam" and "sam-on", the hidden points for the
+    others. `method_names()` lists them. The fields are then
 
     epsilon, input_epsilon: ε of hidden points and of input points (pixels in [0, 1]); 0 turns them off
     direction: "none", "previous-batch", "current-batch" (an extra round) or "random"

@@ -106,6 +106,8 @@ public struct Method: Hashable, Sendable, Codable {
     public var startDistribution = StartDistribution.uniform
     /// Rounds that only climb use running statistics and no dropout.
     public var climbsInEvaluationMode = false
+    /// How weights are perturbed while their gradient is taken; nil for not at all.
+    public var weights: WeightPerturbation?
 
     public init(
         direction: Direction, shape: Shape, size: Size, granularity: Granularity = .sample,
@@ -157,6 +159,7 @@ public struct Method: Hashable, Sendable, Codable {
         method.ascent = ascent == .loss ? SPAR_ASCENT_LOSS : SPAR_ASCENT_DIVERGENCE
         method.start_distribution = startDistribution == .uniform ? SPAR_START_UNIFORM : SPAR_START_NORMAL
         method.evaluation_mode = climbsInEvaluationMode
+        weights?.fill(&method)
         return method
     }
 
@@ -196,6 +199,7 @@ public struct Method: Hashable, Sendable, Codable {
         ascent = method.ascent == SPAR_ASCENT_LOSS ? .loss : .divergence
         startDistribution = method.start_distribution == SPAR_START_UNIFORM ? .uniform : .normal
         climbsInEvaluationMode = method.evaluation_mode
+        weights = method.weight_radius == 0 ? nil : WeightPerturbation(method)
     }
 
     /// What files of 0.1.0 lack is as it then was.
@@ -221,6 +225,7 @@ public struct Method: Hashable, Sendable, Codable {
             try values.decodeIfPresent(StartDistribution.self, forKey: .startDistribution) ?? .uniform
         climbsInEvaluationMode =
             try values.decodeIfPresent(Bool.self, forKey: .climbsInEvaluationMode) ?? false
+        weights = try values.decodeIfPresent(WeightPerturbation.self, forKey: .weights)
     }
 }
 
@@ -243,7 +248,7 @@ extension Method {
     /// - Parameters:
     ///   - name: one of ``names``.
     ///   - epsilon: of the input for "adversarial-backprop", "fgs-orig" and the field's methods, also of the
-    ///     hidden points for "slat", of these alone for the others.
+    ///     hidden points for "slat", of weights (ρ) for "sam" and "sam-on", of hidden points alone for the others.
     /// - Throws: when there is no such method or ε is not finite.
     public init(named name: String, epsilon: Float) throws(SparringError) {
         guard Self.names.contains(name) else {

@@ -19,9 +19,10 @@ LABELS = random.integers(0, 3, 20).astype(np.int32)
 SGD = sparring.SGD(learning_rate=0.1, momentum=0)
 
 
-def make_network(**options):
+def make_network(normalizes=False, **options):
     graph = sparring.Graph()
     x = graph.conv2d(graph.perturb(graph.input(2, 5, 4), "pixels"), 4, name="convolution")
+    x = graph.batch_norm(x) if normalizes else x
     x = graph.flatten(graph.tanh(graph.perturb(x, "hidden")))
     return sparring.Network(graph.dense(x, 3, name="fc"), **{"batch_size": 8, "threads": 1, **options})
 
@@ -145,7 +146,7 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual((sparring.Attack("pgd").iterations, sparring.Attack("ifgsm").iterations), (20, 16))
 
     def test_methods_come_back_from_a_network_as_they_were_set(self):
-        network = make_network()
+        network = make_network(normalizes=True)
         self.assertIn("anl", sparring.method_names())
         for name in sparring.method_names():
             network.method = method = sparring.Method(name, epsilon=0.03)
