@@ -60,7 +60,8 @@ static void any_method_goes_with_any_perturbation_of_weights(void) {
                    {"random", 0.2f, method_noise},
                    {"pgd", 0.06f, method_pgd},
                    {"slat", 0.06f, method_slat},
-                   {"free", 0.06f, method_free}};
+                   {"free", 0.06f, method_free},
+                   {"trades", 0.062f, method_trades}};
     for (size_t m = 0; m < sizeof methods / sizeof *methods; m++) {
         for (int scope = SPAR_WEIGHT_SCOPE_ALL; scope <= SPAR_WEIGHT_SCOPE_MATRICES; scope++) {
             bool each = scope == SPAR_WEIGHT_SCOPE_MATRICES;
