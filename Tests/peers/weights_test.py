@@ -33,7 +33,7 @@ def randomized(model, side):
             if module.bias is not None:
                 torch.nn.init.normal_(module.bias, std=0.1)
     with torch.no_grad():
-        model.train()(torch.rand(16, 3, side, side))
+        model.train()(torch.rand(4, 3, side, side))
     return model.eval()
 
 
@@ -75,7 +75,7 @@ class WeightsTest(CommandTest):
         self.check("resnet20", "akamaster", public.ResNet(public.PaddedBlock, 16, [3, 3, 3], "linear"))
         self.check("resnet18", "kuangliu", public.ResNet(public.BasicBlock, 64, [2, 2, 2, 2], "linear"))
         self.check("resnet18", "torchvision",
-                   public.ResNet(public.TorchvisionBlock, 64, [2, 2, 2, 2], "fc", large=True), 224)
+                   public.ResNet(public.TorchvisionBlock, 64, [2, 2, 2, 2], "fc", large=True), 64)
 
     def test_vggs(self):
         self.check("vgg16", "kuangliu",
@@ -102,7 +102,7 @@ class WeightsTest(CommandTest):
 
     def test_mobilenets(self):
         self.check("mobilenet-v2", "kuangliu", public.MobileNetV2())
-        self.check("mobilenet-v2", "torchvision", public.TorchvisionMobileNetV2(), 96)
+        self.check("mobilenet-v2", "torchvision", public.TorchvisionMobileNetV2(), 64)
 
     def test_wrapped_and_half_precise_weights_are_read(self):
         model = randomized(public.ResNet(public.PaddedBlock, 16, [3, 3, 3], "linear"), 32)
