@@ -26,6 +26,9 @@ struct TrainCommand: AsyncParsableCommand {
     @OptionGroup(title: "Recipe")
     var recipe: RecipeOptions
 
+    @OptionGroup(title: "Training practice")
+    var practice: PracticeOptions
+
     @OptionGroup(title: "Seeds")
     var seeds: SeedOptions
 
@@ -235,8 +238,15 @@ extension TrainCommand {
         guard let errors = trainer.state.summary else {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
-        if !json { print("\(errors.line)\nbest model: \(folder.bestModel)") }
-        return TrainResults.Run(folder: folder.path, seed: folder.settings.seed, errors: errors)
+        let average = try folder.history().rows.last?.averageTestError
+        if !json {
+            print("\(errors.line)\nbest model: \(folder.bestModel)")
+            if let average {
+                print("average of weights: \(folder.averagedModel), test error \(average.text(digits: 2)) %")
+            }
+        }
+        return TrainResults.Run(
+            folder: folder.path, seed: folder.settings.seed, errors: errors, averageTestError: average)
     }
 
     private func heading(_ trainer: Trainer, _ folder: RunFolder) throws(SparringError) -> String {

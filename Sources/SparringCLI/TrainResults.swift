@@ -6,6 +6,8 @@ struct TrainResults: Encodable {
         let folder: String
         let seed: UInt64
         let errors: ErrorSummary
+        /// Of the averaged weights after the last epoch; absent where there are none.
+        let averageTestError: Double?
     }
 
     /// Over the seeds; the deviation is the sample's, and absent for one seed.

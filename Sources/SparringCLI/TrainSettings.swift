@@ -49,7 +49,7 @@ extension TrainCommand {
         var settings = usual
         settings.model = try model.applied(to: usual.model)
         settings.method = try method.applied(to: usual.method)
-        settings.recipe = recipe.applied(to: usual.recipe)
+        settings.recipe = practice.applied(to: recipe.applied(to: usual.recipe))
         try normalization.apply(to: &settings)
         settings.seed = seeds.seed ?? usual.seed
         settings.exactConvolutions = exactConvolutions || usual.exactConvolutions

@@ -36,5 +36,34 @@ class InitialModelTest(CommandTest):
         self.fail_with(["--init"], "train", "--resume", "first", "--init", "first")
 
 
+class PracticeTest(CommandTest):
+    OPTIONS = ["--average", "ema:0.9", "--label-smoothing", "0.1", "--mixup", "0.2", "--cutout", "4", "--epochs", "3"]
+
+    def test_settings_are_in_the_runs_file_and_the_average_is_a_model(self):
+        told = self.train("run", *self.OPTIONS)
+        self.assertIn("average of weights: run/average.safetensors, test error", told)
+        recipe = json.loads((self.folder / "run/run.json").read_text())["recipe"]
+        self.assertAlmostEqual(recipe["average"]["exponential"]["decay"], 0.9, places=6)
+        self.assertAlmostEqual(recipe["softening"]["smoothing"], 0.1, places=6)
+        self.assertAlmostEqual(recipe["softening"]["mixup"], 0.2, places=6)
+        self.assertEqual(recipe["augmentation"]["cutout"], 4)
+        [row] = json.loads(self.succeed("evaluate", "--model-file", "run/average.safetensors", "--json",
+                                        "--data-dir", self.data))
+        header, *rows = [line.split(",") for line in (self.folder / "run/metrics.csv").read_text().splitlines()]
+        self.assertAlmostEqual(100 - row["accuracy"], float(rows[-1][header.index("average_test_error")]), places=4)
+        self.assertIn("average of weights", (self.folder / "run/report.html").read_text())
+
+    def test_any_number_of_threads_gives_the_same_bits(self):
+        self.train("one", *self.OPTIONS, "--threads", "1")
+        self.train("two", *self.OPTIONS, "--threads", "2")
+        for name in ["last.safetensors", "average.safetensors"]:
+            self.assertEqual(*((self.folder / run / name).read_bytes() for run in ["one", "two"]))
+
+    def test_what_has_no_meaning_is_refused(self):
+        for options in [["--average", "swa:3"], ["--average", "ema:1"], ["--label-smoothing", "1"],
+                        ["--mixup", "-1"], ["--cutout", "13"]]:
+            self.fail_with([], *self.train_arguments("run", "--epochs", "1", *options))
+
+
 if __name__ == "__main__":
     unittest.main()

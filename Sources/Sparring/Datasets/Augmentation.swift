@@ -6,6 +6,9 @@ public struct Augmentation: Hashable, Sendable, Codable {
     public var cropPadding: Int
     /// Stretch a random part of each image to the whole, before anything else.
     public var resizedCrop: ResizedCrop?
+    /// Fill a square of this side with middle grey, at last: its centre is any pixel, and what is outside the image is cut
+    /// off (cutout, DeVries & Taylor 2017). Nil for none.
+    public var cutout: Int?
 
     /// Images as they are.
     public static let none = Augmentation(flips: false, cropPadding: 0)
@@ -16,10 +19,11 @@ public struct Augmentation: Hashable, Sendable, Codable {
     public static let resizedCropsAndFlips = Augmentation(
         flips: true, cropPadding: 0, resizedCrop: ResizedCrop())
 
-    public init(flips: Bool, cropPadding: Int, resizedCrop: ResizedCrop? = nil) {
+    public init(flips: Bool, cropPadding: Int, resizedCrop: ResizedCrop? = nil, cutout: Int? = nil) {
         self.flips = flips
         self.cropPadding = cropPadding
         self.resizedCrop = resizedCrop
+        self.cutout = cutout
     }
 
     /// Throws when images of this shape cannot be changed so.
@@ -31,6 +35,13 @@ public struct Augmentation: Hashable, Sendable, Codable {
                 "the crop padding is \(cropPadding); for images of \(shape) it must be at least 0 and below "
                     + "\(side)")
         }
+        let longest = max(shape.height, shape.width)
+        guard 1...longest ~= cutout ?? 1 else {
+            throw SparringError(
+                .argument,
+                "the side of cutout's squares is \(cutout ?? 0); for images of \(shape) it must be 1 to \(longest)"
+            )
+        }
         try resizedCrop?.check()
     }
 
@@ -41,6 +52,7 @@ public struct Augmentation: Hashable, Sendable, Codable {
         var flip = false
         var dy = 0
         var dx = 0
+        var cutout: PixelRectangle?
     }
 
     /// Turns 32 random bits into a draw, without its crop. Shifts are uniform in ± `cropPadding`.
@@ -52,10 +64,35 @@ public struct Augmentation: Hashable, Sendable, Codable {
             flip: flips && bits & 0x8000 != 0, dy: Int(high) - cropPadding, dx: Int(low) - cropPadding)
     }
 
-    /// Writes one image as `pixel / 255`, flipped and shifted as `draw` says. Source and target have `shape.count`
+    /// The square that two numbers of [0, 1) cut out of an image; nil without cutout.
+    func square(in shape: ImageShape, _ row: Float, _ column: Float) -> PixelRectangle? {
+        guard let side = cutout else { return nil }
+        func span(_ number: Float, _ length: Int) -> Range<Int> {
+            let first = Int(number * Float(length)) - side / 2
+            return max(first, 0)..<min(first + side, length)
+        }
+        let (rows, columns) = (span(row, shape.height), span(column, shape.width))
+        return PixelRectangle(
+            top: rows.lowerBound, left: columns.lowerBound, height: rows.count, width: columns.count)
+    }
+
+    /// Writes one image as `pixel / 255`, flipped, shifted and cut as `draw` says. Source and target have `shape.count`
     /// values.
     static func apply(
         _ draw: Draw, to source: UnsafePointer<UInt8>, shape: ImageShape,
+        into target: UnsafeMutablePointer<Float>
+    ) {
+        move(draw, source, shape: shape, into: target)
+        guard let square = draw.cutout else { return }
+        for line in 0..<shape.channels * square.height {
+            let (channel, row) = line.quotientAndRemainder(dividingBy: square.height)
+            let first = (channel * shape.height + square.top + row) * shape.width + square.left
+            (target + first).update(repeating: 0.5, count: square.width)
+        }
+    }
+
+    private static func move(
+        _ draw: Draw, _ source: UnsafePointer<UInt8>, shape: ImageShape,
         into target: UnsafeMutablePointer<Float>
     ) {
         if !draw.flip, draw.dy == 0, draw.dx == 0 {

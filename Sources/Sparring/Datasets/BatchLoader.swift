@@ -1,16 +1,24 @@
+import CSparring
+
 /// Images and labels of one training step.
 public struct Batch: Sendable {
     /// `count` images, each channel, row, column, in [0, 1].
     public var pixels: [Float]
     /// One class number an image.
     public var labels: [Int32]
+    /// What the images are trained for where it is no single class: distributions over the classes, `[count][classes]`.
+    public var targets: [Float]?
+
+    /// What the loss is taken against: the targets, or where there are none the labels.
+    public var criterion: Criterion { targets.map { .targets($0) } ?? .labels(labels) }
 
     /// The number of images.
     public var count: Int { labels.count }
 
-    public init(pixels: [Float], labels: [Int32]) {
+    public init(pixels: [Float], labels: [Int32], targets: [Float]? = nil) {
         self.pixels = pixels
         self.labels = labels
+        self.targets = targets
     }
 }
 
@@ -41,13 +49,14 @@ public struct BatchLoader: Sendable, AsyncSequence {
     ///   - batchSize: Images a batch, those of the set at most.
     ///   - shuffled: In random order; otherwise in the set's.
     ///   - augmentation: Random changes of the images.
+    ///   - softening: What makes targets of the labels.
     ///   - seed: The seed of all random draws.
     ///   - epoch: The number of the epoch: another epoch has other draws.
     /// - Throws: `.argument` when the batch size or the epoch is out of range, a batch would have more than 2³² values, the
     ///   set is empty, the crop padding is negative or as large as the image, or random parts have no area.
     public init(
-        _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none, seed: UInt64,
-        epoch: Int
+        _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none,
+        softening: LabelSoftening = .none, seed: UInt64, epoch: Int
     ) throws(SparringError) {
         guard batchSize > 0 else {
             throw SparringError(.argument, "the batch size is \(batchSize); it must be at least 1")
@@ -57,13 +66,15 @@ public struct BatchLoader: Sendable, AsyncSequence {
         }
         guard set.count > 0 else { throw SparringError(.argument, "the image set is empty") }
         try augmentation.check(set.shape)
+        try softening.check()
         self.batchSize = Swift.min(batchSize, set.count)
         guard self.batchSize.clampedProduct(set.shape.count) <= 1 << 32 else {
             throw SparringError(
                 .argument, "a batch of \(self.batchSize) images of \(set.shape) has more than 2³² values")
         }
         plan = try EpochPlan(
-            set: set, shuffled: shuffled, augmentation: augmentation, seed: seed, number: UInt64(epoch))
+            set: set, shuffled: shuffled, augmentation: augmentation, softening: softening, seed: seed,
+            number: UInt64(epoch))
     }
 
     /// The position of a batch's first image; of the batch behind the last, the number of images. One image alone has
@@ -142,13 +153,16 @@ private struct EpochPlan: Sendable {
     let order: [Int]
     /// 32 bits a position in the order; empty without augmentation.
     let augmentationBits: [UInt32]
-    let cropNumbers: RandomStream
+    let cropNumbers, cutoutNumbers, mixupNumbers: RandomStream
+    let softening: LabelSoftening
 
     init(
-        set: ImageSet, shuffled: Bool, augmentation: Augmentation, seed: UInt64, number: UInt64
+        set: ImageSet, shuffled: Bool, augmentation: Augmentation, softening: LabelSoftening, seed: UInt64,
+        number: UInt64
     ) throws(SparringError) {
         self.set = set
         self.augmentation = augmentation
+        self.softening = softening
         order =
             shuffled
             ? try RandomStream(seed: seed, purpose: .imageOrder, step: number).order(count: set.count)
@@ -157,6 +171,8 @@ private struct EpochPlan: Sendable {
             augmentation == .none
             ? [] : try RandomStream(seed: seed, purpose: .augmentation, step: number).bits(count: set.count)
         cropNumbers = RandomStream(seed: seed, purpose: .resizedCrop, step: number)
+        cutoutNumbers = RandomStream(seed: seed, purpose: .cutout, step: number)
+        mixupNumbers = RandomStream(seed: seed, purpose: .mixup, step: number)
     }
 
     /// What happens to the image at this position of the order.
@@ -167,6 +183,10 @@ private struct EpochPlan: Sendable {
             let count = ResizedCrop.Draw.numberCount
             let numbers = try cropNumbers.uniform(first: position * count, count: count)
             draw.crop = ResizedCrop.Draw(crop: crop, numbers: numbers)
+        }
+        if augmentation.cutout != nil {
+            let numbers = try cutoutNumbers.uniform(first: 2 * position, count: 2)
+            draw.cutout = augmentation.square(in: set.shape, numbers[0], numbers[1])
         }
         return draw
     }
@@ -179,6 +199,9 @@ private struct EpochPlan: Sendable {
         try pixels.withUnsafeMutableBufferPointer { pixels in
             try set.copyImages(indices, drawn: draws, into: pixels)
         }
-        return Batch(pixels: pixels, labels: indices.map { set.labels[$0] })
+        let labels = indices.map { set.labels[$0] }
+        let targets = try softening.soften(
+            labels, classes: set.classes, &pixels, drawnBy: mixupNumbers, from: positions.lowerBound)
+        return Batch(pixels: pixels, labels: labels, targets: targets)
     }
 }

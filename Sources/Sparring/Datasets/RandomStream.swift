@@ -9,6 +9,8 @@ enum RandomPurpose: UInt32 {
     case resizedCrop = 0x1004
     case validation = 0x1005
     case sample = 0x1006
+    case cutout = 0x1007
+    case mixup = 0x1008
 }
 
 /// Random numbers of the engine's counter-based generator: the same on every machine.
@@ -34,6 +36,16 @@ struct RandomStream {
     func uniform(first: Int = 0, count: Int) throws(SparringError) -> [Float] {
         var values = [Float](repeating: 0, count: count)
         try check(withUnsafePointer(to: stream) { spar_random_uniform($0, UInt64(first), count, &values) })
+        return values
+    }
+
+    /// `count` elements from number `first` on, drawn from Beta(α, α).
+    func beta(_ alpha: Float, first: Int, count: Int) throws(SparringError) -> [Float] {
+        var values = [Float](repeating: 0, count: count)
+        try check(
+            withUnsafePointer(to: stream) {
+                spar_random_beta($0, UInt64(first), count, Double(alpha), &values)
+            })
         return values
     }
 

@@ -178,6 +178,8 @@ extension Network {
         case value, gradient
         /// What optimizers keep: SGD its momentum, AdamW its two moments. Zeros where it was not needed.
         case momentum, firstMoment, secondMoment
+        /// Of the values over updates (``Network/averageParameters(weight:)``).
+        case average
 
         var kind: spar_parameter_part {
             switch self {
@@ -186,6 +188,7 @@ extension Network {
             case .momentum: SPAR_PART_MOMENTUM
             case .firstMoment: SPAR_PART_FIRST_MOMENT
             case .secondMoment: SPAR_PART_SECOND_MOMENT
+            case .average: SPAR_PART_AVERAGE
             }
         }
     }

@@ -29,6 +29,9 @@ public struct EventFile: Sendable {
         if let loss = row.validationLoss, let error = row.validationError {
             scalars += [("validation/loss", loss), ("validation/error", error)]
         }
+        if let loss = row.averageTestLoss, let error = row.averageTestError {
+            scalars += [("average/test/loss", loss), ("average/test/error", error)]
+        }
         add(
             scalars + deviations.map { ("deviation/\($0.point)", $0.deviation) }, step: row.epoch, time: time)
     }

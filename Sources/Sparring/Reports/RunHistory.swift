@@ -13,6 +13,11 @@ public struct RunHistory: Hashable, Sendable, Codable {
         /// On held-out images; nil where none are held out.
         public let validationLoss: Double?
         public let validationError: Double?
+        /// Of averaged weights; nil where there are none.
+        public let averageTestLoss: Double?
+        public let averageTestError: Double?
+        public let averageValidationLoss: Double?
+        public let averageValidationError: Double?
         /// Of training.
         public let seconds: Double
         public let imagesPerSecond: Double
@@ -75,8 +80,7 @@ extension RunFolder {
     var metrics: EpochTable {
         EpochTable(
             path: metricsFile,
-            columns: RunHistory.Row.columns
-                + (settings.recipe.validationImages != 0 ? RunHistory.Row.validationColumns : []))
+            columns: RunHistory.Row.columns(of: settings.recipe))
     }
 
     var points: EpochTable {
@@ -96,15 +100,19 @@ extension RunHistory {
 }
 
 extension RunHistory.Row {
-    static let columns = [
+    private static let columns = [
         "epoch", "learning_rate", "train_loss", "train_error", "test_loss", "test_error", "seconds",
         "images_per_second",
     ]
-    /// Behind the others where images are held out.
-    static let validationColumns = ["validation_loss", "validation_error"]
+
+    /// Those that every run has, and behind them those of what is there in this one.
+    fileprivate static func columns(of recipe: Recipe) -> [String] {
+        let validation = recipe.validationImages == 0 ? [] : ["validation_loss", "validation_error"]
+        let averages = recipe.average == nil ? [] : ["test_loss", "test_error"] + validation
+        return columns + validation + averages.map { "average_\($0)" }
+    }
 
     fileprivate init(_ row: EpochTable.Row) throws(SparringError) {
-        let isValidated = row.count > Self.columns.count
         epoch = row.epoch
         learningRate = try row.number(1)
         trainLoss = try row.number(2)
@@ -113,8 +121,12 @@ extension RunHistory.Row {
         testError = try row.number(5)
         seconds = try row.number(6)
         imagesPerSecond = try row.number(7)
-        validationLoss = isValidated ? try row.number(8) : nil
-        validationError = isValidated ? try row.number(9) : nil
+        validationLoss = try row.number("validation_loss")
+        validationError = try row.number("validation_error")
+        averageTestLoss = try row.number("average_test_loss")
+        averageTestError = try row.number("average_test_error")
+        averageValidationLoss = try row.number("average_validation_loss")
+        averageValidationError = try row.number("average_validation_error")
     }
 
     fileprivate init(_ epoch: Epoch) {
@@ -128,6 +140,10 @@ extension RunHistory.Row {
         imagesPerSecond = epoch.imagesPerSecond
         validationLoss = epoch.validation?.loss
         validationError = epoch.validation?.error
+        averageTestLoss = epoch.average?.test.loss
+        averageTestError = epoch.average?.test.error
+        averageValidationLoss = epoch.average?.validation?.loss
+        averageValidationError = epoch.average?.validation?.error
     }
 }
 
@@ -143,11 +159,21 @@ extension RunHistory.Deviation {
 }
 
 extension Epoch {
-    /// As `metrics.csv` has it: the learning rate as a `Float`, all else as `Double`.
-    var row: [String] {
-        let numbers = [train.loss, train.error, test.loss, test.error, seconds, imagesPerSecond]
-        let validation = validation.map { [$0.loss, $0.error] } ?? []
-        return ["\(number)", "\(learningRate)"] + (numbers + validation).map { "\($0)" }
+    /// As `metrics.csv` has it: the learning rate as a `Float`, all else as `Double`; nothing in columns of what is not
+    /// there yet.
+    func row(_ columns: [String]) -> [String] {
+        var numbers = ["seconds": seconds, "images_per_second": imagesPerSecond]
+        func add(_ name: String, _ metrics: Metrics?) {
+            (numbers["\(name)_loss"], numbers["\(name)_error"]) = (metrics?.loss, metrics?.error)
+        }
+        add("train", train)
+        add("test", test)
+        add("validation", validation)
+        add("average_test", average?.test)
+        add("average_validation", average?.validation)
+        let texts = numbers.mapValues { "\($0)" }
+            .merging(["epoch": "\(number)", "learning_rate": "\(learningRate)"]) { first, _ in first }
+        return columns.map { texts[$0] ?? "" }
     }
 
     /// As `points.csv` has them.

@@ -84,6 +84,7 @@ extension Report {
             Plot(
                 title: "Error", x: epoch, y: Plot.Axis("error, %"),
                 series: series("test", \.testError) + series("validation", \.validationError, style: .points)
+                    + series("average of weights, test", \.averageTestError, style: .points)
                     + series("training", \.trainError, style: .dashed)),
             Plot(
                 title: "Loss", x: epoch, y: Plot.Axis("loss"),

@@ -19,6 +19,15 @@ public struct Epoch: Hashable, Sendable, Codable {
     /// Of the hidden points after the epoch, on the first ``Recipe/batchSize`` training images as they are, in training
     /// mode without perturbations.
     public let pointDeviations: [PointDeviation]
+    /// Of the averaged weights after the epoch; nil where there are none (``Recipe/average``).
+    public let average: Average?
+
+    /// What averaged weights are like, in evaluation mode.
+    public struct Average: Hashable, Sendable, Codable {
+        /// On held-out images; nil where none are held out.
+        public let validation: Metrics?
+        public let test: Metrics
+    }
 }
 
 /// Where an epoch stands after one of its steps.

@@ -18,6 +18,12 @@ struct EpochTable {
 
         func text(_ column: Int) -> String { values[column] }
 
+        /// Nil where the table has no such column, or nothing in it.
+        func number(_ column: String) throws(SparringError) -> Double? {
+            guard let place = table.columns.firstIndex(of: column), !values[place].isEmpty else { return nil }
+            return try number(place)
+        }
+
         func number(_ column: Int) throws(SparringError) -> Double {
             guard let number = Double(values[column]) else {
                 throw SparringError(

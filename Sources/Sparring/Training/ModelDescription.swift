@@ -25,11 +25,15 @@ public struct ModelDescription: Hashable, Sendable {
     }
 
     init(of run: RunSettings, after epoch: Epoch) {
+        self.init(of: run, epoch: epoch.number, testError: epoch.test.error)
+    }
+
+    init(of run: RunSettings, epoch: Int, testError: Double) {
         self.init(
             model: run.model.name, data: run.data.name,
             classNames: run.data.classNames ?? (0..<max(run.model.classes, 0)).map { "\($0)" },
             imageShape: run.model.imageShape, resizedSide: run.data.resizedSide,
-            normalization: run.normalization, epoch: epoch.number, testError: epoch.test.error)
+            normalization: run.normalization, epoch: epoch, testError: testError)
     }
 }
 

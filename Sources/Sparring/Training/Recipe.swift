@@ -24,11 +24,16 @@ public struct Recipe: Hashable, Sendable, Codable {
     /// and the rule that halves on the validation loss watches them. Nil for a tenth. 0 for none: the best epoch is then
     /// the last, and such a rule watches the test images.
     public var validationImages: Int?
+    /// Smoothed labels and mixed images; nil for labels as they are.
+    public var softening: LabelSoftening?
+    /// An average of the weights as a model beside the last and the best one; nil for none.
+    public var average: WeightAverage?
 
     public init(
         epochs: Int, batchSize: Int = 128, schedule: Schedule = .constant(0.1),
         optimizer: Optimizer = Optimizer(), augmentation: Augmentation = .none,
-        plainFinish: PlainFinish? = nil, validationImages: Int? = nil
+        plainFinish: PlainFinish? = nil, validationImages: Int? = nil, softening: LabelSoftening? = nil,
+        average: WeightAverage? = nil
     ) {
         self.epochs = epochs
         self.batchSize = batchSize
@@ -37,6 +42,8 @@ public struct Recipe: Hashable, Sendable, Codable {
         self.augmentation = augmentation
         self.plainFinish = plainFinish
         self.validationImages = validationImages
+        self.softening = softening
+        self.average = average
     }
 
     /// This recipe in another number of epochs: every epoch that it names moves in proportion, to 1 at least, and a plain
@@ -49,6 +56,7 @@ public struct Recipe: Hashable, Sendable, Codable {
         var recipe = self
         recipe.epochs = epochs
         recipe.schedule = schedule.withEpochs(scaled)
+        recipe.average = average?.withEpochs(scaled)
         if let finish = plainFinish {
             recipe.plainFinish?.afterEpoch = min(scaled(finish.afterEpoch), max(epochs - 1, 1))
         }

@@ -2,7 +2,7 @@ import Foundation
 
 /// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `points.csv` (one row an epoch and hidden point),
 /// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images; the last
-/// where none are held out) and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped. While
+/// where none are held out), `average.safetensors` where weights are averaged, and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped. While
 /// a process writes the run there is `lock`, and no other can.
 ///
 /// Rows and events are added at the end; every other file is written beside its place and renamed.
@@ -88,6 +88,8 @@ extension RunFolder {
     public var lastModel: String { file("last.safetensors") }
     /// The model of the best epoch.
     public var bestModel: String { file("best.safetensors") }
+    /// The average of the weights (``Recipe/average``); not there before it begins.
+    public var averagedModel: String { file("average.safetensors") }
     /// One row an epoch; errors in percent.
     public var metricsFile: String { file("metrics.csv") }
     /// s(h) of the hidden points, one row an epoch and point.

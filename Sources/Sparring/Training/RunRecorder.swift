@@ -61,7 +61,12 @@ final class RunRecorder {
         let metadata = ModelDescription(of: folder.settings, after: epoch).metadata
         try trainer.network.save(to: folder.lastModel, metadata: metadata)
         if epoch.isBest { try trainer.network.save(to: folder.bestModel, metadata: metadata) }
-        try folder.metrics.append([epoch.row])
+        if let averaged = trainer.averaged, let error = epoch.average?.test.error {
+            let metadata = ModelDescription(of: folder.settings, epoch: epoch.number, testError: error)
+                .metadata
+            try averaged.save(to: folder.averagedModel, metadata: metadata)
+        }
+        try folder.metrics.append([epoch.row(folder.metrics.columns)])
         try folder.points.append(epoch.pointRows)
         history.add(epoch)
         try folder.appendEvents(history)

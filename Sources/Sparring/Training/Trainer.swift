@@ -44,6 +44,8 @@ public final class Trainer {
     var recorder: RunRecorder?
     /// Whether an epoch was begun and has not ended: the network is then between two epochs.
     private var isInEpoch = false
+    /// Of the epoch that ended last.
+    private(set) var averaged: Network?
     /// Of whole epochs that this trainer trained, with their tests and what was written.
     private var (wholeEpochs, wholeSeconds) = (0, 0.0)
 
@@ -170,6 +172,9 @@ public final class Trainer {
                 "the learning rate's rule '\(recipe.schedule.rule)' is of another program, which must give it"
             )
         }
+        try recipe.augmentation.check(network.inputShape)
+        try recipe.softening?.check()
+        try recipe.average?.check()
         try network.setMethod(finish == nil ? method : .backprop)
     }
 
@@ -196,8 +201,9 @@ public final class Trainer {
         }
         let loader = try BatchLoader(
             train, batchSize: recipe.batchSize, shuffled: true, augmentation: recipe.augmentation,
-            seed: network.info.seed, epoch: state.epoch)
+            softening: recipe.softening ?? .none, seed: network.info.seed, epoch: state.epoch)
         isInEpoch = true
+        averaged = nil
         let position = TrainingPosition(
             epoch: state.epoch, epochs: recipe.epochs, stepsAnEpoch: loader.batchCount)
         let learningRate = learningRate(at: position)
@@ -209,11 +215,25 @@ public final class Trainer {
         let deviations = try network.measurePoints(try train.images(0..<min(recipe.batchSize, train.count)))
         state.epoch += 1
         state.schedule.advance(train: trained, validation: validated ?? tested)
+        try average(afterEpoch: state.epoch)
+        averaged = try await averagedNetwork(train)
         return Epoch(
             number: state.epoch, learningRate: learningRate, train: trained, validation: validated,
             test: tested, seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
             isBest: note(test: tested.error, validation: validated?.error),
-            pointDeviations: deviations)
+            pointDeviations: deviations, average: try averaged.map { try average($0, on: parts) })
+    }
+
+    /// The weights join their average where that is to be: after a step, or at the end of an epoch.
+    private func average(afterEpoch epoch: Int? = nil) throws(SparringError) {
+        guard let weight = recipe.average?.weight(afterEpoch: epoch) else { return }
+        try network.averageParameters(weight: weight)
+    }
+
+    private func average(_ averaged: Network, on parts: Parts) throws -> Epoch.Average {
+        Epoch.Average(
+            validation: try parts.validation.map { try evaluate(averaged, on: $0) },
+            test: try evaluate(averaged, on: parts.test))
     }
 
     /// - Parameter validation: the error that tells whether the epoch is the best so far; without one the last is.
@@ -247,6 +267,7 @@ public final class Trainer {
             position.step += 1
             do {
                 sum.add(try step.train(network, on: batch, settings))
+                try average()
             } catch let error as SparringError {
                 throw SparringError(
                     error.kind,

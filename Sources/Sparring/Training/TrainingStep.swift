@@ -72,6 +72,6 @@ public struct MethodStep: TrainingStep {
         _ network: Network, on batch: Batch, _ settings: StepSettings
     ) throws -> BatchLoss {
         try network.trainStep(
-            batch.pixels, batch.labels, settings.optimizer, learningRate: settings.learningRate)
+            batch.pixels, batch.criterion, settings.optimizer, learningRate: settings.learningRate)
     }
 }
