@@ -29,6 +29,21 @@ struct PracticeOptions: ParsableArguments {
         transform: { try AverageChoice($0) })
     var average: AverageChoice?
 
+    @Option(
+        help: """
+            After every epoch attack held-out images, such as by pgd:iterations=10,delta=8: robust_error in metrics.csv, and \
+            for methods that move pixels along gradients best.safetensors by it; or none (default: none; for methods of a \
+            single step a few images, to warn when it collapses).
+            """,
+        transform: { try AttackChoice($0) })
+    var validateAttack: AttackChoice?
+
+    @Option(
+        help:
+            "How many held-out images --validate-attack takes, of each class its share (default: 512, or all).",
+        transform: whole(from: 1))
+    var validateCount: Int?
+
     /// This recipe with what the options change.
     func applied(to usual: Recipe) -> Recipe {
         var recipe = usual
@@ -39,6 +54,8 @@ struct PracticeOptions: ParsableArguments {
             recipe.softening = softening == .none ? nil : softening
         }
         if let cutout { recipe.augmentation.cutout = cutout > 0 ? cutout : nil }
+        if let validateAttack { recipe.validationAttack = validateAttack.attack }
+        if let validateCount { recipe.validationAttackImages = validateCount }
         if let average { recipe.average = average.average }
         return recipe
     }
@@ -50,5 +67,14 @@ struct AverageChoice: Equatable {
 
     init(_ text: String) throws(SparringError) {
         average = text == "none" ? nil : try WeightAverage(parsing: text)
+    }
+}
+
+/// What --validate-attack takes.
+struct AttackChoice: Equatable {
+    let attack: Attack?
+
+    init(_ text: String) throws(SparringError) {
+        attack = text == "none" ? nil : try Attack(parsing: text)
     }
 }

@@ -223,9 +223,10 @@ extension TrainCommand {
             trainer.onStep = { progress.show($0, runsToCome: runsToCome) }
         }
         do {
-            for try await epoch in trainer.fit(data, recordingTo: folder) where tells {
+            for try await epoch in trainer.fit(data, recordingTo: folder) {
                 progress.clear()
-                print(lines.line(epoch))
+                if tells { print(lines.line(epoch)) }
+                for warning in epoch.warnings { printError("warning: \(warning)") }
             }
         } catch {
             progress.clear()
@@ -254,8 +255,17 @@ extension TrainCommand {
         return """
             \(folder.path): \(folder.settings.model.name) of \(info.trainableParameters) parameters \
             on \(folder.settings.data.name), \(info.threads) threads
-            """
+            """ + (bestUnderAttack(trainer).map { "\n\($0)" } ?? "")
     }
+}
+
+/// What tells the best epoch, where it is not the error on held-out images as they are.
+private func bestUnderAttack(_ trainer: Trainer) -> String? {
+    guard let attack = trainer.recipe.validationAttack, trainer.recipe.isBestUnderAttack(trainer.method)
+    else {
+        return nil
+    }
+    return "the best model is the one with the highest accuracy on held-out images under \(attack)"
 }
 
 /// A new folder's name: this one or, where there is one already, with the first number that is free.

@@ -72,6 +72,43 @@ import Testing
                     optimizer: Optimizer(momentum: momentum, weightDecay: weightDecay, maxNorm: 4)))
     }
 
+    /// Rice et al. 2020, Zhang et al. 2019, Wong et al. 2020 and Park & Lee 2021 on CIFAR-10.
+    @Test func referencesAreTheirImplementations() throws {
+        let shape = ImageShape(channels: 3, height: 32, width: 32)
+        let cyclic = Schedule(.cyclic(), learningRate: 0.2)
+        for (name, method, epsilon, schedule, epochs, weightDecay) in [
+            (
+                "pgd-cifar", "pgd", Float(8) / 255,
+                Schedule(.stepsAt(divisor: 10, epochs: [100, 150]), learningRate: 0.1), 200, Float(5e-4)
+            ),
+            (
+                "trades-cifar", "trades", 0.031,
+                Schedule(.stepsAt(divisor: 10, epochs: [74]), learningRate: 0.1),
+                76, 2e-4
+            ),
+            ("fast-cifar", "fgsm-rs", 8 / 255, cyclic, 15, 5e-4),
+            ("slat-cifar", "slat", 0.9 * (8 / 255), cyclic, 30, 5e-4),
+        ] {
+            let setting = try PaperSetting(named: name)
+            let recipe = setting.recipe
+            #expect(setting.method == method && setting.model == .resnet18 && recipe.epochs == epochs)
+            #expect(recipe.schedule == schedule && recipe.augmentation == .flipsAndCrops)
+            #expect(recipe.optimizer == Optimizer(momentum: 0.9, weightDecay: weightDecay))
+            #expect(recipe.batchSize == 128)
+            let full = try setting.method(for: ModelSpec(setting.model, classes: 10, imageShape: shape))
+            #expect(abs(full.inputEpsilon - epsilon) < 1e-7)
+            #expect(full.iterations == (["pgd", "trades"].contains(method) ? 10 : 1))
+            #expect(recipe.isBestUnderAttack(full) && recipe.validationAttack?.iterations == 10)
+        }
+        let scaled = try PaperSetting(named: "pgd-cifar").recipe.scaled(to: 20)
+        #expect(scaled.schedule == Schedule(.stepsAt(divisor: 10, epochs: [10, 15]), learningRate: 0.1))
+        let slat = try PaperSetting(named: "slat-cifar")
+        let network = try Network(slat.model.model(classes: 10), input: shape, batchSize: 1)
+        try network.setMethod(try slat.method(for: ModelSpec(slat.model, classes: 10, imageShape: shape)))
+        let active = try network.points.filter(\.isActive).map(\.name)
+        #expect(active.count == 6 && active.last == "layer1.1.point2")
+    }
+
     @Test func namesAreUniqueAndMethodsKnown() throws {
         #expect(Set(PaperSetting.all.map(\.name)).count == PaperSetting.all.count)
         for setting in PaperSetting.all {

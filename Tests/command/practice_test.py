@@ -59,6 +59,34 @@ class PracticeTest(CommandTest):
         for name in ["last.safetensors", "average.safetensors"]:
             self.assertEqual(*((self.folder / run / name).read_bytes() for run in ["one", "two"]))
 
+    def test_the_best_model_is_told_under_attack(self):
+        told = self.train("run", "--method", "pgd", "--epsilon", "0.1", "--epochs", "3", "--validate-attack",
+                          "pgd:iterations=5,delta=20", "--validate-count", "40")
+        self.assertIn("the best model is the one with the highest accuracy on held-out images under pgd:delta=20", told)
+        header, *rows = [line.split(",") for line in (self.folder / "run/metrics.csv").read_text().splitlines()]
+        errors = [float(row[header.index("robust_error")]) for row in rows]
+        self.assertIn(f"(best epoch, {errors.index(min(errors)) + 1})", told)
+        self.assertIn("under attack", (self.folder / "run/report.html").read_text())
+        recipe = json.loads((self.folder / "run/run.json").read_text())["recipe"]
+        self.assertEqual((recipe["validationAttack"]["kind"], recipe["validationAttack"]["delta"]), ("pgd", 20))
+        self.assertEqual(recipe["validationAttackImages"], 40)
+        self.succeed("train", "--resume", "run")
+        plain = self.train("plain", "--epochs", "1", "--validate-attack", "fgsm:delta=8")
+        self.assertNotIn("the best model is", plain)
+        self.fail_with(["held-out"], *self.train_arguments("none", "--epochs", "1", "--validation", "0",
+                                                           "--validate-attack", "fgsm"))
+        self.fail_with(["pdg", "pgd"], *self.train_arguments("none", "--epochs", "1", "--validate-attack", "pdg"))
+
+    def test_reference_settings_are_recipes(self):
+        for name, epsilon in [("pgd-cifar", 8 / 255), ("trades-cifar", 0.031), ("fast-cifar", 8 / 255),
+                              ("slat-cifar", 0.9 * 8 / 255)]:
+            arguments = ["train", "--recipe", name, "--data", "mnist", "--data-dir", self.data, "--model", "resnet20",
+                         "--augment", "none", "--validate-attack", "none", "--epochs", "1", "--out", name]
+            self.succeed(*arguments)
+            run = json.loads((self.folder / name / "run.json").read_text())
+            self.assertEqual(run["setting"], name)
+            self.assertAlmostEqual(run["method"]["inputEpsilon"], epsilon, places=6)
+
     def test_what_has_no_meaning_is_refused(self):
         for options in [["--average", "swa:3"], ["--average", "ema:1"], ["--label-smoothing", "1"],
                         ["--mixup", "-1"], ["--cutout", "13"]]:

@@ -29,6 +29,7 @@ public struct EventFile: Sendable {
         if let loss = row.validationLoss, let error = row.validationError {
             scalars += [("validation/loss", loss), ("validation/error", error)]
         }
+        if let error = row.robustError { scalars.append(("validation/robust_error", error)) }
         if let loss = row.averageTestLoss, let error = row.averageTestError {
             scalars += [("average/test/loss", loss), ("average/test/error", error)]
         }

@@ -13,6 +13,8 @@ public struct RunHistory: Hashable, Sendable, Codable {
         /// On held-out images; nil where none are held out.
         public let validationLoss: Double?
         public let validationError: Double?
+        /// On held-out images under attack (``Recipe/validationAttack``); nil where none are attacked.
+        public let robustError: Double?
         /// Of averaged weights; nil where there are none.
         public let averageTestLoss: Double?
         public let averageTestError: Double?
@@ -40,11 +42,23 @@ public struct RunHistory: Hashable, Sendable, Codable {
         return deviations.map(\.point).filter { known.insert($0).inserted }
     }
 
-    /// The epoch with the lowest error on held-out images, the first of equals, or the last where none are held out. Nil
-    /// before the first epoch.
+    /// Whether the accuracy under attack tells the best epoch (``Recipe/isBestUnderAttack(_:)``).
+    public var isBestUnderAttack: Bool { underAttack ?? false }
+    /// Nil in what was written before there were such.
+    private let underAttack: Bool?
+
+    init(rows: [Row], deviations: [Deviation], isBestUnderAttack: Bool) {
+        self.rows = rows
+        self.deviations = deviations
+        underAttack = isBestUnderAttack ? true : nil
+    }
+
+    /// The epoch with the lowest error on held-out images, as they are or under attack, the first of equals, or the last
+    /// where none are held out. Nil before the first epoch.
     public var best: Row? {
-        guard let last = rows.last, last.validationError != nil else { return rows.last }
-        return rows.min { ($0.validationError ?? .infinity) < ($1.validationError ?? .infinity) }
+        let error = isBestUnderAttack ? \Row.robustError : \Row.validationError
+        guard let last = rows.last, last[keyPath: error] != nil else { return rows.last }
+        return rows.min { ($0[keyPath: error] ?? .infinity) < ($1[keyPath: error] ?? .infinity) }
     }
 
     /// The test errors of the last 10 epochs, or of as many as there are.
@@ -74,7 +88,10 @@ extension RunFolder {
                 deviations.append(try RunHistory.Deviation(row))
             }
         }
-        return (RunHistory(rows: rows, deviations: deviations), metricsLength, pointsLength)
+        let history = RunHistory(
+            rows: rows, deviations: deviations,
+            isBestUnderAttack: settings.recipe.isBestUnderAttack(settings.method))
+        return (history, metricsLength, pointsLength)
     }
 
     var metrics: EpochTable {
@@ -108,8 +125,9 @@ extension RunHistory.Row {
     /// Those that every run has, and behind them those of what is there in this one.
     fileprivate static func columns(of recipe: Recipe) -> [String] {
         let validation = recipe.validationImages == 0 ? [] : ["validation_loss", "validation_error"]
+        let robust = recipe.validationAttack == nil ? [] : ["robust_error"]
         let averages = recipe.average == nil ? [] : ["test_loss", "test_error"] + validation
-        return columns + validation + averages.map { "average_\($0)" }
+        return columns + validation + robust + averages.map { "average_\($0)" }
     }
 
     fileprivate init(_ row: EpochTable.Row) throws(SparringError) {
@@ -123,6 +141,7 @@ extension RunHistory.Row {
         imagesPerSecond = try row.number(7)
         validationLoss = try row.number("validation_loss")
         validationError = try row.number("validation_error")
+        robustError = try row.number("robust_error")
         averageTestLoss = try row.number("average_test_loss")
         averageTestError = try row.number("average_test_error")
         averageValidationLoss = try row.number("average_validation_loss")
@@ -140,6 +159,7 @@ extension RunHistory.Row {
         imagesPerSecond = epoch.imagesPerSecond
         validationLoss = epoch.validation?.loss
         validationError = epoch.validation?.error
+        robustError = epoch.robustAccuracy.map { 100 - $0 }
         averageTestLoss = epoch.average?.test.loss
         averageTestError = epoch.average?.test.error
         averageValidationLoss = epoch.average?.validation?.loss
@@ -169,6 +189,7 @@ extension Epoch {
         add("train", train)
         add("test", test)
         add("validation", validation)
+        numbers["robust_error"] = robustAccuracy.map { 100 - $0 }
         add("average_test", average?.test)
         add("average_validation", average?.validation)
         let texts = numbers.mapValues { "\($0)" }

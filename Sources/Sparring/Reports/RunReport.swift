@@ -87,6 +87,11 @@ extension Report {
                     + series("average of weights, test", \.averageTestError, style: .points)
                     + series("training", \.trainError, style: .dashed)),
             Plot(
+                title: "Accuracy on held-out images", x: epoch, y: Plot.Axis("accuracy, %"),
+                series: series(
+                    "clean", { row in row.robustError.flatMap { _ in row.validationError.map { 100 - $0 } } })
+                    + series("under attack", { $0.robustError.map { 100 - $0 } }, style: .dashed)),
+            Plot(
                 title: "Loss", x: epoch, y: Plot.Axis("loss"),
                 series: series("test", \.testLoss) + series("validation", \.validationLoss, style: .points)
                     + series("training", \.trainLoss, style: .dashed)),
@@ -94,7 +99,11 @@ extension Report {
                 title: "Learning rate", x: epoch, y: Plot.Axis("learning rate", .logarithmic),
                 series: series(nil, \.learningRate)),
         ]
-        return (plots + records.flatMap(\.deviationPlots)).map(Block.plot)
+        // A plot of what no run has is none.
+        return
+            (plots.filter {
+                $0.series.contains { !$0.points.isEmpty } || records.allSatisfy(\.history.rows.isEmpty)
+            } + records.flatMap(\.deviationPlots)).map(Block.plot)
     }
 
     /// What differs in a table, and what is the same in all runs.

@@ -97,6 +97,7 @@ extension Trainer.State {
     fileprivate func isPossible(under recipe: Recipe) -> Bool {
         epoch == testErrors.count && (min(epoch, 1)...epoch).contains(bestEpoch)
             && testErrors.allSatisfy { 0...100 ~= $0 } && !lowestError.isNaN
+            && (course ?? []).allSatisfy { 0...100 ~= $0.robustAccuracy && 1...max(epoch, 1) ~= $0.epoch }
             && schedule.isPossible(after: epoch)
     }
 }

@@ -21,6 +21,10 @@ public struct Epoch: Hashable, Sendable, Codable {
     public let pointDeviations: [PointDeviation]
     /// Of the averaged weights after the epoch; nil where there are none (``Recipe/average``).
     public let average: Average?
+    /// On held-out images under attack, in percent; nil where none are attacked (``Recipe/validationAttack``).
+    public let robustAccuracy: Double?
+    /// What the course of the training so far means, a sentence each: as a rule none.
+    public let warnings: [String]
 
     /// What averaged weights are like, in evaluation mode.
     public struct Average: Hashable, Sendable, Codable {

@@ -19,10 +19,13 @@ public struct PaperSetting: Sendable {
     }
 
     private let epsilon: Epsilon
+    /// What differs from the method of that name.
+    private let change: @Sendable (inout Method) -> Void
 
     private init(
         _ name: String, model: ModelName, unit: Unit? = nil, normalization: Normalization = .perChannel,
-        inputPoint: InputPoint = .pixels, method: String, epsilon: Epsilon, recipe: Recipe
+        inputPoint: InputPoint = .pixels, method: String, epsilon: Epsilon, recipe: Recipe,
+        change: @escaping @Sendable (inout Method) -> Void = { _ in }
     ) {
         self.name = name
         self.model = model
@@ -32,6 +35,7 @@ public struct PaperSetting: Sendable {
         self.method = method
         self.epsilon = epsilon
         self.recipe = recipe
+        self.change = change
     }
 
     /// The method, of the ε that goes with the network's size.
@@ -39,7 +43,9 @@ public struct PaperSetting: Sendable {
     /// - Throws: when the network must be made for that, and cannot be.
     public func method(for model: ModelSpec) throws(SparringError) -> Method {
         let parameters = if case .bySize = epsilon { try model.trainableParameters } else { 0 }
-        return try Method(named: method, epsilon: epsilon(parameters: parameters))
+        var method = try Method(named: method, epsilon: epsilon(parameters: parameters))
+        change(&method)
+        return method
     }
 
     /// The ε of the method for a network of so many trainable parameters.
@@ -64,7 +70,7 @@ public struct PaperSetting: Sendable {
 
 extension PaperSetting {
     /// The settings, paper by paper.
-    public static let all: [PaperSetting] = adversarialNoise + layerwise + adversarialBackprop
+    public static let all: [PaperSetting] = adversarialNoise + layerwise + adversarialBackprop + references
 
     /// A setting by name.
     ///
@@ -120,6 +126,59 @@ extension PaperSetting {
                 inputPoint: .normalized, method: "adversarial-backprop", epsilon: .constant(0.01),
                 recipe: .adversarialBackpropCIFARConvolutional),
         ]
+}
+
+// MARK: - The field's reference settings
+
+extension PaperSetting {
+    /// The settings of the reference implementations on CIFAR-10, with ResNet-18, which is next to the pre-activation
+    /// ResNet-18 that most of them train; the best epoch is told by PGD-10 on held-out images, as Rice et al. 2020 found
+    /// that it has to be.
+    private static let references = [
+        // Madry et al. 2018, as Rice et al. train it: 10 iterations of 2 of 255.
+        PaperSetting(
+            "pgd-cifar", model: .resnet18, method: "pgd", epsilon: .constant(8 / 255), recipe: .pgdCIFAR
+        ) {
+            $0.iterations = 10
+        },
+        // Zhang et al. 2019, who train WRN-34-10.
+        PaperSetting(
+            "trades-cifar", model: .resnet18, method: "trades", epsilon: .constant(0.031),
+            recipe: .tradesCIFAR),
+        // Wong et al. 2020, without their early stop.
+        PaperSetting(
+            "fast-cifar", model: .resnet18, method: "fgsm-rs", epsilon: .constant(8 / 255),
+            recipe: .cyclicCIFAR(epochs: 15)),
+        // Park & Lee 2021: hidden points before the maps first shrink, which are those up to the second block.
+        PaperSetting(
+            "slat-cifar", model: .resnet18, method: "slat", epsilon: .constant(8 / 255),
+            recipe: .cyclicCIFAR(epochs: 30)
+        ) { $0.lastPoint = "pool1" },
+    ]
+}
+
+extension Recipe {
+    /// Rice et al. 2020: 200 epochs, learning rate 0.1 divided by 10 after epochs 100 and 150, weight decay 5e-4.
+    fileprivate static let pgdCIFAR = Recipe(
+        epochs: 200, schedule: Schedule(.stepsAt(divisor: 10, epochs: [100, 150]), learningRate: 0.1),
+        optimizer: Optimizer(weightDecay: 5e-4), augmentation: .flipsAndCrops, validationAttack: .pgd10)
+
+    /// Zhang et al. 2019: 76 epochs, learning rate 0.1 divided by 10 after epoch 74, weight decay 2e-4.
+    fileprivate static let tradesCIFAR = Recipe(
+        epochs: 76, schedule: Schedule(.stepsAt(divisor: 10, epochs: [74]), learningRate: 0.1),
+        optimizer: Optimizer(weightDecay: 2e-4), augmentation: .flipsAndCrops, validationAttack: .pgd10)
+
+    /// Wong et al. 2020: a learning rate that rises from 0 to 0.2 and falls to 0, weight decay 5e-4.
+    fileprivate static func cyclicCIFAR(epochs: Int) -> Recipe {
+        Recipe(
+            epochs: epochs, schedule: Schedule(.cyclic(), learningRate: 0.2),
+            optimizer: Optimizer(weightDecay: 5e-4), augmentation: .flipsAndCrops, validationAttack: .pgd10)
+    }
+}
+
+extension Attack {
+    /// 10 iterations of 2 of 255 from a random start, within 8 of 255.
+    fileprivate static let pgd10 = Attack(.pgd, delta: 8, step: 2, iterations: 10)
 }
 
 extension Recipe {

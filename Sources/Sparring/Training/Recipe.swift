@@ -28,12 +28,18 @@ public struct Recipe: Hashable, Sendable, Codable {
     public var softening: LabelSoftening?
     /// An average of the weights as a model beside the last and the best one; nil for none.
     public var average: WeightAverage?
+    /// What the held-out images are attacked by after every epoch; where the method moves pixels along gradients, the best
+    /// epoch is then the one with the highest accuracy under it. Nil for none: only a method of a single step is then looked
+    /// after, on a few images.
+    public var validationAttack: Attack?
+    /// How many of the held-out images are attacked, of each class its share; nil for 512, and all where they are fewer.
+    public var validationAttackImages: Int?
 
     public init(
         epochs: Int, batchSize: Int = 128, schedule: Schedule = .constant(0.1),
         optimizer: Optimizer = Optimizer(), augmentation: Augmentation = .none,
         plainFinish: PlainFinish? = nil, validationImages: Int? = nil, softening: LabelSoftening? = nil,
-        average: WeightAverage? = nil
+        average: WeightAverage? = nil, validationAttack: Attack? = nil, validationAttackImages: Int? = nil
     ) {
         self.epochs = epochs
         self.batchSize = batchSize
@@ -44,6 +50,8 @@ public struct Recipe: Hashable, Sendable, Codable {
         self.validationImages = validationImages
         self.softening = softening
         self.average = average
+        self.validationAttack = validationAttack
+        self.validationAttackImages = validationAttackImages
     }
 
     /// This recipe in another number of epochs: every epoch that it names moves in proportion, to 1 at least, and a plain

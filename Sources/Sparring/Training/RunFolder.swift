@@ -1,8 +1,8 @@
 import Foundation
 
 /// A run's folder: `run.json`, `metrics.csv` (one row an epoch), `points.csv` (one row an epoch and hidden point),
-/// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images; the last
-/// where none are held out), `average.safetensors` where weights are averaged, and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped. While
+/// TensorBoard events, `report.html`, `last.safetensors`, `best.safetensors` (by the error on held-out images, as they are or
+/// under attack; the last where none are held out), `average.safetensors` where weights are averaged, and `checkpoint/`, from which the run goes on with the same bits, wherever it was stopped. While
 /// a process writes the run there is `lock`, and no other can.
 ///
 /// Rows and events are added at the end; every other file is written beside its place and renamed.

@@ -21,7 +21,9 @@ final class RunRecorder {
                 .file, "\(folder.path) holds a run already; resume it or name another folder")
         }
         self.folder = folder
-        history = RunHistory(rows: [], deviations: [])
+        history = RunHistory(
+            rows: [], deviations: [],
+            isBestUnderAttack: folder.settings.recipe.isBestUnderAttack(folder.settings.method))
         try makeFolder(folder.checkpointFolder)
         removeLeftovers()
         for table in [folder.metrics, folder.points] { try table.begin() }

@@ -17,7 +17,9 @@ public final class Trainer {
         /// The epoch with the lowest error on held-out images, or the last where none are held out; from 1, and 0 before
         /// the first.
         public internal(set) var bestEpoch = 0
-        /// That error on held-out images, in percent.
+        /// How the epochs fared under attack; nil where none were attacked.
+        var course: [RobustEpoch]?
+        /// That error on held-out images, in percent, under attack where that tells the best epoch.
         var lowestError = Double.greatestFiniteMagnitude
 
         /// The test error of the best epoch, in percent; nil before the first.
@@ -133,6 +135,8 @@ public final class Trainer {
         /// The data set's own, or held out of the training images; nil for none.
         let validation: ImageSet?
         let test: ImageSet
+        /// Those of the held-out images that are attacked; nil for none.
+        let attacked: RobustValidation?
     }
 
     private func parts(of data: any Dataset) throws -> Parts {
@@ -140,12 +144,14 @@ public final class Trainer {
             throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
         let count = recipe.validationImages(of: data.train.count)
-        guard count != 0 else { return Parts(train: data.train, validation: nil, test: data.test) }
-        if let validation = data.validation {
-            return Parts(train: data.train, validation: validation, test: data.test)
+        var (train, validation) = (data.train, count == 0 ? nil : data.validation)
+        if count != 0, validation == nil {
+            let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
+            (train, validation) = (split.train, split.test)
         }
-        let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
-        return Parts(train: split.train, validation: split.test, test: data.test)
+        return Parts(
+            train: train, validation: validation, test: data.test,
+            attacked: try RobustValidation(of: self, on: validation))
     }
 
     /// Throws when network, method and recipe do not go together. Takes the method in force.
@@ -175,6 +181,11 @@ public final class Trainer {
         try recipe.augmentation.check(network.inputShape)
         try recipe.softening?.check()
         try recipe.average?.check()
+        guard recipe.validationAttack == nil || recipe.validationImages != 0, recipe.attackedImages > 0 else {
+            throw SparringError(
+                .argument,
+                "what is attacked after every epoch are held-out images, of which there have to be some")
+        }
         try network.setMethod(finish == nil ? method : .backprop)
     }
 
@@ -213,6 +224,7 @@ public final class Trainer {
         let tested = try evaluate(network, on: parts.test)
         let validated = try parts.validation.map { try evaluate(network, on: $0) }
         let deviations = try network.measurePoints(try train.images(0..<min(recipe.batchSize, train.count)))
+        let robustAccuracy = try parts.attacked?.accuracy(of: network)
         state.epoch += 1
         state.schedule.advance(train: trained, validation: validated ?? tested)
         try average(afterEpoch: state.epoch)
@@ -220,8 +232,26 @@ public final class Trainer {
         return Epoch(
             number: state.epoch, learningRate: learningRate, train: trained, validation: validated,
             test: tested, seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
-            isBest: note(test: tested.error, validation: validated?.error),
-            pointDeviations: deviations, average: try averaged.map { try average($0, on: parts) })
+            isBest: note(
+                test: tested.error,
+                validation: recipe.isBestUnderAttack(method)
+                    ? robustAccuracy.map { 100 - $0 } : validated?.error),
+            pointDeviations: deviations, average: try averaged.map { try average($0, on: parts) },
+            robustAccuracy: robustAccuracy,
+            warnings: warnings(
+                robustAccuracy, of: parts.attacked, accuracy: validated?.accuracy, trainLoss: trained.loss))
+    }
+
+    /// What the epoch's accuracy under attack means after those before it.
+    private func warnings(
+        _ robustAccuracy: Double?, of attacked: RobustValidation?, accuracy: Double?, trainLoss: Double
+    ) -> [String] {
+        guard let robustAccuracy, let attacked, let accuracy else { return [] }
+        let epoch = RobustEpoch(
+            epoch: state.epoch, trainLoss: trainLoss, accuracy: accuracy, robustAccuracy: robustAccuracy,
+            attackedImages: attacked.images.count)
+        state.course = (state.course ?? []) + [epoch]
+        return state.course?.warnings(isSingleStep: method.isSingleStepOnInput) ?? []
     }
 
     /// The weights join their average where that is to be: after a step, or at the end of an epoch.
