@@ -15,7 +15,7 @@ struct MethodOptions: ParsableArguments {
     @Option(
         help: """
             Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop, fgs-orig, pgd, \
-            fgsm-rs, n-fgsm, free, trades and awp, of both for slat, of weights (ρ) for sam and sam-on, else of the \
+            fgsm-rs, n-fgsm, free, trades, advprop and awp, of both for slat, of weights (ρ) for sam and sam-on, else of the \
             hidden points.
             """, transform: anyReal())
     var epsilon: Float?
@@ -116,6 +116,14 @@ struct MethodOptions: ParsableArguments {
         transform: whole(1...1 << 20))
     var replays: Int?
 
+    @Flag(
+        inversion: .prefixedNo,
+        help: """
+            Objective: perturbed images go through batch norms of their own, which only training has (default: as the \
+            method has it).
+            """)
+    var separateStatistics: Bool?
+
     @OptionGroup
     var weights: WeightPerturbationOptions
 
@@ -148,6 +156,7 @@ struct MethodOptions: ParsableArguments {
                 lastPoint, alpha, iterations,
                 climb, start,
                 bounds.first, persistent, replays, beta, ascent, startDistribution, evaluationMode,
+                separateStatistics,
             ]
             if choices.contains(where: { $0 != nil }) {
                 throw SparringError(
@@ -179,6 +188,7 @@ struct MethodOptions: ParsableArguments {
         if let ascent { applied.ascent = ascent }
         if let startDistribution { applied.startDistribution = startDistribution }
         if let evaluationMode { applied.climbsInEvaluationMode = evaluationMode }
+        if let separateStatistics { applied.hasSeparateStatistics = separateStatistics }
         return applied
     }
 }

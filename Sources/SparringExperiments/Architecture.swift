@@ -120,6 +120,7 @@ extension Method {
         let trains = divergenceWeight != 0 ? 7.0 / 3 : cleanWeight != 0 ? 2 : 1
         let shared =
             rounds > 0 && trains == 2 && start == 0 && !isPersistent && !climbsInEvaluationMode
+            && !hasSeparateStatistics
         let compared = rounds > 0 && ascent == .divergence ? 1.0 / 3 : 0
         return updates * (trains * (1 + atWeights) + compared + Double(rounds - (shared ? 1 : 0)) * 2 / 3)
     }

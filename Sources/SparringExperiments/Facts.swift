@@ -62,6 +62,7 @@ extension Method {
             facts.append(Fact("start's distribution", startDistribution.rawValue))
         }
         if climbsInEvaluationMode { facts.append(Fact("climbs", "in evaluation mode")) }
+        if hasSeparateStatistics { facts.append(Fact("statistics", "separate")) }
         return facts + ofWeights
     }
 }

@@ -11,7 +11,7 @@ import Testing
         ("anl", .adversarialNoise(epsilon: 0.08)), ("gaussian", .gaussian(epsilon: 0.08)),
         ("random", .random(epsilon: 0.08)), ("pgd", .pgd(epsilon: 0.08)), ("fgsm-rs", .fgsmRS(epsilon: 0.08)),
         ("n-fgsm", .nFGSM(epsilon: 0.08)), ("slat", .slat(epsilon: 0.08)), ("free", .free(epsilon: 0.08)),
-        ("trades", .trades(epsilon: 0.08)),
+        ("trades", .trades(epsilon: 0.08)), ("advprop", .advProp(epsilon: 0.08)),
         ("sam", .sam(radius: 0.08)), ("sam-on", .samON(radius: 0.08)), ("awp", .awp(epsilon: 0.08)),
     ]
 
@@ -80,6 +80,10 @@ import Testing
         #expect(trades.inputEpsilon * trades.climb == 0.007 && trades.bounds == [.ball, .pixels])
         #expect(trades.ascent == .divergence && trades.climbsInEvaluationMode)
         #expect(trades.start == 0.001 && trades.startDistribution == .normal)
+
+        let advProp = Method.advProp(epsilon: 4 / 255)
+        #expect(advProp.cleanWeight == 0.5 && advProp.hasSeparateStatistics && advProp.iterations == 5)
+        #expect(advProp.climb == 0.25 && advProp.start == 1 && advProp.bounds == [.ball, .pixels])
     }
 
     /// As runs of 0.1.0 have them.
@@ -106,6 +110,7 @@ import Testing
         (method.divergenceWeight, method.ascent) = (3, .divergence)
         (method.startDistribution, method.climbsInEvaluationMode) = (.normal, true)
         method.weights = .init(radius: 0.5, scope: .normalization, norm: .each)
+        method.hasSeparateStatistics = true
         let json = try JSONEncoder().encode(method)
         #expect(try JSONDecoder().decode(Method.self, from: json) == method)
         #expect(String(decoding: json, as: UTF8.self).contains("random-deviation"))

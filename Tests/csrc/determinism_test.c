@@ -24,6 +24,7 @@ static const struct {
                {"slat", 0.06f},
                {"free", 0.06f},
                {"trades", 0.06f},
+               {"advprop", 0.06f},
                {"sam", 0.05f},
                {"sam-on", 0.5f},
                {"awp", 0.06f}};
@@ -99,11 +100,11 @@ static float *read_all(const spar_network *network, size_t *count) {
 }
 
 // Channels of one number have no range of their own, logistic outputs no divergence, and without batch normalization
-// there is no γ or β.
+// there are no γ and β, and no statistics to be separate.
 static bool fits(int method_index, example_network network) {
-    static const char *const unfit[] = {"slat", "trades", "sam-on"};
+    static const char *const unfit[] = {"slat", "trades", "sam-on", "advprop"};
     bool fits = true;
-    for (int i = 0; i < 3; i++) fits = fits && strcmp(METHODS[method_index].name, unfit[i]) != 0;
+    for (int i = 0; i < 4; i++) fits = fits && strcmp(METHODS[method_index].name, unfit[i]) != 0;
     return fits || network != wide_dense;
 }
 

@@ -98,6 +98,11 @@ static void check_agreement(const setting *s, const spar_method *engine_method) 
         example_batch_destroy(&batch);
     }
     compare_parameters(s->label, o, network, TOLERANCE);
+    if (s->method.separate_statistics) {
+        method_exchange_sets(program);
+        compare_parameters("the auxiliary set", o, network, TOLERANCE);
+        method_exchange_sets(program);
+    }
     if (s->method.direction != SPAR_DIRECTION_NONE || s->method.weight_radius > 0) {
         check_that(distance(o, plain_oracle) > 20 * TOLERANCE, __FILE__, __LINE__,
                    "%s: perturbations change the result by %.1e only", s->label, distance(o, plain_oracle));
@@ -235,6 +240,18 @@ static const preset PRESETS[] = {
       .start_distribution = SPAR_START_NORMAL,
       .evaluation_mode = true},
      method_trades},
+    {"advprop",
+     0.06f,
+     {.struct_size = sizeof(spar_method),
+      .direction = SPAR_DIRECTION_CURRENT_BATCH,
+      .input_epsilon = 0.06f,
+      .clean_weight = 0.5f,
+      .iterations = 5,
+      .climb = 0.25f,
+      .start = 1,
+      .evaluation_mode = true,
+      .separate_statistics = true},
+     method_advprop},
     {"sam", 0.5f, {.struct_size = sizeof(spar_method), .weight_radius = 0.5f}, method_back_propagation},
     {"sam-on",
      1,
@@ -263,7 +280,7 @@ static bool fits(const spar_method *method, example_network network) {
     bool normalizes = false;
     for (int i = 0; i < o->layer_count; i++) normalizes |= o->layers[i].kind == ORACLE_BATCH_NORM;
     oracle_destroy(o);
-    return normalizes || method->weight_scope != SPAR_WEIGHT_SCOPE_NORMALIZATION;
+    return normalizes || (method->weight_scope != SPAR_WEIGHT_SCOPE_NORMALIZATION && !method->separate_statistics);
 }
 
 static void check_presets(const char *kind, example_network network, const spar_sgd *sgd, uint64_t seed) {
@@ -438,6 +455,10 @@ static void divergences_go_with_other_choices(void) {
     CHECK_OK(spar_method_preset("pgd", 0.06f, &method));
     method.evaluation_mode = true;
     check_setting("PGD in evaluation mode", example_residual, method_pgd, method);
+    CHECK_OK(spar_method_preset("advprop", 0.06f, &method));
+    method.clean_weight = 0.75f;
+    method.evaluation_mode = false;
+    check_setting("AdvProp in training mode", example_convolutional, method_advprop, method);
 }
 
 // α = 1: the perturbed loss has no weight.

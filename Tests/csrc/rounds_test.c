@@ -14,8 +14,8 @@ static const spar_sgd SGD = {.struct_size = sizeof SGD, .learning_rate = 0.05f, 
 static const struct {
     const char *name;
     method_step step;
-} METHODS[] = {{"pgd", method_pgd},   {"fgsm-rs", method_fgsm_rs}, {"n-fgsm", method_n_fgsm},
-               {"slat", method_slat}, {"free", method_free},       {"trades", method_trades}};
+} METHODS[] = {{"pgd", method_pgd},   {"fgsm-rs", method_fgsm_rs}, {"n-fgsm", method_n_fgsm},  {"slat", method_slat},
+               {"free", method_free}, {"trades", method_trades},   {"advprop", method_advprop}};
 enum { METHOD_COUNT = sizeof METHODS / sizeof *METHODS, SLAT = 3 };
 
 static const float EPSILON = 0.06f;
@@ -219,6 +219,96 @@ static void a_climb_in_evaluation_mode_is_made_of_its_passes(void) {
     oracle_destroy(o);
 }
 
+// In the header, behind its length.
+static bool has_tensor(const char *file, const char *name) {
+    uint64_t length;
+    memcpy(&length, file, sizeof length);
+    char *header = check_allocate((size_t)length + 1);
+    memcpy(header, file + sizeof length, (size_t)length);
+    bool found = strstr(header, name) != NULL;
+    free(header);
+    return found;
+}
+
+// The auxiliary set is a training's: it goes with its state, by names that readers of models pass over, and is there
+// while a method asks for it.
+static void the_auxiliary_set_stays_with_the_training(void) {
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    spar_network *network = oracle_engine(o, 2, SEED), *plain = oracle_engine(o, 2, SEED), *resumed = NULL;
+    int32_t count = spar_network_parameter_count(network);
+    spar_method method = method_of("advprop"), none = method_of("backprop");
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+    CHECK_FAILS(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_AUXILIARY), SPAR_ERROR_STATE,
+                "separate statistics");
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK(spar_network_parameter_count(network) > count);
+    CHECK(oracle_find(network, "sparring.auxiliary.bn1.weight") >= count);
+    CHECK_OK(spar_train_step(network, &SGD, batch.images, batch.labels, batch.count, NULL));
+    size_t bytes, model_bytes;
+    char *state = saved(network, &bytes);
+    CHECK_OK(spar_network_save_to_memory(network, false, NULL, 0, NULL, 0, &model_bytes));
+    char *model = check_allocate(model_bytes);
+    CHECK_OK(spar_network_save_to_memory(network, false, NULL, 0, model, model_bytes, &model_bytes));
+    CHECK(has_tensor(state, "sparring.auxiliary.bn1.running_var"));
+    CHECK(!has_tensor(model, "auxiliary"));
+    // A model is used by the main set alone, and a training goes on with both.
+    CHECK_OK(spar_network_load_parameters_from_memory(plain, model, model_bytes));
+    float *a = check_allocate(EXAMPLE_BATCH * EXAMPLE_CLASSES * sizeof *a),
+          *b = check_allocate(EXAMPLE_BATCH * EXAMPLE_CLASSES * sizeof *b);
+    CHECK_OK(spar_forward(network, batch.images, batch.count, 0));
+    CHECK_OK(spar_read_output(network, a));
+    CHECK_OK(spar_forward(plain, batch.images, batch.count, 0));
+    CHECK_OK(spar_read_output(plain, b));
+    CHECK(memcmp(a, b, EXAMPLE_BATCH * EXAMPLE_CLASSES * sizeof *a) == 0);
+    CHECK_OK(spar_forward(network, batch.images, batch.count, SPAR_FORWARD_AUXILIARY));
+    CHECK_OK(spar_read_output(network, b));
+    CHECK(memcmp(a, b, EXAMPLE_BATCH * EXAMPLE_CLASSES * sizeof *a) != 0);
+    CHECK_OK(spar_network_load_parameters_from_memory(plain, state, bytes));
+    CHECK_OK(spar_network_load_from_memory(state, bytes, NULL, &resumed));
+    check_same("loaded into a network", network, plain);
+    check_same("loaded", network, resumed);
+    CHECK_OK(spar_network_set_method(network, &none));
+    CHECK_EQUAL(spar_network_parameter_count(network), count);
+    free(a);
+    free(b);
+    free(state);
+    free(model);
+    example_batch_destroy(&batch);
+    spar_network_destroy(network);
+    spar_network_destroy(plain);
+    spar_network_destroy(resumed);
+    oracle_destroy(o);
+}
+
+// Each pass makes the gradients of the set that it takes.
+static void an_update_needs_gradients_of_both_sets(void) {
+    oracle *o = example_convolutional(EXAMPLE_BATCH);
+    spar_network *step = oracle_engine(o, 2, SEED), *passes = oracle_engine(o, 2, SEED);
+    spar_method method = {.struct_size = sizeof method,
+                          .direction = SPAR_DIRECTION_CURRENT_BATCH,
+                          .input_epsilon = EPSILON,
+                          .clean_weight = 0.5f,
+                          .separate_statistics = true};
+    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED);
+    const uint32_t learn = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS;
+    CHECK_OK(spar_network_set_method(step, &method));
+    CHECK_OK(spar_network_set_method(passes, &method));
+    CHECK_OK(spar_train_step(step, &SGD, batch.images, batch.labels, batch.count, NULL));
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, learn));
+    CHECK_OK(spar_backward(passes, batch.labels, 0.5f, SPAR_BACKWARD_WEIGHTS, NULL));
+    CHECK_FAILS(spar_update(passes, &SGD), SPAR_ERROR_STATE, "sparring.auxiliary.bn1.weight");
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_AUXILIARY));
+    CHECK_OK(spar_backward(passes, batch.labels, 1, SPAR_BACKWARD_RECORD, NULL));
+    CHECK_OK(spar_forward(passes, batch.images, batch.count, learn | SPAR_FORWARD_PERTURB | SPAR_FORWARD_AUXILIARY));
+    CHECK_OK(spar_backward(passes, batch.labels, 0.5f, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_ACCUMULATE, NULL));
+    CHECK_OK(spar_update(passes, &SGD));
+    check_same("a step of two sets", step, passes);
+    example_batch_destroy(&batch);
+    spar_network_destroy(step);
+    spar_network_destroy(passes);
+    oracle_destroy(o);
+}
+
 static void check_refused(const spar_network *network, spar_method method, const char *reason) {
     CHECK_FAILS(spar_network_set_method((spar_network *)network, &method), SPAR_ERROR_ARGUMENT, "method", reason);
 }
@@ -256,10 +346,15 @@ static void combinations_without_sense_are_refused_with_the_reason(void) {
     REFUSED("free", method.evaluation_mode = true, "evaluation mode");
     REFUSED("free", method.start = 1; method.ascent = SPAR_ASCENT_DIVERGENCE, "has no divergence");
     REFUSED("free", method.divergence_weight = 1, "clean weight of 1");
+    method = (spar_method){.struct_size = sizeof method, .separate_statistics = true};
+    check_refused(network, method, "nothing would train separate");
+    REFUSED("advprop", method.clean_weight = 0, "need a clean term");
+    REFUSED("advprop", method.clean_weight = 1, "no divergence");
     REFUSED("slat", method.input_epsilon = 0, "input epsilon of 0");
     REFUSED("slat", method.epsilon = 0, "epsilon of 0");
     method = method_of("slat");
     check_refused(dense, method, "one number");
+    check_refused(dense, method_of("advprop"), "no batch normalization");
     oracle *logistic = example_convolutional(EXAMPLE_BATCH);
     logistic->loss = SPAR_LOSS_LOGISTIC_CROSS_ENTROPY;
     spar_network *without_softmax = oracle_engine(logistic, 1, SEED);
@@ -285,5 +380,5 @@ static void combinations_without_sense_are_refused_with_the_reason(void) {
 TEST_MAIN(TEST(what_points_add_is_the_algorithms), TEST(channels_have_the_range_of_a_whole_sample_of_many_blocks),
           TEST(a_perturbation_that_lives_on_keeps_its_rows), TEST(training_goes_on_as_if_a_stopped_step_had_not_been),
           TEST(rounds_that_climb_leave_statistics_and_weights_alone),
-          TEST(a_climb_in_evaluation_mode_is_made_of_its_passes),
-          TEST(combinations_without_sense_are_refused_with_the_reason))
+          TEST(a_climb_in_evaluation_mode_is_made_of_its_passes), TEST(the_auxiliary_set_stays_with_the_training),
+          TEST(an_update_needs_gradients_of_both_sets), TEST(combinations_without_sense_are_refused_with_the_reason))

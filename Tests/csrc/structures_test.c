@@ -454,7 +454,7 @@ static void flags_that_no_pass_has_are_refused(void) {
     static const int32_t label;
     for (int bit = 0; bit < 32; bit++) {
         uint32_t flag = 1u << bit;
-        bool forward = flag <= SPAR_FORWARD_MEASURE, backward = flag <= SPAR_BACKWARD_ACCUMULATE;
+        bool forward = flag <= SPAR_FORWARD_AUXILIARY, backward = flag <= SPAR_BACKWARD_ACCUMULATE;
         if (!forward) CHECK_FAILS(spar_forward(network, image, 1, flag), SPAR_ERROR_ARGUMENT, "flags");
         CHECK_OK(spar_forward(network, image, 1, 0));
         if (!backward) CHECK_FAILS(spar_backward(network, &label, 1, flag, NULL), SPAR_ERROR_ARGUMENT, "flags");

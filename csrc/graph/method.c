@@ -22,6 +22,7 @@ enum {
     SLAT,
     FREE,
     TRADES,
+    ADVPROP,
     SAM,
     SAM_ON,
     AWP,
@@ -44,6 +45,7 @@ static const char *const names[PRESET_COUNT + 1] = {
     [SLAT] = "slat",
     [FREE] = "free",
     [TRADES] = "trades",
+    [ADVPROP] = "advprop",
     [SAM] = "sam",
     [SAM_ON] = "sam-on",
     [AWP] = "awp",
@@ -102,6 +104,15 @@ static const spar_method presets[PRESET_COUNT] = {
                 .ascent = SPAR_ASCENT_DIVERGENCE,
                 .start_distribution = SPAR_START_NORMAL,
                 .evaluation_mode = true},
+    [ADVPROP] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
+                 .input_epsilon = 1,
+                 .clean_weight = 0.5f,
+                 .iterations = 5,
+                 .climb = 0.25f,
+                 .start = 1,
+                 .bounds = SPAR_BOUND_BALL | SPAR_BOUND_PIXELS,
+                 .evaluation_mode = true,
+                 .separate_statistics = true},
     [SAM] = {.direction = SPAR_DIRECTION_NONE, .weight_radius = 1},
     [SAM_ON] = {.direction = SPAR_DIRECTION_NONE, .weight_radius = 1, .weight_scope = SPAR_WEIGHT_SCOPE_NORMALIZATION},
     [AWP] = {.direction = SPAR_DIRECTION_CURRENT_BATCH,
@@ -214,6 +225,12 @@ static spar_status check_objective(const spar_method *m) {
         reason = "evaluation mode is for rounds that climb the current batch's gradient";
     } else if (m->start_distribution != SPAR_START_UNIFORM && !(m->start > 0)) {
         reason = "a start of 0 has no distribution";
+    } else if (m->separate_statistics && m->direction == SPAR_DIRECTION_NONE) {
+        reason = "without perturbations nothing would train separate statistics";
+    } else if (m->separate_statistics && m->clean_weight == 0 && !(m->divergence_weight > 0)) {
+        reason = "separate statistics need a clean term, without which nothing would train those that are used";
+    } else if (m->separate_statistics && m->clean_weight == 1 && !(m->divergence_weight > 0)) {
+        reason = "with a clean weight of 1 and no divergence nothing would train separate statistics";
     }
     return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
 }

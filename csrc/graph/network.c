@@ -75,7 +75,9 @@ void spar_network_destroy(spar_network *network) {
             network->operations[s].layer->discard(&network->operations[s]);
     }
     for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
-    for (int p = 0; p < network->parameter_count; p++) spar_release(network->parameters[p].name);
+    int listed = network->graph_parameter_count + network->auxiliary_count;
+    if (listed < network->parameter_count) listed = network->parameter_count; // a list that could not be finished
+    for (int p = 0; p < listed; p++) spar_release(network->parameters[p].name);
     void *const memory[] = {network->tensors,
                             network->root,
                             network->live,
@@ -112,7 +114,7 @@ static size_t bytes_of(const spar_network *network) {
     if (network->kept_outputs != NULL) bytes += spar_kept_output_bytes(network);
     bytes += (size_t)network->parameter_floats * sizeof(float);
     for (int part = SPAR_PART_GRADIENT; part < SPAR_PARTS; part++) {
-        if (network->slots[part] != NULL) bytes += (size_t)network->trainable_floats * sizeof(float);
+        if (network->slots[part] != NULL) bytes += (size_t)network->all_trainable_floats * sizeof(float);
     }
     bytes += (size_t)network->perturbed_weights.floats * sizeof(float) +
              (size_t)network->perturbed_weights.count * sizeof(spar_weight_piece);
@@ -137,7 +139,7 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
         .seed = network->options.seed,
         .step = network->step,
     };
-    for (int p = 0; p < network->parameter_count; p++) {
+    for (int p = 0; p < network->graph_parameter_count; p++) {
         const spar_parameter_spec *spec = &network->parameters[p].spec;
         if (spec->trainable) own.trainable_parameters += spec->rows * spec->columns;
     }

@@ -45,9 +45,11 @@ struct spar_network {
     bool *wanted; // by root: the backward pass under way needs its gradient
 
     spar_parameter *parameters;
-    int parameter_count;
-    int *first_parameter; // of a node
-    int64_t trainable_floats, parameter_floats;
+    int parameter_count; // in force: those of the graph, and behind them, with separate statistics, the auxiliary ones
+    int graph_parameter_count, auxiliary_count;
+    int *first_parameter;                                 // of a node
+    int64_t trainable_floats, parameter_floats;           // in force; of all
+    int64_t graph_trainable_floats, all_trainable_floats; // without and with the auxiliary ones, which lie behind
     // By part: values, buffers behind the trainable ones; gradients and states in the order of these. A state that no
     // update has needed yet is NULL, which stands for zeros.
     float *slots[SPAR_PARTS];
@@ -87,8 +89,19 @@ spar_status spar_find_kept(spar_network *network);
 // plan.c: from graph, output and options to everything but values.
 spar_status spar_plan(spar_network *network);
 
-// parameters.c
+// parameter_list.c
 void spar_find_flattened(spar_network *network);
+spar_status spar_name_parameters(spar_network *network);
+// How many parameters are in force with a method, and from now on with the one that the network has got. Auxiliary ones
+// begin as copies of the others, without states.
+int spar_parameter_count_with(const spar_network *network, const spar_method *method);
+void spar_count_parameters(spar_network *network);
+// With the padding inside.
+static inline int64_t spar_parameter_floats(const spar_parameter_spec *spec) {
+    return spar_round_up16(spec->rows * spec->stride);
+}
+
+// parameters.c
 spar_status spar_create_parameters(spar_network *network);
 // What the files call it.
 const char *spar_part_name(spar_parameter_part part);
@@ -96,7 +109,7 @@ const char *spar_part_name(spar_parameter_part part);
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
 // Forgets all states but these, and, where there were others, how many updates they have seen.
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
-// From now on the gradients of what learns count as made (`there`), or as used.
+// From now on the gradients of what learns count as made by the last pass (`there`), or as used.
 void spar_mark_gradients(spar_network *network, bool there);
 // Where a trainable parameter's floats begin among those of all.
 static inline int64_t spar_place_of(const spar_network *network, const spar_parameter *parameter) {

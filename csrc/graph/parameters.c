@@ -9,75 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-// What a node's value was before it was flattened. False when a layer or the output needs the flat order of images
-// outside.
-static bool find_flattened(const spar_network *network) {
-    spar_tensor *tensors = network->tensors;
-    const spar_graph *graph = network->graph;
-    for (int v = 0; v < graph->count; v++) {
-        const spar_node *node = &graph->nodes[v];
-        spar_order_trait order = node->layer->order;
-        tensors[v].flattened = (spar_extent){node->extent.channels, 1, 1};
-        if (v == 0) continue;
-        spar_extent before = graph->nodes[node->inputs[0]].extent, kept = tensors[node->inputs[0]].flattened;
-        if (order == SPAR_FLATTENS && spar_pixels(before) > 1) kept = before;
-        if (order == SPAR_FLATTENS || order == SPAR_KEEPS_ORDER) tensors[v].flattened = kept;
-        bool mixes = node->layer->input_count == 2 && !spar_same_extent(kept, tensors[node->inputs[1]].flattened);
-        bool needs = order == SPAR_NEEDS_ORDER && spar_pixels(kept) > 1;
-        if (network->live[v] && (needs || mixes)) return false;
-    }
-    return spar_pixels(tensors[network->output].flattened) == 1;
-}
-
-void spar_find_flattened(spar_network *network) {
-    network->flatten_in_order = !find_flattened(network);
-    for (int v = 0; v < network->graph->count && network->flatten_in_order; v++) {
-        network->tensors[v].flattened = (spar_extent){network->graph->nodes[v].extent.channels, 1, 1};
-    }
-}
-
-static int specs_of(const spar_network *network, int v, spar_parameter_spec *specs) {
-    const spar_node *node = &network->graph->nodes[v];
-    if (!network->live[v] || node->layer->parameters == NULL) return 0;
-    int in = node->inputs[0];
-    int count = node->layer->parameters(node, network->graph->nodes[in].extent, network->tensors[in].flattened, specs);
-    for (int i = 0; i < count && node->layer->order == SPAR_KEEPS_ORDER; i++) {
-        specs[i].flattened = network->tensors[in].flattened;
-    }
-    for (int i = 0; i < count; i++) specs[i].constant = node->layer->check_constants != NULL;
-    return count;
-}
-
-static int64_t floats_of(const spar_parameter_spec *spec) {
-    return spar_round_up16(spec->rows * spec->stride);
-}
-
-static spar_status name_parameters(spar_network *network) {
-    network->first_parameter = spar_allocate((size_t)network->graph->count + 1, sizeof(int));
-    network->parameters =
-        spar_allocate((size_t)network->graph->count * SPAR_MAX_PARAMETERS, sizeof *network->parameters);
-    if (network->first_parameter == NULL || network->parameters == NULL) return SPAR_ERROR_MEMORY;
-    for (int v = 0; v < network->graph->count; v++) {
-        spar_parameter_spec specs[SPAR_MAX_PARAMETERS];
-        int count = specs_of(network, v, specs);
-        network->first_parameter[v] = network->parameter_count;
-        for (int i = 0; i < count; i++) {
-            char name[300];
-            snprintf(name, sizeof name, "%s%s", network->graph->nodes[v].name, specs[i].suffix);
-            spar_parameter *parameter = &network->parameters[network->parameter_count];
-            parameter->spec = specs[i];
-            parameter->learning_rate_factor = 1;
-            parameter->name = spar_copy_string(name);
-            if (parameter->name == NULL) return SPAR_ERROR_MEMORY;
-            network->parameter_count++;
-            network->parameter_floats += floats_of(&specs[i]);
-            network->trainable_floats += specs[i].trainable ? floats_of(&specs[i]) : 0;
-        }
-    }
-    network->first_parameter[network->graph->count] = network->parameter_count;
-    return SPAR_OK;
-}
-
 // Where number i outside stands inside.
 static int64_t inside_index(const spar_parameter_spec *spec, int64_t i) {
     int64_t channels = spec->flattened.channels, pixels = spar_pixels(spec->flattened), row = 0, column = 0;
@@ -122,23 +53,25 @@ static void initialize_node(spar_network *network, int v) {
 static spar_status place_parameters(spar_network *network) {
     float *values = network->slots[SPAR_PART_VALUE] = spar_allocate((size_t)network->parameter_floats, sizeof(float));
     float *gradients = network->slots[SPAR_PART_GRADIENT] =
-        spar_allocate((size_t)network->trainable_floats, sizeof(float));
+        spar_allocate((size_t)network->all_trainable_floats, sizeof(float));
     if (values == NULL || gradients == NULL) return SPAR_ERROR_MEMORY;
-    int64_t trainable = 0, buffer = network->trainable_floats;
+    int64_t trainable = 0, buffer = network->all_trainable_floats;
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
         int64_t *offset = parameter->spec.trainable ? &trainable : &buffer;
         parameter->value = values + *offset;
         if (parameter->spec.trainable) parameter->gradient = gradients + *offset;
-        *offset += floats_of(&parameter->spec);
+        *offset += spar_parameter_floats(&parameter->spec);
     }
     for (int v = 0; v < network->graph->count; v++) initialize_node(network, v);
     return SPAR_OK;
 }
 
 spar_status spar_create_parameters(spar_network *network) {
-    SPAR_TRY(name_parameters(network));
-    return place_parameters(network);
+    SPAR_TRY(spar_name_parameters(network));
+    SPAR_TRY(place_parameters(network));
+    spar_count_parameters(network);
+    return SPAR_OK;
 }
 
 int32_t spar_network_parameter_count(const spar_network *network) {
@@ -228,7 +161,7 @@ const char *spar_part_name(spar_parameter_part part) {
 
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state) {
     if (network->slots[state] != NULL) return SPAR_OK;
-    network->slots[state] = spar_allocate((size_t)network->trainable_floats, sizeof(float));
+    network->slots[state] = spar_allocate((size_t)network->all_trainable_floats, sizeof(float));
     return network->slots[state] == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
@@ -244,9 +177,12 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
 }
 
 void spar_mark_gradients(spar_network *network, bool there) {
+    bool separate = network->method.separate_statistics, auxiliary = network->run.flags & SPAR_FORWARD_AUXILIARY;
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
-        parameter->has_gradient = there && spar_learns(parameter);
+        // A pass made none of a set that it did not take.
+        bool other = separate && parameter->twin != NULL && parameter->auxiliary != auxiliary;
+        if (!there || !other) parameter->has_gradient = there && spar_learns(parameter);
     }
 }
 

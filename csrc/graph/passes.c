@@ -109,8 +109,13 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(images);
     SPAR_TRY(spar_check_count(network, "", count));
-    uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE;
+    uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE |
+                     SPAR_FORWARD_AUXILIARY;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
+    if (flags & SPAR_FORWARD_AUXILIARY && !network->method.separate_statistics) {
+        return spar_fail(SPAR_ERROR_STATE, "forward: there are no auxiliary batch norms; a method with separate "
+                                           "statistics has them");
+    }
     if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_batch(network, count));
     network->ran_forward = network->ran_backward = false;
     network->has_input_gradient = false;
@@ -190,7 +195,9 @@ static spar_status update_statistics(spar_network *network, const char *call, fl
                          call);
     }
     network->run.flags |= SPAR_FORWARD_UPDATE_STATISTICS;
-    for (int s = 0; s < network->operation_count; s++) spar_sweep_learn(network->operations[s].sweep, momentum);
+    for (int s = 0; s < network->operation_count; s++) {
+        spar_sweep_learn(network->operations[s].sweep, &network->run, momentum);
+    }
     spar_commit_changes(network);
     return SPAR_OK;
 }
@@ -209,8 +216,10 @@ spar_status spar_update_statistics_by(spar_network *network, float momentum) {
 
 static bool any_learns(const spar_network *network, spar_parameter *const *parameters) {
     for (int p = 0; p < SPAR_MAX_PARAMETERS; p++) {
-        if (parameters[p] == NULL || !spar_learns(parameters[p])) continue;
-        if (!network->aims || spar_perturbs_parameter(network, parameters[p])) return true;
+        if (parameters[p] == NULL) continue;
+        const spar_parameter *parameter = spar_parameter_of(parameters[p], network->run.flags);
+        if (!spar_learns(parameter)) continue;
+        if (!network->aims || spar_perturbs_parameter(network, parameter)) return true;
     }
     return false;
 }

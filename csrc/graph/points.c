@@ -51,6 +51,10 @@ static spar_status check_points(const spar_network *network, const spar_method *
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: a divergence is of distributions that a softmax gives, and the "
                                               "network's loss has none");
     }
+    if (method->separate_statistics && network->auxiliary_count == 0) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "method: the network has no batch normalization whose statistics could "
+                                              "be separate");
+    }
     int inputs = 0;
     for (int p = 0; p < network->point_count; p++) inputs += network->points[p].input;
     if (method->input_epsilon != 0 && inputs == 0) {
@@ -73,7 +77,8 @@ static bool same_method(const spar_method *a, const spar_method *b) {
            a->start == b->start && a->bounds == b->bounds && a->persistent == b->persistent &&
            a->replays == b->replays && a->weight_radius == b->weight_radius && a->weight_scope == b->weight_scope &&
            a->weight_norm == b->weight_norm && a->divergence_weight == b->divergence_weight && a->ascent == b->ascent &&
-           a->start_distribution == b->start_distribution && a->evaluation_mode == b->evaluation_mode && same_last;
+           a->start_distribution == b->start_distribution && a->evaluation_mode == b->evaluation_mode &&
+           a->separate_statistics == b->separate_statistics && same_last;
 }
 
 // All points or none.
@@ -130,6 +135,7 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
         method_memory used = {(char *)network->method.last_point, network->kept_outputs, network->perturbed_weights};
         network->method = *method;
         network->method.last_point = made.last_point;
+        spar_count_parameters(network);
         network->kept_outputs = made.outputs;
         network->perturbed_weights = made.weights;
         made = used;

@@ -39,7 +39,8 @@ static void cut_parameter(const spar_network *network, int p, spar_perturbed_wei
 
 static void cut_parameters(const spar_network *network, const spar_method *method, spar_perturbed_weights *weights) {
     weights->count = weights->floats = 0;
-    for (int p = 0; p < network->parameter_count; p++) {
+    int count = spar_parameter_count_with(network, method);
+    for (int p = 0; p < count; p++) {
         if (has_in_scope(method, &network->parameters[p])) cut_parameter(network, p, weights);
     }
 }

@@ -479,6 +479,7 @@ enum {
     SPAR_FORWARD_UPDATE_STATISTICS = 2, // running statistics learn from this batch (with TRAIN)
     SPAR_FORWARD_PERTURB = 4,           // points add what they hold
     SPAR_FORWARD_MEASURE = 8,           // points measure s(h), the standard deviation of their input
+    SPAR_FORWARD_AUXILIARY = 16,        // batch norms of the auxiliary set, with a method of separate statistics
 };
 
 enum {
@@ -683,6 +684,11 @@ typedef struct spar_method {
     spar_ascent ascent;                         // what rounds climb, with CURRENT_BATCH; else what is trained on
     spar_start_distribution start_distribution; // UNIFORM without a start
     bool evaluation_mode;                       // of the rounds that only climb, with CURRENT_BATCH
+    // Perturbed passes go through auxiliary batch norms, with γ, β and running statistics of their own, and the clean
+    // term through the others, which alone are used without the method. As long as it is in force the auxiliary
+    // parameters, "sparring.auxiliary.NAME.weight" and the like, are behind those of the graph; they begin as copies of
+    // these, are updated as they are, and are saved with the training state only.
+    bool separate_statistics;
 } spar_method;
 
 // Methods by name. The papers' are "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
@@ -696,7 +702,10 @@ typedef struct spar_method {
 //             within [0, 1]. The paper's points are few and early: name a last point;
 //   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update;
 //   "trades"  (Zhang et al. 2019, Algorithm 1; ε 0.031): J(x) + 6·KL, and 10 iterations of α = 0.007/0.031·ε that climb
-//             KL in evaluation mode, from a normal start of deviation 0.001, within the ball and [0, 1].
+//             KL in evaluation mode, from a normal start of deviation 0.001, within the ball and [0, 1];
+//   "advprop" (Xie et al. 2020, Algorithm 1; ε 4/255): ½·J(x) + ½·J(x + δ), the second through auxiliary batch norms,
+//             and 5 iterations of α = ε/4 through these, in evaluation mode, from a uniform start, within the ball and
+//             [0, 1].
 // And those of weights, the first two with `epsilon` as ρ:
 //   "sam"     (Foret et al. 2021, Algorithm 1; ρ 0.05): all parameters together;
 //   "sam-on"  (Müller et al. 2023; ρ 0.5 to 1): γ and β of batch normalization together;
@@ -794,7 +803,8 @@ SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *nor
 // One whole training step by the method in force: its passes, then the update. `result` is that of the
 // round whose loss is trained on (the perturbed one where there are two) and may be NULL; with a divergence its loss is
 // the whole objective, and correct are images as they are. Running statistics are updated once, in the clean round when
-// the objective has a clean term, else in the last; with a divergence in each of the objective's three passes.
+// the objective has a clean term, else in the last; with a divergence in each of the objective's three passes, and
+// separate ones also in the perturbed pass.
 // A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
 // One that would clip gradients that are not finite also forgets what points hold of the previous batch.

@@ -35,7 +35,10 @@ static spar_status check_finite(const char *name, const float *values, int64_t c
 }
 
 static spar_status add_parameters(writer *writer, spar_parameter_part part) {
-    for (int p = 0; p < writer->network->parameter_count; p++) {
+    // Models that are used have no auxiliary parameters.
+    const spar_network *network = writer->network;
+    int listed = writer->training_state ? network->parameter_count : network->graph_parameter_count;
+    for (int p = 0; p < listed; p++) {
         const spar_parameter *parameter = &writer->network->parameters[p];
         if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         if (writer->tensor_names != NULL && writer->tensor_names[p] == NULL) continue;

@@ -13,6 +13,7 @@ typedef struct reader {
     const spar_tensor_file *file;
     const char *const *names; // of the parameters' values, each NULL where the network keeps its own
     bool fine_tunes;          // the network keeps its classifier where the file has one of other classes
+    int count;                // parameters that are read
 } reader;
 
 // Is parameter p the classifier's, and differs in the file in the number of classes alone?
@@ -57,7 +58,7 @@ static bool is_ignored(const char *name) {
 static spar_status refuse_strangers(const reader *reader) {
     const spar_tensor_file *file = reader->file;
     for (size_t t = 0; t < file->count; t++) file->tensors[t].wanted = is_ignored(file->tensors[t].name);
-    for (int p = 0; p < reader->network->parameter_count; p++) {
+    for (int p = 0; p < reader->network->graph_parameter_count; p++) {
         const char *name = tensor_name(reader, p, SPAR_PART_VALUE, NULL);
         if (name == NULL && reader->fine_tunes) name = reader->network->parameters[p].name;
         spar_stored_tensor *tensor = name == NULL ? NULL : spar_tensor_file_find(file, name);
@@ -74,7 +75,7 @@ static spar_status refuse_strangers(const reader *reader) {
 // Reads the tensors of one part, one behind the other, into `values`, as write_part will take them.
 static spar_status read_part(const reader *reader, spar_parameter_part part, float *values) {
     const spar_network *network = reader->network;
-    for (int p = 0; p < network->parameter_count; p++) {
+    for (int p = 0; p < reader->count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
         if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         char made[SPAR_MOST_TENSOR_NAME];
@@ -94,8 +95,9 @@ static spar_status read_part(const reader *reader, spar_parameter_part part, flo
     return SPAR_OK;
 }
 
-static spar_status write_part(spar_network *network, spar_parameter_part part, const float *values) {
-    for (int p = 0; p < network->parameter_count; p++) {
+static spar_status write_part(const reader *reader, spar_parameter_part part, const float *values) {
+    spar_network *network = reader->network;
+    for (int p = 0; p < reader->count; p++) {
         const spar_parameter *parameter = &network->parameters[p];
         if (part != SPAR_PART_VALUE && !parameter->spec.trainable) continue;
         int64_t count = parameter->spec.rows * parameter->spec.columns;
@@ -112,25 +114,27 @@ static spar_status load_values(const reader *reader, const spar_training_state *
     SPAR_TRY(refuse_strangers(reader));
     SPAR_TRY(read_part(reader, SPAR_PART_VALUE, values));
     for (int i = 0; i < state->state_count; i++) {
-        SPAR_TRY(read_part(reader, state->states[i], states + i * network->trainable_floats));
+        SPAR_TRY(read_part(reader, state->states[i], states + i * network->all_trainable_floats));
         SPAR_TRY(spar_hold_state(network, state->states[i]));
     }
     if (state->present) SPAR_TRY(spar_training_state_apply(state, network));
     for (int i = 0; i < state->state_count; i++) {
-        SPAR_TRY(write_part(network, state->states[i], states + i * network->trainable_floats));
+        SPAR_TRY(write_part(reader, state->states[i], states + i * network->all_trainable_floats));
     }
-    return write_part(network, SPAR_PART_VALUE, values);
+    return write_part(reader, SPAR_PART_VALUE, values);
 }
 
 // Where names are given, or another training begins, the file's training state is none of the network's.
-static spar_status load_parameters(const reader *reader) {
+static spar_status load_parameters(reader *reader) {
     const spar_network *network = reader->network;
     spar_training_state state = {0};
     spar_status status = SPAR_OK;
     if (reader->names == NULL && !reader->fine_tunes)
         status = spar_training_state_read(reader->file, reader->network, &state);
+    // The auxiliary set belongs to a training.
+    reader->count = state.present ? spar_parameter_count_with(network, &state.method) : network->graph_parameter_count;
     if (status == SPAR_OK) {
-        size_t floats = (size_t)(network->parameter_floats + state.state_count * network->trainable_floats);
+        size_t floats = (size_t)(network->parameter_floats + state.state_count * network->all_trainable_floats);
         float *values = spar_allocate(floats, sizeof *values);
         status = values == NULL ? SPAR_ERROR_MEMORY : load_values(reader, &state, values);
         spar_release(values);
@@ -315,7 +319,7 @@ spar_status spar_network_initialize(spar_network *network, const char *path, boo
     spar_status status = open_model(path, NULL, 0, &file);
     if (status == SPAR_OK) status = load_parameters(&reader);
     for (int p = 0; p < network->parameter_count && status == SPAR_OK && taken != NULL; p++) {
-        taken[p] = tensor_name(&reader, p, SPAR_PART_VALUE, NULL) != NULL;
+        taken[p] = p < reader.count && tensor_name(&reader, p, SPAR_PART_VALUE, NULL) != NULL;
     }
     return spar_close_model(path, &file, status);
 }

@@ -198,7 +198,8 @@ static spar_status write_parts(const exporter *exporter, const spar_buffer *mode
     SPAR_TRY(spar_replacement_write(replacement, model->data, model->length));
     SPAR_TRY(spar_replacement_write(replacement, exporter->nodes.data, exporter->nodes.length));
     SPAR_TRY(spar_replacement_write(replacement, exporter->constants.data, exporter->constants.length));
-    for (int p = 0; p < exporter->network->parameter_count; p++) SPAR_TRY(write_parameter(exporter, p, replacement));
+    for (int p = 0; p < exporter->network->graph_parameter_count; p++)
+        SPAR_TRY(write_parameter(exporter, p, replacement));
     SPAR_TRY(spar_replacement_write(replacement, exporter->ends.data, exporter->ends.length));
     return spar_replacement_write(replacement, opset->data, opset->length);
 }
@@ -207,7 +208,7 @@ static spar_status write_parts(const exporter *exporter, const spar_buffer *mode
 static int64_t size_of_graph(const exporter *exporter) {
     const spar_network *network = exporter->network;
     size_t bytes = exporter->nodes.length + exporter->constants.length + exporter->ends.length;
-    for (int p = 0; p < network->parameter_count; p++) {
+    for (int p = 0; p < network->graph_parameter_count; p++) {
         spar_buffer head = {0};
         append_parameter_head(exporter, p, &head);
         bytes += head.length + parameter_count_of(&network->parameters[p]) * sizeof(float);
@@ -239,12 +240,12 @@ static spar_status write_model(exporter *exporter, const char *path, spar_buffer
 static spar_status allocate(exporter *exporter) {
     const spar_network *network = exporter->network;
     size_t largest = 0;
-    for (int p = 0; p < network->parameter_count; p++) {
+    for (int p = 0; p < network->graph_parameter_count; p++) {
         size_t count = parameter_count_of(&network->parameters[p]);
         largest = count > largest ? count : largest;
     }
     exporter->values = spar_allocate((size_t)network->graph->count, sizeof *exporter->values);
-    exporter->planes = spar_allocate((size_t)network->parameter_count, sizeof *exporter->planes);
+    exporter->planes = spar_allocate((size_t)network->graph_parameter_count, sizeof *exporter->planes);
     exporter->numbers = spar_allocate(largest, sizeof *exporter->numbers);
     bool all = exporter->values != NULL && exporter->planes != NULL && exporter->numbers != NULL;
     return all ? SPAR_OK : SPAR_ERROR_MEMORY;

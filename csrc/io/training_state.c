@@ -36,6 +36,7 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(INT, "ascent", method.ascent, "0"),
                                     FIELD(INT, "start_distribution", method.start_distribution, "0"),
                                     FIELD(BOOL, "evaluation_mode", method.evaluation_mode, "false"),
+                                    FIELD(BOOL, "separate_statistics", method.separate_statistics, "false"),
                                     {0}};
 
 spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {
@@ -102,17 +103,18 @@ static bool read_parameter(spar_json_value json, spar_parameter_state *parameter
 
 // Files of 0.1.0 do not tell of them.
 static spar_status read_parameters(spar_json_value json, const spar_network *network, spar_training_state *state) {
-    for (int p = 0; p < network->parameter_count; p++) state->parameters[p].learning_rate_factor = 1;
+    int expected = spar_parameter_count_with(network, &state->method);
+    for (int p = 0; p < expected; p++) state->parameters[p].learning_rate_factor = 1;
     if (json == NULL) return SPAR_OK;
     int count = 0;
     for (spar_json_items items = spar_json_items_of(json); spar_json_next(&items); count++) {
-        if (count >= network->parameter_count) continue;
+        if (count >= expected) continue;
         if (!read_parameter(items.value, &state->parameters[count])) {
             return spar_fail(SPAR_ERROR_FORMAT, "the state of %s is damaged", network->parameters[count].name);
         }
     }
-    if (count == network->parameter_count) return SPAR_OK;
-    return spar_fail(SPAR_ERROR_FORMAT, "state of %d parameters, the network has %d", count, network->parameter_count);
+    if (count == expected) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_FORMAT, "state of %d parameters, the network has %d", count, expected);
 }
 
 // [recorded, s(h)], and where perturbations live on how many
@@ -191,7 +193,8 @@ spar_status spar_training_state_read(const spar_tensor_file *file, spar_network 
     if (text == NULL) return SPAR_OK;
     state->text = spar_copy_string(text);
     state->points = spar_allocate((size_t)network->point_count, sizeof *state->points);
-    state->parameters = spar_allocate((size_t)network->parameter_count, sizeof *state->parameters);
+    size_t most = (size_t)(network->graph_parameter_count + network->auxiliary_count);
+    state->parameters = spar_allocate(most, sizeof *state->parameters);
     if (state->text == NULL || state->points == NULL || state->parameters == NULL) return SPAR_ERROR_MEMORY;
     state->point_count = network->point_count;
     SPAR_TRY(spar_json_parse(state->text, strlen(state->text), "the training state", &state->json));

@@ -53,26 +53,36 @@ typedef struct batch_norm_state {
     float *scale;                    // forward: y = (x − mean)·scale + β
     float *a, *b, *c;                // backward: dx = a·d + b·x + c
     float *zero;
-    float *variance;                  // of the batch, unbiased
-    float *next_mean, *next_variance; // running statistics, to be committed
-    float *shifts;                    // [chunks][stride], near the mean, for sums that do not cancel
-    double *sums, *products;          // [chunks][stride]
-    bool pending;
+    float *variance;                        // of the batch, unbiased
+    float *next_mean[2], *next_variance[2]; // running statistics of both sets, to be committed
+    float *shifts;                          // [chunks][stride], near the mean, for sums that do not cancel
+    double *sums, *products;                // [chunks][stride]
+    bool pending[2];
 } batch_norm_state;
 
 static spar_status prepare(spar_operation *operation, spar_stage *stage) {
     batch_norm_state *made = stage->state = spar_allocate(1, sizeof *made);
     if (made == NULL) return SPAR_ERROR_MEMORY;
     size_t stride = (size_t)operation->output->stride;
-    size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (10 + SPAR_MAX_CHUNKS) * sizeof(float);
+    size_t column = 2 * SPAR_MAX_CHUNKS * sizeof(double) + (12 + SPAR_MAX_CHUNKS) * sizeof(float);
     made->sums = spar_allocate(stride, column);
     if (made->sums == NULL) return SPAR_ERROR_MEMORY;
     operation->state_bytes += stride * column;
     made->products = made->sums + SPAR_MAX_CHUNKS * stride;
     float *next = (float *)(made->products + SPAR_MAX_CHUNKS * stride);
-    float **const arrays[] = {
-        &made->mean,      &made->inverse_deviation, &made->scale, &made->a,        &made->b,     &made->c,
-        &made->next_mean, &made->next_variance,     &made->zero,  &made->variance, &made->shifts};
+    float **const arrays[] = {&made->mean,
+                              &made->inverse_deviation,
+                              &made->scale,
+                              &made->a,
+                              &made->b,
+                              &made->c,
+                              &made->next_mean[0],
+                              &made->next_variance[0],
+                              &made->next_mean[1],
+                              &made->next_variance[1],
+                              &made->zero,
+                              &made->variance,
+                              &made->shifts};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++, next += stride) *arrays[i] = next;
     return SPAR_OK;
 }
@@ -86,6 +96,11 @@ static void discard(spar_stage *stage) {
 // Of an operation's passes: batch norm is the first stage.
 static const spar_stage *stage_of(const spar_operation *operation) {
     return &operation->sweep->stages[0];
+}
+
+// Of the set that the pass takes.
+static const float *value_of(const spar_stage *stage, const spar_run *run, int parameter) {
+    return spar_parameter_of(stage->parameters[parameter], run->flags)->value;
 }
 
 static void clear_sums(const batch_norm_state *state, int64_t chunk, int64_t stride) {
@@ -120,16 +135,19 @@ static spar_moments join_chunks(const spar_operation *operation, int64_t batch, 
     return moments;
 }
 
-static void learn(const spar_stage *stage, float momentum) {
+static void learn(const spar_stage *stage, const spar_run *run, float momentum) {
     batch_norm_state *state = stage->state;
+    int set = (run->flags & SPAR_FORWARD_AUXILIARY) != 0;
+    float *next_mean = state->next_mean[set], *next_variance = state->next_variance[set];
+    // From those of a pass before in this step, where one was of the same set.
+    const float *mean = state->pending[set] ? next_mean : value_of(stage, run, RUNNING_MEAN);
+    const float *variance = state->pending[set] ? next_variance : value_of(stage, run, RUNNING_VARIANCE);
     if (momentum < 0) momentum = stage->node->settings.batch_norm.momentum;
-    const float *mean = stage->parameters[RUNNING_MEAN]->value, *variance = stage->parameters[RUNNING_VARIANCE]->value;
-    if (state->pending) mean = state->next_mean, variance = state->next_variance; // from a pass before in this step
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        state->next_mean[c] = (1 - momentum) * mean[c] + momentum * state->mean[c];
-        state->next_variance[c] = (1 - momentum) * variance[c] + momentum * state->variance[c];
+        next_mean[c] = (1 - momentum) * mean[c] + momentum * state->mean[c];
+        next_variance[c] = (1 - momentum) * variance[c] + momentum * state->variance[c];
     }
-    state->pending = true;
+    state->pending[set] = true;
 }
 
 static void take_statistics(spar_operation *operation, const spar_run *run) {
@@ -144,7 +162,7 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
         state->variance[c] = (float)(variance * unbias);
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
     }
-    if (run->flags & SPAR_FORWARD_UPDATE_STATISTICS) learn(stage, -1);
+    if (run->flags & SPAR_FORWARD_UPDATE_STATISTICS) learn(stage, run, -1);
 }
 
 static bool uses_batch(const spar_operation *operation, const spar_run *run) {
@@ -159,29 +177,33 @@ static void begin(const spar_operation *operation, const spar_run *run, const sp
     (void)operation;
     batch_norm_state *state = stage->state;
     for (int c = 0; c < stage->node->extent.channels && !(run->flags & SPAR_FORWARD_TRAIN); c++) {
-        double variance = stage->parameters[RUNNING_VARIANCE]->value[c];
-        state->mean[c] = stage->parameters[RUNNING_MEAN]->value[c];
+        double variance = value_of(stage, run, RUNNING_VARIANCE)[c];
+        state->mean[c] = value_of(stage, run, RUNNING_MEAN)[c];
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + stage->node->settings.batch_norm.epsilon));
     }
-    const float *gamma = stage->parameters[GAMMA]->value;
+    const float *gamma = value_of(stage, run, GAMMA);
     for (int c = 0; c < stage->node->extent.channels; c++) state->scale[c] = gamma[c] * state->inverse_deviation[c];
 }
 
 static bool forward(const spar_stage *stage, const spar_sweep_block *at, const float *x, float *y) {
     const batch_norm_state *state = stage->state;
     at->run->kernels->affine(x, y, at->block.floats, at->operation->output->stride, state->mean, state->scale,
-                             stage->parameters[BETA]->value);
+                             value_of(stage, at->run, BETA));
     return true;
 }
 
 static void commit(const spar_stage *stage, bool take) {
     batch_norm_state *state = stage->state;
-    if (state->pending && take) {
-        size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
-        memcpy(stage->parameters[RUNNING_MEAN]->value, state->next_mean, bytes);
-        memcpy(stage->parameters[RUNNING_VARIANCE]->value, state->next_variance, bytes);
+    size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
+    for (int set = 0; set < 2; set++) {
+        uint32_t flags = set ? SPAR_FORWARD_AUXILIARY : 0;
+        if (state->pending[set] && take) {
+            memcpy(spar_parameter_of(stage->parameters[RUNNING_MEAN], flags)->value, state->next_mean[set], bytes);
+            memcpy(spar_parameter_of(stage->parameters[RUNNING_VARIANCE], flags)->value, state->next_variance[set],
+                   bytes);
+        }
+        state->pending[set] = false;
     }
-    state->pending = false;
 }
 
 // Does the backward pass need sums over the batch? Not with running statistics when weights get no gradients.
@@ -208,7 +230,8 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
 static void end_backward(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
     if (!sums_batch(operation, run)) return;
     batch_norm_state *state = stage->state;
-    spar_parameter *gamma = stage->parameters[GAMMA], *beta = stage->parameters[BETA];
+    spar_parameter *gamma = spar_parameter_of(stage->parameters[GAMMA], run->flags);
+    spar_parameter *beta = spar_parameter_of(stage->parameters[BETA], run->flags);
     double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
@@ -272,6 +295,7 @@ const spar_layer spar_layer_batch_norm = {.kind = "batch_norm",
                                           .fields = fields,
                                           .onnx_rank = SPAR_ONNX_EITHER,
                                           .order = SPAR_KEEPS_ORDER,
+                                          .has_auxiliary = true,
                                           .infer = infer,
                                           .parameters = parameters,
                                           .check_batch = check_batch,

@@ -121,11 +121,19 @@ enum { SPAR_MOST_WHITENED_VALUES = 1 << 14 };
 typedef struct spar_parameter {
     spar_parameter_spec spec;
     char *name;
-    float *value, *gradient; // the latter NULL for buffers
-    bool has_gradient;       // made or written since the last update
+    float *value, *gradient;     // the latter NULL for buffers
+    bool has_gradient;           // made or written since the last update
+    struct spar_parameter *twin; // of the layer's other set, where it has an auxiliary one
+    bool auxiliary;              // it is of that
     float learning_rate_factor;
     uint64_t updates; // that its states have seen
 } spar_parameter;
+
+// Of a layer, which knows those of the network's own: that of the set which a pass with these flags takes.
+static inline spar_parameter *spar_parameter_of(spar_parameter *parameter, uint32_t forward_flags) {
+    bool auxiliary = forward_flags & SPAR_FORWARD_AUXILIARY && parameter->twin != NULL;
+    return auxiliary ? parameter->twin : parameter;
+}
 
 static inline bool spar_learns(const spar_parameter *parameter) {
     return parameter->spec.trainable && parameter->learning_rate_factor > 0;
@@ -226,6 +234,7 @@ struct spar_layer {
     bool point;          // perturbations are added to its value
     bool draws;          // it has a random stream of its own
     bool reads_features; // the last such layer of a network is its classifier
+    bool has_auxiliary;  // passes with SPAR_FORWARD_AUXILIARY take a second set of its parameters
     // Shape rule: fills node->extent.
     spar_status (*infer)(spar_node *node, const spar_extent *inputs);
     // Parameters, in PyTorch's order; returns how many. NULL: none.

@@ -157,10 +157,10 @@ static void discard(spar_operation *operation) {
     spar_release(sweep);
 }
 
-void spar_sweep_learn(const spar_sweep *sweep, float momentum) {
+void spar_sweep_learn(const spar_sweep *sweep, const spar_run *run, float momentum) {
     for (int s = 0; sweep != NULL && s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];
-        if (functions_of(stage)->learn != NULL) functions_of(stage)->learn(stage, momentum);
+        if (functions_of(stage)->learn != NULL) functions_of(stage)->learn(stage, run, momentum);
     }
 }
 

@@ -54,7 +54,7 @@ struct spar_stage_functions {
     // backward pass, which makes the input's gradient where it runs.
     const spar_pass *pass_before, *pass_behind;
     // Prepares to take over what the last pass, in training mode, may change of parameters.
-    void (*learn)(const spar_stage *stage, float momentum);
+    void (*learn)(const spar_stage *stage, const spar_run *run, float momentum);
     // Takes over what the last pass changed of parameters, or forgets it.
     void (*commit)(const spar_stage *stage, bool take);
 };
@@ -62,7 +62,7 @@ struct spar_stage_functions {
 extern const spar_layer spar_layer_sweep;
 
 // Of all stages. `sweep` may be NULL.
-void spar_sweep_learn(const spar_sweep *sweep, float momentum);
+void spar_sweep_learn(const spar_sweep *sweep, const spar_run *run, float momentum);
 void spar_sweep_commit(const spar_sweep *sweep, bool take);
 
 // The shape rule of elementwise layers.

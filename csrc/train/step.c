@@ -3,6 +3,8 @@
 
 #include "runtime/structure.h"
 
+#include <string.h>
+
 // What the passes of a step follow from.
 typedef struct step {
     spar_network *network;
@@ -11,7 +13,9 @@ typedef struct step {
     const spar_criterion *criterion;
     int32_t count;
     bool perturbs, from_current;
-    bool divergence, clean_term;          // what the objective has besides the perturbed loss; not both
+    bool divergence, clean_term; // what the objective has besides the perturbed loss; not both
+    uint32_t auxiliary;          // flag of passes through auxiliary batch norms, and of their gradients
+    uint32_t accumulate;
     uint32_t measures_first;              // flag of a pass on the images as they are, before the rounds
     uint32_t measures_last, records_last; // flags of the pass that the next step's perturbations follow from
     float *clean, *perturbed;             // outputs
@@ -26,6 +30,13 @@ static spar_status backward(const step *s, spar_objective objective, uint32_t fl
     return spar_backward_objective(s->network, &objective, SPAR_BACKWARD_DATA | flags, result);
 }
 
+// Where passes take different sets, the first to make a set's gradient is not the first of all: then they begin at 0.
+static void begin_gradients(const step *s) {
+    const spar_network *network = s->network;
+    if (!s->accumulate) return;
+    memset(network->slots[SPAR_PART_GRADIENT], 0, (size_t)network->trainable_floats * sizeof(float));
+}
+
 // The mode of rounds that only climb.
 static uint32_t climbing_mode(const step *s) {
     return s->method->evaluation_mode ? 0 : SPAR_FORWARD_TRAIN;
@@ -34,7 +45,7 @@ static uint32_t climbing_mode(const step *s) {
 // The first climb, from the images as they are.
 static spar_status climb_from_images(const step *s) {
     spar_loss_result result;
-    SPAR_TRY(forward(s, climbing_mode(s) | s->measures_first));
+    SPAR_TRY(forward(s, climbing_mode(s) | s->auxiliary | s->measures_first));
     return backward(s, (spar_objective){.loss = 1}, SPAR_BACKWARD_RECORD, &result);
 }
 
@@ -47,7 +58,7 @@ static spar_status climb(const step *s, int rounds) {
         SPAR_TRY(spar_read_output(s->network, s->clean));
     }
     for (int round = 0; round < rounds; round++) {
-        SPAR_TRY(forward(s, climbing_mode(s) | SPAR_FORWARD_PERTURB));
+        SPAR_TRY(forward(s, climbing_mode(s) | s->auxiliary | SPAR_FORWARD_PERTURB));
         SPAR_TRY(backward(s, climbed, SPAR_BACKWARD_RECORD, &result));
     }
     return SPAR_OK;
@@ -57,15 +68,16 @@ static spar_status climb(const step *s, int rounds) {
 static spar_status train_on_clean_term(const step *s, uint32_t forward_flags, uint32_t backward_flags) {
     spar_loss_result result;
     SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | forward_flags));
-    return backward(s, (spar_objective){.loss = s->method->clean_weight}, SPAR_BACKWARD_WEIGHTS | backward_flags,
-                    &result);
+    begin_gradients(s);
+    return backward(s, (spar_objective){.loss = s->method->clean_weight},
+                    SPAR_BACKWARD_WEIGHTS | s->accumulate | backward_flags, &result);
 }
 
 // The rest of it, or all.
 static spar_status train_on_loss(const step *s, uint32_t forward_flags, uint32_t backward_flags,
                                  spar_loss_result *result) {
     float weight = s->clean_term ? 1 - s->method->clean_weight : 1;
-    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | (s->perturbs ? SPAR_FORWARD_PERTURB : 0) | forward_flags));
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | s->auxiliary | (s->perturbs ? SPAR_FORWARD_PERTURB : 0) | forward_flags));
     return backward(s, (spar_objective){.loss = weight},
                     backward_flags | SPAR_BACKWARD_WEIGHTS | (s->clean_term ? SPAR_BACKWARD_ACCUMULATE : 0), result);
 }
@@ -80,9 +92,10 @@ static spar_status train_on_divergence(const step *s, uint32_t learn, uint32_t m
     spar_loss_result other;
     SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | learn));
     SPAR_TRY(spar_read_output(s->network, s->clean));
-    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | SPAR_FORWARD_PERTURB | learn | measure));
+    SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | s->auxiliary | SPAR_FORWARD_PERTURB | learn | measure));
     SPAR_TRY(spar_read_output(s->network, s->perturbed));
-    SPAR_TRY(backward(s, perturbed, SPAR_BACKWARD_WEIGHTS | record, &other));
+    begin_gradients(s);
+    SPAR_TRY(backward(s, perturbed, SPAR_BACKWARD_WEIGHTS | s->accumulate | record, &other));
     SPAR_TRY(forward(s, SPAR_FORWARD_TRAIN | learn));
     SPAR_TRY(backward(s, clean, SPAR_BACKWARD_WEIGHTS | SPAR_BACKWARD_ACCUMULATE, result));
     result->loss += other.loss;
@@ -92,7 +105,7 @@ static spar_status train_on_divergence(const step *s, uint32_t learn, uint32_t m
 // What is behind the clean term.
 static spar_status train(const step *s, uint32_t learn, uint32_t measure, uint32_t record, spar_loss_result *result) {
     if (s->divergence) return train_on_divergence(s, learn, measure, record, result);
-    return train_on_loss(s, (s->clean_term ? 0 : learn) | measure, record, result);
+    return train_on_loss(s, (s->clean_term && !s->auxiliary ? 0 : learn) | measure, record, result);
 }
 
 // The gradient at w + ν takes the place of that at w, with the same perturbations of images and activations.
@@ -112,9 +125,9 @@ static spar_status run_rounds(const step *s, spar_loss_result *result) {
     bool moves_weights = method->weight_radius > 0;
     int climbs = !s->from_current ? 0 : method->iterations > 1 ? method->iterations : 1;
     // The first climb is from the images as they are, unless the perturbation starts elsewhere. Then the clean term's
-    // pass is one with it, if of its mode.
+    // pass is one with it, if of its mode and its batch norms.
     bool from_images = s->from_current && !(method->start > 0) && !method->persistent;
-    bool together = s->clean_term && from_images && !method->evaluation_mode;
+    bool together = s->clean_term && from_images && !method->evaluation_mode && !s->auxiliary;
 
     for (int p = 0; p < network->point_count; p++) spar_point_begin_step(&network->points[p], s->from_current);
     network->aims = moves_weights;
@@ -138,6 +151,8 @@ static void prepare(step *s) {
     s->from_current = s->perturbs && method->direction == SPAR_DIRECTION_CURRENT_BATCH;
     s->divergence = s->perturbs && method->divergence_weight > 0;
     s->clean_term = s->perturbs && method->clean_weight > 0 && !s->divergence;
+    s->auxiliary = s->perturbs && method->separate_statistics ? SPAR_FORWARD_AUXILIARY : 0;
+    s->accumulate = s->auxiliary ? SPAR_BACKWARD_ACCUMULATE : 0;
     // A perturbation is as large as what was measured before it, on the batch that gives its direction; noise has the
     // size of the batch it is added to.
     bool from_previous = s->perturbs && method->direction == SPAR_DIRECTION_PREVIOUS_BATCH;

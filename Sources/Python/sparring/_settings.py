@@ -65,8 +65,8 @@ class Method(Settings):
     """How a training step perturbs: five choices, preset by the name of a method; what is given overrides them.
 
     `epsilon` goes where the named method perturbs: the input for "adversarial-backprop", "fgs-orig", "pgd", "fgsm-rs",
-    "n-fgsm", "free", "trades" and "awp", both for "slat", weights for "sam" and "sam-on", the hidden points for the
-    others. `method_names()` lists them. The fields are then
+    "n-fgsm", "free", "trades", "advprop" and "awp", both for "slat", weights for "sam" and "sam-on", the hidden points
+    for the others. `method_names()` lists them. The fields are then
 
     epsilon, input_epsilon: ε of hidden points and of input points (pixels in [0, 1]); 0 turns them off
     direction: "none", "previous-batch", "current-batch" (an extra round) or "random"
@@ -86,6 +86,7 @@ class Method(Settings):
     divergence_weight: β
     ascent: what is climbed, the "loss" J or the "divergence" KL
     evaluation_mode: of the rounds that only climb
+    separate_statistics: perturbed passes have batch norms of their own
     """
 
     name: dataclasses.InitVar[str] = "backprop"
@@ -110,6 +111,7 @@ class Method(Settings):
     ascent: str = DEFAULT
     start_distribution: str = DEFAULT
     evaluation_mode: bool = DEFAULT
+    separate_statistics: bool = DEFAULT
 
     _enumerations = {field: field for field in ("direction", "shape", "size", "granularity", "weight_scope",
                                                 "weight_norm", "ascent")} | {"start_distribution": "start"}

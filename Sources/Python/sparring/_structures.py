@@ -79,7 +79,8 @@ class Criterion(Structure):
 class Method(Structure):
     _fields_ = _fields("direction:i shape:i size:i granularity:i epsilon:f input_epsilon:f last_point:s clean_weight:f "
                        "iterations:i climb:f start:f bounds:u persistent:b replays:i weight_radius:f weight_scope:i "
-                       "weight_norm:i divergence_weight:f ascent:i start_distribution:i evaluation_mode:b")
+                       "weight_norm:i divergence_weight:f ascent:i start_distribution:i evaluation_mode:b "
+                       "separate_statistics:b")
 
 
 class Optimizer(Structure):
@@ -110,7 +111,7 @@ NAMES = {
     "attack": ("fgsm", "ifgsm", "pgd", "square", "apgd-ce", "apgd-t", "fab-t", "standard", "rays"),
     "ball": ("maximum", "euclidean")}
 FLAGS = {"FORWARD_TRAIN": 1, "FORWARD_UPDATE_STATISTICS": 2, "FORWARD_PERTURB": 4, "FORWARD_MEASURE": 8,
-         "BACKWARD_DATA": 1, "BACKWARD_WEIGHTS": 2, "BACKWARD_INPUT": 4, "BACKWARD_RECORD": 8,
+         "FORWARD_AUXILIARY": 16, "BACKWARD_DATA": 1, "BACKWARD_WEIGHTS": 2, "BACKWARD_INPUT": 4, "BACKWARD_RECORD": 8,
          "BACKWARD_ACCUMULATE": 16}
 
 # Calls, each with the letter of its result and those of its arguments.

@@ -106,6 +106,9 @@ public struct Method: Hashable, Sendable, Codable {
     public var startDistribution = StartDistribution.uniform
     /// Rounds that only climb use running statistics and no dropout.
     public var climbsInEvaluationMode = false
+    /// Perturbed passes go through auxiliary batch norms, with parameters and statistics of their own, which checkpoints
+    /// keep; models that are used have the others.
+    public var hasSeparateStatistics = false
     /// How weights are perturbed while their gradient is taken; nil for not at all.
     public var weights: WeightPerturbation?
 
@@ -159,6 +162,7 @@ public struct Method: Hashable, Sendable, Codable {
         method.ascent = ascent == .loss ? SPAR_ASCENT_LOSS : SPAR_ASCENT_DIVERGENCE
         method.start_distribution = startDistribution == .uniform ? SPAR_START_UNIFORM : SPAR_START_NORMAL
         method.evaluation_mode = climbsInEvaluationMode
+        method.separate_statistics = hasSeparateStatistics
         weights?.fill(&method)
         return method
     }
@@ -199,6 +203,7 @@ public struct Method: Hashable, Sendable, Codable {
         ascent = method.ascent == SPAR_ASCENT_LOSS ? .loss : .divergence
         startDistribution = method.start_distribution == SPAR_START_UNIFORM ? .uniform : .normal
         climbsInEvaluationMode = method.evaluation_mode
+        hasSeparateStatistics = method.separate_statistics
         weights = method.weight_radius == 0 ? nil : WeightPerturbation(method)
     }
 
@@ -225,6 +230,7 @@ public struct Method: Hashable, Sendable, Codable {
             try values.decodeIfPresent(StartDistribution.self, forKey: .startDistribution) ?? .uniform
         climbsInEvaluationMode =
             try values.decodeIfPresent(Bool.self, forKey: .climbsInEvaluationMode) ?? false
+        hasSeparateStatistics = try values.decodeIfPresent(Bool.self, forKey: .hasSeparateStatistics) ?? false
         weights = try values.decodeIfPresent(WeightPerturbation.self, forKey: .weights)
     }
 }
@@ -321,6 +327,10 @@ extension Method {
     /// TRADES (Zhang et al. 2019): J(x) + 6·KL(p(x) ‖ p(x + δ)), δ after 10 climbs of that KL in evaluation mode, within
     /// the ball and [0, 1]; the paper's ε is 0.031.
     public static func trades(epsilon: Float) -> Method { Method(preset: "trades", epsilon: epsilon) }
+
+    /// AdvProp (Xie et al. 2020): ½ J(x) + ½ J(x + δ), the second through auxiliary batch norms, δ after 5 climbs of ε/4
+    /// from a uniform start, within the ball and [0, 1]; the paper's ε is 4/255.
+    public static func advProp(epsilon: Float) -> Method { Method(preset: "advprop", epsilon: epsilon) }
 
     /// Whether training by this method changes activations or pixels at all.
     public var isPerturbing: Bool { direction != .none && (epsilon != 0 || inputEpsilon != 0) }

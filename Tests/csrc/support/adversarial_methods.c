@@ -255,3 +255,63 @@ double method_trades(method_program *p, const example_batch *batch) {
     method_update_parameters(p, batch);
     return loss;
 }
+
+// Of the auxiliary set, which is in place, alone.
+static void update_normalizations(method_program *p) {
+    double factors[ORACLE_MAX_LAYERS][4];
+    for (int i = 0; i < p->o->layer_count; i++) {
+        oracle_layer *layer = &p->o->layers[i];
+        for (int k = 0; k < layer->parameter_count; k++) {
+            factors[i][k] = layer->parameters[k].learning_rate_factor;
+            if (layer->kind != ORACLE_BATCH_NORM) layer->parameters[k].learning_rate_factor = 0;
+        }
+    }
+    oracle_update(p->o, &p->sgd);
+    for (int i = 0; i < p->o->layer_count; i++) {
+        oracle_layer *layer = &p->o->layers[i];
+        for (int k = 0; k < layer->parameter_count; k++) layer->parameters[k].learning_rate_factor = factors[i][k];
+    }
+}
+
+static void clear_normalizations(method_program *p) {
+    for (int i = 0; i < p->o->layer_count; i++) {
+        for (int k = 0; k < 4 && p->o->layers[i].kind == ORACLE_BATCH_NORM; k++) {
+            oracle_parameter *parameter = &p->o->layers[i].parameters[k];
+            memset(parameter->gradient, 0, parameter->count * sizeof(double));
+        }
+    }
+}
+
+double method_advprop(method_program *p, const example_batch *batch) {
+    double alpha = p->choices.clean_weight, epsilon = p->choices.input_epsilon;
+    size_t bytes = (size_t)batch->count * input_point(p)->size * sizeof(double);
+    double *delta = check_allocate(bytes);
+    method_begin_step(p, batch);
+    // Generate the corresponding mini-batch of adversarial examples x^a using the auxiliary BNs.
+    method_exchange_sets(p);
+    start_uniformly(p, batch->count, p->choices.start * epsilon);
+    clip_to_pixels(p, batch);
+    for (int t = 0; t < p->choices.iterations; t++) {
+        find_gradient(p, batch);
+        climb(p, batch->count, p->choices.climb * epsilon);
+        clip_to_ball(p, batch->count);
+        clip_to_pixels(p, batch);
+    }
+    memcpy(delta, input_point(p)->perturbation, bytes);
+    method_exchange_sets(p);
+    // Compute loss L^c(θ, x^c, y) on clean mini-batch x^c using the main BNs.
+    clear_perturbation(p, batch->count);
+    method_propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, alpha, false);
+    // Compute loss L^a(θ, x^a, y) on adversarial mini-batch x^a using the auxiliary BNs.
+    method_exchange_sets(p);
+    clear_normalizations(p);
+    memcpy(input_point(p)->perturbation, delta, bytes);
+    double loss = method_propagate_forward(p, batch, LEARN_STATISTICS);
+    oracle_backward(p->o, batch->labels, 1 - alpha, true);
+    update_normalizations(p);
+    method_exchange_sets(p);
+    method_update_parameters(p, batch);
+    free(delta);
+    return loss;
+}

@@ -3,8 +3,42 @@
 #include "perturbation.h"
 #include "perturbed_weights.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static double *copy_of(const double *values, int count) {
+    double *copy = check_allocate(count * sizeof *copy);
+    memcpy(copy, values, count * sizeof *copy);
+    return copy;
+}
+
+static void copy_normalizations(method_program *p) {
+    for (int i = 0; i < p->o->layer_count; i++) {
+        const oracle_layer *layer = &p->o->layers[i];
+        if (layer->kind != ORACLE_BATCH_NORM) continue;
+        for (int k = 0; k < 4; k++) {
+            const oracle_parameter *own = &layer->parameters[k];
+            oracle_parameter *twin = &p->auxiliary[i][k];
+            *twin = *own;
+            snprintf(twin->name, sizeof twin->name, "sparring.auxiliary.%.28s", own->name);
+            twin->value = copy_of(own->value, own->count);
+            twin->gradient = copy_of(own->gradient, own->count);
+            twin->velocity = copy_of(own->velocity, own->count);
+            twin->square = copy_of(own->square, own->count);
+        }
+    }
+}
+
+void method_exchange_sets(method_program *p) {
+    for (int i = 0; i < p->o->layer_count; i++) {
+        for (int k = 0; k < 4 && p->o->layers[i].kind == ORACLE_BATCH_NORM; k++) {
+            oracle_parameter own = p->o->layers[i].parameters[k];
+            p->o->layers[i].parameters[k] = p->auxiliary[i][k];
+            p->auxiliary[i][k] = own;
+        }
+    }
+}
 
 method_program *method_program_create(oracle *o, uint64_t seed, const spar_method *choices, const spar_sgd *sgd) {
     method_program *p = check_allocate(sizeof *p);
@@ -16,11 +50,20 @@ method_program *method_program_create(oracle *o, uint64_t seed, const spar_metho
         p->stored[i] = check_allocate((size_t)o->batch_size * o->layers[i].size * sizeof(double));
     }
     p->delta = check_allocate((size_t)o->batch_size * o->layers[0].size * sizeof(double));
+    if (choices->separate_statistics) copy_normalizations(p);
     return p;
 }
 
 void method_program_destroy(method_program *p) {
     for (int i = 0; i < p->o->layer_count; i++) free(p->stored[i]);
+    for (int i = 0; i < p->o->layer_count; i++) {
+        for (int k = 0; k < 4; k++) {
+            free(p->auxiliary[i][k].value);
+            free(p->auxiliary[i][k].gradient);
+            free(p->auxiliary[i][k].velocity);
+            free(p->auxiliary[i][k].square);
+        }
+    }
     oracle_destroy(p->o);
     free(p->delta);
     free(p);

@@ -17,10 +17,11 @@ typedef struct method_program {
     uint64_t seed, step;
     spar_method choices; // ε, α, points, size, shape and granularity; the algorithm is the function that is called
     spar_sgd sgd;
-    double *stored[ORACLE_MAX_LAYERS];          // gradients of the previous batch at the points
-    double stored_deviation[ORACLE_MAX_LAYERS]; // s(h) of the previous batch
-    int stored_count;                           // images of the previous batch
-    double *delta;                              // of the input, free training's
+    double *stored[ORACLE_MAX_LAYERS];                // gradients of the previous batch at the points
+    double stored_deviation[ORACLE_MAX_LAYERS];       // s(h) of the previous batch
+    int stored_count;                                 // images of the previous batch
+    double *delta;                                    // of the input, free training's
+    oracle_parameter auxiliary[ORACLE_MAX_LAYERS][4]; // the second set of batch normalizations', AdvProp's
 } method_program;
 
 // Takes over the network's parameters, which the program trains.
@@ -61,5 +62,11 @@ double method_free(method_program *p, const example_batch *batch);    // Shafahi
 // Zhang et al., Algorithm 1, with α·J(x) + (1 − α)·J(x′) in the place of J(x); what is climbed, the start and the mode
 // are in the settings.
 double method_trades(method_program *p, const example_batch *batch);
+
+// Xie et al., Algorithm 1, "Adversarial examples improve image recognition", with the losses' weights of the settings.
+double method_advprop(method_program *p, const example_batch *batch);
+
+// Puts the auxiliary set into the place of the other, and back.
+void method_exchange_sets(method_program *p);
 
 #endif

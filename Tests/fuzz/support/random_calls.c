@@ -94,7 +94,7 @@ static void train(caller *c) {
 static void pass(caller *c) {
     spar_loss_result result = {.struct_size = sizeof result};
     draw_batch(c);
-    if (!succeeded(c, spar_forward(c->network, c->images, c->count, fuzz_byte(&c->bytes) % 16))) return;
+    if (!succeeded(c, spar_forward(c->network, c->images, c->count, fuzz_byte(&c->bytes) % 32))) return;
     if (succeeded(c, spar_read_output(c->network, c->outputs))) {
         add(c, c->outputs, (size_t)c->count * c->classes, "output");
     }

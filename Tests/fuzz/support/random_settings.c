@@ -31,6 +31,14 @@ static void choose_weights(fuzz_bytes *bytes, spar_method *method) {
     method->weight_norm = (spar_weight_norm)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
 }
 
+static void choose_objective(fuzz_bytes *bytes, spar_method *method) {
+    method->divergence_weight = fuzz_rarely(bytes, 4) ? fuzz_number(bytes) : (float)fuzz_choice(bytes, 3);
+    method->ascent = (spar_ascent)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
+    method->start_distribution = (spar_start_distribution)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
+    method->evaluation_mode = fuzz_choice(bytes, 2);
+    method->separate_statistics = fuzz_choice(bytes, 2);
+}
+
 spar_method fuzz_method(fuzz_bytes *bytes) {
     const char *const *names = spar_method_names();
     spar_method method = {.struct_size = sizeof method};
@@ -42,6 +50,7 @@ spar_method fuzz_method(fuzz_bytes *bytes) {
     if (fuzz_rarely(bytes, 2)) choose_perturbation(bytes, &method);
     if (fuzz_rarely(bytes, 4)) choose_rounds(bytes, &method);
     if (fuzz_rarely(bytes, 4)) choose_weights(bytes, &method);
+    if (fuzz_rarely(bytes, 4)) choose_objective(bytes, &method);
     method.replays = fuzz_choice(bytes, MOST_REPLAYS + 1);
     return method;
 }
