@@ -196,7 +196,7 @@ static void another_optimizer_begins_anew(void) {
     plain.momentum = 0;
     spar_network *network = oracle_engine(o, 1, SEED);
     spar_network_info before = {.struct_size = sizeof before}, info = before;
-    int64_t bytes = network->trainable_floats * (int64_t)sizeof(float);
+    int64_t bytes = network->all_trainable_floats * (int64_t)sizeof(float);
     CHECK_OK(spar_network_get_info(network, &before));
     train(o, network, &plain, 0, 1);
     CHECK_OK(spar_network_get_info(network, &info));
