@@ -12,7 +12,9 @@ struct ConvertCommand: ParsableCommand {
             --deviation give it one, and --to torch prints it.
             """)
 
-    @Argument(help: "A state dict (safetensors), or with --to torch a model: a run's folder or a model file.")
+    @Argument(
+        help: "A state dict (safetensors), or with --to torch a model: a run's folder or a model file.",
+        completion: .file())
     var file: String
 
     @Option(help: "Whose weights are read.")
@@ -37,7 +39,7 @@ struct ConvertCommand: ParsableCommand {
         transform: list(of: real(0...Float.greatestFiniteMagnitude, isOpenBelow: true)))
     var deviation: [Float]?
 
-    @Option(help: "The file to write.")
+    @Option(help: "The file to write.", completion: .file())
     var out: String
 
     mutating func validate() throws {

@@ -44,7 +44,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         help: """
             Instead of the test images: those with common corruptions in this folder, in the files of CIFAR-10-C; the \
             accuracy of each corruption and severity, and the mean. --count is of each.
-            """)
+            """, completion: .directory)
     var corruptions: String?
 
     @OptionGroup(title: "Attack")
