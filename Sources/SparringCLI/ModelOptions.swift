@@ -14,7 +14,7 @@ struct ModelOptions: ParsableArguments {
     var widths: [Int]?
 
     @Option(help: "mlp…, toy: the nonlinearity of hidden units.")
-    var unit: Unit?
+    var unit: HiddenUnit?
 
     @Option(
         help:
@@ -123,6 +123,6 @@ private func dropoutRate(_ text: String) throws -> Float {
     return rate
 }
 
-extension Unit: ExpressibleByArgument {}
+extension HiddenUnit: ExpressibleByArgument {}
 extension Loss: ExpressibleByArgument {}
 extension ResNet.Shortcut: ExpressibleByArgument {}

@@ -4,7 +4,7 @@ import Sparring
 package enum Architecture: Hashable, Sendable, CustomStringConvertible {
     case named(ModelName)
     /// Nøkland's for MNIST: two hidden layers of so many units.
-    case dense(Int, Unit)
+    case dense(Int, HiddenUnit)
     /// Nøkland's for CIFAR-10: two hidden layers of so many units.
     case wideDense(Int)
     /// The toy network of Sankaranarayanan et al.

@@ -5,7 +5,7 @@ import Sparring
 extension Panel {
     /// On MNIST, plainly and by adversarial back-propagation.
     static func backpropMNIST(
-        _ width: Int = 400, _ unit: Unit = .relu, ways: [Way] = backpropWays, seeds: Int = 1,
+        _ width: Int = 400, _ unit: HiddenUnit = .relu, ways: [Way] = backpropWays, seeds: Int = 1,
         published: [Double?] = [], claims: [PanelClaim]? = nil
     ) -> Panel {
         var panel = Panel(
@@ -44,7 +44,7 @@ extension Experiment {
             """
     ) { scale in
         // Of each unit: plain back-propagation of 2×800 networks by others (Table 1), and adversarial by width.
-        let published: [(unit: Unit, plain: Double, adversarial: [Int: Double])] = [
+        let published: [(unit: HiddenUnit, plain: Double, adversarial: [Int: Double])] = [
             (.logistic, 1.60, [400: 1.15, 800: 1.00, 1200: 0.95]),
             (.tanh, 1.49, [400: 1.04, 800: 1.01, 1200: 1.07]),
             (.relu, 1.40, [400: 0.83, 800: 0.78, 1200: 0.78]),

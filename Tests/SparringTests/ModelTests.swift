@@ -45,7 +45,7 @@ import Testing
     }
 
     @Test func perceptronsHaveAnyWidthsAndUnits() throws {
-        for unit in Unit.allCases {
+        for unit in HiddenUnit.allCases {
             let model = MLP(classes: 3, hidden: [7, 5, 6], unit: unit, dropout: .nokland)
             let network = try Network(
                 model, input: ImageShape(channels: 1, height: 4, width: 4), batchSize: 2)

@@ -1,5 +1,5 @@
 /// The nonlinearity of a multilayer perceptron's hidden units.
-public enum Unit: String, CaseIterable, Hashable, Sendable, Codable {
+public enum HiddenUnit: String, CaseIterable, Hashable, Sendable, Codable {
     case logistic, tanh, relu
 }
 
@@ -12,14 +12,14 @@ public struct MLP: ModelWithDropout {
     public var classes: Int
     /// Units of each hidden layer.
     public var hidden: [Int]
-    public var unit: Unit
+    public var unit: HiddenUnit
     /// On the input, and on each hidden layer (``Dropout/dense``).
     public var dropout: Dropout
     public var initializer: Initializer
     public var loss: Loss
 
     public init(
-        classes: Int = 10, hidden: [Int] = [400, 400], unit: Unit = .relu, dropout: Dropout = Dropout(),
+        classes: Int = 10, hidden: [Int] = [400, 400], unit: HiddenUnit = .relu, dropout: Dropout = Dropout(),
         initializer: Initializer = .normal(deviation: 0.01), loss: Loss = .logisticCrossEntropy
     ) {
         self.classes = classes

@@ -74,7 +74,7 @@ public struct ModelChoices: Hashable, Sendable, Codable {
     /// Units of the hidden layers.
     public var widths: [Int]?
     /// The nonlinearity of the hidden units.
-    public var unit: Unit?
+    public var unit: HiddenUnit?
     public var dropout: Dropout?
     public var shortcut: ResNet.Shortcut?
     public var loss: Loss

@@ -5,7 +5,7 @@ public struct PaperSetting: Sendable {
     public let name: String
     public let model: ModelName
     /// Of the hidden units, where the paper varies it.
-    public let unit: Unit?
+    public let unit: HiddenUnit?
     public let normalization: Normalization
     public let inputPoint: InputPoint
     /// The method's name.
@@ -23,7 +23,7 @@ public struct PaperSetting: Sendable {
     private let change: @Sendable (inout Method) -> Void
 
     private init(
-        _ name: String, model: ModelName, unit: Unit? = nil, normalization: Normalization = .perChannel,
+        _ name: String, model: ModelName, unit: HiddenUnit? = nil, normalization: Normalization = .perChannel,
         inputPoint: InputPoint = .pixels, method: String, epsilon: Epsilon, recipe: Recipe,
         change: @escaping @Sendable (inout Method) -> Void = { _ in }
     ) {
@@ -111,7 +111,7 @@ extension PaperSetting {
     /// Nøkland. Pixels of MNIST are in [0, 1]; those of CIFAR-10 are whitened, or normalized by the mean and deviation of
     /// the whole set (`perSet`), before they are perturbed.
     private static let adversarialBackprop =
-        [Unit.logistic, .tanh, .relu].map { unit in
+        [HiddenUnit.logistic, .tanh, .relu].map { unit in
             PaperSetting(
                 "adversarial-backprop-mnist-\(unit.rawValue)", model: .mlp, unit: unit, normalization: .none,
                 method: "adversarial-backprop", epsilon: .constant(0.08),

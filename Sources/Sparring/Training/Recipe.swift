@@ -108,7 +108,7 @@ extension Recipe {
 
     /// Nøkland on MNIST: 150 epochs of batches of 10 at a constant learning rate that depends on the hidden
     /// unit, no momentum, no decay. ε is 0.08; the model is ``MLP`` as it comes.
-    public static func adversarialBackpropMNIST(_ unit: Unit = .relu) -> Recipe {
+    public static func adversarialBackpropMNIST(_ unit: HiddenUnit = .relu) -> Recipe {
         let learningRate: Float =
             switch unit {
             case .logistic: 0.5
