@@ -24,7 +24,7 @@ extension Experiment {
 
     private static func featureMapSections(_ panel: TrainedPanel) throws -> [Report.Section] {
         let contrasts = try panel.measured("feature-map-contrast", as: Form { 0...1 ~= $0 }) {
-            contrast(of: try featureMaps(of: $0, on: panel.data.test.prefix(500)))
+            contrast(of: try $0.featureMaps(on: panel.data.test.prefix(500)))
         }.map { Measurements($0) }
         let networks = try panel.networks.map { try $0[0].network(threads: panel.context.threads) }
         let grids = try (0..<3).map { try featureGrid(panel, image: $0, networks) }
@@ -64,7 +64,7 @@ extension Experiment {
         let set = data.test.prefix(image + 1)
         let pixels = try Picture(try set.pixelValues(image..<image + 1), shape: data.shape, range: 0...1)
         let rows = try zip(panel.ways, networks).map { way, network in
-            let maps = try featureMaps(of: network, on: set)[image]
+            let maps = try network.featureMaps(on: set)[image]
             return ImageGrid.Item(way.name, try Picture(tiling: [pixels] + maps, columns: maps.count + 1))
         }
         let label = data.classNames[Int(data.test.labels[image])]

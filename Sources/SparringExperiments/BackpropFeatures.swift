@@ -37,7 +37,7 @@ extension Experiment {
                 })
         }
         let pictures = try panel.ways.indices.map { way in
-            let tiles = try firstLayerFilters(of: try panel.networks[way][0].network()).prefix(100)
+            let tiles = try panel.networks[way][0].network().firstLayerFilters().prefix(100)
             return ImageGrid.Item(panel.ways[way].name, try Picture(tiling: Array(tiles), columns: 10))
         }
         let comparison = Comparison(
@@ -134,7 +134,7 @@ extension Experiment {
         var (zeros, count) = (0, 0)
         var bins = [Int](repeating: 0, count: histogramBins)
         for layer in try network.layers where layer.kind == "relu" {
-            for activation in try features(of: network, on: set, layer: layer.name).values {
+            for activation in try network.features(on: set, layer: layer.name).values {
                 count += 1
                 if activation == 0 {
                     zeros += 1

@@ -151,7 +151,7 @@ extension Experiment {
         // By network, seed, and rank.
         let spectra = try panel.measured(
             "jacobian-spectrum", [Fact("images", images)], as: Form { $0.areFinite($0.count) && !$0.isEmpty }
-        ) { try jacobianSpectrum(of: $0, on: panel.data.test.prefix(images)) }
+        ) { try $0.jacobianSpectrum(on: panel.data.test.prefix(images)) }
         func value(_ way: Int, _ rank: Int) -> Measurements {
             Measurements(spectra[way].map { $0[rank - 1] })
         }

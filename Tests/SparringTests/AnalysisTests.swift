@@ -62,12 +62,12 @@ import Testing
     @Test func featuresAreOneRowAnImage() throws {
         let (network, data) = try Self.trained()
         let progress = Progress()
-        let all = try features(of: network, on: data.test) { progress.shares.append($0.done) }
+        let all = try network.features(on: data.test) { progress.shares.append($0.done) }
         #expect(all.count == 64 && all.dimensions == 32 && all.values.count == 64 * 32)
         #expect(progress.shares.last == 1 && progress.shares == progress.shares.sorted())
-        let last = try features(of: network, on: data.test.dropFirst(63))
+        let last = try network.features(on: data.test.dropFirst(63))
         #expect(zip(all.values.suffix(32), last.values).allSatisfy { abs($0 - $1) < 1e-5 })
-        let points = try features(of: network, on: data.test, layer: "conv1")
+        let points = try network.features(on: data.test, layer: "conv1")
         #expect(points.dimensions == 8 * 64)
     }
 
@@ -81,14 +81,14 @@ import Testing
         var weights = [Float](repeating: 0, count: 3 * 64)
         (weights[5], weights[64 + 9], weights[128 + 1]) = (0.5, -2, 1)
         try network.setValues(weights, of: "dense.weight")
-        let spectrum = try jacobianSpectrum(
-            of: network, on: Quadrants().test.keepingClasses([0, 1, 2]).prefix(7), layer: "dense")
+        let spectrum = try network.jacobianSpectrum(
+            on: Quadrants().test.keepingClasses([0, 1, 2]).prefix(7), layer: "dense")
         #expect(zip(spectrum, [8, 4, 2]).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
     @Test func neighborsOnThePlaneAreOfOneClass() throws {
         let (network, data) = try Self.trained()
-        let features = try features(of: network, on: data.test)
+        let features = try network.features(on: data.test)
         let progress = Progress()
         let settings = TSNE(perplexity: 10, iterations: 400)
         let embedding = try settings.embedding(of: features, threads: 1) { progress.shares.append($0.done) }
@@ -117,15 +117,15 @@ import Testing
         #expect(throws: SparringError.self) { try Features(count: 3, values: [1, 2, 3, 4]) }
         let network = try Network.small()
         let images = try Quadrants().test
-        #expect(throws: SparringError.self) { try features(of: network, on: images, layer: "nowhere") }
-        #expect(throws: SparringError.self) { try jacobianSpectrum(of: network, on: images.prefix(0)) }
+        #expect(throws: SparringError.self) { try network.features(on: images, layer: "nowhere") }
+        #expect(throws: SparringError.self) { try network.jacobianSpectrum(on: images.prefix(0)) }
         #expect(throws: SparringError.self) {
-            try featureMaps(of: network, on: images, layer: "classifier")
+            try network.featureMaps(on: images, layer: "classifier")
         }
         let tanh = try Network(
             MLP(classes: 4, hidden: [5], unit: .tanh), input: ImageShape(channels: 1, height: 8, width: 8))
-        #expect(throws: SparringError.self) { try zeroActivations(of: tanh, on: images) }
-        #expect(throws: SparringError.self) { try featureMaps(of: tanh, on: images) }
+        #expect(throws: SparringError.self) { try tanh.zeroActivations(on: images) }
+        #expect(throws: SparringError.self) { try tanh.featureMaps(on: images) }
     }
 
     @Test func aCancelledAnalysisStops() async throws {
@@ -140,9 +140,9 @@ import Testing
     @Test func mapsAreThoseOfTheConvolutionUnderASigmoid() throws {
         let network = try Network.small()
         let images = try Quadrants().test.prefix(2)
-        let rows = try featureMaps(of: network, on: images)
+        let rows = try network.featureMaps(on: images)
         #expect(rows.count == 2 && rows.allSatisfy { $0.count == 8 })
-        let values = try features(of: network, on: images, layer: "features.0").values
+        let values = try network.features(on: images, layer: "features.0").values
         for (index, value) in values.enumerated() where index % 17 == 0 {
             let picture = rows[index / 512][index % 512 / 64]
             #expect(picture.width == 8 && picture.height == 8 && picture.channels == 1)
@@ -156,12 +156,12 @@ import Testing
         var weights = [Float](repeating: 0, count: 72)
         (weights[0], weights[8]) = (-2, 1)
         try network.setValues(weights, of: "features.0.weight")
-        let filters = try firstLayerFilters(of: network)
+        let filters = try network.firstLayerFilters()
         #expect(filters.count == 8)
         #expect(filters[0].pixels == [0, 128, 128, 128, 128, 128, 128, 128, 191])
         let shape = ImageShape(channels: 3, height: 6, width: 5)
         let dense = try Network(MLP(classes: 4, hidden: [7]), input: shape)
-        let pictures = try firstLayerFilters(of: dense)
+        let pictures = try dense.firstLayerFilters()
         #expect(pictures.count == 7)
         #expect(pictures.allSatisfy { ($0.channels, $0.height, $0.width) == (3, 6, 5) })
     }
@@ -171,10 +171,10 @@ import Testing
         // The first unit is never above zero, the second always.
         try network.setValues([-100, 100, 0, 0, 0, 0, 0, 0], of: "features.1.bias")
         let images = try Quadrants().test
-        let zeros = try zeroActivations(of: network, on: images)
+        let zeros = try network.zeroActivations(on: images)
         #expect(zeros.layers.map(\.name) == ["relu1", "relu2"])
         #expect(zeros.layers.map(\.count) == [64 * 512, 64 * 128])
-        let values = try features(of: network, on: images, layer: "relu1").values
+        let values = try network.features(on: images, layer: "relu1").values
         #expect(zeros.layers[0].zeros == values.count { $0 == 0 })
         #expect(zeros.layers[0].zeros >= 64 * 64 && zeros.layers[0].zeros <= 7 * 64 * 64)
         let all = zeros.layers.map(\.zeros).reduce(0, +)

@@ -18,29 +18,30 @@ public struct Features: Hashable, Sendable {
     }
 }
 
-/// The values of a layer for each image of a set, in evaluation mode.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - layer: one of ``Network/layers``; nil for what the last dense layer reads, the penultimate features.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or there is no such layer, `CancellationError` when the
-///   task is cancelled.
-public func features(
-    of network: Network, on set: ImageSet, layer: String? = nil,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> Features {
-    let prefix = try network.prefix(orEncoder: layer, for: set)
-    var progress = ProgressCounter(parts: 1, onProgress)
-    progress.begin("features")
-    var values: [Float] = []
-    values.reserveCapacity(set.count * prefix.classes)
-    try prefix.forEachBatch(of: set) { output in
-        values += output
-        progress.report(Double(values.count) / Double(set.count * prefix.classes))
+extension Network {
+    /// The values of a layer for each image of a set, in evaluation mode.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - layer: one of ``Network/layers``; nil for what the last dense layer reads, the penultimate features.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit or there is no such layer, `CancellationError` when the
+    ///   task is cancelled.
+    public func features(
+        on set: ImageSet, layer: String? = nil,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> Features {
+        let prefix = try prefix(orEncoder: layer, for: set)
+        var progress = ProgressCounter(parts: 1, onProgress)
+        progress.begin("features")
+        var values: [Float] = []
+        values.reserveCapacity(set.count * prefix.classes)
+        try prefix.forEachBatch(of: set) { output in
+            values += output
+            progress.report(Double(values.count) / Double(set.count * prefix.classes))
+        }
+        return try Features(count: set.count, values: values)
     }
-    return try Features(count: set.count, values: values)
 }
 
 extension Network {

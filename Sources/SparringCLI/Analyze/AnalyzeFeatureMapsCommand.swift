@@ -41,7 +41,7 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
         let rows = try await withProgress { _ in
             let images = try named.data(data).test.subset(Array(image..<image + count))
             return try named.flatMap { model in
-                try featureMaps(of: models.passes.network(model), on: images, layer: layer).enumerated().map {
+                try models.passes.network(model).featureMaps(on: images, layer: layer).enumerated().map {
                     Maps(model: model.name, image: image + $0, pictures: $1)
                 }
             }

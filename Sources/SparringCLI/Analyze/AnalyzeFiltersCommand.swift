@@ -23,7 +23,7 @@ struct AnalyzeFiltersCommand: AsyncParsableCommand {
 
     func run() async throws {
         let network = try models.passes.network(models.load()[0])
-        let filters = Array(try firstLayerFilters(of: network).prefix(count ?? .max))
+        let filters = Array(try network.firstLayerFilters().prefix(count ?? .max))
         if output.json { try printJSON(filters) }
         let columns = Int(Double(filters.count).squareRoot().rounded(.up))
         try output.write(Picture(tiling: filters, columns: columns), scale: scale)

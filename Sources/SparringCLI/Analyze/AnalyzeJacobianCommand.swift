@@ -38,8 +38,8 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
             return try named.map { model in
                 Spectrum(
                     model: model.name, count: images.count,
-                    values: try jacobianSpectrum(
-                        of: models.passes.network(model), on: images, layer: layer, onProgress: onProgress))
+                    values: try models.passes.network(model).jacobianSpectrum(
+                        on: images, layer: layer, onProgress: onProgress))
             }
         }
         if output.json { try printJSON(spectra) } else { print(table(spectra).text) }

@@ -52,8 +52,8 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
             perplexity: perplexity, iterations: iterations, start: start, seed: images.sample.seed)
         let (embedding, dataset, images) = try await withProgress { onProgress in
             let (dataset, images) = try load(model)
-            let features = try features(
-                of: models.passes.network(model), on: images, layer: layer, onProgress: onProgress)
+            let features = try models.passes.network(model).features(
+                on: images, layer: layer, onProgress: onProgress)
             let embedding = try settings.embedding(
                 of: features, threads: models.passes.threads.count, onProgress: onProgress)
             return (embedding, dataset, images)

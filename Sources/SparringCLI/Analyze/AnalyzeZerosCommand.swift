@@ -32,8 +32,8 @@ struct AnalyzeZerosCommand: AsyncParsableCommand {
         let results = try await withProgress { onProgress in
             let images = try images.load(for: named).images
             return try named.map { model in
-                let zeros = try zeroActivations(
-                    of: models.passes.network(model), on: images, onProgress: onProgress)
+                let zeros = try models.passes.network(model).zeroActivations(
+                    on: images, onProgress: onProgress)
                 return Result(
                     model: model.name, count: images.count, share: zeros.share,
                     layers: zeros.layers.map { .init(name: $0.name, share: $0.share) })
