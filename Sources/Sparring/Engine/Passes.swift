@@ -61,6 +61,12 @@ public struct BatchLoss: Hashable, Sendable {
     /// Images in the batch.
     public let count: Int
 
+    public init(loss: Double, correct: Int, count: Int) {
+        self.loss = loss
+        self.correct = correct
+        self.count = count
+    }
+
     init(_ result: spar_loss_result) {
         loss = result.loss
         correct = Int(result.correct)

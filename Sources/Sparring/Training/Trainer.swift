@@ -71,8 +71,8 @@ public final class Trainer {
         self.state = state ?? State(schedule: recipe.schedule)
     }
 
-    /// The epochs that remain. Each is trained when the loop asks for it: leaving the loop stops after a
-    /// whole epoch, and another call goes on from there.
+    /// The epochs that remain. Each is trained when the loop asks for it, on the loop's own actor: leaving the loop stops
+    /// after a whole epoch, and another call goes on from there. ``train(on:recordingTo:onEpoch:)`` leaves the actor free.
     ///
     /// Iteration throws `SparringError` when data and network do not fit or the training diverges, and
     /// `CancellationError` between two steps when its task is cancelled. The network has then seen a part of
@@ -85,6 +85,36 @@ public final class Trainer {
     ///     that it comes from (``RunFolder/resume(threads:rule:step:)``).
     public func fit(_ data: some Dataset, recordingTo folder: RunFolder? = nil) -> Epochs {
         Epochs(trainer: self, data: data, folder: folder)
+    }
+
+    /// Trains the epochs that remain on another thread than the caller's actor, which stays free: what a program with a
+    /// window calls on its main actor.
+    ///
+    /// ```swift
+    /// let trainer = Trainer(network, method: .layerwise(epsilon: 10), recipe: recipe)
+    /// let epochs = try await trainer.train(on: data) { epoch in await window.show(epoch) }
+    /// ```
+    ///
+    /// A trainer is not `Sendable`: the compiler sees to it that nothing else has it, its network or its step meanwhile, so
+    /// they are made where this is called and not kept by an actor. Data sets, recipes, settings, folders and results are.
+    ///
+    /// - Parameters:
+    ///   - data: as in ``fit(_:recordingTo:)``.
+    ///   - folder: as in ``fit(_:recordingTo:)``.
+    ///   - onEpoch: called after each epoch; the next begins when it returns.
+    /// - Returns: the epochs trained.
+    /// - Throws: as ``fit(_:recordingTo:)`` does.
+    @concurrent
+    public func train(
+        on data: some Dataset, recordingTo folder: RunFolder? = nil,
+        onEpoch: (@Sendable (Epoch) async -> Void)? = nil
+    ) async throws -> [Epoch] {
+        var epochs: [Epoch] = []
+        for try await epoch in fit(data, recordingTo: folder) {
+            epochs.append(epoch)
+            await onEpoch?(epoch)
+        }
+        return epochs
     }
 
     /// Epochs as they are trained.
