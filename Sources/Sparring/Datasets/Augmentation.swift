@@ -76,13 +76,20 @@ public struct Augmentation: Hashable, Sendable, Codable {
             top: rows.lowerBound, left: columns.lowerBound, height: rows.count, width: columns.count)
     }
 
-    /// Writes one image as `pixel / 255`, flipped, shifted and cut as `draw` says. Source and target have `shape.count`
-    /// values.
+    /// Writes the image that `fill` writes, flipped, shifted and cut as `draw` says: `shape.count` values.
     static func apply(
-        _ draw: Draw, to source: UnsafePointer<UInt8>, shape: ImageShape,
-        into target: UnsafeMutablePointer<Float>
+        _ draw: Draw, shape: ImageShape, into target: UnsafeMutablePointer<Float>,
+        _ fill: (UnsafeMutablePointer<Float>) -> Void
     ) {
-        move(draw, source, shape: shape, into: target)
+        if !draw.flip, draw.dy == 0, draw.dx == 0 {
+            fill(target)
+        } else {
+            withUnsafeTemporaryAllocation(of: Float.self, capacity: shape.count) { room in
+                guard let image = room.baseAddress else { return }
+                fill(image)
+                move(image, as: draw, shape: shape, into: target)
+            }
+        }
         guard let square = draw.cutout else { return }
         for line in 0..<shape.channels * square.height {
             let (channel, row) = line.quotientAndRemainder(dividingBy: square.height)
@@ -92,13 +99,9 @@ public struct Augmentation: Hashable, Sendable, Codable {
     }
 
     private static func move(
-        _ draw: Draw, _ source: UnsafePointer<UInt8>, shape: ImageShape,
+        _ source: UnsafePointer<Float>, as draw: Draw, shape: ImageShape,
         into target: UnsafeMutablePointer<Float>
     ) {
-        if !draw.flip, draw.dy == 0, draw.dx == 0 {
-            scale(source, into: target, count: shape.count)
-            return
-        }
         let (height, width) = (shape.height, shape.width)
         let rows = max(0, -draw.dy)..<max(0, -draw.dy, min(height, height - draw.dy))
         let columns = max(0, -draw.dx)..<max(0, -draw.dx, min(width, width - draw.dx))
@@ -109,23 +112,12 @@ public struct Augmentation: Hashable, Sendable, Codable {
                 let to = target + (channel * height + y) * width + columns.lowerBound
                 let first = columns.lowerBound + draw.dx
                 if draw.flip {
-                    scaleReversed(from + (width - 1 - first), into: to, count: columns.count)
+                    let last = from + (width - 1 - first)
+                    for i in 0..<columns.count { to[i] = last[-i] }
                 } else {
-                    scale(from + first, into: to, count: columns.count)
+                    to.update(from: from + first, count: columns.count)
                 }
             }
         }
-    }
-
-    /// target[i] = source[i] / 255
-    static func scale(_ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<Float>, count: Int) {
-        for i in 0..<count { target[i] = Float(source[i]) / 255 }
-    }
-
-    /// target[i] = source[−i] / 255
-    private static func scaleReversed(
-        _ source: UnsafePointer<UInt8>, into target: UnsafeMutablePointer<Float>, count: Int
-    ) {
-        for i in 0..<count { target[i] = Float(source[-i]) / 255 }
     }
 }

@@ -53,10 +53,14 @@ enum IDX {
                 "IDX files hold grey images of up to 256 classes, not images of \(set.shape) in \(set.classes) classes"
             )
         }
+        let pixels = try set.loaded().pixels
+        guard pixels.count == set.count * set.shape.count else {
+            throw SparringError(.format, "the images have other values than bytes, which is what is written")
+        }
         try makeFolder(folder)
         let sizes = [set.count, set.shape.height, set.shape.width]
         let parts: [(String, [Int], [UInt8])] = [
-            ("images-idx3-ubyte", sizes, try set.loaded().pixels),
+            ("images-idx3-ubyte", sizes, pixels),
             ("labels-idx1-ubyte", [set.count], set.labels.map(UInt8.init)),
         ]
         for (name, sizes, bytes) in parts {

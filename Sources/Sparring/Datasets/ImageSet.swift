@@ -1,7 +1,7 @@
 import Foundation
 
-/// Labelled images of one shape, a byte a channel value: in memory, or decoded each time they are asked for. A value
-/// whose copies share their storage.
+/// Labelled images of one shape: in memory, of bytes or of another ``PixelValue``, or decoded each time they are asked for,
+/// a byte a channel value. A value whose copies share their storage.
 public struct ImageSet: Sendable {
     /// Writes the bytes of one image: channel, row, column; 0 is black, 255 white.
     ///
@@ -16,6 +16,8 @@ public struct ImageSet: Sendable {
 
     enum Storage: Sendable {
         case memory([UInt8])
+        /// Of other values than bytes.
+        case values(any PixelStorage)
         case decoder(Decoder)
     }
 
@@ -35,8 +37,8 @@ public struct ImageSet: Sendable {
     /// The number of images.
     public var count: Int { labels.count }
 
-    /// The images one after the other, each channel, row, column; 0 is black, 255 white. Empty for a set that decodes its
-    /// images when they are asked for: ``loaded()`` gives one that has them here.
+    /// The images one after the other, each channel, row, column; 0 is black, 255 white. Empty for a set of other values
+    /// than bytes, and for one that decodes its images when they are asked for: ``loaded()`` gives one that has them here.
     public var pixels: [UInt8] {
         if case .memory(let pixels) = storage { pixels } else { [] }
     }
@@ -57,12 +59,37 @@ public struct ImageSet: Sendable {
     ) throws(SparringError) {
         self = try ImageSet(
             shape: shape, classes: classes, labels: labels, storage: .memory(pixels), source: source)
-        let needed = labels.count.clampedProduct(shape.count)
-        guard pixels.count == needed else {
+        try checkSize(pixels.count, of: "bytes", source: source)
+    }
+
+    /// Takes images of 16 bits a channel value, of numbers in [0, 1] or of another kind, and their labels.
+    ///
+    /// All that is said of images of bytes goes for them, but that ``Augmentation/resizedCrop`` stretches bytes only.
+    ///
+    /// - Parameters:
+    ///   - shape: The shape of every image.
+    ///   - classes: The number of classes.
+    ///   - labels: One class number an image.
+    ///   - pixels: `labels.count` × `shape.count` values: image, channel, row, column.
+    ///   - source: What errors call this set; a file's path, say.
+    /// - Throws: As for bytes; with the record's number also `.nonFinite` when a pixel is no number, and `.argument` when one
+    ///   is not in [0, 1].
+    public init(
+        shape: ImageShape, classes: Int, labels: [Int32], pixels: [some PixelValue],
+        source: String = "image set"
+    ) throws(SparringError) {
+        let values = try PixelArray(pixels, size: shape.count, source: source)
+        self = try ImageSet(
+            shape: shape, classes: classes, labels: labels, storage: .values(values), source: source)
+        try checkSize(pixels.count, of: "values", source: source)
+    }
+
+    private func checkSize(_ size: Int, of what: String, source: String) throws(SparringError) {
+        let needed = count.clampedProduct(shape.count)
+        guard size == needed else {
             throw SparringError(
                 .shape,
-                "\(source): \(labels.count) labels need \(labels.count) images of \(shape), \(needed) bytes, not "
-                    + "\(pixels.count)")
+                "\(source): \(count) labels need \(count) images of \(shape), \(needed) \(what), not \(size)")
         }
     }
 
@@ -143,7 +170,7 @@ public struct ImageSet: Sendable {
         return ImageSet(unchecked: shape, classes: classes, labels: labels, storage: .memory(bytes))
     }
 
-    /// Writes the images of these numbers one after the other as `pixel / 255`. Images that are decoded are so on all
+    /// Writes the images of these numbers one after the other, pixels in [0, 1]. Images that are decoded are so on all
     /// cores.
     ///
     /// - Parameters:
@@ -170,21 +197,33 @@ public struct ImageSet: Sendable {
                 "\(indices.count) images of \(shape) need room for \(needed) values, not \(images.count)")
         }
         try checkIndices(indices)
+        if case .values(let values) = storage {
+            for (position, index) in indices.enumerated() {
+                try Task.checkCancellation()
+                guard draws[position].crop == nil else {
+                    throw SparringError(
+                        .argument, "random parts can be stretched of images of 8 bits a channel value only")
+                }
+                Augmentation.apply(draws[position], shape: shape, into: target + position * shape.count) {
+                    values.write(index * shape.count..<(index + 1) * shape.count, into: $0)
+                }
+            }
+            return
+        }
         nonisolated(unsafe) let first = target
         let results = mapImages(indices, crops: draws.map(\.crop)) { position, pixels in
-            if let source = pixels.baseAddress {
-                Augmentation.apply(
-                    draws[position], to: source, shape: shape, into: first + position * shape.count)
+            Augmentation.apply(draws[position], shape: shape, into: first + position * shape.count) {
+                for (place, pixel) in pixels.enumerated() { $0[place] = Float(pixel) / 255 }
             }
         }
         for result in results { try result.get() }
     }
 
-    /// What `body` makes of the bytes of each of these images, in order. Images that have to be decoded or resized are
+    /// What `body` makes of the bytes of each of these images, in order, where they have bytes. Images that have to be decoded or resized are
     /// taken on all cores. Once the task is cancelled, the rest is left out, as a `CancellationError` for each.
     ///
     /// - Parameter crops: One a position, or none at all.
-    private func mapImages<Value>(
+    func mapImages<Value>(
         _ indices: [Int], crops: [ResizedCrop.Draw?] = [],
         _ body: @Sendable (_ position: Int, _ pixels: UnsafeBufferPointer<UInt8>) -> Value
     ) -> [Result<Value, any Error>] {
@@ -212,81 +251,20 @@ public struct ImageSet: Sendable {
     private func write(
         _ index: Int, crop: ResizedCrop.Draw?, into target: UnsafeMutableBufferPointer<UInt8>
     ) throws {
-        switch storage {
-        case .decoder(let decode): try decode(index, crop, target)
-        case .memory(let pixels):
-            let (height, width, area) = (shape.height, shape.width, shape.height * shape.width)
-            let part =
-                crop?.part(height: height, width: width)
-                ?? PixelRectangle(top: 0, left: 0, height: height, width: width)
-            try pixels.withUnsafeBufferPointer { (pixels) throws(SparringError) in
-                guard let first = pixels.baseAddress else { return }
-                for channel in 0..<shape.channels {
-                    let plane = first + index * shape.count + channel * area
-                    let room = target[channel * area..<(channel + 1) * area]
-                    try PixelView(plane, channels: 1, height: height, width: width)[part]
-                        .resize(
-                            height: height, width: width, into: UnsafeMutableBufferPointer(rebasing: room))
-                }
+        if case .decoder(let decode) = storage { return try decode(index, crop, target) }
+        let (height, width, area) = (shape.height, shape.width, shape.height * shape.width)
+        let part =
+            crop?.part(height: height, width: width)
+            ?? PixelRectangle(top: 0, left: 0, height: height, width: width)
+        try pixels.withUnsafeBufferPointer { (pixels) throws(SparringError) in
+            guard let first = pixels.baseAddress else { return }
+            for channel in 0..<shape.channels {
+                let plane = first + index * shape.count + channel * area
+                let room = target[channel * area..<(channel + 1) * area]
+                try PixelView(plane, channels: 1, height: height, width: width)[part]
+                    .resize(height: height, width: width, into: UnsafeMutableBufferPointer(rebasing: room))
             }
         }
-    }
-
-    /// The most images of a set that decodes them that are looked at for ``pixelStatistics``.
-    static let statisticsSampleLimit = 1_000
-
-    /// Mean and standard deviation of every channel over all images, exact to rounding. One sweep over the
-    /// pixels: keep the result. Of a set that decodes its images, over at most 1,000 spread evenly through it.
-    ///
-    /// - Throws: What the decoder throws; `CancellationError` when the task is cancelled.
-    public var pixelStatistics: PixelStatistics {
-        get throws { try measureStatistics() }
-    }
-
-    private func measureStatistics() throws -> PixelStatistics {
-        var sample = Array(0..<count)
-        if case .decoder = storage, count > ImageSet.statisticsSampleLimit {
-            sample = (0..<ImageSet.statisticsSampleLimit).map { $0 * count / ImageSet.statisticsSampleLimit }
-        }
-        let area = shape.height * shape.width
-        var sums = [UInt64](repeating: 0, count: shape.channels)
-        var squares = sums
-        let images = try mapImages(sample) { _, pixels in
-            stride(from: 0, to: pixels.count, by: area).map { first in
-                var sum: UInt64 = 0
-                var square: UInt64 = 0
-                for position in first..<first + area {
-                    let pixel = UInt64(pixels[position])
-                    sum &+= pixel
-                    square &+= pixel &* pixel
-                }
-                return (sum, square)
-            }
-        }.map { try $0.get() }
-        for image in images {
-            for (channel, (sum, square)) in image.enumerated() {
-                sums[channel] += sum
-                squares[channel] += square
-            }
-        }
-        let number = Double(max(images.count * area, 1))
-        let means = sums.map { Double($0) / number }
-        let deviations = zip(squares, means).map { (Double($0) / number - $1 * $1).squareRoot() }
-        return PixelStatistics(
-            mean: means.map { Float($0 / 255) }, deviation: deviations.map { Float($0 / 255) })
-    }
-}
-
-/// Mean and standard deviation of every channel, in units of the pixel range [0, 1].
-public struct PixelStatistics: Hashable, Sendable, Codable {
-    /// One mean a channel.
-    public var mean: [Float]
-    /// One standard deviation a channel; 0 where all pixels of a channel are equal.
-    public var deviation: [Float]
-
-    public init(mean: [Float], deviation: [Float]) {
-        self.mean = mean
-        self.deviation = deviation
     }
 }
 

@@ -60,6 +60,16 @@ extension ImageSet {
                 initialized = count * area
             }
             return ImageSet(unchecked: grey, classes: classes, labels: labels, storage: .memory(lumas))
+        case .values(let values):
+            var colors = [Float](repeating: 0, count: values.count)
+            colors.withUnsafeMutableBufferPointer {
+                if let first = $0.baseAddress { values.write(0..<values.count, into: first) }
+            }
+            let lumas = (0..<count * area).map { pixel in
+                let red = pixel / area * 3 * area + pixel % area
+                return luma(red: colors[red], green: colors[red + area], blue: colors[red + 2 * area])
+            }
+            return try ImageSet(shape: grey, classes: classes, labels: labels, pixels: lumas)
         case .decoder(let decode):
             let decodeGrey: Decoder = { index, crop, target in
                 var colors = [UInt8](repeating: 0, count: 3 * area)
@@ -150,12 +160,18 @@ extension ImageSet {
             bytes.reserveCapacity(indices.count * size)
             for index in indices { bytes += pixels[index * size..<(index + 1) * size] }
             part = .memory(bytes)
+        case .values(let values): part = .values(values.images(indices, size: size))
         case .decoder(let decode):
             part = .decoder { index, crop, pixels in try decode(indices[index], crop, pixels) }
         }
         return ImageSet(
             unchecked: shape, classes: classes, labels: indices.map { label(labels[$0]) }, storage: part)
     }
+}
+
+/// The weights of bytes, which add up to 1.
+private func luma(red: Float, green: Float, blue: Float) -> Float {
+    (19595 * red + 38470 * green + 7471 * blue) / 65536
 }
 
 /// Turns three planes into one.
