@@ -39,6 +39,16 @@ class RecipesTest(CommandTest):
         self.succeed("train", "--resume", "run")
         self.fail_with(["--momentum", "--optimizer sgd"], "train", "--optimizer", "adamw", "--momentum", "0.5")
 
+    def test_schedules_are_options_as_run_json_has_them(self):
+        short = ["--model", "mlp", "--epochs", "2", "--batch-size", "640", "--validation", "0", "--lr", "0.4"]
+        for number, rule in enumerate(["steps:10:1,2", "cosine", "one-cycle", "cyclic"]):
+            run = self.begin(f"run-{number}", *short, "--schedule", rule, "--warm-up", "1")
+            self.assertEqual(run["recipe"]["schedule"], {"learningRate": 0.4, "rule": rule, "warmUp": 1})
+        rows = (self.folder / "run-0/metrics.csv").read_text().splitlines()
+        self.assertEqual([row.split(",")[1] for row in rows], ["learning_rate", "0.4", "0.04"])
+        self.succeed("train", "--resume", "run-1")
+        self.fail_with(["--warm-up"], *self.train_arguments("run", "--warm-up", "-1"))
+
     def test_other_options_change_parts(self):
         run = self.begin("run", "--recipe", "adversarial-backprop-cifar-dense", *SHORT, "--normalize", "per-set",
                          "--input-point", "pixels", "--epsilon", "0.02", "--momentum", "0.5", "--validation", "40")
