@@ -19,10 +19,6 @@ static void choose_rounds(fuzz_bytes *bytes, spar_method *method) {
     method->bounds = (uint32_t)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 16 : 8);
     method->persistent = fuzz_rarely(bytes, 4);
     method->iterations = fuzz_choice(bytes, MOST_ITERATIONS + 1);
-    method->ascent = (spar_ascent)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
-    method->start_distribution = (spar_start_distribution)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
-    method->evaluation_mode = fuzz_choice(bytes, 2);
-    method->divergence_weight = fuzz_rarely(bytes, 2) ? 0 : fuzz_number(bytes);
 }
 
 static void choose_weights(fuzz_bytes *bytes, spar_method *method) {
@@ -32,7 +28,7 @@ static void choose_weights(fuzz_bytes *bytes, spar_method *method) {
 }
 
 static void choose_objective(fuzz_bytes *bytes, spar_method *method) {
-    method->divergence_weight = fuzz_rarely(bytes, 4) ? fuzz_number(bytes) : (float)fuzz_choice(bytes, 3);
+    method->divergence_weight = fuzz_rarely(bytes, 2) ? fuzz_number(bytes) : (float)fuzz_choice(bytes, 3);
     method->ascent = (spar_ascent)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
     method->start_distribution = (spar_start_distribution)fuzz_choice(bytes, fuzz_rarely(bytes, 16) ? 4 : 2);
     method->evaluation_mode = fuzz_choice(bytes, 2);
