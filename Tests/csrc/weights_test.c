@@ -157,14 +157,13 @@ static void check_moves(const spar_network *network, const witness *w, const flo
         const spar_parameter *parameter = &network->parameters[p];
         int64_t at = spar_place_of(network, parameter), count = parameter->spec.rows * parameter->spec.stride;
         bool moves = in_scope(parameter, method->weight_scope);
-        double own = 0, length = 0, largest = 0;
+        double own = 0, length = 0, largest = 0, worst = 0;
         for (int64_t i = 0; i < count && moves; i++) {
             double g = w->gradients[at + i];
             own += g * g, length += (double)before[at + i] * before[at + i], largest = fmax(largest, fabs(g));
         }
         bool each = method->weight_norm == SPAR_WEIGHT_NORM_EACH;
         double factor = moves ? method->weight_radius * sqrt(each ? length / own : 1 / together) : 0;
-        double worst = 0;
         for (int64_t i = 0; i < count; i++) {
             double nu = moves ? factor * w->gradients[at + i] : 0;
             worst = fmax(worst, fabs((double)w->values[at + i] - before[at + i] - nu));
@@ -286,16 +285,14 @@ static void the_largest_and_the_smallest_gradients_move_by_the_radius(void) {
         spar_method method = sharpness_aware(0.5f);
         CHECK_OK(spar_network_set_method(network, &method));
         size_t floats = (size_t)network->trainable_floats;
-        float *before = check_allocate(floats * sizeof *before), *values = network->slots[SPAR_PART_VALUE];
+        float *values = network->slots[SPAR_PART_VALUE];
         double square = 0;
-        for (size_t k = 0; k < floats; k++) network->slots[SPAR_PART_GRADIENT][k] = sizes[i];
-        for (size_t k = 0; k < floats; k++) values[k] = 0;
+        for (size_t k = 0; k < floats; k++) network->slots[SPAR_PART_GRADIENT][k] = sizes[i], values[k] = 0;
         CHECK_OK(spar_perturb_weights(network));
         for (size_t k = 0; k < floats; k++) square += (double)values[k] * values[k];
         CHECK_NEAR(sqrt(square), sizes[i] > 0 ? 0.5 : 0, 1e-5);
         spar_restore_weights(network);
         for (size_t k = 0; k < floats; k++) CHECK(values[k] == 0);
-        free(before);
         spar_network_destroy(network);
         oracle_destroy(o);
     }
