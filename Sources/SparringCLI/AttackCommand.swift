@@ -21,8 +21,8 @@ struct AttackCommand: AsyncParsableCommand {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(help: "The attack: \(Attack.Kind.names).", transform: { try AttackName.kind($0) })
-    var attack = Attack.Kind.fgsm
+    @Option(help: "The attack: \(BallAttack.Kind.names).", transform: { try AttackName.kind($0) })
+    var attack = BallAttack.Kind.fgsm
 
     @OptionGroup(title: "Attack")
     var ball: BallOptions
@@ -83,14 +83,14 @@ extension String {
 }
 
 private struct AttackResult: Encodable {
-    let attack: Attack
+    let attack: BallAttack
     let data: String
     let count: Int
     /// In percent.
     let clean: Double
     let attacked: Double
 
-    init(attack: Attack, data: String, _ images: AttackedImages) {
+    init(attack: BallAttack, data: String, _ images: AttackedImages) {
         func accuracy(_ classes: [Int32]) -> Double {
             Outcomes(zip(classes, images.labels).map { $0 == $1 }).accuracy
         }

@@ -9,20 +9,44 @@ struct AttackOptions: ParsableArguments {
     var step: Float?
 
     @Option(
-        help: "ifgsm, pgd, lbfgs: how many iterations (default: as many as reach δ, 20, 10).",
+        help: """
+            ifgsm, pgd, lbfgs, apgd-ce, apgd-t, fab-t, autoattack: how many iterations (default: as many as reach δ, 20, \
+            10, and 100 of the others).
+            """,
         transform: whole(1...1 << 20))
     var iterations: Int?
 
-    @Option(help: "pgd: how many random starts (default: 1).", transform: whole(1...65536))
+    @Option(
+        help: "pgd, noise: how many random starts, or random points (default: 1).",
+        transform: whole(1...65536))
     var restarts: Int?
 
     @Option(
-        help: "square: how many changed images it tries for an image (default: 5000).",
+        help: "square, rays, autoattack: how many changed images it tries for an image (default: 5000).",
         transform: whole(from: 1))
     var queries: Int?
 
+    @Option(
+        help: "apgd-t, fab-t, autoattack: how many classes they aim at, the likeliest first (default: 9).",
+        transform: whole(from: 1))
+    var targets: Int?
+
+    @Flag(
+        help: """
+            square: let squares shrink after the paper's numbers of queries, those of 10000, as autoattack does, instead of \
+            by shares of --queries.
+            """)
+    var paperSchedule = false
+
+    @Option(
+        help: """
+            What δ measures: linf, the most that a pixel moves, or l2, the length of all moves together (for fgsm, ifgsm, \
+            pgd, noise, apgd-ce, apgd-t).
+            """)
+    var norm = Ball.Norm.maximum
+
     @Option(help: "The unit of δ and --step: byte for pixels of 0 to 255, one for pixels of 0 to 1.")
-    var unit = Attack.PixelUnit.byte
+    var unit = PixelUnit.byte
 
     @Flag(help: "Let attacked pixels leave the pixel range.")
     var noClip = false
@@ -33,12 +57,20 @@ struct AttackOptions: ParsableArguments {
     func check(for attacks: [AttackName]) throws {
         let uses: KeyValuePairs<String, (given: Bool, by: [AttackName])> = [
             "--step": (step != nil, [.ifgsm, .pgd]),
-            "--iterations": (iterations != nil, [.ifgsm, .pgd, .lbfgs]),
-            "--restarts": (restarts != nil, [.pgd]), "--queries": (queries != nil, [.square]),
+            "--iterations": (
+                iterations != nil, [.ifgsm, .pgd, .lbfgs, .apgdCE, .apgdT, .fabT, .autoAttack]
+            ),
+            "--restarts": (restarts != nil, [.pgd, .noise]),
+            "--queries": (queries != nil, [.square, .rays, .autoAttack]),
+            "--targets": (targets != nil, [.apgdT, .fabT, .autoAttack]),
+            "--paper-schedule": (paperSchedule, [.square]),
         ]
         for (option, use) in uses where use.given && !use.by.contains(where: attacks.contains) {
             let users = use.by.map(\.rawValue).joined(separator: " or ")
             throw ValidationError("\(option) goes with --attack \(users).")
+        }
+        if let other = attacks.first(where: { $0.kind.map { !$0.norms.contains(norm) } ?? false }) {
+            throw ValidationError("--attack \(other.rawValue) has no --norm \(norm.rawValue).")
         }
     }
 
@@ -54,6 +86,7 @@ struct AttackOptions: ParsableArguments {
                 throw ValidationError(
                     "\(text) of 255 is less than a step of a pixel; for \(delta.brief) of a pixel range of 1 say "
                         + "--unit one, for \(delta.brief) of 255 --unit one with \((delta / 255).brief).")
+            case _ where norm == .euclidean: break
             case .byte where delta > 255:
                 throw ValidationError(
                     "\(text) is beyond the range of pixels, 0 to 255; at 255 an image can become any other.")
@@ -66,15 +99,19 @@ struct AttackOptions: ParsableArguments {
         }
     }
 
-    /// The attack of this kind; its δ is 16 of 255 where none is given.
+    /// The attack of this kind; its δ is 16 of 255 where none is given, or 128 of 255 of an L2 ball.
     ///
     /// - Parameter seed: of its random draws.
-    func attack(_ kind: Attack.Kind, delta: Float? = nil, seed: UInt64) -> Attack {
-        var attack = Attack(
-            kind, delta: delta ?? (unit == .byte ? 16 : 16.0 / 255), unit: unit, clipsToRange: !noClip)
-        if [.ifgsm, .pgd].contains(kind) { (attack.step, attack.iterations) = (step, iterations) }
+    func attack(_ kind: BallAttack.Kind, delta: Float? = nil, seed: UInt64) -> BallAttack {
+        let usual: Float = norm == .maximum ? 16 : 128
+        var attack = BallAttack(
+            kind, delta: delta ?? usual * (unit.range / 255), iterations: iterations, norm: norm, unit: unit,
+            clipsToRange: !noClip)
+        if [.ifgsm, .pgd].contains(kind) { attack.step = step }
         attack.restarts = restarts ?? attack.restarts
         attack.queries = queries ?? attack.queries
+        attack.targets = targets
+        if kind == .square, paperSchedule { attack.stretchesSchedule = false }
         attack.seed = seed
         return attack
     }
@@ -83,7 +120,7 @@ struct AttackOptions: ParsableArguments {
 /// One δ, and the other choices of attacks inside a ball.
 struct BallOptions: ParsableArguments {
     @Option(
-        help: "How far the attack moves a pixel, in --unit (default: 16 of 255).",
+        help: "How far the attack goes, in --unit (default: 16 of 255; with --norm l2 128 of 255).",
         transform: real(0...Float.greatestFiniteMagnitude))
     var delta: Float?
 
@@ -95,12 +132,12 @@ struct BallOptions: ParsableArguments {
         try others.check(delta.map { [$0] } ?? [], of: "--delta")
     }
 
-    func check(for attack: Attack.Kind?) throws {
+    func check(for attack: BallAttack.Kind?) throws {
         try check(for: [attack.flatMap { AttackName(rawValue: $0.rawValue) } ?? .none])
     }
 
     /// - Parameter seed: of its random draws.
-    func attack(_ kind: Attack.Kind, seed: UInt64) -> Attack {
+    func attack(_ kind: BallAttack.Kind, seed: UInt64) -> BallAttack {
         others.attack(kind, delta: delta, seed: seed)
     }
 
@@ -111,15 +148,20 @@ struct BallOptions: ParsableArguments {
 
 /// What the command can do to images, and nothing.
 enum AttackName: String, CaseIterable {
-    case none, fgsm, ifgsm, pgd, square, lbfgs, layerwise
+    case none, fgsm, ifgsm, pgd, noise, square
+    case apgdCE = "apgd-ce"
+    case apgdT = "apgd-t"
+    case fabT = "fab-t"
+    case autoAttack = "autoattack"
+    case rays, lbfgs, layerwise
 
     /// The attack inside a ball of this name; nil for the others.
-    var kind: Attack.Kind? { Attack.Kind(rawValue: rawValue) }
+    var kind: BallAttack.Kind? { BallAttack.Kind(rawValue: rawValue) }
 
     /// Of an attack that makes other images, inside a ball.
-    static func kind(_ text: String) throws(SparringError) -> Attack.Kind {
-        guard let kind = Attack.Kind(rawValue: text) else {
-            throw unknownName(text, of: "attack", among: Attack.Kind.allCases.map(\.rawValue))
+    static func kind(_ text: String) throws(SparringError) -> BallAttack.Kind {
+        guard let kind = BallAttack.Kind(rawValue: text) else {
+            throw unknownName(text, of: "attack", among: BallAttack.Kind.allCases.map(\.rawValue))
         }
         return kind
     }
@@ -137,7 +179,9 @@ enum AttackName: String, CaseIterable {
     }
 }
 
-extension Attack.PixelUnit: ExpressibleByArgument {
+extension Ball.Norm: ExpressibleByArgument {}
+
+extension PixelUnit: ExpressibleByArgument {
     /// The head of a column of numbers in this unit.
     func head(_ quantity: String) -> String { "\(quantity) of \(range.brief)" }
 }

@@ -7,8 +7,16 @@ struct EvaluateCommand: AsyncParsableCommand {
         commandName: "evaluate",
         abstract: "Measures a model's accuracy on a data set's test images, clean or under attack.",
         discussion: """
-            fgsm, ifgsm, pgd and square move each pixel by at most δ; give pgd and square beside the cheap ones before \
-            you believe an accuracy. Signs of masked gradients are told on the error stream.
+            An image that is right is attacked and counts while it stays right. fgsm, ifgsm and pgd follow the gradient, \
+            noise is random; square asks for outputs alone, rays for classes alone. apgd-ce, apgd-t, fab-t and square without a stretched schedule \
+            are AutoAttack's, and autoattack is all of them, each for what still stands: give it, or pgd and square beside \
+            the cheap ones, before you believe an accuracy. Of several attacks the worst case of each image is told, and \
+            the images that one attack alone broke. Reasons to doubt the results are told on the error stream: passes that \
+            differ, outputs that are probabilities, gradients of zeros, attacks without gradients or random noise that do \
+            as much as those with gradients, single steps that beat iterated ones, accuracy that rises with δ.
+
+            What takes longer than a second is kept in a file beside the model until the end, MODEL.evaluation-….json: the \
+            same command goes on where it was interrupted, to the same results.
 
             lbfgs finds the smallest change that makes the model wrong. layerwise perturbs all hidden points, or the \
             input alone, by the gradient of the image before, beside fgsm of the same ε.
@@ -95,7 +103,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             case [.lbfgs]: try lbfgs(network, images, data.name, onProgress)
             case [.layerwise]: try layerwise(network, images, data.name, onProgress)
             default:
-                try accuracies(network, images, data.name, sources: Array(models.dropFirst()), onProgress)
+                try accuracies(network, images, data, sources: Array(models.dropFirst()), onProgress)
             }
         }
         if json { try printJSON(output.json) } else { print("\(output.table.text)\n\n\(output.data)") }
@@ -124,59 +132,78 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     // MARK: Inside a ball
 
-    private struct Row: Encodable {
-        let attack: String
-        let delta: Float
-        let unit: Attack.PixelUnit
-        let accuracy: Double
-        let data: String
-        let count: Int
-        /// The model the images were made against, where it is another one.
-        var source: String?
-    }
-
     private func accuracies(
-        _ network: Network, _ images: ImageSet, _ data: String, sources: [ModelArgument],
+        _ network: Network, _ images: ImageSet, _ data: any Dataset, sources: [ModelArgument],
         _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
-        var rows: [Row] = []
-        if attack.contains(.none) {
-            let clean = try evaluate(network, on: images)
-            rows.append(
-                Row(
-                    attack: "none", delta: 0, unit: options.unit, accuracy: clean.accuracy, data: data,
-                    count: clean.count))
-        }
-        var whiteBox: [AttackAccuracy] = []
-        var blackBox: [AttackAccuracy] = []
-        func measure(_ source: (name: String, network: Network)?) throws {
-            for kind in attack.compactMap(\.kind) {
-                let curve = try accuracy(
-                    of: network, on: images, under: options.attack(kind, seed: sample.seed), deltas: deltas,
-                    from: source?.network, onProgress: onProgress)
-                rows += curve.map {
-                    Row(
-                        attack: $0.attack.rawValue, delta: $0.delta, unit: $0.unit, accuracy: $0.accuracy,
-                        data: data, count: $0.count, source: source?.name)
-                }
-                if source == nil { whiteBox += curve } else { blackBox += curve }
+        var table = EvaluationTable(data: data.name, unit: options.unit, norm: options.norm)
+        if attack.contains(.none) { table.add(clean: try evaluate(network, on: images)) }
+        let attacks = attack.compactMap(\.kind).flatMap { kind in
+            (deltas.map { $0.map(Optional.some) } ?? [nil]).map {
+                options.attack(kind, delta: $0, seed: sample.seed)
             }
         }
-        try measure(nil)
-        for model in sources { try measure((model.name, try options.passes.network(model))) }
-        let follows = whiteBox.contains { $0.attack.usesGradient }
+        guard !attacks.isEmpty else {
+            return Output(table: table.text, data: words(data.name, images), json: table.rows)
+        }
+        let start = ContinuousClock.now
+        let evaluation = try robustness(network, images, data, under: attacks, onProgress)
+        let numbers = try sample.numbers(of: data)
+        table.add(evaluation, numbers: numbers)
+        var blackBox: [AttackAccuracy] = []
+        for source in sources {
+            let results = try Sparring.accuracies(
+                of: network, on: images, under: attacks, from: try options.passes.network(source),
+                onProgress: onProgress)
+            table.add(results, madeOn: source.name)
+            blackBox += results
+        }
         let warnings = robustnessWarnings(
-            whiteBox: whiteBox, blackBox: blackBox,
-            imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
-            of: images.count)
-        let made = source.isEmpty ? [] : ["made on"]
-        let table = ReportTable(
-            columns: ["attack", options.unit.head("δ"), "accuracy %", "images"] + made,
-            rows: rows.map { row in
-                [row.attack, row.delta.brief, row.accuracy.text(digits: 2), "\(row.count)"]
-                    + made.map { _ in row.source ?? "" }
-            })
-        return Output(table: table, data: words(data, images), json: rows, warnings: warnings)
+            whiteBox: evaluation.attacks + (try noise(network, images, besides: attacks, onProgress)),
+            blackBox: blackBox,
+            inspection: attacks.contains { $0.followsGradient } ? try inspect(network, on: images) : nil)
+        let seconds = start.duration(to: .now).seconds
+        let lines = table.decisions + ["\(words(data.name, images)), \(Duration.seconds(seconds).short)"]
+        return Output(
+            table: table.text, data: lines.joined(separator: "\n"), json: table.rows, warnings: warnings)
+    }
+
+    /// Goes on where the same command was interrupted.
+    private func robustness(
+        _ network: Network, _ images: ImageSet, _ data: any Dataset, under attacks: [BallAttack],
+        _ onProgress: @escaping (EvaluationProgress) -> Void
+    ) throws -> RobustnessEvaluation {
+        var file = try EvaluationFile(
+            of: modelFile, data: data, count: images.count, seed: sample.seed, attacks: attacks)
+        do {
+            let evaluation = try Sparring.robustness(
+                of: network, on: images, under: attacks, from: try file.state(),
+                onState: { file.keep($0) }, onProgress: onProgress)
+            file.remove()
+            return evaluation
+        } catch let error as SparringError where error.kind == .format && file.exists {
+            throw SparringError(.format, "\(file.path): \(error.message)")
+        } catch is CancellationError {
+            if file.exists {
+                printError("\(file.path) has what was done; the same command goes on from there")
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// What random points of the balls do, to compare attacks that follow gradients with.
+    private func noise(
+        _ network: Network, _ images: ImageSet, besides attacks: [BallAttack],
+        _ onProgress: @escaping (EvaluationProgress) -> Void
+    ) throws -> [AttackAccuracy] {
+        let missing = attacks.filter { attack in
+            attack.followsGradient && !attacks.contains { $0.kind == .noise && $0.ball == attack.ball }
+        }
+        let noises = missing.reduce(into: [BallAttack]()) { noises, attack in
+            guard !noises.contains(where: { $0.ball == attack.ball }) else { return }
+            noises.append(options.attack(.noise, delta: attack.delta, seed: sample.seed))
+        }
+        return try Sparring.robustness(of: network, on: images, under: noises, onProgress: onProgress).attacks
     }
 
     // MARK: The smallest change
@@ -186,7 +213,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let data: String
         let count: Int
         /// Of the norms.
-        let unit = Attack.PixelUnit.one
+        let unit = PixelUnit.one
         let found: Double
         let meanNorm: Double?
         let medianNorm: Double?
@@ -220,7 +247,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
     private struct Strength: Encodable {
         let epsilon: Float
-        let unit = Attack.PixelUnit.one
+        let unit = PixelUnit.one
         let fgsm: Double
         let layerwise: Double
         let previousInput: Double
@@ -240,7 +267,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             }
         let table = ReportTable(
             columns: [
-                Attack.PixelUnit.one.head("ε"), "fgsm %", "layerwise %", "input by the image before %",
+                PixelUnit.one.head("ε"), "fgsm %", "layerwise %", "input by the image before %",
                 "images",
             ],
             rows: rows.map { row in

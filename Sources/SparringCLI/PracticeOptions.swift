@@ -72,9 +72,9 @@ struct AverageChoice: Equatable {
 
 /// What --validate-attack takes.
 struct AttackChoice: Equatable {
-    let attack: Attack?
+    let attack: BallAttack?
 
     init(_ text: String) throws(SparringError) {
-        attack = text == "none" ? nil : try Attack(parsing: text)
+        attack = text == "none" ? nil : try BallAttack(parsing: text)
     }
 }

@@ -28,8 +28,8 @@ struct PredictCommand: AsyncParsableCommand {
     var top = 5
 
     @Option(
-        help: "Also under this attack: \(Attack.Kind.names).", transform: { try AttackName.kind($0) })
-    var attack: Attack.Kind?
+        help: "Also under this attack: \(BallAttack.Kind.names).", transform: { try AttackName.kind($0) })
+    var attack: BallAttack.Kind?
 
     @OptionGroup(title: "Attack")
     var ball: BallOptions
@@ -61,14 +61,14 @@ struct PredictCommand: AsyncParsableCommand {
         if json {
             try printJSON(seen.map { Prediction($0, attack: attack, top: top) })
         } else {
-            let head = attack.map { "under \($0.kind.rawValue), δ = \($0.deltaText), %" }
+            let head = attack.map { "under \($0.title), %" }
             print(
                 seen.map { Prediction($0, attack: attack, top: top).table(head).text }.joined(
                     separator: "\n\n"))
         }
     }
 
-    private func look(under attack: Attack?) throws -> [SeenImage] {
+    private func look(under attack: BallAttack?) throws -> [SeenImage] {
         let argument = try ModelArgument(model)
         let network = try ball.network(argument)
         let (shape, classes) = (network.inputShape, network.classes)
@@ -157,9 +157,9 @@ private struct Prediction: Encodable {
     let image: String
     /// The likeliest first, with those that are among the likeliest under the attack.
     let classes: [Row]
-    let attack: Attack?
+    let attack: BallAttack?
 
-    init(_ seen: SeenImage, attack: Attack?, top: Int) {
+    init(_ seen: SeenImage, attack: BallAttack?, top: Int) {
         func likeliest(_ probabilities: [Double]) -> [Int] {
             let order = probabilities.indices.sorted {
                 (probabilities[$0], $1) > (probabilities[$1], $0)

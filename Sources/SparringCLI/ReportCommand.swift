@@ -8,7 +8,7 @@ struct ReportCommand: AsyncParsableCommand {
         abstract: "Writes one page on several runs: results, curves and settings side by side.",
         discussion: """
             The best model of each run is measured on the test images of all, clean and under each attack: its accuracy, \
-            that of each class, and which classes are taken for which. fgsm alone is weak; give pgd and square beside it \
+            that of each class, and which classes are taken for which. fgsm alone is weak; give pgd and square beside it, or autoattack, \
             before you believe an accuracy.
             """)
 
@@ -19,7 +19,7 @@ struct ReportCommand: AsyncParsableCommand {
     var data: DataOptions
 
     @Option(
-        help: "The attacks: fgsm, ifgsm, pgd, square, several as fgsm,pgd, or none (default: fgsm).",
+        help: "The attacks: \(BallAttack.Kind.names), several as fgsm,pgd, or none (default: fgsm).",
         transform: { try AttackName.list($0) })
     var attack = [AttackName.fgsm]
 
@@ -60,7 +60,7 @@ struct ReportCommand: AsyncParsableCommand {
         let attacks = attack.compactMap(\.kind).map {
             ball.attack($0, seed: sample.seed)
         }
-        let heads = ["clean"] + attacks.map { "\($0.kind.rawValue), δ = \($0.deltaText)" }
+        let heads = ["clean"] + attacks.map { $0.title }
         var warnings: [String] = []
         let results = try models.map { model in
             let network = try ball.network(model)
@@ -68,11 +68,11 @@ struct ReportCommand: AsyncParsableCommand {
             let attacked = try attacks.map {
                 try classify(images, by: network, under: $0, onProgress: onProgress)
             }
-            let follows = attacks.contains { $0.kind.usesGradient }
+            let follows = attacks.contains { $0.followsGradient }
             warnings += robustnessWarnings(
-                whiteBox: zip(attacks, attacked).map { AttackAccuracy($0, outcomes: $1.outcomes) },
-                imagesWithoutGradient: follows ? try imagesWithoutGradient(of: network, on: images) : 0,
-                of: images.count
+                whiteBox: zip(attacks, attacked).map {
+                    AttackAccuracy(AttackDescription($0), outcomes: $1.outcomes)
+                }, inspection: follows ? try inspect(network, on: images) : nil
             ).map { "\(model.name): \($0)" }
             return (name: model.name, classifications: [clean] + attacked)
         }

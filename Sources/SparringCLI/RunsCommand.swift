@@ -15,9 +15,9 @@ struct RunsCommand: AsyncParsableCommand {
     var folder = "runs"
 
     @Option(
-        help: "Also the accuracy under this attack: \(Attack.Kind.names).",
+        help: "Also the accuracy under this attack: \(BallAttack.Kind.names).",
         transform: { try AttackName.kind($0) })
-    var attack: Attack.Kind?
+    var attack: BallAttack.Kind?
 
     @OptionGroup(title: "Attack")
     var ball: BallOptions
@@ -59,7 +59,7 @@ struct RunsCommand: AsyncParsableCommand {
     }
 
     private func listed(
-        _ path: String, under attack: Attack?, _ sets: inout [DataSpec: ImageSet],
+        _ path: String, under attack: BallAttack?, _ sets: inout [DataSpec: ImageSet],
         _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> ListedRun {
         let run = try RunFolder(opening: path)
@@ -82,8 +82,8 @@ struct RunsCommand: AsyncParsableCommand {
         return ListedRun(run, history, robustAccuracy: robust)
     }
 
-    private func table(_ runs: [ListedRun], _ attack: Attack?) -> ReportTable {
-        let robust = attack.map { ["\($0.kind.rawValue), δ = \($0.deltaText), accuracy %"] } ?? []
+    private func table(_ runs: [ListedRun], _ attack: BallAttack?) -> ReportTable {
+        let robust = attack.map { ["\($0.title), accuracy %"] } ?? []
         return ReportTable(
             columns: ["run", "method", "model", "data", "epochs", "best error %"] + robust,
             rows: runs.map { run in

@@ -22,7 +22,22 @@ func checksum(ofFile path: String) throws -> String {
     guard isComplete, EVP_DigestFinal_ex(context, &digest, &count) == 1 else {
         throw SparringError(.state, "\(path): SHA-256 is not to be had from the system's libcrypto")
     }
-    return digest.prefix(Int(count)).map { String(format: "%02x", $0) }.joined()
+    return hexadecimal(digest.prefix(Int(count)))
+}
+
+/// The SHA-256 of some bytes, in lower-case hexadecimal digits.
+func checksum(of data: Data) throws(SparringError) -> String {
+    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var count: UInt32 = 0
+    let bytes = [UInt8](data)
+    guard EVP_Digest(bytes, bytes.count, &digest, &count, EVP_sha256(), nil) == 1 else {
+        throw SparringError(.state, "SHA-256 is not to be had from the system's libcrypto")
+    }
+    return hexadecimal(digest.prefix(Int(count)))
+}
+
+private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    bytes.map { String(format: "%02x", $0) }.joined()
 }
 
 /// The sums of a file as `sha256sum` writes it, by the files' names.

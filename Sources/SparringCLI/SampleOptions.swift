@@ -18,4 +18,9 @@ struct SampleOptions: ParsableArguments {
         guard let count = count ?? usual else { return data.test }
         return try data.test.stratifiedSample(count, seed: seed)
     }
+
+    /// The numbers of the chosen images among the data set's test images.
+    func numbers(of data: any Dataset) throws(SparringError) -> [Int] {
+        try data.test.stratifiedIndices(max(count ?? data.test.count, 1), seed: seed)
+    }
 }

@@ -194,7 +194,7 @@ struct TrainCommand: AsyncParsableCommand {
             let (trainer, folder) = try begin(settings, preprocessing, in: "\(path)/\(name)")
             _ = try await follow(trainer, in: folder, on: data, runsToCome: 1 - folders.count)
             let clean = try evaluate(trainer.network, on: data.test).accuracy
-            let attacked = try [Attack.fgsm, .ifgsm].flatMap {
+            let attacked = try [BallAttack.fgsm, .ifgsm].flatMap {
                 try accuracy(of: trainer.network, on: data.test, under: $0).map(\.accuracy)
             }
             table.rows.append([name] + ([clean] + attacked).map { $0.text(digits: 2) })

@@ -20,7 +20,7 @@ struct TransferCommand: AsyncParsableCommand {
     var data: DataOptions
 
     @Option(
-        help: "The attacks: fgsm, ifgsm, pgd, square, or several as fgsm,pgd (default: fgsm,ifgsm).",
+        help: "The attacks: \(BallAttack.Kind.names), or several as fgsm,pgd (default: fgsm,ifgsm).",
         transform: { try AttackName.list($0) })
     var attack = [AttackName.fgsm, .ifgsm]
 
@@ -55,11 +55,12 @@ struct TransferCommand: AsyncParsableCommand {
                 models: models.map(\.name), data: data.name, count: images.count,
                 clean: try networks.map { try evaluate($0, on: images).accuracy },
                 matrices: try attack.compactMap(\.kind).map {
-                    Transfer.Matrix(
-                        try transferMatrix(
-                            of: networks, on: images,
-                            under: ball.attack($0, seed: sample.seed),
-                            onProgress: onProgress))
+                    let attack = ball.attack($0, seed: sample.seed)
+                    return Transfer.Matrix(
+                        attack: attack,
+                        accuracies: try transferMatrix(
+                            of: networks, on: images, under: attack, onProgress: onProgress
+                        ).accuracies)
                 })
         }
         if let out { try result.report.write(html: out) }
@@ -70,13 +71,9 @@ struct TransferCommand: AsyncParsableCommand {
 /// Matrices of the same models and images.
 private struct Transfer: Encodable, CustomStringConvertible {
     struct Matrix: Encodable {
-        let attack: Attack
+        let attack: BallAttack
         /// In percent: `[source][target]`.
         let accuracies: [[Double]]
-
-        init(_ matrix: TransferMatrix) {
-            (attack, accuracies) = (matrix.attack, matrix.accuracies)
-        }
     }
 
     let models: [String]
@@ -120,7 +117,7 @@ private struct Transfer: Encodable, CustomStringConvertible {
     }
 
     private func title(_ matrix: Matrix) -> String {
-        "\(matrix.attack.kind.rawValue), δ = \(matrix.attack.deltaText)"
+        matrix.attack.title
     }
 
     private func cell(_ accuracy: Double, isWhiteBox: Bool = false) -> String {

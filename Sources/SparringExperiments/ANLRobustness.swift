@@ -45,12 +45,12 @@ extension Experiment {
             }
         let images = attackedImages(scale)
         // What the paper does not do, to see whether its attacks are the limit.
-        let others = scale == .long ? [Attack.pgd, .square(delta: 16, queries: 1000)] : []
+        let others = scale == .long ? [BallAttack.pgd, .square(delta: 16, queries: 1000)] : []
         return Grid(
             panels: [attackedPanel(scale)],
             findings: [
                 Finding(facts: [Fact("δ", deltas), Fact("attacked images", images)]) { grid in
-                    let plots = try ([Attack.fgsm, .ifgsm] + others).map {
+                    let plots = try ([BallAttack.fgsm, .ifgsm] + others).map {
                         Report.Block.plot(try whiteBox(grid.panel, $0, deltas, images))
                     }
                     return [Report.Section("Accuracy against δ (Figure 5)", plots)]
@@ -65,7 +65,7 @@ extension Experiment {
     }
 
     private static func whiteBox(
-        _ panel: TrainedPanel, _ attack: Attack, _ deltas: [Float], _ images: Int
+        _ panel: TrainedPanel, _ attack: BallAttack, _ deltas: [Float], _ images: Int
     ) throws -> Plot {
         let name = attack.kind.rawValue
         let curves = try panel.measured(
@@ -88,7 +88,7 @@ extension Experiment {
 
     /// Accuracies in percent: rows are the networks the images are made on, columns those they are tested on.
     private static let publishedTransfer = [
-        Attack.Kind.fgsm: [
+        BallAttack.Kind.fgsm: [
             [23.2, 29.1, 64.0, 65.6, 79.6, 62.9], [35.9, 30.2, 55.6, 62.0, 76.4, 60.9],
             [35.7, 36.4, 33.9, 50.3, 60.2, 52.5], [22.9, 23.9, 28.5, 27.1, 48.5, 38.7],
             [48.9, 51.5, 45.0, 53.6, 37.5, 54.3], [25.0, 25.3, 38.1, 45.0, 61.1, 42.4],
@@ -112,7 +112,7 @@ extension Experiment {
             panels: [attackedPanel(scale)],
             findings: [
                 Finding(facts: [Fact("attacked images", images)]) { grid in
-                    let attacks = [Attack.fgsm, .ifgsm]
+                    let attacks = [BallAttack.fgsm, .ifgsm]
                     let matrices = try attacks.map { try transferMatrices(grid.panel, $0, images) }
                     return zip(attacks, matrices).map { transferSection($0.kind, grid.panel, $1) } + [
                         warningSection(grid.panel, matrices.compactMap(\.first))
@@ -129,7 +129,7 @@ extension Experiment {
 
     /// One a seed.
     private static func transferMatrices(
-        _ panel: TrainedPanel, _ attack: Attack, _ images: Int
+        _ panel: TrainedPanel, _ attack: BallAttack, _ images: Int
     ) throws -> [TransferMatrix] {
         let set = panel.data.test.prefix(images)
         return try (0..<panel.panel.seeds).map { seed in
@@ -150,7 +150,7 @@ extension Experiment {
 
     /// - Parameter matrices: one a seed.
     private static func transferSection(
-        _ attack: Attack.Kind, _ panel: TrainedPanel, _ matrices: [TransferMatrix]
+        _ attack: BallAttack.Kind, _ panel: TrainedPanel, _ matrices: [TransferMatrix]
     ) -> Report.Section {
         let (name, names) = (attack.rawValue.uppercased(), panel.ways.map(\.name))
         let published = publishedTransfer[attack, default: []]

@@ -102,13 +102,13 @@ extension Experiment {
     }
 
     /// x + ε·sign(∇x J) of pixels in [0, 1].
-    private static func unclippedFGS(_ epsilon: Float) -> Attack {
-        Attack(.fgsm, delta: epsilon, unit: .one, clipsToRange: false)
+    private static func unclippedFGS(_ epsilon: Float) -> BallAttack {
+        BallAttack(.fgsm, delta: epsilon, unit: .one, clipsToRange: false)
     }
 
     /// The images in a row, clean and under each attack.
     private static func attackedImages(
-        of set: ImageSet, on network: Network, by attacks: [Attack]
+        of set: ImageSet, on network: Network, by attacks: [BallAttack]
     ) throws -> ImageGrid {
         let clean = try set.pixelValues(0..<set.count)
         var rows = [("clean", clean)]

@@ -54,7 +54,7 @@ enum FGSReading: String, CaseIterable {
             let range = start..<min(start + 100, set.count)
             let (images, labels) = (try set.pixelValues(range), Array(set.labels[range]))
             let moved = try source.attacked(
-                images, labels, by: Attack(.fgsm, delta: 1, unit: .one, clipsToRange: false))
+                images, labels, by: BallAttack(.fgsm, delta: 1, unit: .one, clipsToRange: false))
             for (index, epsilon) in epsilons.enumerated() {
                 let attacked = images.indices.map { value in
                     let step = epsilon * deviations[value / pixels % deviations.count]

@@ -16,7 +16,7 @@ import Testing
         try network.forward(images)
         try network.backward(labels, .input)
         let gradient = try network.inputGradient()
-        var attack = Attack.fgsm(delta: 51)
+        var attack = BallAttack.fgsm(delta: 51)
         attack.clipsToRange = false
         let attacked = try network.attacked(images, labels, by: attack)
         for i in images.indices where abs(gradient[i]) > 1e-7 {
@@ -39,7 +39,7 @@ import Testing
     @Test func ifgsmStaysInItsBallAndBeatsOneStep() throws {
         let (network, data) = try trained()
         let (images, labels) = try data.test.batch(32)
-        let attack = Attack.ifgsm(delta: 16, step: 3, iterations: 20)
+        let attack = BallAttack.ifgsm(delta: 16, step: 3, iterations: 20)
         let attacked = try network.attacked(images, labels, by: attack)
         let radius: Float = 16.0 / 255
         #expect(zip(images, attacked).allSatisfy { abs($0 - $1) <= radius + 1e-6 })
@@ -64,7 +64,7 @@ import Testing
     @Test func pgdFromTheImageItselfIsIFGSM() throws {
         let (network, data) = try trained()
         let (images, labels) = try data.test.batch(8)
-        var attack = Attack.pgd(delta: 16, step: 3, iterations: 6)
+        var attack = BallAttack.pgd(delta: 16, step: 3, iterations: 6)
         let random = try network.attacked(images, labels, by: attack)
         attack.startsAtRandom = false
         let fixed = try network.attacked(images, labels, by: attack)
@@ -75,8 +75,8 @@ import Testing
     }
 
     /// Random draws are an image's own, whatever the batch it is in, and the seed's.
-    @Test(arguments: [Attack.pgd(delta: 16, restarts: 3), .square(delta: 16, queries: 50)])
-    func randomDrawsAreEachImagesOwn(attack: Attack) throws {
+    @Test(arguments: [BallAttack.pgd(delta: 16, restarts: 3), .square(delta: 16, queries: 50)])
+    func randomDrawsAreEachImagesOwn(attack: BallAttack) throws {
         let (network, data) = try trained()
         let (images, labels) = try data.test.batch(8)
         let whole = try network.attacked(images, labels, by: attack)
@@ -94,10 +94,10 @@ import Testing
         let before = try network.allValues()
         let clean = try evaluate(network, on: data.test)
         #expect(clean.count == 64 && clean.accuracy > 90)
-        for attack in [Attack.fgsm, .ifgsm, .pgd, Attack.square(delta: 16, queries: 200)] {
+        for attack in [BallAttack.fgsm, .ifgsm, .pgd, BallAttack.square(delta: 16, queries: 200)] {
             let curve = try accuracy(of: network, on: data.test, under: attack, deltas: [0, 8, 32, 96])
-            #expect(curve.map(\.delta) == [0, 8, 32, 96])
-            #expect(curve.allSatisfy { $0.attack == attack.kind && $0.count == 64 })
+            #expect(curve.map(\.attack.ball?.delta) == [0, 8, 32, 96])
+            #expect(curve.allSatisfy { $0.attack.name == attack.kind.rawValue && $0.count == 64 })
             #expect(curve[0].accuracy == clean.accuracy)
             #expect(curve[3].accuracy < clean.accuracy - 20)
         }
@@ -106,16 +106,36 @@ import Testing
         #expect(try network.allValues() == before)
     }
 
+    /// In an L2 ball all moves together have the length that one pixel may have in an L∞ ball.
+    @Test(arguments: [BallAttack.Kind.pgd, .noise, .apgdCE, .apgdT])
+    func theL2BallBoundsTheLengthOfAllMoves(kind: BallAttack.Kind) throws {
+        let (network, data) = try trained()
+        let (images, labels) = try data.test.batch(16)
+        var attack = BallAttack(kind, delta: 0.8, norm: .euclidean, unit: .one)
+        attack.clipsToRange = false
+        let attacked = try network.attacked(images, labels, by: attack)
+        let norms = labels.indices.map { image in
+            (image * 64..<image * 64 + 64).map { Double(attacked[$0] - images[$0]) }.map { $0 * $0 }.reduce(
+                0, +
+            )
+            .squareRoot()
+        }
+        #expect(norms.allSatisfy { $0 < 0.8001 } && norms.contains { $0 > 0.5 })
+        #expect(attack.title == "\(kind.rawValue), L2 δ = 0.8 of 1")
+    }
+
     @Test func impossibleAttacksAreRefused() throws {
         let network = try Network.small()
         let (images, labels) = try Quadrants().test.batch(4)
         let attacks = [
-            Attack.fgsm(delta: -1), .fgsm(delta: .nan), .ifgsm(delta: 8, step: 0), .ifgsm(delta: 8, step: -1),
+            BallAttack.fgsm(delta: -1), .fgsm(delta: .nan), .ifgsm(delta: 8, step: 0),
+            .ifgsm(delta: 8, step: -1),
             .ifgsm(delta: 8, step: 1, iterations: -1), .ifgsm(delta: .infinity, step: 1),
             .ifgsm(delta: 1e30), .ifgsm(delta: 8, step: 1e-30), .fgsm(delta: 1000),
             .fgsm(delta: 16, unit: .one),
             .ifgsm(delta: 8, step: 1, iterations: .max),
-            .pgd(delta: 8, step: -1), .pgd(delta: 8, iterations: 0), .pgd(delta: 8, restarts: 0),
+            .pgd(delta: 8, step: -1), .pgd(delta: 8, restarts: 0),
+            BallAttack(.square, delta: 8, norm: .euclidean), BallAttack(.apgdCE, delta: 8, iterations: 0),
             .square(delta: 8, queries: 0), .square(delta: -1),
         ]
         for attack in attacks {

@@ -33,7 +33,7 @@ import Testing
 
     @Test func classificationsAgreeWithAccuracies() throws {
         let (network, set) = (try Network.small(), try Quadrants().test)
-        let attack = Attack.fgsm(delta: 24)
+        let attack = BallAttack.fgsm(delta: 24)
         let clean = try classify(set, by: network)
         let attacked = try classify(set, by: network, under: attack)
         #expect(try evaluate(network, on: set).accuracy == clean.outcomes.accuracy)

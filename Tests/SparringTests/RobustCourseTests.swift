@@ -134,13 +134,18 @@ import Testing
     }
 
     @Test func attacksComeBackFromTheirText() throws {
-        #expect(try Attack(parsing: "pgd:iterations=10,delta=8") == .pgd(delta: 8, iterations: 10))
-        #expect(try Attack(parsing: "fgsm") == .fgsm)
-        #expect(try Attack(parsing: "ifgsm:delta=0.1,step=0.02,unit=one").unit == .one)
-        var square = Attack.square(delta: 8, queries: 100)
+        #expect(try BallAttack(parsing: "pgd:iterations=10,delta=8") == .pgd(delta: 8, iterations: 10))
+        #expect(try BallAttack(parsing: "fgsm") == .fgsm)
+        #expect(try BallAttack(parsing: "ifgsm:delta=0.1,step=0.02,unit=one").unit == .one)
+        var square = BallAttack.square(delta: 8, queries: 100)
         square.seed = 7
-        for attack in [.fgsm, square, .pgd(delta: 0.03, step: 0.01, iterations: 7, restarts: 2, unit: .one)] {
-            #expect(try Attack(parsing: attack.description) == attack, "\(attack)")
+        var autoAttack = BallAttack(.autoAttack, delta: 8, iterations: 20, queries: 100)
+        autoAttack.targets = 3
+        for attack in [
+            .fgsm, square, .pgd(delta: 0.03, step: 0.01, iterations: 7, restarts: 2, unit: .one), autoAttack,
+            BallAttack(.apgdCE, delta: 0.5, norm: .euclidean, unit: .one), BallAttack(.rays, delta: 4),
+        ] {
+            #expect(try BallAttack(parsing: attack.description) == attack, "\(attack)")
         }
         for (text, part) in [
             ("", "attack"), ("pdg", "pgd"), ("pgd:", "delta=8"), ("pgd:delta", "delta=8"),
@@ -149,9 +154,10 @@ import Testing
             ("pgd:delta=nan", "delta=nan"), ("pgd:delta=2,unit=one", "0.0 to 1.0"), ("pgd:unit=bit", "unit"),
             ("pgd:iterations=0", "1 to"), ("pgd:iterations=2.5", "1 to"),
             ("fgsm:iterations=3", "setting of fgsm"),
-            ("square:step=1", "setting of square"),
+            ("square:step=1", "setting of square"), ("square:norm=l2", "setting of square"),
+            ("pgd:norm=l3", "norm"), ("apgd-t:targets=0", "1 to"),
         ] {
-            let error = #expect(throws: SparringError.self, "\(text)") { _ = try Attack(parsing: text) }
+            let error = #expect(throws: SparringError.self, "\(text)") { _ = try BallAttack(parsing: text) }
             #expect(
                 error?.kind == .argument && error?.message.contains(part) == true,
                 "\(text): \(error?.message ?? "")")

@@ -43,6 +43,14 @@ struct SmallNet: Model {
 }
 
 extension Network {
+    /// A small network that has learnt the quadrants.
+    static func trained(on data: Quadrants, seed: UInt64) throws -> Network {
+        let network = try Network.small(batchSize: 48, seed: seed)
+        let (images, labels) = try data.train.batch(48)
+        for _ in 0..<30 { try network.trainStep(images, labels, Optimizer(), learningRate: 0.05) }
+        return network
+    }
+
     /// A ``SmallNet`` for ``Quadrants``.
     static func small(
         dropout: Float = 0, batchSize: Int = 32, threads: Int = 1, seed: UInt64 = 1

@@ -63,6 +63,17 @@ class AttackTest(CommandTest):
                    if entry["name"] == "image-folder"]
         self.assertEqual((found["classes"], found["trainCount"] + found["testCount"]), (10, 60))
 
+    def test_images_of_every_attack_are_kept(self):
+        for attack, more in [("autoattack", ["--iterations", "5", "--queries", "20"]), ("rays", ["--queries", "60"]),
+                             ("noise", []), ("apgd-ce", ["--norm", "l2", "--unit", "one", "--delta", "2"])]:
+            told = json.loads(self.succeed("attack", "run", "--attack", attack, *more, "--count", "20", "--out", attack,
+                                           "--json"))
+            arrays = read_arrays(self.folder / attack / "attacked.npz")
+            self.assertEqual(arrays["images"][0], (20, 1, SIDE, SIDE))
+            right = sum(a == b for a, b in zip(arrays["labels"][1], arrays["attacked_classes"][1]))
+            self.assertAlmostEqual(told["attacked"], 5 * right)
+            self.assertLessEqual(told["attacked"], told["clean"])
+
     def test_wrong_arguments(self):
         (self.folder / "there").mkdir()
         for parts, arguments in [

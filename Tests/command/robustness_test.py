@@ -9,6 +9,12 @@ import unittest
 from support import SIDE, CommandTest, write_npy
 
 
+def timeless(rows):
+    """Results without the seconds that they took."""
+    return [{key: timeless(value) if key == "parts" else value for key, value in row.items() if key != "seconds"}
+            for row in rows]
+
+
 class RobustnessTest(CommandTest):
     def setUp(self):
         super().setUp()
@@ -25,19 +31,93 @@ class RobustnessTest(CommandTest):
         by_folder = self.results("--attack", "none,fgsm")
         by_file = json.loads(self.succeed("evaluate", "--model-file", "first/best.safetensors", "--data", "mnist",
                                           "--data-dir", self.data, "--attack", "none,fgsm", "--json"))
-        self.assertEqual(by_folder, by_file)
+        self.assertEqual(timeless(by_folder), timeless(by_file))
 
     def test_every_attack_in_a_ball(self):
-        attacks = ["fgsm", "ifgsm", "pgd", "square"]
-        results = self.results("--attack", ",".join(["none", *attacks]), "--deltas", "0,24", "--queries", "300")
+        attacks = ["fgsm", "ifgsm", "pgd", "noise", "square", "apgd-ce", "apgd-t", "fab-t", "autoattack", "rays"]
+        results = self.results("--attack", ",".join(["none", *attacks]), "--deltas", "0,40", "--queries", "100",
+                               "--iterations", "10", "--restarts", "5", "--targets", "3")
         clean, rows = results[0], results[1:]
         self.assertEqual([(row["attack"], row["delta"]) for row in rows],
-                         [(attack, delta) for attack in attacks for delta in [0, 24]])
+                         [(attack, delta) for attack in [*attacks] for delta in [0, 40]] +
+                         [("worst case", delta) for delta in [0, 40]])
         for row in rows:
             if row["delta"] == 0:
                 self.assertEqual(row["accuracy"], clean["accuracy"], row)
+            elif row["attack"] == "noise":
+                self.assertLessEqual(row["accuracy"], clean["accuracy"], row)
             else:
                 self.assertLess(row["accuracy"], clean["accuracy"], row)
+            if row["attack"] != "worst case":
+                self.assertEqual(row["tried"], round(clean["accuracy"]))
+        self.assertEqual(rows[-1]["accuracy"], min(row["accuracy"] for row in rows))
+
+    def test_autoattack_tells_its_parts_and_the_images_that_decide(self):
+        settings = ["--attack", "fgsm,autoattack", "--deltas", "14", "--iterations", "2", "--queries", "30", "--seed", "3",
+                    "--count", "90"]
+        fgsm, row, worst = self.results(*settings)
+        parts = row["parts"]
+        self.assertEqual([part["attack"] for part in parts], ["apgd-ce", "apgd-t", "fab-t", "square"])
+        left = row["tried"]
+        for part in parts:
+            self.assertEqual(part["tried"], left)
+            left = round(part["accuracy"] * 90 / 100)
+        self.assertEqual(row["accuracy"], parts[-1]["accuracy"])
+        self.assertLessEqual(worst["accuracy"], min(row["accuracy"], fgsm["accuracy"]))
+        alone = [(result["attack"], result["alone"]) for result in [fgsm, *parts] if result["alone"]]
+        self.assertTrue(alone)
+        table = self.succeed(*self.evaluate(*settings))
+        self.assertIn("  apgd-ce ", table)
+        self.assertIn("worst case", table)
+        for attack, images in alone:
+            named = ", ".join(str(image) for image in images[:20])
+            self.assertIn(f"{attack} alone broke {len(images)}, δ = 14 of 255: test images {named}", table)
+
+    def test_l2_balls(self):
+        attacks = ["fgsm", "pgd", "apgd-ce"]
+        rows = self.results("--attack", ",".join(attacks), "--norm", "l2", "--unit", "one", "--deltas", "0,2.5",
+                            "--iterations", "20")
+        self.assertEqual({row["norm"] for row in rows}, {"l2"})
+        for row in rows:
+            (self.assertLess if row["delta"] else self.assertGreater)(row["accuracy"], 70, row)
+        self.assertIn("L2 δ of 255", self.succeed(*self.evaluate("--attack", "fgsm", "--norm", "l2")))
+
+    def interrupted(self, settings, signal_number):
+        """The file in which an evaluation that a signal ends leaves what it has done."""
+        def kept():
+            return {file: file.stat().st_mtime_ns for file in (self.folder / "first").glob("*.evaluation-*.json")}
+
+        before = kept()
+        process = subprocess.Popen(self.arguments(*self.evaluate(*settings)), cwd=self.folder,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        while kept() == before and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal_number)
+        _, error = process.communicate(timeout=60)
+        [file] = kept()
+        self.assertTrue(file.exists(), error)
+        if signal_number == signal.SIGINT:
+            self.assertEqual(process.returncode, 130)
+            self.assertIn(file.name, error)
+        return file
+
+    def test_an_interrupted_evaluation_goes_on(self):
+        settings = ["--attack", "square,autoattack", "--deltas", "6", "--count", "60", "--queries", "6000",
+                    "--batch-size", "10", "--threads", "1"]
+        self.interrupted(settings, signal.SIGKILL)
+        file = self.interrupted(settings, signal.SIGINT)
+        kept = json.loads(file.read_bytes())
+        self.assertTrue(kept["state"]["trials"])
+        resumed = self.results(*settings)
+        self.assertEqual(list((self.folder / "first").glob("*.evaluation-*")), [])
+        self.assertEqual(timeless(resumed), timeless(self.results(*settings)))
+        for damage in [b"{", b"[1]", file.name.encode(), json.dumps({**kept, "key": "0"}).encode(),
+                       json.dumps({**kept, "format": 2}).encode(),
+                       json.dumps({**kept, "state": {"trials": [{"outcomes": "2", "seconds": 0}]}}).encode(),
+                       json.dumps({**kept, "state": {"trials": [{"outcomes": "1" * 81, "seconds": 0}]}}).encode(),
+                       json.dumps({**kept, "state": {"trials": [{"outcomes": "1", "seconds": 0}] * 2}}).encode()]:
+            file.write_bytes(damage)
+            self.fail_with([file.name], *self.evaluate(*settings))
 
     def test_more_effort_never_helps_the_network(self):
         def accuracy(*more):
@@ -50,8 +130,8 @@ class RobustnessTest(CommandTest):
 
     def test_same_results_on_any_number_of_threads_and_images_a_pass(self):
         settings = ["--attack", "pgd,square", "--deltas", "16", "--restarts", "2", "--queries", "50"]
-        self.assertEqual(self.results(*settings, "--threads", "1"),
-                         self.results(*settings, "--threads", "2", "--batch-size", "17"))
+        self.assertEqual(timeless(self.results(*settings, "--threads", "1")),
+                         timeless(self.results(*settings, "--threads", "2", "--batch-size", "17")))
 
     def test_units(self):
         self.assertEqual([row["accuracy"] for row in self.results("--attack", "fgsm,ifgsm,pgd")],
@@ -60,9 +140,9 @@ class RobustnessTest(CommandTest):
     def test_black_box(self):
         rows = self.results("--attack", "fgsm,ifgsm", "--deltas", "32", "--source", "second",
                             "--source", "first/last.safetensors")
-        self.assertEqual([(row["attack"], row.get("source")) for row in rows],
+        self.assertEqual([(row["attack"], row.get("source")) for row in rows if row["attack"] != "worst case"],
                          [(attack, source) for source in [None, "second", "last"] for attack in ["fgsm", "ifgsm"]])
-        own, foreign = rows[0]["accuracy"], rows[2]["accuracy"]
+        own, foreign = rows[0]["accuracy"], rows[3]["accuracy"]
         self.assertLess(own, foreign)
 
     def test_warnings(self):
@@ -171,8 +251,8 @@ class RobustnessTest(CommandTest):
         self.fail_with(["several runs", "first"], "evaluate", "--model-file", ".")
 
     def test_a_sample_is_drawn_by_a_seed(self):
-        rows = [self.results("--count", "30", "--seed", seed, "--attack", "fgsm", "--deltas", "12")[0]
-                for seed in ["1", "1", "2", "3", "4"]]
+        rows = timeless([self.results("--count", "30", "--seed", seed, "--attack", "fgsm", "--deltas", "12")[0]
+                         for seed in ["1", "1", "2", "3", "4"]])
         self.assertEqual({row["count"] for row in rows}, {30})
         self.assertEqual(rows[0], rows[1])
         self.assertGreater(len({row["accuracy"] for row in rows}), 1)
@@ -196,6 +276,9 @@ class RobustnessTest(CommandTest):
             (["--step", "ifgsm or pgd"], self.evaluate("--attack", "fgsm", "--step", "1")),
             (["--deltas"], self.evaluate("--deltas", "1")),
             (["lbfgs", "alone"], self.evaluate("--attack", "lbfgs,fgsm")),
+            (["square", "--norm l2"], self.evaluate("--attack", "fgsm,square", "--norm", "l2")),
+            (["--targets", "apgd-t"], self.evaluate("--attack", "pgd", "--targets", "3")),
+            (["--paper-schedule", "square"], self.evaluate("--attack", "autoattack", "--paper-schedule")),
             (["--source", "layerwise"], self.evaluate("--attack", "layerwise", "--source", "second")),
             (["--count", "0"], self.evaluate("--count", "0")),
             (["'-1'", "--restarts", "1 to 65536"], self.evaluate("--attack", "pgd", "--restarts", "-1")),

@@ -92,13 +92,19 @@ extension ImageSet {
     /// - Returns: The sample in the set's order.
     /// - Throws: `.argument` when `maxCount` is below 1.
     public func stratifiedSample(_ maxCount: Int, seed: UInt64 = 1) throws(SparringError) -> ImageSet {
+        let drawn = try stratifiedIndices(maxCount, seed: seed)
+        return drawn.count < count ? select(drawn, classes: classes) { $0 } : self
+    }
+
+    /// Which images ``stratifiedSample(_:seed:)`` has, in their order.
+    public func stratifiedIndices(_ maxCount: Int, seed: UInt64 = 1) throws(SparringError) -> [Int] {
         guard maxCount > 0 else {
             throw SparringError(
                 .argument, "a sample of \(maxCount) images is asked for; it must have 1 at least")
         }
-        guard maxCount < count else { return self }
+        guard maxCount < count else { return Array(labels.indices) }
         let isDrawn = try draw(maxCount, for: .sample, seed: seed)
-        return select(isDrawn.indices.filter { isDrawn[$0] }, classes: classes) { $0 }
+        return isDrawn.indices.filter { isDrawn[$0] }
     }
 
     /// Two parts: `count` images drawn at random, of each class its share, and the others. Both keep the set's order.

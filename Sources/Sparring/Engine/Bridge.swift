@@ -56,6 +56,7 @@ extension EngineStructure {
 }
 
 extension spar_criterion: EngineStructure {}
+extension spar_inspection: EngineStructure {}
 extension spar_layer_info: EngineStructure {}
 extension spar_lbfgs_example: EngineStructure {}
 extension spar_loss_result: EngineStructure {}

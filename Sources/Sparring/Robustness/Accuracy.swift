@@ -35,57 +35,9 @@ public func evaluate(_ network: Network, on set: ImageSet) throws -> Metrics {
     return sum.metrics
 }
 
-/// The accuracy of a network under one attack.
-public struct AttackAccuracy: Hashable, Sendable, Codable {
-    public let attack: Attack.Kind
-    /// δ in ``unit``.
-    public let delta: Float
-    public let unit: Attack.PixelUnit
-    /// Of the attacked images.
-    public let outcomes: Outcomes
-
-    /// Images classified rightly, in percent.
-    public var accuracy: Double { outcomes.accuracy }
-    /// Images attacked.
-    public var count: Int { outcomes.count }
-
-    public init(_ attack: Attack, outcomes: Outcomes) {
-        self.attack = attack.kind
-        delta = attack.delta
-        unit = attack.unit
-        self.outcomes = outcomes
-    }
-}
-
-/// The accuracy of a network on attacked images, for each δ: a white-box curve or, with a source, a black-box
-/// one.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attack: its δ is replaced by each of `deltas`.
-///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
-///   - source: the network the images are made against; nil for `network` itself.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or a δ is negative or no number,
-///   `CancellationError` when the task is cancelled.
-public func accuracy(
-    of network: Network, on set: ImageSet, under attack: Attack, deltas: [Float]? = nil,
-    from source: Network? = nil, onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> [AttackAccuracy] {
-    let deltas = deltas ?? [attack.delta]
-    var progress = ProgressCounter(parts: deltas.count, onProgress)
-    return try deltas.map { delta in
-        let attack = attack.with(delta: delta)
-        let outcomes = try evaluate(
-            [network], on: set, attackedBy: attack, from: source ?? network, &progress)
-        return AttackAccuracy(attack, outcomes: outcomes[0])
-    }
-}
-
 /// The outcomes of each network on the images that `attack` makes against `source`: one part of the progress.
 func evaluate(
-    _ networks: [Network], on set: ImageSet, attackedBy attack: Attack, from source: Network,
+    _ networks: [Network], on set: ImageSet, attackedBy attack: any Attack, from source: Network,
     _ progress: inout ProgressCounter
 ) throws -> [Outcomes] {
     var outcomes = networks.map { _ in Outcomes() }
@@ -101,11 +53,11 @@ func evaluate(
 /// The images in batches that all networks take, as `attack` makes them against `source`, or as they are: one part of the
 /// progress.
 func forEachBatch(
-    of set: ImageSet, for networks: [Network], attackedBy attack: Attack?, from source: Network,
+    of set: ImageSet, for networks: [Network], attackedBy attack: (any Attack)?, from source: Network,
     _ progress: inout ProgressCounter, _ body: (_ images: [Float], _ labels: [Int32]) throws -> Void
 ) throws {
     for network in networks + [source] { try checkFit(network, set) }
-    progress.begin(attack.map { "\($0.kind.rawValue), δ = \($0.deltaText)" } ?? "clean")
+    progress.begin(attack?.title ?? "clean")
     let sizes = try (networks + [source]).map { network in try network.imagesAPass }
     for range in set.batches(of: sizes.min() ?? 1) {
         try Task.checkCancellation()

@@ -1,8 +1,9 @@
-extension Attack {
+extension BallAttack {
     /// An attack with its settings in one text, such as "pgd:iterations=10,delta=8" or "fgsm".
     ///
-    /// Settings are `delta`, `step`, `iterations`, `restarts`, `queries` and `seed`, with the attack's usual value where they
-    /// are not given, and `unit`, in which `delta` and `step` count: `byte`, 1/255 of the pixel range, or `one`, the range.
+    /// Settings are `delta`, `step`, `iterations`, `restarts`, `queries`, `targets` and `seed`, with the attack's usual value
+    /// where they are not given, `norm`, `linf` or `l2`, and `unit`, in which `delta` and `step` count: `byte`, 1/255 of the
+    /// pixel range, or `one`, the range.
     ///
     /// - Throws: `.argument` when there is no such attack or setting, one is there twice or is none of the attack's, or a
     ///   value is out of its range.
@@ -42,22 +43,31 @@ extension Attack {
             }
             return number
         }
-        let units = PixelUnit.allCases.map(\.rawValue)
-        let unitName = settings["unit"] ?? PixelUnit.byte.rawValue
-        guard let unit = PixelUnit(rawValue: unitName) else {
-            throw unknownName(unitName, of: "unit", among: units)
+        func choice<Choice: RawRepresentable<String>>(
+            _ name: String, among choices: [Choice]
+        ) throws(SparringError) -> Choice {
+            guard let word = settings[name] else { return choices[0] }
+            guard let choice = choices.first(where: { $0.rawValue == word }) else {
+                throw unknownName(word, of: name, among: choices.map(\.rawValue))
+            }
+            return choice
         }
-        let range = 0...unit.range
+        let unit = try choice("unit", among: PixelUnit.allCases)
+        let norm = try choice("norm", among: kind.norms)
+        // How far an L2 ball may reach depends on the images.
+        let range = 0...(norm == .maximum ? unit.range : .greatestFiniteMagnitude)
         self.init(
-            kind, delta: try number("delta", range) ?? unit.range * 16 / 255, step: try number("step", range),
+            kind, delta: try number("delta", range) ?? unit.range * (norm == .maximum ? 16 : 128) / 255,
+            step: try number("step", range),
             iterations: try number("iterations", 1...1 << 20),
             restarts: try number("restarts", 1...1 << 16) ?? 1,
-            queries: try number("queries", 1...Int(Int32.max)) ?? 5000, unit: unit)
+            queries: try number("queries", 1...Int(Int32.max)) ?? 5000, norm: norm, unit: unit)
+        targets = try number("targets", 1...Int(Int32.max))
         seed = try number("seed", 0...UInt64.max) ?? seed
     }
 }
 
-extension Attack.Kind {
+extension BallAttack.Kind {
     /// What can be said of the attack in a text.
     fileprivate var settings: [String] {
         let own =
@@ -65,21 +75,29 @@ extension Attack.Kind {
             case .fgsm: [String]()
             case .ifgsm: ["step", "iterations"]
             case .pgd: ["step", "iterations", "restarts", "seed"]
+            case .noise: ["restarts", "seed"]
             case .square: ["queries", "seed"]
+            case .apgdCE: ["iterations", "seed"]
+            case .apgdT: ["iterations", "targets", "seed"]
+            case .fabT: ["iterations", "targets"]
+            case .autoAttack: ["iterations", "targets", "queries", "seed"]
+            case .rays: ["queries"]
             }
-        return ["delta", "unit"] + own
+        return ["delta", "unit"] + (norms.count > 1 ? ["norm"] : []) + own
     }
 }
 
-// As `Attack(parsing:)` reads it.
-extension Attack: CustomStringConvertible {
+// As `BallAttack(parsing:)` reads it.
+extension BallAttack: CustomStringConvertible {
     /// The attack and what is set of it, such as "pgd:delta=8,iterations=10".
     public var description: String {
         var settings = ["delta=\(delta.brief)"]
         if let step { settings.append("step=\(step.brief)") }
         if let iterations { settings.append("iterations=\(iterations)") }
         if restarts != 1 { settings.append("restarts=\(restarts)") }
-        if kind == .square, queries != 5000 { settings.append("queries=\(queries)") }
+        if kind.settings.contains("queries"), queries != 5000 { settings.append("queries=\(queries)") }
+        if let targets { settings.append("targets=\(targets)") }
+        if norm != .maximum { settings.append("norm=\(norm.rawValue)") }
         if seed != 1 { settings.append("seed=\(seed)") }
         if unit != .byte { settings.append("unit=\(unit.rawValue)") }
         return "\(kind.rawValue):\(settings.joined(separator: ","))"

@@ -43,7 +43,7 @@ public struct AttackedImages: Hashable, Sendable {
 /// - Throws: `SparringError` when images and network do not fit, the attack is impossible, or there are more images than
 ///   fit into one ``NumPyArchive``; `CancellationError` when the task is cancelled.
 public func attackedImages(
-    of network: Network, on set: ImageSet, by attack: Attack,
+    of network: Network, on set: ImageSet, by attack: any Attack,
     onProgress: ((EvaluationProgress) -> Void)? = nil
 ) throws -> AttackedImages {
     let bytes = set.count.clampedProduct(set.shape.count).clampedProduct(4)

@@ -31,7 +31,7 @@ public struct Classification: Hashable, Sendable {
 /// - Throws: `SparringError` when images and network do not fit or the attack is impossible, `CancellationError` when the
 ///   task is cancelled.
 public func classify(
-    _ set: ImageSet, by network: Network, under attack: Attack? = nil,
+    _ set: ImageSet, by network: Network, under attack: (any Attack)? = nil,
     onProgress: ((EvaluationProgress) -> Void)? = nil
 ) throws -> Classification {
     var progress = ProgressCounter(parts: 1, onProgress)

@@ -17,16 +17,20 @@ public struct EvaluationProgress: Hashable, Sendable {
     public var secondsLeft: Double? { done > 0 ? seconds / done * (1 - done) : nil }
 }
 
-/// Counts work in parts of equal size, and tells a listener.
+/// Counts work in parts, of equal size or of some weights, and tells a listener.
 struct ProgressCounter {
-    private let parts: Int
+    private let weights: [Double]
     private let onProgress: ((EvaluationProgress) -> Void)?
     private let start = ContinuousClock.now
     private var finished = 0
     private var task = ""
 
     init(parts: Int, _ onProgress: ((EvaluationProgress) -> Void)?) {
-        self.parts = parts
+        self.init(weights: [Double](repeating: 1, count: parts), onProgress)
+    }
+
+    init(weights: [Double], _ onProgress: ((EvaluationProgress) -> Void)?) {
+        self.weights = weights
         self.onProgress = onProgress
     }
 
@@ -41,9 +45,11 @@ struct ProgressCounter {
 
     /// Tells that this share of the part under way is done.
     func report(_ share: Double) {
-        onProgress?(
+        guard let onProgress else { return }
+        let done = weights.prefix(finished).reduce(0, +) + share * (weights.dropFirst(finished).first ?? 0)
+        onProgress(
             EvaluationProgress(
-                task: task, done: (Double(finished) + share) / Double(parts),
+                task: task, done: done / weights.reduce(0, +),
                 seconds: start.duration(to: .now) / .seconds(1)))
     }
 }

@@ -14,6 +14,21 @@ public struct Outcomes: Hashable, Sendable {
     /// Images classified rightly, in percent.
     public var accuracy: Double { 100 * Double(isRight.count { $0 }) / Double(count) }
 
+    /// Numbers of the images classified rightly.
+    public var rightImages: [Int] { isRight.indices.filter { isRight[$0] } }
+
+    /// Right where both are, of the same images.
+    func and(_ other: Outcomes) -> Outcomes {
+        Outcomes(zip(isRight, other.isRight).map { $0 && $1 })
+    }
+
+    /// With these, of the images of these numbers.
+    func replacing(_ numbers: [Int], by others: Outcomes) -> Outcomes {
+        var result = self
+        for (number, isRight) in zip(numbers, others.isRight) { result.isRight[number] = isRight }
+        return result
+    }
+
     /// Adds what the network's last forward pass says of images with these labels.
     mutating func add(_ network: Network, _ labels: [Int32]) throws(SparringError) {
         isRight += zip(try network.predictedClasses(), labels).map { $0 == $1 }

@@ -1,7 +1,7 @@
 /// The accuracy of several networks on images that an attack makes against each of them: the diagonal is the white
 /// box, all else the black box (ANL Table 3).
 public struct TransferMatrix: Hashable, Sendable, Codable {
-    public let attack: Attack
+    public let attack: AttackDescription
     /// Of the attacked images: `outcomes[source][target]`, where the images are made against the source.
     public let outcomes: [[Outcomes]]
 
@@ -24,12 +24,12 @@ public struct TransferMatrix: Hashable, Sendable, Codable {
 /// - Throws: `SparringError` when images and networks do not fit or the attack is impossible, `CancellationError` when
 ///   the task is cancelled.
 public func transferMatrix(
-    of networks: [Network], on set: ImageSet, under attack: Attack,
+    of networks: [Network], on set: ImageSet, under attack: some Attack,
     onProgress: ((EvaluationProgress) -> Void)? = nil
 ) throws -> TransferMatrix {
     var progress = ProgressCounter(parts: networks.count, onProgress)
     let outcomes = try networks.map { source in
         try evaluate(networks, on: set, attackedBy: attack, from: source, &progress)
     }
-    return TransferMatrix(attack: attack, outcomes: outcomes)
+    return TransferMatrix(attack: AttackDescription(attack), outcomes: outcomes)
 }

@@ -176,9 +176,9 @@ extension Recipe {
     }
 }
 
-extension Attack {
+extension BallAttack {
     /// 10 iterations of 2 of 255 from a random start, within 8 of 255.
-    fileprivate static let pgd10 = Attack(.pgd, delta: 8, step: 2, iterations: 10)
+    fileprivate static let pgd10 = BallAttack(.pgd, delta: 8, step: 2, iterations: 10)
 }
 
 extension Recipe {

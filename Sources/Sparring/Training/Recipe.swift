@@ -31,7 +31,7 @@ public struct Recipe: Hashable, Sendable, Codable {
     /// What the held-out images are attacked by after every epoch; where the method moves pixels along gradients, the best
     /// epoch is then the one with the highest accuracy under it. Nil for none: only a method of a single step is then looked
     /// after, on a few images.
-    public var validationAttack: Attack?
+    public var validationAttack: BallAttack?
     /// How many of the held-out images are attacked, of each class its share; nil for 512, and all where they are fewer.
     public var validationAttackImages: Int?
 
@@ -39,7 +39,7 @@ public struct Recipe: Hashable, Sendable, Codable {
         epochs: Int, batchSize: Int = 128, schedule: Schedule = .constant(0.1),
         optimizer: Optimizer = Optimizer(), augmentation: Augmentation = .none,
         plainFinish: PlainFinish? = nil, validationImages: Int? = nil, softening: LabelSoftening? = nil,
-        average: WeightAverage? = nil, validationAttack: Attack? = nil, validationAttackImages: Int? = nil
+        average: WeightAverage? = nil, validationAttack: BallAttack? = nil, validationAttackImages: Int? = nil
     ) {
         self.epochs = epochs
         self.batchSize = batchSize

@@ -1,6 +1,6 @@
 /// The held-out images that are attacked after every epoch of a training, and by what.
 struct RobustValidation: Sendable {
-    let attack: Attack
+    let attack: BallAttack
     let images: ImageSet
 
     /// The recipe's, or where a method of a single step has none a cheap one that notices when it collapses; nil for none.
@@ -11,7 +11,7 @@ struct RobustValidation: Sendable {
             self.attack = attack
             images = try validation.stratifiedSample(trainer.recipe.attackedImages, seed: seed)
         } else if trainer.method.isSingleStepOnInput, try trainer.network.perturbsPixels {
-            attack = Attack(
+            attack = BallAttack(
                 .pgd, delta: min(abs(trainer.method.inputEpsilon), 1), iterations: 10, unit: .one)
             images = try validation.stratifiedSample(128, seed: seed)
         } else {

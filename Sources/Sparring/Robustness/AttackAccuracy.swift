@@ -1,0 +1,92 @@
+/// The accuracy of a network under one attack.
+public struct AttackAccuracy: Hashable, Sendable, Codable {
+    public let attack: AttackDescription
+    /// Of all images: an image is right where it is after the attack, and those that the attack was not tried on are wrong.
+    public let outcomes: Outcomes
+    /// Images it was tried on: those that were right before it.
+    public let tried: Int
+    /// What it took; nil where it was not measured.
+    public let seconds: Double?
+    /// Of an attack that consists of several: each of them, for what those before left right.
+    public internal(set) var parts: [AttackAccuracy]
+    /// Numbers of the images that no other attack in the same ball broke, though another was tried on them: the ones that
+    /// decide, and the hardest. Empty where nothing else was measured.
+    public internal(set) var alone: [Int] = []
+
+    /// Images classified rightly, in percent.
+    public var accuracy: Double { outcomes.accuracy }
+    /// δ of the attack's ball, in its unit; infinite without one.
+    public var delta: Float { attack.ball?.delta ?? .infinity }
+    /// Images of the set.
+    public var count: Int { outcomes.count }
+
+    /// - Parameters:
+    ///   - attack: what was done to the images.
+    ///   - outcomes: of all images.
+    ///   - tried: images that it was tried on; nil for all.
+    ///   - seconds: what it took.
+    ///   - parts: of an attack that consists of several.
+    public init(
+        _ attack: AttackDescription, outcomes: Outcomes, tried: Int? = nil, seconds: Double? = nil,
+        parts: [AttackAccuracy] = []
+    ) {
+        self.attack = attack
+        self.outcomes = outcomes
+        self.tried = tried ?? outcomes.count
+        self.seconds = seconds
+        self.parts = parts
+    }
+}
+
+extension [AttackAccuracy] {
+    /// The balls of the attacks, each once.
+    var balls: [Ball?] {
+        map(\.attack.ball).reduce(into: []) { balls, ball in
+            if !balls.contains(ball) { balls.append(ball) }
+        }
+    }
+}
+
+/// The accuracy of a network on attacked images, for each δ: a white-box curve or, with a source, a black-box
+/// one.
+///
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - attack: its δ is replaced by each of `deltas`.
+///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
+///   - source: the network the images are made against; nil for `network` itself.
+///   - onProgress: called now and then, on the task that works.
+/// - Throws: `SparringError` when images and network do not fit or a δ is negative or no number,
+///   `CancellationError` when the task is cancelled.
+public func accuracy(
+    of network: Network, on set: ImageSet, under attack: BallAttack, deltas: [Float]? = nil,
+    from source: Network? = nil, onProgress: ((EvaluationProgress) -> Void)? = nil
+) throws -> [AttackAccuracy] {
+    let attacks = (deltas ?? [attack.delta]).map { attack.with(delta: $0) }
+    return try accuracies(of: network, on: set, under: attacks, from: source, onProgress: onProgress)
+}
+
+/// The accuracy of a network on the images that each attack makes of all of them.
+///
+/// ``robustness(of:on:under:from:onState:onProgress:)`` tells more of attacks on the network itself.
+///
+/// - Parameters:
+///   - network: what is measured.
+///   - set: images of the network's shape and classes.
+///   - attacks: what is done to the images, each by itself.
+///   - source: the network the images are made against; nil for `network` itself.
+///   - onProgress: called now and then, on the task that works.
+/// - Throws: `SparringError` when images and network do not fit or an attack is impossible, `CancellationError` when the
+///   task is cancelled.
+public func accuracies(
+    of network: Network, on set: ImageSet, under attacks: [any Attack], from source: Network? = nil,
+    onProgress: ((EvaluationProgress) -> Void)? = nil
+) throws -> [AttackAccuracy] {
+    var progress = ProgressCounter(parts: attacks.count, onProgress)
+    return try attacks.map { attack in
+        let outcomes = try evaluate(
+            [network], on: set, attackedBy: attack, from: source ?? network, &progress)
+        return AttackAccuracy(AttackDescription(attack), outcomes: outcomes[0])
+    }
+}
