@@ -40,9 +40,10 @@ extension DataSetting {
 extension Method {
     /// All choices; those that a method does not make are left out.
     var facts: [Fact] {
-        let ofWeights = weights.map {
-            [Fact("perturbation of weights", "\($0.radius) of \($0.scope.rawValue), \($0.norm.rawValue)")]
-        }.orEmpty
+        let ofWeights =
+            weights.map {
+                [Fact("perturbation of weights", "\($0.radius) of \($0.scope.rawValue), \($0.norm.rawValue)")]
+            } ?? []
         guard direction != .none else { return [Fact("perturbation", "none")] + ofWeights }
         var facts = [
             Fact("direction", direction.rawValue), Fact("shape", shape.rawValue), Fact("size", size.rawValue),
@@ -82,17 +83,30 @@ extension Recipe {
             Fact("crop padding", augmentation.cropPadding), Fact("resized crops", crop ?? "no"),
             Fact("finish without perturbation", finish ?? "no"),
             Fact("held-out images", validationImages.map { "\($0)" } ?? "a tenth"),
-        ] + optimizer.clipNorm.map { [Fact("gradients' norm at most", $0)] }.orEmpty
-            + (schedule.warmUp > 0 ? [Fact("warm-up", schedule.warmUp)] : [])
-            + optimizer.adamW.map {
-                [Fact("AdamW", [$0.beta1, $0.beta2, $0.epsilon])]
-            }.orEmpty
+        ] + choices
     }
-}
 
-extension [Fact]? {
-    /// No fact where a choice is not made, so that keys do not change when a choice comes to be.
-    fileprivate var orEmpty: [Fact] { self ?? [] }
+    /// Those that only some recipes make.
+    private var choices: [Fact] {
+        var facts: [Fact] = []
+        if let norm = optimizer.clipNorm { facts.append(Fact("gradients' norm at most", norm)) }
+        if schedule.warmUp > 0 { facts.append(Fact("warm-up", schedule.warmUp)) }
+        if let adamW = optimizer.adamW {
+            facts.append(Fact("AdamW", [adamW.beta1, adamW.beta2, adamW.epsilon]))
+        }
+        if let side = augmentation.cutout { facts.append(Fact("cutout", side)) }
+        if let softening {
+            facts.append(Fact("label smoothing", softening.smoothing))
+            facts.append(Fact("mixup", softening.mixup))
+        }
+        if let average { facts.append(Fact("average of weights", "\(average)")) }
+        if let attack = validationAttack {
+            facts.append(Fact("attack on held-out images", "\(attack)"))
+            facts.append(
+                Fact("attacked held-out images", validationAttackImages.map { "\($0)" } ?? "as usual"))
+        }
+        return facts
+    }
 }
 
 extension Schedule.Rule {
