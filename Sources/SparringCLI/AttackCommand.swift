@@ -49,8 +49,8 @@ struct AttackCommand: AsyncParsableCommand {
             let data = try models.data(data)
             let images = try sample.images(of: data)
             let attack = ball.attack(attack, seed: sample.seed)
-            let attacked = try attackedImages(
-                of: ball.network(models[0]), on: images, by: attack, onProgress: onProgress)
+            let attacked = try ball.network(models[0]).attackedImages(
+                on: images, by: attack, onProgress: onProgress)
             try write(attacked, classNames: data.classNames)
             return AttackResult(attack: attack, data: data.name, attacked)
         }

@@ -116,8 +116,8 @@ struct EvaluateCommand: AsyncParsableCommand {
             let network = try options.passes.network(model)
             let images = try CorruptedImages(directory: directory, classes: network.classes)
             return CorruptionsReport(
-                try accuracy(
-                    of: network, on: images, count: sample.count, seed: sample.seed, onProgress: onProgress))
+                try network.accuracy(
+                    on: images, count: sample.count, seed: sample.seed, onProgress: onProgress))
         }
         if json { try printJSON(report.rows) } else { print(report.table.text) }
     }
@@ -137,7 +137,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
         var table = EvaluationTable(data: data.name, unit: options.unit, norm: options.norm)
-        if attack.contains(.none) { table.add(clean: try evaluate(network, on: images)) }
+        if attack.contains(.none) { table.add(clean: try network.evaluate(on: images)) }
         let attacks = attack.compactMap(\.kind).flatMap { kind in
             (deltas.map { $0.map(Optional.some) } ?? [nil]).map {
                 options.attack(kind, delta: $0, seed: sample.seed)
@@ -152,8 +152,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         table.add(evaluation, numbers: numbers)
         var blackBox: [AttackAccuracy] = []
         for source in sources {
-            let results = try Sparring.accuracies(
-                of: network, on: images, under: attacks, from: try options.passes.network(source),
+            let results = try network.accuracies(
+                on: images, under: attacks, from: try options.passes.network(source),
                 onProgress: onProgress)
             table.add(results, madeOn: source.name)
             blackBox += results
@@ -161,7 +161,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         let warnings = robustnessWarnings(
             whiteBox: evaluation.attacks + (try noise(network, images, besides: attacks, onProgress)),
             blackBox: blackBox,
-            inspection: attacks.contains { $0.followsGradient } ? try inspect(network, on: images) : nil)
+            inspection: attacks.contains { $0.followsGradient } ? try network.inspect(on: images) : nil)
         let seconds = start.duration(to: .now).seconds
         let lines = table.decisions + ["\(words(data.name, images)), \(Duration.seconds(seconds).short)"]
         return Output(
@@ -176,8 +176,8 @@ struct EvaluateCommand: AsyncParsableCommand {
         var file = try EvaluationFile(
             of: modelFile, data: data, count: images.count, seed: sample.seed, attacks: attacks)
         do {
-            let evaluation = try Sparring.robustness(
-                of: network, on: images, under: attacks, from: try file.state(),
+            let evaluation = try network.robustness(
+                on: images, under: attacks, from: try file.state(),
                 onState: { file.keep($0) }, onProgress: onProgress)
             file.remove()
             return evaluation
@@ -203,7 +203,7 @@ struct EvaluateCommand: AsyncParsableCommand {
             guard !noises.contains(where: { $0.ball == attack.ball }) else { return }
             noises.append(options.attack(.noise, delta: attack.delta, seed: sample.seed))
         }
-        return try Sparring.robustness(of: network, on: images, under: noises, onProgress: onProgress).attacks
+        return try network.robustness(on: images, under: noises, onProgress: onProgress).attacks
     }
 
     // MARK: The smallest change
@@ -224,7 +224,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         _ onProgress: @escaping (EvaluationProgress) -> Void
     ) throws -> Output {
         let attack = options.iterations.map { LBFGSAttack(iterations: $0) } ?? LBFGSAttack()
-        let examples = try smallestChanges(of: network, on: images, by: attack, onProgress: onProgress)
+        let examples = try network.smallestChanges(on: images, by: attack, onProgress: onProgress)
         // An image that is wrong as it is needs no change.
         let norms = examples.filter { $0.isFound && $0.norm > 0 }.map(\.norm).sorted()
         let summary = Summary(
@@ -261,9 +261,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     ) throws -> Output {
         let rows =
             if let deltas {
-                try layerwiseStrength(of: network, on: images, epsilons: deltas, onProgress: onProgress)
+                try network.layerwiseStrength(on: images, epsilons: deltas, onProgress: onProgress)
             } else {
-                try layerwiseStrength(of: network, on: images, onProgress: onProgress)
+                try network.layerwiseStrength(on: images, onProgress: onProgress)
             }
         let table = ReportTable(
             columns: [

@@ -64,15 +64,15 @@ struct ReportCommand: AsyncParsableCommand {
         var warnings: [String] = []
         let results = try models.map { model in
             let network = try ball.network(model)
-            let clean = try classify(images, by: network, onProgress: onProgress)
+            let clean = try network.classify(images, onProgress: onProgress)
             let attacked = try attacks.map {
-                try classify(images, by: network, under: $0, onProgress: onProgress)
+                try network.classify(images, under: $0, onProgress: onProgress)
             }
             let follows = attacks.contains { $0.followsGradient }
             warnings += robustnessWarnings(
                 whiteBox: zip(attacks, attacked).map {
                     AttackAccuracy(AttackDescription($0), outcomes: $1.outcomes)
-                }, inspection: follows ? try inspect(network, on: images) : nil
+                }, inspection: follows ? try network.inspect(on: images) : nil
             ).map { "\(model.name): \($0)" }
             return (name: model.name, classifications: [clean] + attacked)
         }

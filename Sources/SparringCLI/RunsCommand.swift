@@ -75,7 +75,7 @@ struct RunsCommand: AsyncParsableCommand {
                 sets[spec] = try sample.images(of: data)
             }
             robust = try sets[spec].map {
-                try classify($0, by: ball.network(model), under: attack, onProgress: onProgress)
+                try ball.network(model).classify($0, under: attack, onProgress: onProgress)
                     .outcomes.accuracy
             }
         }

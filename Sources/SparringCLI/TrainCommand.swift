@@ -193,9 +193,9 @@ struct TrainCommand: AsyncParsableCommand {
             settings.method = method
             let (trainer, folder) = try begin(settings, preprocessing, in: "\(path)/\(name)")
             _ = try await follow(trainer, in: folder, on: data, runsToCome: 1 - folders.count)
-            let clean = try evaluate(trainer.network, on: data.test).accuracy
+            let clean = try trainer.network.evaluate(on: data.test).accuracy
             let attacked = try [BallAttack.fgsm, .ifgsm].flatMap {
-                try accuracy(of: trainer.network, on: data.test, under: $0).map(\.accuracy)
+                try trainer.network.accuracy(on: data.test, under: $0).map(\.accuracy)
             }
             table.rows.append([name] + ([clean] + attacked).map { $0.text(digits: 2) })
             folders.append(folder)

@@ -53,12 +53,12 @@ struct TransferCommand: AsyncParsableCommand {
             }
             return Transfer(
                 models: models.map(\.name), data: data.name, count: images.count,
-                clean: try networks.map { try evaluate($0, on: images).accuracy },
+                clean: try networks.map { try $0.evaluate(on: images).accuracy },
                 matrices: try attack.compactMap(\.kind).map {
                     let attack = ball.attack($0, seed: sample.seed)
                     return Transfer.Matrix(
                         attack: attack,
-                        accuracies: try transferMatrix(
+                        accuracies: try TransferMatrix(
                             of: networks, on: images, under: attack, onProgress: onProgress
                         ).accuracies)
                 })

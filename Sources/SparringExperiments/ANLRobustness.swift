@@ -76,7 +76,7 @@ extension Experiment {
             ],
             as: Form { $0.arePercents(deltas.count) }
         ) {
-            try accuracy(of: $0, on: panel.data.test.prefix(images), under: attack, deltas: deltas).map(
+            try $0.accuracy(on: panel.data.test.prefix(images), under: attack, deltas: deltas).map(
                 \.accuracy)
         }
         return .curves(
@@ -141,7 +141,7 @@ extension Experiment {
                         && matrix.accuracies.allSatisfy { $0.arePercents(networks.count) }
                 }
             ) {
-                try transferMatrix(
+                try TransferMatrix(
                     of: try networks.map { try $0.network(threads: panel.context.threads) }, on: set,
                     under: attack)
             }

@@ -51,8 +51,8 @@ extension Experiment {
                 let threads = panel.context.threads
                 let source = try plain[seed + 1].network(threads: threads)
                 let accuracies = try [plain[seed], adversarial[seed]].map { target in
-                    try accuracy(
-                        of: try target.network(threads: threads), on: panel.data.test, under: unclippedFGS(0),
+                    try target.network(threads: threads).accuracy(
+                        on: panel.data.test, under: unclippedFGS(0),
                         deltas: epsilons, from: source)
                 }
                 return zip(accuracies[0], accuracies[1]).map { plain, adversarial in

@@ -32,8 +32,8 @@ enum FGSReading: String, CaseIterable {
     ) throws -> [Double] {
         switch self {
         case .pixels:
-            return try accuracy(
-                of: network, on: data.test, under: .fgsm(delta: 0, unit: .one), deltas: epsilons,
+            return try network.accuracy(
+                on: data.test, under: .fgsm(delta: 0, unit: .one), deltas: epsilons,
                 from: source
             ).map(\.accuracy)
         case .normalized:

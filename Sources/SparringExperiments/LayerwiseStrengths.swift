@@ -46,7 +46,7 @@ extension Experiment {
                     && strengths.flatMap { [$0.fgsm, $0.layerwise, $0.previousInput] }.arePercents(
                         3 * epsilons.count)
             }
-        ) { try layerwiseStrength(of: $0, on: panel.data.test.prefix(images), epsilons: epsilons) }[0]
+        ) { try $0.layerwiseStrength(on: panel.data.test.prefix(images), epsilons: epsilons) }[0]
         let normalized = try panel.measured(
             "fgs-normalized", facts, as: Form { $0.arePercents(epsilons.count) }
         ) {

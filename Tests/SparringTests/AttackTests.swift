@@ -92,17 +92,17 @@ import Testing
     @Test func accuracyFallsWithDelta() throws {
         let (network, data) = try trained()
         let before = try network.allValues()
-        let clean = try evaluate(network, on: data.test)
+        let clean = try network.evaluate(on: data.test)
         #expect(clean.count == 64 && clean.accuracy > 90)
         for attack in [BallAttack.fgsm, .ifgsm, .pgd, BallAttack.square(delta: 16, queries: 200)] {
-            let curve = try accuracy(of: network, on: data.test, under: attack, deltas: [0, 8, 32, 96])
+            let curve = try network.accuracy(on: data.test, under: attack, deltas: [0, 8, 32, 96])
             #expect(curve.map(\.attack.ball?.delta) == [0, 8, 32, 96])
             #expect(curve.allSatisfy { $0.attack.name == attack.kind.rawValue && $0.count == 64 })
             #expect(curve[0].accuracy == clean.accuracy)
             #expect(curve[3].accuracy < clean.accuracy - 20)
         }
-        let own = try accuracy(of: network, on: data.test, under: .fgsm(delta: 32))
-        #expect(own == (try accuracy(of: network, on: data.test, under: .fgsm, deltas: [32])))
+        let own = try network.accuracy(on: data.test, under: .fgsm(delta: 32))
+        #expect(own == (try network.accuracy(on: data.test, under: .fgsm, deltas: [32])))
         #expect(try network.allValues() == before)
     }
 
@@ -150,11 +150,11 @@ import Testing
     @Test func emptyAndForeignSetsAreRefused() throws {
         let network = try Network.small()
         let data = try Quadrants()
-        #expect(throws: SparringError.self) { try evaluate(network, on: data.test.prefix(0)) }
+        #expect(throws: SparringError.self) { try network.evaluate(on: data.test.prefix(0)) }
         let shape = ImageShape(channels: 1, height: 4, width: 4)
         let foreign = try ImageSet(
             shape: shape, classes: 4, labels: [0], pixels: [UInt8](repeating: 0, count: 16))
-        let error = #expect(throws: SparringError.self) { try evaluate(network, on: foreign) }
+        let error = #expect(throws: SparringError.self) { try network.evaluate(on: foreign) }
         #expect(error?.message.contains("1×4×4") == true)
     }
 }

@@ -73,7 +73,7 @@ import Testing
         let name = "features.1.running_mean"
         #expect(try model.values(of: name) != trainer.network.values(of: name))
         let history = try run.history()
-        let error = try evaluate(model, on: data.test).error
+        let error = try model.evaluate(on: data.test).error
         #expect(history.rows.last?.averageTestError == error)
         #expect(history.rows.last?.averageValidationError != nil)
         #expect((history.rows.first?.averageTestError == nil) == (average == .epochs(from: 2)))

@@ -71,17 +71,17 @@ private func corruptedFolder() throws -> DatasetFolder {
         let folder = try corruptedFolder()
         let images = try CorruptedImages(directory: folder.path, classes: 10)
         let network = try Network(MLP(hidden: [4]), input: images.shape, batchSize: 2, threads: 1)
-        let results = try accuracy(of: network, on: images)
+        let results = try network.accuracy(on: images)
         #expect(results.map(\.corruption) == CorruptedImages.corruptions.flatMap { [$0, $0, $0, $0, $0] })
         #expect(results.map(\.severity) == CorruptedImages.corruptions.flatMap { _ in [1, 2, 3, 4, 5] })
         for result in results where result.corruption == "snow" {
             try images.forEachSeverity(of: "snow") { severity, set in
                 guard severity == result.severity else { return }
-                let clean = try evaluate(network, on: set)
+                let clean = try network.evaluate(on: set)
                 #expect(clean.accuracy == result.accuracy)
             }
         }
-        let sample = try accuracy(of: network, on: images, count: 1)
+        let sample = try network.accuracy(on: images, count: 1)
         #expect(sample.allSatisfy { $0.count == 1 })
     }
 

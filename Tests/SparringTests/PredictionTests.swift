@@ -34,10 +34,10 @@ import Testing
     @Test func classificationsAgreeWithAccuracies() throws {
         let (network, set) = (try Network.small(), try Quadrants().test)
         let attack = BallAttack.fgsm(delta: 24)
-        let clean = try classify(set, by: network)
-        let attacked = try classify(set, by: network, under: attack)
-        #expect(try evaluate(network, on: set).accuracy == clean.outcomes.accuracy)
-        #expect(try accuracy(of: network, on: set, under: attack)[0].outcomes == attacked.outcomes)
+        let clean = try network.classify(set)
+        let attacked = try network.classify(set, under: attack)
+        #expect(try network.evaluate(on: set).accuracy == clean.outcomes.accuracy)
+        #expect(try network.accuracy(on: set, under: attack)[0].outcomes == attacked.outcomes)
         let confusions = attacked.confusions
         #expect(confusions.map { $0.reduce(0, +) } == [16, 16, 16, 16])
         let right = confusions.indices.map { confusions[$0][$0] }.reduce(0, +)

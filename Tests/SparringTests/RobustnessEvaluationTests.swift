@@ -50,31 +50,30 @@ private struct Broken: Attack {
 
     @Test func anAttackOfOnesOwnWorksWhereverAttacksDo() throws {
         let attack = UpsideDown()
-        let clean = try classify(data.test, by: network).outcomes
-        let own = try accuracies(of: network, on: data.test, under: [attack])[0]
+        let clean = try network.classify(data.test).outcomes
+        let own = try network.accuracies(on: data.test, under: [attack])[0]
         for (number, isRight) in own.outcomes.isRight.enumerated() {
             #expect(isRight == (number % 2 == 1 && clean.isRight[number]), "\(number)")
         }
-        #expect(try classify(data.test, by: network, under: attack).outcomes == own.outcomes)
-        let images = try attackedImages(of: network, on: data.test, by: attack)
+        #expect(try network.classify(data.test, under: attack).outcomes == own.outcomes)
+        let images = try network.attackedImages(on: data.test, by: attack)
         #expect(zip(images.attackedClasses, data.test.labels).map { $0 == $1 } == own.outcomes.isRight)
-        #expect(try transferMatrix(of: [network], on: data.test, under: attack).outcomes == [[own.outcomes]])
-        let evaluation = try robustness(
-            of: network, on: data.test, under: [attack, BallAttack.pgd(delta: 8)])
+        #expect(try TransferMatrix(of: [network], on: data.test, under: attack).outcomes == [[own.outcomes]])
+        let evaluation = try network.robustness(on: data.test, under: [attack, BallAttack.pgd(delta: 8)])
         #expect(evaluation.attacks[0].outcomes == own.outcomes && evaluation.balls.count == 2)
         #expect(evaluation.attacks[0].attack.title == "upside-down")
         #expect(evaluation.worstCase(in: nil) == own.outcomes)
         expectError(.shape, "broken", "pixels") {
-            _ = try accuracies(of: network, on: data.test, under: [Broken()])
+            _ = try network.accuracies(on: data.test, under: [Broken()])
         }
     }
 
     /// Its parts, each on what those before left, make the verdicts that the engine makes at once.
     @Test func autoAttackInPartsIsTheEngines() throws {
-        let evaluation = try robustness(of: network, on: data.test, under: [autoAttack])
+        let evaluation = try network.robustness(on: data.test, under: [autoAttack])
         let result = evaluation.attacks[0]
         #expect(result.parts.map(\.attack.name) == ["apgd-ce", "apgd-t", "fab-t", "square"])
-        #expect(result.outcomes == (try classify(data.test, by: network, under: autoAttack).outcomes))
+        #expect(result.outcomes == (try network.classify(data.test, under: autoAttack).outcomes))
         var left = evaluation.clean.rightImages.count
         for part in result.parts {
             #expect(part.tried == left)
@@ -89,7 +88,7 @@ private struct Broken: Attack {
 
     @Test func theWorstCaseAndTheImagesThatDecide() throws {
         let attacks = [BallAttack.fgsm(delta: 30), .square(delta: 30, queries: 60), .fgsm(delta: 4)]
-        let evaluation = try robustness(of: network, on: data.test, under: attacks)
+        let evaluation = try network.robustness(on: data.test, under: attacks)
         let (first, second) = (evaluation.attacks[0], evaluation.attacks[1])
         let worst = evaluation.worstCase(in: attacks[0].ball)
         for image in 0..<64 {
@@ -108,20 +107,20 @@ private struct Broken: Attack {
         let attacks: [any Attack] = [BallAttack.pgd(delta: 20), autoAttack, UpsideDown()]
         let network = try self.network.copy(batchSize: 10)
         var states: [EvaluationState] = []
-        let whole = try robustness(of: network, on: data.test, under: attacks, onState: { states.append($0) })
+        let whole = try network.robustness(on: data.test, under: attacks, onState: { states.append($0) })
         #expect(states.count > 20)
         for state in states.indices.filter({ $0 % 5 == 0 }).map({ states[$0] }) {
             let kept = try JSONDecoder().decode(EvaluationState.self, from: try JSONEncoder().encode(state))
             var states = 0
-            let rest = try robustness(
-                of: network, on: data.test, under: attacks, from: kept, onState: { _ in states += 1 })
+            let rest = try network.robustness(
+                on: data.test, under: attacks, from: kept, onState: { _ in states += 1 })
             #expect(rest.worstCase(in: attacks[0].ball) == whole.worstCase(in: attacks[0].ball))
             #expect(rest.attacks.map(\.outcomes) == whole.attacks.map(\.outcomes))
             #expect(rest.attacks[1].parts.map(\.outcomes) == whole.attacks[1].parts.map(\.outcomes))
         }
         for (images, attacks) in [(data.test.prefix(8), attacks), (data.test, Array(attacks.prefix(1)))] {
             expectError(.format, "another evaluation") {
-                _ = try robustness(of: network, on: images, under: attacks, from: try #require(states.last))
+                _ = try network.robustness(on: images, under: attacks, from: try #require(states.last))
             }
         }
     }

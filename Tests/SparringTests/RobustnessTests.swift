@@ -18,12 +18,12 @@ import Testing
             network, try Network.trained(on: data, seed: 2), try Network.small(batchSize: 7, seed: 3),
         ]
         let attack = BallAttack.ifgsm(delta: 40, step: 10)
-        let matrix = try transferMatrix(of: networks, on: data.test, under: attack)
+        let matrix = try TransferMatrix(of: networks, on: data.test, under: attack)
         #expect(matrix.attack == AttackDescription(attack) && matrix.count == 64)
         for (source, row) in matrix.accuracies.enumerated() {
             for (target, accuracy) in row.enumerated() {
-                let pair = try Sparring.accuracy(
-                    of: networks[target], on: data.test, under: attack,
+                let pair = try networks[target].accuracy(
+                    on: data.test, under: attack,
                     from: source == target ? nil : networks[source])
                 #expect(pair[0].accuracy == accuracy)
             }
@@ -35,7 +35,7 @@ import Testing
 
     @Test func progressRisesToTheWhole() throws {
         var reports: [EvaluationProgress] = []
-        _ = try accuracy(of: network, on: data.test, under: .pgd, deltas: [4, 8]) { reports.append($0) }
+        _ = try network.accuracy(on: data.test, under: .pgd, deltas: [4, 8]) { reports.append($0) }
         #expect(zip(reports, reports.dropFirst()).allSatisfy { $0.done <= $1.done })
         #expect(reports.first?.done == 0 && reports.last?.done == 1)
         #expect(Set(reports.map(\.task)) == ["pgd, δ = 4 of 255", "pgd, δ = 8 of 255"])
@@ -54,7 +54,7 @@ import Testing
                 if reports == 3 { withUnsafeCurrentTask { $0?.cancel() } }
             }
             #expect(throws: CancellationError.self) {
-                try accuracy(of: network, on: data.test, under: .square, onProgress: stop)
+                try network.accuracy(on: data.test, under: .square, onProgress: stop)
             }
             return reports
         }
@@ -63,10 +63,10 @@ import Testing
             let network = try Network.trained(on: data, seed: 1)
             withUnsafeCurrentTask { $0?.cancel() }
             let works: [() throws -> Void] = [
-                { _ = try accuracy(of: network, on: data.test, under: .fgsm) },
-                { _ = try transferMatrix(of: [network], on: data.test, under: .pgd) },
-                { _ = try smallestChanges(of: network, on: data.test) },
-                { _ = try layerwiseStrength(of: network, on: data.test) },
+                { _ = try network.accuracy(on: data.test, under: .fgsm) },
+                { _ = try TransferMatrix(of: [network], on: data.test, under: .pgd) },
+                { _ = try network.smallestChanges(on: data.test) },
+                { _ = try network.layerwiseStrength(on: data.test) },
             ]
             for work in works { #expect(throws: CancellationError.self) { try work() } }
         }
@@ -77,7 +77,7 @@ import Testing
 
     @Test func theSmallestChangeFoolsTheNetwork() throws {
         let set = data.test.prefix(50)
-        let examples = try smallestChanges(of: network, on: set)
+        let examples = try network.smallestChanges(on: set)
         #expect(examples.count == 50)
         let (images, labels) = try set.batch(48)
         let (attacked, first) = try network.attacked(images, labels, by: LBFGSAttack())
@@ -105,13 +105,13 @@ import Testing
 
     @Test func layerwiseStrengthIsTheAccuracyOnePerturbedSampleAfterTheOther() throws {
         let before = try network.allValues()
-        let clean = try evaluate(network, on: data.test).accuracy
-        let strengths = try layerwiseStrength(of: network, on: data.test, epsilons: [0, 0.25, 1])
+        let clean = try network.evaluate(on: data.test).accuracy
+        let strengths = try network.layerwiseStrength(on: data.test, epsilons: [0, 0.25, 1])
         #expect(strengths.map(\.epsilon) == [0, 0.25, 1] && strengths.allSatisfy { $0.count == 64 })
         #expect(
             strengths[0].fgsm == clean && strengths[0].layerwise == clean
                 && strengths[0].previousInput == clean)
-        let fgsm = try accuracy(of: network, on: data.test, under: .fgsm(delta: 0.25, unit: .one))
+        let fgsm = try network.accuracy(on: data.test, under: .fgsm(delta: 0.25, unit: .one))
         #expect(strengths[1].fgsm == fgsm[0].accuracy)
         #expect(strengths[2].layerwise < clean)
         #expect(strengths[2].previousInput < clean - 20)
@@ -124,7 +124,7 @@ import Testing
         let isPerturbing = try await Task {
             let network = try Network.trained(on: data, seed: 1)
             #expect(throws: CancellationError.self) {
-                try layerwiseStrength(of: network, on: data.test) { _ in
+                try network.layerwiseStrength(on: data.test) { _ in
                     withUnsafeCurrentTask { $0?.cancel() }
                 }
             }
@@ -134,18 +134,18 @@ import Testing
     }
 
     @Test func layerwiseStrengthForgetsEarlierSamples() throws {
-        let first = try layerwiseStrength(of: network, on: data.test, epsilons: [1])
-        #expect(try layerwiseStrength(of: network, on: data.test, epsilons: [1]) == first)
+        let first = try network.layerwiseStrength(on: data.test, epsilons: [1])
+        #expect(try network.layerwiseStrength(on: data.test, epsilons: [1]) == first)
         expectError(.argument, "ε of 2", "0 to 1") {
-            _ = try layerwiseStrength(of: network, on: data.test, epsilons: [0, 2])
+            _ = try network.layerwiseStrength(on: data.test, epsilons: [0, 2])
         }
-        let one = try layerwiseStrength(of: network, on: data.test.prefix(1), epsilons: [1])
-        #expect(one[0].layerwise == (try evaluate(network, on: data.test.prefix(1)).accuracy))
+        let one = try network.layerwiseStrength(on: data.test.prefix(1), epsilons: [1])
+        #expect(one[0].layerwise == (try network.evaluate(on: data.test.prefix(1)).accuracy))
     }
 
     @Test func outcomesAreWhatTheEngineCounts() throws {
-        let clean = try evaluate(network, on: data.test)
-        let still = try accuracy(of: network, on: data.test, under: .fgsm(delta: 0))[0]
+        let clean = try network.evaluate(on: data.test)
+        let still = try network.accuracy(on: data.test, under: .fgsm(delta: 0))[0]
         #expect(still.accuracy == clean.accuracy && still.count == clean.count)
         let text = try JSONEncoder().encode(still.outcomes)
         #expect(try JSONDecoder().decode(Outcomes.self, from: text) == still.outcomes)

@@ -75,8 +75,8 @@ import Testing
         let weights = try network.values(of: "out.weight")
         try network.setValues(Array(weights[..<64]) + weights[..<64].map { -$0 }, of: "out.weight")
         let set = try Quadrants().test.keepingClasses([0, 1])
-        #expect(try inspect(network, on: set).isOfProbabilities)
-        let warnings = robustnessWarnings(whiteBox: [], inspection: try inspect(network, on: set))
+        #expect(try network.inspect(on: set).isOfProbabilities)
+        let warnings = robustnessWarnings(whiteBox: [], inspection: try network.inspect(on: set))
         #expect(warnings.count == 1 && warnings[0].contains("probabilities"))
     }
 
@@ -101,14 +101,14 @@ import Testing
     @Test func imagesWithoutGradientAreCounted() throws {
         let data = try Quadrants()
         let network = try Network.trained(on: data, seed: 1)
-        let sound = try inspect(network, on: data.test)
+        let sound = try network.inspect(on: data.test)
         #expect(sound.zeroGradients == 0 && sound.count == 64 && sound.difference == 0)
         #expect(!sound.isRandomized && !sound.isOfProbabilities && sound.lowest < sound.highest)
         let sure = try Network.trained(on: data, seed: 1)
         let weights = try sure.values(of: "classifier.weight").map { $0 * 10_000 }
         try sure.setValues(weights, of: "classifier.weight")
-        let right = try evaluate(sure, on: data.test).correct
+        let right = try sure.evaluate(on: data.test).correct
         #expect(right > 32)
-        #expect(try inspect(sure, on: data.test).zeroGradients == right)
+        #expect(try sure.inspect(on: data.test).zeroGradients == right)
     }
 }

@@ -40,7 +40,7 @@ import Testing
         #expect(epochs[3].test.error <= 10)
         #expect(epochs.allSatisfy { $0.learningRate == 0.05 && $0.imagesPerSecond > 0 })
         #expect(trainer.state.bestEpoch == 4 && trainer.state.bestTestError == epochs[3].test.error)
-        let again = try evaluate(trainer.network, on: Quadrants().test)
+        let again = try trainer.network.evaluate(on: Quadrants().test)
         #expect(again == epochs[3].test)
     }
 
@@ -140,7 +140,7 @@ import Testing
         #expect(opened.description.system == (try SystemInfo.current()))
         #expect(try Network.metadata("model", of: folder.bestModel) == "small")
         let last = try Network(contentsOf: folder.lastModel, batchSize: 32, threads: 1)
-        #expect(try evaluate(last, on: Quadrants().test) == epochs[1].test)
+        #expect(try last.evaluate(on: Quadrants().test) == epochs[1].test)
     }
 
     @Test func aFolderHoldsOneRun() async throws {
@@ -236,7 +236,7 @@ import Testing
         #expect(trainer.state.bestEpoch == best + 1)
         #expect(trainer.state.bestTestError == epochs[best].test.error)
         let split = try Quadrants(train: 180).holdingOutValidation(count: 60, seed: 1)
-        #expect(try evaluate(trainer.network, on: split.test) == epochs[3].validation)
+        #expect(try trainer.network.evaluate(on: split.test) == epochs[3].validation)
         var schedule = ScheduleProgress(recipe.schedule)
         for epoch in epochs {
             let beginning = TrainingPosition(epoch: epoch.number - 1, epochs: 4, stepsAnEpoch: 4)

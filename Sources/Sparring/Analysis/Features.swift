@@ -36,7 +36,7 @@ extension Network {
         progress.begin("features")
         var values: [Float] = []
         values.reserveCapacity(set.count * prefix.classes)
-        try prefix.forEachBatch(of: set) { output in
+        try prefix.forEachOutput(of: set) { output in
             values += output
             progress.report(Double(values.count) / Double(set.count * prefix.classes))
         }
@@ -53,7 +53,7 @@ extension Network {
     }
 
     /// Runs the set through the network in evaluation mode and gives each batch's outputs.
-    func forEachBatch(of set: ImageSet, _ body: ([Float]) throws -> Void) throws {
+    func forEachOutput(of set: ImageSet, _ body: ([Float]) throws -> Void) throws {
         for range in set.batches(of: try imagesAPass) {
             try Task.checkCancellation()
             try forward(try set.images(range))

@@ -23,7 +23,7 @@ extension Network {
         }
         let area = shape.height * shape.width
         var rows: [[Picture]] = []
-        try prefix.forEachBatch(of: set) { output in
+        try prefix.forEachOutput(of: set) { output in
             for image in 0..<output.count / shape.count {
                 rows.append(
                     try (0..<shape.channels).map { channel in

@@ -41,7 +41,7 @@ extension Network {
                 progress.begin(name)
                 let prefix = try prefix(orEncoder: name, for: set)
                 var zeros = 0
-                try prefix.forEachBatch(of: set) { zeros += $0.count { $0 == 0 } }
+                try prefix.forEachOutput(of: set) { zeros += $0.count { $0 == 0 } }
                 progress.end()
                 return .init(name: name, zeros: zeros, count: set.count * prefix.classes)
             })

@@ -20,23 +20,25 @@ public struct Metrics: Hashable, Sendable, Codable {
     public var error: Double { 100 * Double(count - correct) / Double(count) }
 }
 
-/// The loss and error of a network on a set of images, in evaluation mode.
-///
-/// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
-///   task is cancelled.
-public func evaluate(_ network: Network, on set: ImageSet) throws -> Metrics {
-    try checkFit(network, set)
-    var sum = MetricsSum()
-    for range in set.batches(of: try network.imagesAPass) {
-        try Task.checkCancellation()
-        try network.forward(try set.images(range))
-        sum.add(try network.evaluateLoss(Array(set.labels[range])))
+extension Network {
+    /// The loss and error of a network on a set of images, in evaluation mode.
+    ///
+    /// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
+    ///   task is cancelled.
+    public func evaluate(on set: ImageSet) throws -> Metrics {
+        try checkFit(self, set)
+        var sum = MetricsSum()
+        for range in set.batches(of: try imagesAPass) {
+            try Task.checkCancellation()
+            try forward(try set.images(range))
+            sum.add(try evaluateLoss(Array(set.labels[range])))
+        }
+        return sum.metrics
     }
-    return sum.metrics
 }
 
 /// The outcomes of each network on the images that `attack` makes against `source`: one part of the progress.
-func evaluate(
+func attackOutcomes(
     _ networks: [Network], on set: ImageSet, attackedBy attack: any Attack, from source: Network,
     _ progress: inout ProgressCounter
 ) throws -> [Outcomes] {

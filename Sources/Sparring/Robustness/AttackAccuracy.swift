@@ -47,46 +47,48 @@ extension [AttackAccuracy] {
     }
 }
 
-/// The accuracy of a network on attacked images, for each δ: a white-box curve or, with a source, a black-box
-/// one.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attack: its δ is replaced by each of `deltas`.
-///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
-///   - source: the network the images are made against; nil for `network` itself.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or a δ is negative or no number,
-///   `CancellationError` when the task is cancelled.
-public func accuracy(
-    of network: Network, on set: ImageSet, under attack: BallAttack, deltas: [Float]? = nil,
-    from source: Network? = nil, onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> [AttackAccuracy] {
-    let attacks = (deltas ?? [attack.delta]).map { attack.with(delta: $0) }
-    return try accuracies(of: network, on: set, under: attacks, from: source, onProgress: onProgress)
+extension Network {
+    /// The accuracy of a network on attacked images, for each δ: a white-box curve or, with a source, a black-box
+    /// one.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attack: its δ is replaced by each of `deltas`.
+    ///   - deltas: in the attack's unit, 0…255 by default; nil for the attack's own.
+    ///   - source: the network the images are made against; nil for `network` itself.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit or a δ is negative or no number,
+    ///   `CancellationError` when the task is cancelled.
+    public func accuracy(
+        on set: ImageSet, under attack: BallAttack, deltas: [Float]? = nil,
+        from source: Network? = nil, onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> [AttackAccuracy] {
+        let attacks = (deltas ?? [attack.delta]).map { attack.with(delta: $0) }
+        return try accuracies(on: set, under: attacks, from: source, onProgress: onProgress)
+    }
 }
 
-/// The accuracy of a network on the images that each attack makes of all of them.
-///
-/// ``robustness(of:on:under:from:onState:onProgress:)`` tells more of attacks on the network itself.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attacks: what is done to the images, each by itself.
-///   - source: the network the images are made against; nil for `network` itself.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or an attack is impossible, `CancellationError` when the
-///   task is cancelled.
-public func accuracies(
-    of network: Network, on set: ImageSet, under attacks: [any Attack], from source: Network? = nil,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> [AttackAccuracy] {
-    var progress = ProgressCounter(parts: attacks.count, onProgress)
-    return try attacks.map { attack in
-        let outcomes = try evaluate(
-            [network], on: set, attackedBy: attack, from: source ?? network, &progress)
-        return AttackAccuracy(AttackDescription(attack), outcomes: outcomes[0])
+extension Network {
+    /// The accuracy of a network on the images that each attack makes of all of them.
+    ///
+    /// ``Network/robustness(on:under:from:onState:onProgress:)`` tells more of attacks on the network itself.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attacks: what is done to the images, each by itself.
+    ///   - source: the network the images are made against; nil for `network` itself.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit or an attack is impossible, `CancellationError` when the
+    ///   task is cancelled.
+    public func accuracies(
+        on set: ImageSet, under attacks: [any Attack], from source: Network? = nil,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> [AttackAccuracy] {
+        var progress = ProgressCounter(parts: attacks.count, onProgress)
+        return try attacks.map { attack in
+            let outcomes = try attackOutcomes(
+                [self], on: set, attackedBy: attack, from: source ?? self, &progress)
+            return AttackAccuracy(AttackDescription(attack), outcomes: outcomes[0])
+        }
     }
 }

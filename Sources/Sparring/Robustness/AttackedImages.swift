@@ -33,36 +33,37 @@ public struct AttackedImages: Hashable, Sendable {
     }
 }
 
-/// Makes images against a network, all of which are in memory then.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attack: of which kind and how strong.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit, the attack is impossible, or there are more images than
-///   fit into one ``NumPyArchive``; `CancellationError` when the task is cancelled.
-public func attackedImages(
-    of network: Network, on set: ImageSet, by attack: any Attack,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> AttackedImages {
-    let bytes = set.count.clampedProduct(set.shape.count).clampedProduct(4)
-    guard bytes < NumPyArchive.byteLimit - set.count * 12 - 4096 else {
-        throw SparringError(
-            .argument,
-            "\(set.count) images of \(set.shape) have \(bytes) bytes, more than one file of NumPy's; take fewer of them"
-        )
+extension Network {
+    /// Makes images against a network, all of which are in memory then.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attack: of which kind and how strong.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit, the attack is impossible, or there are more images than
+    ///   fit into one ``NumPyArchive``; `CancellationError` when the task is cancelled.
+    public func attackedImages(
+        on set: ImageSet, by attack: any Attack,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> AttackedImages {
+        let bytes = set.count.clampedProduct(set.shape.count).clampedProduct(4)
+        guard bytes < NumPyArchive.byteLimit - set.count * 12 - 4096 else {
+            throw SparringError(
+                .argument,
+                "\(set.count) images of \(set.shape) have \(bytes) bytes, more than one file of NumPy's; take fewer of them"
+            )
+        }
+        var progress = ProgressCounter(parts: 2, onProgress)
+        var result = AttackedImages(of: set)
+        try forEachBatch(of: set, for: [self], attackedBy: nil, from: self, &progress) { images, _ in
+            try forward(images)
+            result.originalClasses += try predictedClasses()
+        }
+        try forEachBatch(of: set, for: [self], attackedBy: attack, from: self, &progress) { images, _ in
+            try forward(images)
+            result.images += images
+            result.attackedClasses += try predictedClasses()
+        }
+        return result
     }
-    var progress = ProgressCounter(parts: 2, onProgress)
-    var result = AttackedImages(of: set)
-    try forEachBatch(of: set, for: [network], attackedBy: nil, from: network, &progress) { images, _ in
-        try network.forward(images)
-        result.originalClasses += try network.predictedClasses()
-    }
-    try forEachBatch(of: set, for: [network], attackedBy: attack, from: network, &progress) { images, _ in
-        try network.forward(images)
-        result.images += images
-        result.attackedClasses += try network.predictedClasses()
-    }
-    return result
 }

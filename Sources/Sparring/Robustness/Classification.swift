@@ -21,24 +21,25 @@ public struct Classification: Hashable, Sendable {
     }
 }
 
-/// Classifies images in evaluation mode.
-///
-/// - Parameters:
-///   - set: images of the network's shape and classes.
-///   - network: what is measured.
-///   - attack: what is done to the images before; nil for nothing.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or the attack is impossible, `CancellationError` when the
-///   task is cancelled.
-public func classify(
-    _ set: ImageSet, by network: Network, under attack: (any Attack)? = nil,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> Classification {
-    var progress = ProgressCounter(parts: 1, onProgress)
-    var predicted: [Int32] = []
-    try forEachBatch(of: set, for: [network], attackedBy: attack, from: network, &progress) { images, _ in
-        try network.forward(images)
-        predicted += try network.predictedClasses()
+extension Network {
+    /// Classifies images in evaluation mode.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attack: what is done to the images before; nil for nothing.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit or the attack is impossible, `CancellationError` when the
+    ///   task is cancelled.
+    public func classify(
+        _ set: ImageSet, under attack: (any Attack)? = nil,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> Classification {
+        var progress = ProgressCounter(parts: 1, onProgress)
+        var predicted: [Int32] = []
+        try forEachBatch(of: set, for: [self], attackedBy: attack, from: self, &progress) { images, _ in
+            try forward(images)
+            predicted += try predictedClasses()
+        }
+        return Classification(classes: set.classes, labels: set.labels, predicted: predicted)
     }
-    return Classification(classes: set.classes, labels: set.labels, predicted: predicted)
 }

@@ -12,40 +12,44 @@ public struct CorruptionAccuracy: Hashable, Sendable, Codable {
     public var count: Int { outcomes.count }
 }
 
-/// The accuracy of a network under common corruptions (Hendrycks & Dietterich 2019): of each corruption and severity, in
-/// their order. What is usually reported is the mean of all.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - images: the corrupted images, of the network's shape and classes.
-///   - count: so many images of each corruption and severity, the same in all, drawn with every class's share; nil for all.
-///   - seed: of that sample.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit or a file cannot be read, `CancellationError` when the task
-///   is cancelled.
-public func accuracy(
-    of network: Network, on images: CorruptedImages, count: Int? = nil, seed: UInt64 = 1,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> [CorruptionAccuracy] {
-    var results: [CorruptionAccuracy] = []
-    var progress = ProgressCounter(
-        parts: CorruptedImages.corruptions.count * CorruptedImages.severities, onProgress)
-    for corruption in CorruptedImages.corruptions {
-        try images.forEachSeverity(of: corruption) { severity, all in
-            let set =
-                try count.map { (count) throws(SparringError) in try all.stratifiedSample(count, seed: seed) }
-                ?? all
-            try checkFit(network, set)
-            progress.begin("\(corruption), severity \(severity)")
-            var outcomes = Outcomes()
-            for range in set.batches(of: try network.imagesAPass) {
-                try Task.checkCancellation()
-                try network.forward(try set.images(range))
-                try outcomes.add(network, Array(set.labels[range]))
+extension Network {
+    /// The accuracy of a network under common corruptions (Hendrycks & Dietterich 2019): of each corruption and severity, in
+    /// their order. What is usually reported is the mean of all.
+    ///
+    /// - Parameters:
+    ///   - images: the corrupted images, of the network's shape and classes.
+    ///   - count: so many images of each corruption and severity, the same in all, drawn with every class's share; nil for all.
+    ///   - seed: of that sample.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit or a file cannot be read, `CancellationError` when the task
+    ///   is cancelled.
+    public func accuracy(
+        on images: CorruptedImages, count: Int? = nil, seed: UInt64 = 1,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> [CorruptionAccuracy] {
+        var results: [CorruptionAccuracy] = []
+        var progress = ProgressCounter(
+            parts: CorruptedImages.corruptions.count * CorruptedImages.severities, onProgress)
+        for corruption in CorruptedImages.corruptions {
+            try images.forEachSeverity(of: corruption) { severity, all in
+                let set =
+                    try count.map { (count) throws(SparringError) in
+                        try all.stratifiedSample(count, seed: seed)
+                    }
+                    ?? all
+                try checkFit(self, set)
+                progress.begin("\(corruption), severity \(severity)")
+                var outcomes = Outcomes()
+                for range in set.batches(of: try imagesAPass) {
+                    try Task.checkCancellation()
+                    try forward(try set.images(range))
+                    try outcomes.add(self, Array(set.labels[range]))
+                }
+                progress.end()
+                results.append(
+                    CorruptionAccuracy(corruption: corruption, severity: severity, outcomes: outcomes))
             }
-            progress.end()
-            results.append(CorruptionAccuracy(corruption: corruption, severity: severity, outcomes: outcomes))
         }
+        return results
     }
-    return results
 }

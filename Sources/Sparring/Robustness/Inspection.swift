@@ -27,28 +27,29 @@ public struct Inspection: Hashable, Sendable, Codable {
     }
 }
 
-/// Looks at the images as they are, in evaluation mode. Five forward passes and a backward pass.
-///
-/// - Parameters:
-///   - network: what is looked at.
-///   - set: images of the network's shape and classes.
-/// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
-///   task is cancelled.
-public func inspect(_ network: Network, on set: ImageSet) throws -> Inspection {
-    try checkFit(network, set)
-    var all = Inspection()
-    for range in set.batches(of: try network.imagesAPass) {
-        try Task.checkCancellation()
-        let (images, labels) = (try set.images(range), Array(set.labels[range]))
-        var part = spar_inspection.sized()
-        network.passCount = 0
-        try check(spar_inspect(network.pointer, images, labels, Int32(clamping: labels.count), &part))
-        all.difference = max(all.difference, part.difference)
-        all.lowest = min(all.lowest, part.lowest)
-        all.highest = max(all.highest, part.highest)
-        all.sumError = max(all.sumError, part.sum_error)
-        all.zeroGradients += Int(part.zero_gradients)
-        all.count += Int(part.count)
+extension Network {
+    /// Looks at the images as they are, in evaluation mode. Five forward passes and a backward pass.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    /// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
+    ///   task is cancelled.
+    public func inspect(on set: ImageSet) throws -> Inspection {
+        try checkFit(self, set)
+        var all = Inspection()
+        for range in set.batches(of: try imagesAPass) {
+            try Task.checkCancellation()
+            let (images, labels) = (try set.images(range), Array(set.labels[range]))
+            var part = spar_inspection.sized()
+            passCount = 0
+            try check(spar_inspect(pointer, images, labels, Int32(clamping: labels.count), &part))
+            all.difference = max(all.difference, part.difference)
+            all.lowest = min(all.lowest, part.lowest)
+            all.highest = max(all.highest, part.highest)
+            all.sumError = max(all.sumError, part.sum_error)
+            all.zeroGradients += Int(part.zero_gradients)
+            all.count += Int(part.count)
+        }
+        return all
     }
-    return all
 }

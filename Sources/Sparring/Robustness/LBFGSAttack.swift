@@ -67,30 +67,31 @@ extension Network {
     }
 }
 
-/// The smallest changes found for all images of a set, one an image.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attack: of which kind and how strong.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: as ``Network/attacked(_:_:targets:by:onProgress:)``.
-public func smallestChanges(
-    of network: Network, on set: ImageSet, by attack: LBFGSAttack = LBFGSAttack(),
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> [LBFGSExample] {
-    try checkFit(network, set)
-    var progress = ProgressCounter(parts: 1, onProgress)
-    progress.begin("lbfgs")
-    var examples: [LBFGSExample] = []
-    for range in set.batches(of: try network.imagesAPass) {
-        let result = try network.attacked(
-            try set.images(range), Array(set.labels[range]), by: attack
-        ) { [progress] share in
-            progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
+extension Network {
+    /// The smallest changes found for all images of a set, one an image.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attack: of which kind and how strong.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: as ``Network/attacked(_:_:targets:by:onProgress:)``.
+    public func smallestChanges(
+        on set: ImageSet, by attack: LBFGSAttack = LBFGSAttack(),
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> [LBFGSExample] {
+        try checkFit(self, set)
+        var progress = ProgressCounter(parts: 1, onProgress)
+        progress.begin("lbfgs")
+        var examples: [LBFGSExample] = []
+        for range in set.batches(of: try imagesAPass) {
+            let result = try attacked(
+                try set.images(range), Array(set.labels[range]), by: attack
+            ) { [progress] share in
+                progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
+            }
+            examples += result.examples
         }
-        examples += result.examples
+        progress.end()
+        return examples
     }
-    progress.end()
-    return examples
 }

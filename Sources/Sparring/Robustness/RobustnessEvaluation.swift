@@ -74,42 +74,44 @@ public struct EvaluationState: Hashable, Sendable, Codable {
     public init() {}
 }
 
-/// What each attack does to the images that a network classifies rightly, and what all of them do together.
-///
-/// An attack that consists of several is evaluated part by part, each on full batches of what the part before left.
-///
-/// - Parameters:
-///   - network: what is measured.
-///   - set: images of the network's shape and classes.
-///   - attacks: each is tried on all images that are right as they are.
-///   - state: where another evaluation of the same network, images and attacks was.
-///   - onState: is given the state after every batch.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and network do not fit, an attack is impossible or the state is of another
-///   evaluation; `CancellationError` when the task is cancelled.
-public func robustness(
-    of network: Network, on set: ImageSet, under attacks: [any Attack],
-    from state: EvaluationState = EvaluationState(), onState: ((EvaluationState) throws -> Void)? = nil,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> RobustnessEvaluation {
-    let parts = attacks.map { $0.parts.isEmpty ? [$0] : $0.parts }
-    let progress = ProgressCounter(
-        weights: parts.joined().map { ($0 as? BallAttack)?.forwardPasses ?? 100 }, onProgress)
-    var evaluator = Evaluator(network: network, set: set, state: state, onState: onState, progress: progress)
-    let clean = try classify(set, by: network).outcomes
-    let results = try zip(attacks, parts).map { attack, parts in
-        var left = clean
-        let results = try parts.map { part in
-            let result = try evaluator.evaluate(part, on: left)
-            left = result.outcomes
-            return result
+extension Network {
+    /// What each attack does to the images that a network classifies rightly, and what all of them do together.
+    ///
+    /// An attack that consists of several is evaluated part by part, each on full batches of what the part before left.
+    ///
+    /// - Parameters:
+    ///   - set: images of the network's shape and classes.
+    ///   - attacks: each is tried on all images that are right as they are.
+    ///   - state: where another evaluation of the same network, images and attacks was.
+    ///   - onState: is given the state after every batch.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and network do not fit, an attack is impossible or the state is of another
+    ///   evaluation; `CancellationError` when the task is cancelled.
+    public func robustness(
+        on set: ImageSet, under attacks: [any Attack],
+        from state: EvaluationState = EvaluationState(), onState: ((EvaluationState) throws -> Void)? = nil,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws -> RobustnessEvaluation {
+        let parts = attacks.map { $0.parts.isEmpty ? [$0] : $0.parts }
+        let progress = ProgressCounter(
+            weights: parts.joined().map { ($0 as? BallAttack)?.forwardPasses ?? 100 }, onProgress)
+        var evaluator = Evaluator(network: self, set: set, state: state, onState: onState, progress: progress)
+        let clean = try classify(set).outcomes
+        let results = try zip(attacks, parts).map { attack, parts in
+            var left = clean
+            let results = try parts.map { part in
+                let result = try evaluator.evaluate(part, on: left)
+                left = result.outcomes
+                return result
+            }
+            return AttackAccuracy(
+                AttackDescription(attack), outcomes: left, tried: clean.rightImages.count,
+                seconds: results.reduce(0) { $0 + ($1.seconds ?? 0) },
+                parts: attack.parts.isEmpty ? [] : results)
         }
-        return AttackAccuracy(
-            AttackDescription(attack), outcomes: left, tried: clean.rightImages.count,
-            seconds: results.reduce(0) { $0 + ($1.seconds ?? 0) }, parts: attack.parts.isEmpty ? [] : results)
+        try evaluator.checkThatNothingIsLeft()
+        return RobustnessEvaluation(clean: clean, attacks: results)
     }
-    try evaluator.checkThatNothingIsLeft()
-    return RobustnessEvaluation(clean: clean, attacks: results)
 }
 
 private struct Evaluator {

@@ -8,7 +8,7 @@
 /// - Parameters:
 ///   - whiteBox: of attacks on the network itself.
 ///   - blackBox: the same network on images made against others.
-///   - inspection: of ``inspect(_:on:)``.
+///   - inspection: of ``Network/inspect(on:)``.
 public func robustnessWarnings(
     whiteBox: [AttackAccuracy], blackBox: [AttackAccuracy] = [], inspection: Inspection? = nil
 ) -> [String] {

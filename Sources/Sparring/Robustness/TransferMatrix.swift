@@ -11,25 +11,27 @@ public struct TransferMatrix: Hashable, Sendable, Codable {
     public var count: Int { outcomes.first?.first?.count ?? 0 }
 }
 
-/// Makes images against each of the networks and measures all of them on each.
-///
-/// A column is one network under attack from each of several; ``accuracy(of:on:under:deltas:from:onProgress:)`` has a
-/// single pair.
-///
-/// - Parameters:
-///   - networks: sources and targets, all of one shape and classes.
-///   - set: images of the network's shape and classes.
-///   - attack: of which kind and how strong.
-///   - onProgress: called now and then, on the task that works.
-/// - Throws: `SparringError` when images and networks do not fit or the attack is impossible, `CancellationError` when
-///   the task is cancelled.
-public func transferMatrix(
-    of networks: [Network], on set: ImageSet, under attack: some Attack,
-    onProgress: ((EvaluationProgress) -> Void)? = nil
-) throws -> TransferMatrix {
-    var progress = ProgressCounter(parts: networks.count, onProgress)
-    let outcomes = try networks.map { source in
-        try evaluate(networks, on: set, attackedBy: attack, from: source, &progress)
+extension TransferMatrix {
+    /// Makes images against each of the networks and measures all of them on each.
+    ///
+    /// A column is one network under attack from each of several; ``Network/accuracy(on:under:deltas:from:onProgress:)`` has a
+    /// single pair.
+    ///
+    /// - Parameters:
+    ///   - networks: sources and targets, all of one shape and classes.
+    ///   - set: images of the network's shape and classes.
+    ///   - attack: of which kind and how strong.
+    ///   - onProgress: called now and then, on the task that works.
+    /// - Throws: `SparringError` when images and networks do not fit or the attack is impossible, `CancellationError` when
+    ///   the task is cancelled.
+    public init(
+        of networks: [Network], on set: ImageSet, under attack: some Attack,
+        onProgress: ((EvaluationProgress) -> Void)? = nil
+    ) throws {
+        var progress = ProgressCounter(parts: networks.count, onProgress)
+        outcomes = try networks.map { source in
+            try attackOutcomes(networks, on: set, attackedBy: attack, from: source, &progress)
+        }
+        self.attack = AttackDescription(attack)
     }
-    return TransferMatrix(attack: AttackDescription(attack), outcomes: outcomes)
 }

@@ -22,7 +22,8 @@ struct RobustValidation: Sendable {
     /// Of the attacked images, in percent.
     func accuracy(of network: Network) throws -> Double {
         var progress = ProgressCounter(parts: 1, nil)
-        return try evaluate([network], on: images, attackedBy: attack, from: network, &progress)[0].accuracy
+        return try attackOutcomes([network], on: images, attackedBy: attack, from: network, &progress)[0]
+            .accuracy
     }
 }
 

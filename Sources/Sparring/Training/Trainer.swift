@@ -251,8 +251,8 @@ public final class Trainer {
         let start = ContinuousClock.now
         let trained = try await trainEpoch(loader, from: position)
         let seconds = start.duration(to: .now) / .seconds(1)
-        let tested = try evaluate(network, on: parts.test)
-        let validated = try parts.validation.map { try evaluate(network, on: $0) }
+        let tested = try network.evaluate(on: parts.test)
+        let validated = try parts.validation.map { try network.evaluate(on: $0) }
         let deviations = try network.measurePoints(try train.images(0..<min(recipe.batchSize, train.count)))
         let robustAccuracy = try parts.attacked?.accuracy(of: network)
         state.epoch += 1
@@ -292,8 +292,8 @@ public final class Trainer {
 
     private func average(_ averaged: Network, on parts: Parts) throws -> Epoch.Average {
         Epoch.Average(
-            validation: try parts.validation.map { try evaluate(averaged, on: $0) },
-            test: try evaluate(averaged, on: parts.test))
+            validation: try parts.validation.map { try averaged.evaluate(on: $0) },
+            test: try averaged.evaluate(on: parts.test))
     }
 
     /// - Parameter validation: the error that tells whether the epoch is the best so far; without one the last is.
