@@ -102,8 +102,8 @@ class RobustnessTest(CommandTest):
         return file
 
     def test_an_interrupted_evaluation_goes_on(self):
-        settings = ["--attack", "square,autoattack", "--deltas", "6", "--count", "60", "--queries", "6000",
-                    "--batch-size", "10", "--threads", "1"]
+        settings = ["--attack", "square,autoattack", "--deltas", "0.0001,0.05", "--unit", "one", "--queries", "30000",
+                    "--count", "60", "--batch-size", "10", "--threads", "1"]
         self.interrupted(settings, signal.SIGKILL)
         file = self.interrupted(settings, signal.SIGINT)
         kept = json.loads(file.read_bytes())
