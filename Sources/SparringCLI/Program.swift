@@ -15,7 +15,9 @@ enum Program {
         }
         // What failed before has told so already.
         if status == .success, let error = outputError { status = report(error) }
-        exit(status.rawValue)
+        // Without what is to be done at exit: work that cannot be stopped is left where it is, not waited for.
+        fflush(nil)
+        _exit(status.rawValue)
     }
 
     private static func run(_ arguments: CommandLineArguments) async throws {

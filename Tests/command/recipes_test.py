@@ -1,6 +1,7 @@
 """Tests of the papers' settings by name, of several seeds and of held-out images, by the command."""
 
 import json
+import os
 import signal
 import statistics
 import subprocess
@@ -155,6 +156,20 @@ class SeedsTest(CommandTest):
         self.succeed(*arguments("0.1"))
         self.succeed(*arguments("0.1"))
         self.fail_with(["runs/seed-1", "zca epsilon"], *arguments("0.2"))
+
+    def test_stopped_in_a_decomposition(self):
+        for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
+            (self.data / f"{name}.bin").write_bytes(b"".join(bytes([i % 10]) + os.urandom(3072) for i in range(20)))
+        # The eigenvectors of 3,072 directions take some ten seconds, in phases that differ in what they ask of OpenBLAS.
+        for seconds in [2.5, 3.5]:
+            process = subprocess.Popen(
+                self.arguments("train", "--data", "cifar-10", "--data-dir", self.data, "--model", "mlp", "--normalize", "zca",
+                               "--epochs", "1", "--out", "run"),
+                cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            self.assertIn("whitening", process.stdout.readline())
+            time.sleep(seconds)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual((process.communicate(timeout=60)[1], process.returncode), ("stopped\n", 130))
 
     def test_stopped_seeds_go_on(self):
         arguments = self.train_arguments("half", "--epochs", "30", "--seeds", "2", "--json")

@@ -84,7 +84,8 @@ class ResultsTest(CommandTest):
         self.assertEqual(attacked[0]["accuracy"], clean[0]["accuracy"])
         self.assertLess(attacked[2]["accuracy"], attacked[0]["accuracy"])
         iterated = json.loads(self.succeed("evaluate", *model, "--attack", "ifgsm", "--deltas", "8", "--step", "2"))
-        self.assertEqual(set(iterated[0]), {"attack", "delta", "unit", "accuracy", "data", "count"})
+        self.assertEqual(set(iterated[0]), {"attack", "delta", "unit", "norm", "accuracy", "alone", "tried",
+                                            "seconds", "data", "count"})
 
     def test_bench(self):
         result = json.loads(self.succeed("bench", "--model", "lenet5", "--batch-size", "8", "--method", "layerwise",

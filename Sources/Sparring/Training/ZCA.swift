@@ -54,6 +54,10 @@ private final class ZCAFit: @unchecked Sendable {
     private var sums: OpaquePointer?
     private var result: Result<ZCA, SparringError>?
     private let isDone = DispatchSemaphore(value: 0)
+    /// Decompositions under way, which may go on when nobody waits for them. A process that ends takes OpenBLAS's memory
+    /// from them, so it waits for their end first.
+    private static let underWay = DispatchGroup()
+    private static let isWaitedForAtExit = atexit { ZCAFit.underWay.wait() } == 0
 
     init(size: Int) throws(SparringError) {
         self.size = size
@@ -68,7 +72,12 @@ private final class ZCAFit: @unchecked Sendable {
 
     /// The eigenvectors, in one call of LAPACK, on a thread that keeps this object until it ends.
     func finish(epsilon: Float) throws -> ZCA {
+        guard Self.isWaitedForAtExit else {
+            throw SparringError(.memory, "there is no room for another thing to do at exit")
+        }
+        Self.underWay.enter()
         Thread.detachNewThread {
+            defer { Self.underWay.leave() }
             self.result = Result { () throws(SparringError) in try self.whitening(epsilon) }
             self.isDone.signal()
         }
