@@ -325,7 +325,10 @@ class CallbacksTest(unittest.TestCase):
                 network.attack(slow_attack(), IMAGES, LABELS, proceed=lambda _: use())
 
     def test_ctrl_c_stops_an_attack_and_is_raised(self):
-        handler = signal.getsignal(signal.SIGINT)
+        # Programs that are started in the background ignore it.
+        self.addCleanup(signal.signal, signal.SIGINT, signal.getsignal(signal.SIGINT))
+        handler = signal.default_int_handler
+        signal.signal(signal.SIGINT, handler)
         timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
         timer.start()
         with self.assertRaises(KeyboardInterrupt):
