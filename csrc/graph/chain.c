@@ -139,9 +139,7 @@ static bool runs(const spar_work *work, const spar_run *run) {
     if (work->pass.runs != NULL && !work->pass.runs(operation, run)) return false;
     if (work->kind == SPAR_PASS_FORWARD) return true;
     if (work->kind == SPAR_PASS_WEIGHTS) return operation->learns;
-    unsigned unwanted =
-        (operation->wanted[0] ? 0 : SPAR_INPUT_GRADIENT) | (operation->wanted[1] ? 0 : SPAR_SECOND_GRADIENT);
-    return operation->reached && work->pass.writes & ~unwanted;
+    return operation->reached && spar_writes_of(work) != 0;
 }
 
 static void run_chain(const spar_network *network, spar_work *works, int count) {

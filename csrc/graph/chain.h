@@ -24,6 +24,19 @@ static inline bool spar_is_backward(const spar_work *work) {
     return work->kind != SPAR_PASS_FORWARD;
 }
 
+// What a pass writes in the step under way, of spar_use: gradients that nobody wants are left out.
+static inline unsigned spar_writes_of(const spar_work *work) {
+    const bool *wanted = work->operation->wanted;
+    if (!spar_is_backward(work)) return work->pass.writes;
+    return work->pass.writes & ~((wanted[0] ? 0u : SPAR_INPUT_GRADIENT) | (wanted[1] ? 0u : SPAR_SECOND_GRADIENT));
+}
+
+enum { SPAR_MOST_BUFFERS = 6 }; // that an operation uses
+
+// Lists the buffers of `uses` of an operation; returns how many. Buffers 2·v and 2·v + 1 are the value and the gradient
+// of value v.
+int spar_list_buffers(const spar_network *network, const spar_operation *operation, unsigned uses, int *list);
+
 // Counts what the active passes of a chain do.
 void spar_profile_chain(const spar_network *network, const spar_work *works, int count);
 

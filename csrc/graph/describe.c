@@ -33,9 +33,7 @@ static spar_operation_info info_of(const spar_network *network, const spar_opera
     return (spar_operation_info){.kernel = operation->kernel,
                                  .input_shape = {in->extent.channels, in->extent.height, in->extent.width},
                                  .output_shape = {out->extent.channels, out->extent.height, out->extent.width},
-                                 .multiply_adds = operation->layer->multiply_adds == NULL
-                                                      ? 0
-                                                      : operation->layer->multiply_adds(operation->node, in->extent),
+                                 .multiply_adds = spar_multiply_adds(operation),
                                  .bytes = (int64_t)sizeof(float) * network->options.batch_size *
                                           (spar_sample_floats(in) + spar_sample_floats(out)),
                                  .forward_seconds = operation->seconds[SPAR_PASS_FORWARD],

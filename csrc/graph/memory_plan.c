@@ -12,7 +12,6 @@ typedef struct buffer {
     spar_room room;
 } buffer;
 
-// Buffers 2·v and 2·v + 1 are the value and the gradient of value v.
 static int value_of(const spar_network *network, const spar_tensor *tensor) {
     return 2 * network->root[tensor - network->tensors];
 }
@@ -21,10 +20,7 @@ static int gradient_of(const spar_network *network, const spar_tensor *tensor) {
     return value_of(network, tensor) + 1;
 }
 
-enum { MOST_USES = 6 };
-
-// Lists the buffers of `uses` of an operation; returns how many.
-static int list_buffers(const spar_network *network, const spar_operation *operation, unsigned uses, int *list) {
+int spar_list_buffers(const spar_network *network, const spar_operation *operation, unsigned uses, int *list) {
     const spar_tensor *tensors[] = {operation->inputs[0], operation->inputs[1], operation->output};
     int count = 0;
     for (int i = 0; i < 3; i++) {
@@ -49,7 +45,7 @@ static void use(buffer *buffers, int b, int time) {
 static void find_last_reads(const spar_network *network, buffer *buffers) {
     for (int w = 0; w < network->work_count; w++) {
         const spar_work *work = &network->works[w];
-        int list[MOST_USES], count = list_buffers(network, work->operation, work->pass.reads, list);
+        int list[SPAR_MOST_BUFFERS], count = spar_list_buffers(network, work->operation, work->pass.reads, list);
         for (int i = 0; i < count; i++) buffers[list[i]].last_read = w;
     }
     buffers[value_of(network, &network->tensors[network->output])].last_read = INT32_MAX;
@@ -79,8 +75,8 @@ static void find_lifetimes(const spar_network *network, buffer *buffers) {
     int count = network->work_count, loss = 0, end = 1;
     for (int w = 0; w < count; w++) {
         const spar_work *work = &network->works[w];
-        int list[MOST_USES];
-        int used = list_buffers(network, work->operation, work->pass.reads | work->pass.writes, list);
+        int list[SPAR_MOST_BUFFERS];
+        int used = spar_list_buffers(network, work->operation, work->pass.reads | work->pass.writes, list);
         for (int i = 0; i < used; i++) use(buffers, list[i], work->chain);
         if (!spar_is_backward(work)) loss = work->chain + 1;
         end = work->chain + 1;

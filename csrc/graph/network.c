@@ -100,7 +100,7 @@ void spar_network_destroy(spar_network *network) {
     spar_release(network);
 }
 
-static int64_t multiply_adds_of(const spar_operation *operation) {
+int64_t spar_multiply_adds(const spar_operation *operation) {
     if (operation->layer->multiply_adds == NULL) return 0;
     return operation->layer->multiply_adds(operation->node, operation->inputs[0]->extent);
 }
@@ -144,7 +144,7 @@ spar_status spar_network_get_info(const spar_network *network, spar_network_info
         if (spec->trainable) own.trainable_parameters += spec->rows * spec->columns;
     }
     for (int s = 0; s < network->operation_count; s++) {
-        own.multiply_adds = spar_plus(own.multiply_adds, multiply_adds_of(&network->operations[s]));
+        own.multiply_adds = spar_plus(own.multiply_adds, spar_multiply_adds(&network->operations[s]));
     }
     spar_fill_structure(INFO, &own, info);
     return SPAR_OK;

@@ -174,4 +174,7 @@ void spar_restore_weights(spar_network *network);
 bool spar_has_active_points(const spar_network *network);
 size_t spar_kept_output_bytes(const spar_network *network);
 
+// Of one image in the operation's forward pass.
+int64_t spar_multiply_adds(const spar_operation *operation);
+
 #endif

@@ -5,37 +5,31 @@
 
 #include <string.h>
 
-enum { BUFFERS = 6 }; // bits of spar_use that are values and, from the fourth on, gradients
-
-static const spar_tensor *tensor_of(const spar_operation *operation, int bit) {
-    const spar_tensor *tensors[] = {operation->inputs[0], operation->inputs[1], operation->output};
-    return tensors[bit % 3];
+static int64_t floats_of(const spar_network *network, const spar_work *work, int buffer) {
+    return spar_sample_floats(&network->tensors[buffer / 2]) * work->run.batch;
 }
 
-// The buffers that a pass writes in this step.
-static unsigned writes_of(const spar_work *work) {
-    const spar_operation *operation = work->operation;
-    unsigned unwanted = 0;
-    if (spar_is_backward(work) && !operation->wanted[0]) unwanted |= SPAR_INPUT_GRADIENT;
-    if (spar_is_backward(work) && !operation->wanted[1]) unwanted |= SPAR_SECOND_GRADIENT;
-    return work->pass.writes & ~unwanted;
-}
-
-static int64_t floats_of(const spar_work *work, int bit) {
-    return spar_sample_floats(tensor_of(work->operation, bit)) * work->run.batch;
-}
-
-// Does work `w` of a chain read what one before it has left in cache?
-static bool is_cached(const spar_network *network, const spar_work *works, int w, int bit) {
-    int value = network->root[tensor_of(works[w].operation, bit) - network->tensors];
+// Does work `w` of a chain find there what one before it has written?
+static bool is_cached(const spar_network *network, const spar_work *works, int w, int buffer) {
     for (int v = 0; v < w; v++) {
-        unsigned writes = works[v].active ? writes_of(&works[v]) : 0;
-        for (int other = 0; other < BUFFERS; other++) {
-            bool alike = writes >> other & 1 && bit / 3 == other / 3;
-            if (alike && network->root[tensor_of(works[v].operation, other) - network->tensors] == value) return true;
+        int list[SPAR_MOST_BUFFERS], count = 0;
+        if (works[v].active) count = spar_list_buffers(network, works[v].operation, spar_writes_of(&works[v]), list);
+        for (int i = 0; i < count; i++) {
+            if (list[i] == buffer) return true;
         }
     }
     return false;
+}
+
+static int64_t buffer_floats(const spar_network *network, const spar_work *works, int w) {
+    const spar_work *work = &works[w];
+    int list[SPAR_MOST_BUFFERS], count = spar_list_buffers(network, work->operation, work->pass.reads, list);
+    int64_t floats = 0;
+    for (int i = 0; i < count; i++)
+        floats += is_cached(network, works, w, list[i]) ? 0 : floats_of(network, work, list[i]);
+    count = spar_list_buffers(network, work->operation, spar_writes_of(work), list);
+    for (int i = 0; i < count; i++) floats += floats_of(network, work, list[i]);
+    return floats;
 }
 
 static int64_t parameter_floats(const spar_operation *operation) {
@@ -49,8 +43,7 @@ static int64_t parameter_floats(const spar_operation *operation) {
 
 static int64_t multiplications_of(const spar_operation *operation, spar_pass_kind kind) {
     const spar_layer *layer = operation->layer;
-    if (layer->multiplications != NULL) return layer->multiplications(operation, kind);
-    return layer->multiply_adds == NULL ? 0 : layer->multiply_adds(operation->node, operation->inputs[0]->extent);
+    return layer->multiplications == NULL ? spar_multiply_adds(operation) : layer->multiplications(operation, kind);
 }
 
 void spar_profile_chain(const spar_network *network, const spar_work *works, int count) {
@@ -58,12 +51,7 @@ void spar_profile_chain(const spar_network *network, const spar_work *works, int
         const spar_work *work = &works[w];
         if (!work->active) continue;
         spar_operation *operation = work->operation;
-        unsigned reads = work->pass.reads, writes = writes_of(work);
-        int64_t floats = 0;
-        for (int bit = 0; bit < BUFFERS; bit++) {
-            if (reads >> bit & 1 && !is_cached(network, works, w, bit)) floats += floats_of(work, bit);
-            if (writes >> bit & 1) floats += floats_of(work, bit);
-        }
+        int64_t floats = buffer_floats(network, works, w);
         // The passes of one kind share the parameters, and the first makes the products.
         bool first = w == 0 || work[-1].operation != operation || work[-1].kind != work->kind;
         if (first) {
