@@ -4,7 +4,7 @@ import Testing
 @testable import Sparring
 
 /// Training steps and learning-rate rules of a program's own, and schedules by step, in run folders.
-@Suite struct OwnTrainingTests {
+@Suite struct OwnTrainingTests: TrainingOnQuadrants {
     /// Trains on labels that are smoothed more with every step: what lives on decides the result.
     private struct Smoothing: TrainingStep {
         var strength: Float = 0.01
@@ -63,23 +63,6 @@ import Testing
 
     private static func recipe(_ schedule: Schedule, validation: Int = 0) -> Recipe {
         Recipe(epochs: 4, batchSize: 32, schedule: schedule, validationImages: validation)
-    }
-
-    private func train(
-        _ trainer: Trainer, epochs: Int = .max, in folder: RunFolder? = nil
-    ) async throws -> [Epoch] {
-        var results: [Epoch] = []
-        for try await epoch in trainer.fit(try Quadrants(train: 180), recordingTo: folder) {
-            results.append(epoch)
-            if results.count == epochs { break }
-        }
-        return results
-    }
-
-    private func folder(_ path: String, for trainer: Trainer) throws -> RunFolder {
-        try RunFolder(
-            creating: path, for: trainer,
-            settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")))
     }
 
     /// Trains as a whole, and with a stop after two epochs; both must end with the same bits.

@@ -42,6 +42,29 @@ struct SmallNet: Model {
     }
 }
 
+/// Tests that train on ``Quadrants``.
+protocol TrainingOnQuadrants {}
+
+extension TrainingOnQuadrants {
+    /// The epochs of a training, the first ones where `epochs` tells how many.
+    func train(
+        _ trainer: Trainer, epochs: Int = .max, in folder: RunFolder? = nil
+    ) async throws -> [Epoch] {
+        var results: [Epoch] = []
+        for try await epoch in trainer.fit(try Quadrants(train: 180), recordingTo: folder) {
+            results.append(epoch)
+            if results.count == epochs { break }
+        }
+        return results
+    }
+
+    func folder(_ path: String, for trainer: Trainer) throws -> RunFolder {
+        try RunFolder(
+            creating: path, for: trainer,
+            settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")))
+    }
+}
+
 extension Network {
     /// A small network that has learnt the quadrants.
     static func trained(on data: Quadrants, seed: UInt64) throws -> Network {

@@ -2,27 +2,10 @@ import Foundation
 import Sparring
 import Testing
 
-@Suite struct TrainerTests {
+@Suite struct TrainerTests: TrainingOnQuadrants {
     private static let recipe = Recipe(
         epochs: 4, batchSize: 32, schedule: .constant(0.05), optimizer: Optimizer(weightDecay: 5e-4),
         augmentation: Augmentation(flips: false, cropPadding: 1), validationImages: 0)
-
-    private func train(_ trainer: Trainer, epochs: Int = .max, in folder: RunFolder? = nil) async throws
-        -> [Epoch]
-    {
-        var results: [Epoch] = []
-        for try await epoch in trainer.fit(try Quadrants(train: 180), recordingTo: folder) {
-            results.append(epoch)
-            if results.count == epochs { break }
-        }
-        return results
-    }
-
-    private func folder(_ path: String, for trainer: Trainer) throws -> RunFolder {
-        try RunFolder(
-            creating: path, for: trainer,
-            settings: RunSettings(of: trainer, model: "small", data: DataSpec(name: "quadrants")))
-    }
 
     /// Two epochs in a folder, which nobody writes any more when this returns.
     @discardableResult
