@@ -102,8 +102,7 @@ extension Recipe {
         if let average { facts.append(Fact("average of weights", "\(average)")) }
         if let attack = validationAttack {
             facts.append(Fact("attack on held-out images", "\(attack)"))
-            facts.append(
-                Fact("attacked held-out images", validationAttackImages.map { "\($0)" } ?? "as usual"))
+            facts.append(Fact("attacked held-out images", attackedImages))
         }
         return facts
     }
