@@ -2,12 +2,31 @@
 
 #include "runtime/parallel.h"
 
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 // Swift's clang has no omp.h; these are all that is used of it.
 extern int omp_get_max_threads(void);
 extern int omp_get_num_threads(void);
 extern int omp_get_thread_num(void);
+
+// libomp marks its process by a file, and reads one that it finds there as long as it should be. An empty one, left by
+// a process of the same number that was killed between making the file and sizing it, would end this process (SIGBUS).
+static void remove_empty_mark(void) {
+    char path[64];
+    snprintf(path, sizeof path, "/dev/shm/__KMP_REGISTERED_LIB_%d_%d", (int)getpid(), (int)getuid());
+    struct stat file;
+    if (lstat(path, &file) == 0 && S_ISREG(file.st_mode) && file.st_size == 0) unlink(path);
+}
+
+// Before anything that may be the first use of OpenMP in this process.
+static void prepare(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, remove_empty_mark);
+}
 
 void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
     if (count <= 0) return;
@@ -16,6 +35,7 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
         task(context, 0, count, 0);
         return;
     }
+    prepare();
 #pragma omp parallel num_threads(threads)
     {
         int64_t team = omp_get_num_threads(), member = omp_get_thread_num();
@@ -25,6 +45,7 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
 }
 
 int spar_available_threads(void) {
+    prepare();
     int threads = omp_get_max_threads();
     return threads < SPAR_MOST_THREADS ? threads : SPAR_MOST_THREADS;
 }
