@@ -2,6 +2,7 @@
 // through all passes of the chain while they are in its cache, and all threads meet only at the chain's ends.
 #include "graph/chain.h"
 
+#include "ops/sums.h"
 #include "runtime/parallel.h"
 
 // Floats that the passes of a chain write of the samples of a share: fewer mean more calls, more that less of them is
@@ -85,6 +86,7 @@ static void run_samples(const chain *c, spar_share share, int64_t end, int threa
     share.opens = true;
     for (; share.first < end; share.first = share.last) {
         share.last = end - share.first < c->share ? end : share.first + c->share;
+        share.closes = share.last == end;
         run_share(c, &share, thread);
         share.opens = false;
     }
@@ -134,6 +136,18 @@ static void run_parts(const chain *c, bool begin) {
     }
 }
 
+static void combine_sums(const chain *c) {
+    for (int w = 0; w < c->count; w++) {
+        spar_work *work = &c->works[w];
+        if (!work->active || work->pass.sums == NULL) continue;
+        double start = clock_of(c->network);
+        spar_sums list[SPAR_MOST_SUMS];
+        int count = work->pass.sums(work->operation, &work->run, list);
+        for (int i = 0; i < count; i++) spar_combine_sums(&work->run, &list[i]);
+        work->operation->seconds[work->kind] += clock_of(c->network) - start;
+    }
+}
+
 static bool runs(const spar_work *work, const spar_run *run) {
     const spar_operation *operation = work->operation;
     if (work->pass.runs != NULL && !work->pass.runs(operation, run)) return false;
@@ -154,6 +168,7 @@ static void run_chain(const spar_network *network, spar_work *works, int count) 
     }
     run_parts(&c, true);
     if (by_samples) run_parallel(&c);
+    combine_sums(&c);
     run_parts(&c, false);
     if (network->profiled) spar_profile_chain(network, works, count);
 }

@@ -2,6 +2,7 @@
 #include "graph/network.h"
 
 #include "ops/loss.h"
+#include "ops/sums.h"
 #include "runtime/structure.h"
 
 #include <math.h>
@@ -58,20 +59,31 @@ static spar_status ask_function(const loss_task *task, const double **losses) {
     return gradient == NULL ? SPAR_OK : spar_put_output_gradient(network, "criterion", gradient, task->scale);
 }
 
+// What is summed over the images.
+typedef enum column { LOSS, DIVERGENCE, CORRECT, COLUMNS } column;
+
+static void combine(const spar_network *network, double (*rows)[COLUMNS]) {
+    spar_sums sums = {.rows = rows, .row_bytes = sizeof *rows, .columns = COLUMNS, .combine = spar_add_doubles};
+    spar_combine_sums(&network->run, &sums);
+}
+
 // `known`: of a function; NULL: none.
 static spar_status add_losses(const loss_task *task, const double *known, double *losses, spar_loss_result *result) {
     const spar_tensor *output = &task->network->tensors[task->network->output];
-    double total = 0;
+    double rows[SPAR_MAX_CHUNKS][COLUMNS] = {{0}};
     for (int64_t n = 0; n < task->count; n++) {
+        double *row = rows[n / spar_chunk_samples(task->count)];
         const float *z = output->data + n * output->stride;
         float *d = task->scale == 0 || known != NULL ? NULL : output->gradient + n * output->stride;
         if (d != NULL) memset(d, 0, (size_t)output->stride * sizeof *d);
         double loss = known != NULL ? known[n] : loss_of_image(task, n, z, d);
         if (losses != NULL) losses[n] = loss;
-        total += loss;
-        result->correct += spar_class_of(z, task->classes) == class_of_image(task, n);
+        row[LOSS] += loss;
+        row[CORRECT] += spar_class_of(z, task->classes) == class_of_image(task, n);
     }
-    result->loss = total / task->count;
+    combine(task->network, rows);
+    result->loss = rows[0][LOSS] / task->count;
+    result->correct = (int32_t)rows[0][CORRECT];
     if (isfinite(result->loss)) return SPAR_OK;
     return spar_fail(SPAR_ERROR_NON_FINITE, "the loss is %g after %llu updates: training has diverged", result->loss,
                      (unsigned long long)task->network->step);
@@ -93,7 +105,7 @@ spar_status spar_find_objective(spar_network *network, const spar_objective *obj
     const spar_tensor *output = &network->tensors[network->output];
     int classes = output->extent.channels, count = network->run.batch;
     bool pure = objective->loss == 0, perturbed = objective->perturbed;
-    double divergence = 0;
+    double rows[SPAR_MAX_CHUNKS][COLUMNS] = {{0}};
     *result = (spar_loss_result){.count = count};
     if (!pure || !perturbed) SPAR_TRY(spar_find_loss(network, objective->criterion, objective->loss, NULL, result));
     if (objective->divergence == 0) return SPAR_OK;
@@ -101,9 +113,11 @@ spar_status spar_find_objective(spar_network *network, const spar_objective *obj
         const float *z = output->data + n * output->stride, *other = objective->other + n * classes;
         float *d = output->gradient + n * output->stride;
         if (pure) memset(d, 0, (size_t)output->stride * sizeof *d);
-        divergence += spar_divergence(perturbed ? other : z, perturbed ? z : other, classes, perturbed,
-                                      (double)objective->divergence / count, d);
+        rows[n / spar_chunk_samples(count)][DIVERGENCE] += spar_divergence(
+            perturbed ? other : z, perturbed ? z : other, classes, perturbed, (double)objective->divergence / count, d);
     }
-    result->loss = objective->loss * result->loss + (perturbed ? 0 : objective->divergence * divergence / count);
+    combine(network, rows);
+    double divergence = perturbed ? 0 : rows[0][DIVERGENCE] / count;
+    result->loss = objective->loss * result->loss + objective->divergence * divergence;
     return SPAR_OK;
 }

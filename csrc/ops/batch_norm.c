@@ -1,5 +1,6 @@
 // Batch normalization (Ioffe & Szegedy 2015), always the first stage of a sweep.
 #include "ops/onnx.h"
+#include "ops/sums.h"
 #include "ops/sweep.h"
 
 #include <math.h>
@@ -56,7 +57,7 @@ typedef struct batch_norm_state {
     float *variance;                        // of the batch, unbiased
     float *next_mean[2], *next_variance[2]; // running statistics of both sets, to be committed
     float *shifts;                          // [chunks][stride], near the mean, for sums that do not cancel
-    double *sums, *products;                // [chunks][stride]
+    double *sums;                           // [chunks][2][stride]: sums and products, or means and squares
     bool pending[2];
 } batch_norm_state;
 
@@ -68,8 +69,7 @@ static spar_status prepare(spar_operation *operation, spar_stage *stage) {
     made->sums = spar_allocate(stride, column);
     if (made->sums == NULL) return SPAR_ERROR_MEMORY;
     operation->state_bytes += stride * column;
-    made->products = made->sums + SPAR_MAX_CHUNKS * stride;
-    float *next = (float *)(made->products + SPAR_MAX_CHUNKS * stride);
+    float *next = (float *)(made->sums + 2 * SPAR_MAX_CHUNKS * stride);
     float **const arrays[] = {&made->mean,
                               &made->inverse_deviation,
                               &made->scale,
@@ -103,9 +103,16 @@ static const float *value_of(const spar_stage *stage, const spar_run *run, int p
     return spar_parameter_of(stage->parameters[parameter], run->flags)->value;
 }
 
-static void clear_sums(const batch_norm_state *state, int64_t chunk, int64_t stride) {
-    memset(state->sums + chunk * stride, 0, (size_t)stride * sizeof *state->sums);
-    memset(state->products + chunk * stride, 0, (size_t)stride * sizeof *state->products);
+static double *sums_of(const batch_norm_state *state, int64_t chunk, int64_t stride) {
+    return state->sums + 2 * chunk * stride;
+}
+
+static void clear(double *sums, int64_t stride) {
+    memset(sums, 0, 2 * (size_t)stride * sizeof *sums);
+}
+
+static spar_sums list_of(const batch_norm_state *state, int64_t stride) {
+    return (spar_sums){.rows = state->sums, .row_bytes = 2 * stride * (int64_t)sizeof *state->sums};
 }
 
 static void sum_moments(spar_operation *operation, const spar_run *run, const spar_share *share) {
@@ -113,26 +120,43 @@ static void sum_moments(spar_operation *operation, const spar_run *run, const sp
     const spar_tensor *in = operation->inputs[0];
     const float *x = in->data + share->first * spar_sample_floats(in);
     float *shift = state->shifts + share->chunk * in->stride;
+    double *sums = sums_of(state, share->chunk, in->stride), *products = sums + in->stride;
     if (share->opens) {
-        clear_sums(state, share->chunk, in->stride);
+        clear(sums, in->stride);
         memcpy(shift, x, (size_t)in->stride * sizeof *shift);
     }
-    run->kernels->column_moments(x, (share->last - share->first) * spar_pixels(in->extent), in->stride, shift,
-                                 state->sums + share->chunk * in->stride, state->products + share->chunk * in->stride);
+    run->kernels->column_moments(x, (share->last - share->first) * spar_pixels(in->extent), in->stride, shift, sums,
+                                 products);
+    if (!share->closes) return;
+    double rows = (double)((share->last - spar_chunk_start(run->batch, share->chunk)) * spar_pixels(in->extent));
+    for (int64_t c = 0; c < in->stride; c++) {
+        double own = sums[c] / rows;
+        products[c] -= own * sums[c];
+        sums[c] = shift[c] + own;
+    }
 }
 
-static spar_moments join_chunks(const spar_operation *operation, int64_t batch, int column) {
-    const batch_norm_state *state = stage_of(operation)->state;
-    int64_t chunks = spar_chunk_count(batch), pixels = spar_pixels(operation->inputs[0]->extent);
-    spar_moments moments = {0, 0, 0};
-    for (int64_t chunk = 0; chunk < chunks; chunk++) {
-        int64_t at = chunk * operation->inputs[0]->stride + column;
-        double rows = (double)((spar_chunk_start(batch, chunk + 1) - spar_chunk_start(batch, chunk)) * pixels);
-        double own = state->sums[at] / rows;
-        spar_join_moments(&moments,
-                          (spar_moments){rows, state->shifts[at] + own, state->products[at] - own * state->sums[at]});
+static void join_columns(const spar_run *run, const spar_sums *sums, const spar_halves *halves) {
+    (void)run;
+    double *left = halves->left, left_count = (double)(halves->left_samples * sums->pixels);
+    const double *right = halves->right;
+    double right_count = (double)(halves->right_samples * sums->pixels);
+    for (int64_t c = halves->first, s = sums->columns + c; c < halves->last; c++, s++) {
+        spar_moments moments = {left_count, left[c], left[s]};
+        spar_join_moments(&moments, (spar_moments){right_count, right[c], right[s]});
+        left[c] = moments.mean;
+        left[s] = moments.squares;
     }
-    return moments;
+}
+
+static int list_moments(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    (void)run;
+    int64_t stride = operation->inputs[0]->stride;
+    list[0] = list_of(stage_of(operation)->state, stride);
+    list[0].columns = stride;
+    list[0].combine = join_columns;
+    list[0].pixels = spar_pixels(operation->inputs[0]->extent);
+    return 1;
 }
 
 static void learn(const spar_stage *stage, const spar_run *run, float momentum) {
@@ -155,9 +179,9 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     batch_norm_state *state = stage->state;
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
     double count = (double)run->batch * (double)spar_pixels(operation->inputs[0]->extent), unbias = count / (count - 1);
+    const double *means = state->sums, *squares = means + operation->inputs[0]->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        spar_moments moments = join_chunks(operation, run->batch, c);
-        double mean = moments.mean, variance = moments.squares < 0 ? 0 : moments.squares / count;
+        double mean = means[c], variance = squares[c] < 0 ? 0 : squares[c] / count;
         state->mean[c] = (float)mean;
         state->variance[c] = (float)(variance * unbias);
         state->inverse_deviation[c] = (float)(1 / sqrt(variance + settings->epsilon));
@@ -170,8 +194,12 @@ static bool uses_batch(const spar_operation *operation, const spar_run *run) {
     return run->flags & SPAR_FORWARD_TRAIN;
 }
 
-static const spar_pass moments = {
-    .runs = uses_batch, .samples = sum_moments, .end = take_statistics, .reads = SPAR_INPUT_VALUE, .writes = SPAR_SUMS};
+static const spar_pass moments = {.runs = uses_batch,
+                                  .samples = sum_moments,
+                                  .sums = list_moments,
+                                  .end = take_statistics,
+                                  .reads = SPAR_INPUT_VALUE,
+                                  .writes = SPAR_SUMS};
 
 static void begin(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
     (void)operation;
@@ -216,14 +244,25 @@ static bool sums_batch(const spar_operation *operation, const spar_run *run) {
 static void backward(const spar_stage *stage, const spar_sweep_block *at, float *d) {
     const batch_norm_state *state = stage->state;
     const spar_block *block = &at->block;
-    int64_t stride = at->operation->output->stride, chunk = at->share->chunk;
+    int64_t stride = at->operation->output->stride;
     if (!sums_batch(at->operation, at->run)) {
         at->run->kernels->affine(d, d, block->floats, stride, state->zero, state->scale, state->zero);
         return;
     }
-    if (at->share->opens && block->sample == at->share->first && block->piece == 0) clear_sums(state, chunk, stride);
+    double *sums = sums_of(state, at->share->chunk, stride);
+    if (at->share->opens && block->sample == at->share->first && block->piece == 0) clear(sums, stride);
     at->run->kernels->column_products(d, at->operation->inputs[0]->data + block->offset, block->rows, stride,
-                                      state->mean, state->sums + chunk * stride, state->products + chunk * stride);
+                                      state->mean, sums, sums + stride);
+}
+
+static int list_backward_sums(const spar_operation *operation, const spar_run *run, const spar_stage *stage,
+                              spar_sums *list) {
+    if (!sums_batch(operation, run)) return 0;
+    int64_t stride = operation->output->stride;
+    list[0] = list_of(stage->state, stride);
+    list[0].columns = 2 * stride;
+    list[0].combine = spar_add_doubles;
+    return 1;
 }
 
 // With batch statistics, dx = γ/σ · (d − mean(d) − x̂ · mean(d·x̂)); with running ones, dx = γ/σ · d.
@@ -235,12 +274,10 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
     double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
+    const double *sums = state->sums, *products = sums + operation->output->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
-        double sum = 0, product = 0, inverse = state->inverse_deviation[c], a = gamma->value[c] * inverse;
-        for (int64_t chunk = 0; chunk < spar_chunk_count(run->batch); chunk++) {
-            sum += state->sums[chunk * operation->output->stride + c];
-            product += state->products[chunk * operation->output->stride + c];
-        }
+        double sum = sums[c], product = products[c], inverse = state->inverse_deviation[c];
+        double a = gamma->value[c] * inverse;
         if (run->backward_flags & SPAR_BACKWARD_WEIGHTS) {
             gamma->gradient[c] = (float)(product * inverse) + (add ? gamma->gradient[c] : 0);
             beta->gradient[c] = (float)sum + (add ? beta->gradient[c] : 0);
@@ -270,6 +307,7 @@ static const spar_stage_functions stage = {.backward_reads_input = true,
                                            .prepare = prepare,
                                            .discard = discard,
                                            .begin = begin,
+                                           .list_backward_sums = list_backward_sums,
                                            .end_backward = end_backward,
                                            .forward = forward,
                                            .backward = backward,

@@ -1,6 +1,8 @@
 // Gradient of a bias: column sums of the output's gradient, by chunk.
 #include "ops/bias.h"
 
+#include "ops/sums.h"
+
 #include <string.h>
 
 // [chunks][2][stride] doubles, of which the second ones are not asked for, and a row of zeros.
@@ -22,23 +24,29 @@ static void sum_samples(spar_operation *operation, const spar_run *run, const sp
                                  sum + stride);
 }
 
+static int list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    int64_t stride = operation->output->stride;
+    list[0] = (spar_sums){.rows = sums_of(run),
+                          .row_bytes = 2 * stride * (int64_t)sizeof(double),
+                          .columns = stride,
+                          .combine = spar_add_doubles};
+    return 1;
+}
+
 static void end(spar_operation *operation, const spar_run *run) {
-    const double *sums = sums_of(run);
+    const double *sum = sums_of(run);
     float *gradient = operation->parameters[SPAR_BIAS]->gradient;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     for (int c = 0; c < operation->output->extent.channels; c++) {
-        double sum = 0;
-        for (int64_t chunk = 0; chunk < spar_chunk_count(run->batch); chunk++) {
-            sum += sums[chunk * 2 * operation->output->stride + c];
-        }
-        gradient[c] = (float)sum + (add ? gradient[c] : 0);
+        gradient[c] = (float)sum[c] + (add ? gradient[c] : 0);
     }
 }
 
 int spar_list_bias_pass(const spar_operation *operation, spar_pass *pass) {
-    int64_t chunks = spar_chunk_count(operation->batch_size), stride = operation->output->stride;
+    int64_t chunks = spar_most_chunks(operation->batch_size), stride = operation->output->stride;
     *pass = (spar_pass){.begin = begin,
                         .samples = sum_samples,
+                        .sums = list_sums,
                         .end = end,
                         .reads = SPAR_OUTPUT_GRADIENT,
                         .writes = SPAR_SUMS,

@@ -27,7 +27,8 @@ typedef struct spar_convolution_algorithm {
     void (*pack)(const spar_operation *operation, const spar_run *run, bool backward);
     // Forward, or with `backward` the gradient of the input, of the whole batch; NULL: it is always made by samples.
     void (*product)(const spar_operation *operation, const spar_run *run, bool backward);
-    void (*gradient)(spar_operation *operation, const spar_run *run); // of the weights
+    // Of the weights, summed in splits; NULL: it is always made by samples.
+    void (*gradient)(spar_operation *operation, const spar_run *run);
     // The same by samples, for operations that chain.
     spar_samples product_samples[2];
     spar_pass gradient_pass;
@@ -46,7 +47,6 @@ typedef struct spar_convolution {
     float *zeros;               // a row outside the image
     spar_gather gather[2];      // forward and backward data
     spar_winograd winograd;
-    int64_t splits; // of the pixels, for the gradient of depthwise weights
 } spar_convolution;
 
 static inline spar_convolution *spar_convolution_of(const spar_operation *operation) {

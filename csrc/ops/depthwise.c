@@ -1,5 +1,6 @@
 // Depthwise convolution: every channel has its own kernel, so rows of channels are multiplied elementwise.
 #include "ops/convolution.h"
+#include "ops/sums.h"
 
 #include "runtime/parallel.h"
 
@@ -116,12 +117,21 @@ static void product(const spar_operation *operation, const spar_run *run, bool b
     }
 }
 
+// Sums of the weights' gradient are kept by chunk, [chunk][tap][channel] in the workspace.
 typedef struct depthwise_gradient_task {
     const spar_operation *operation;
     const spar_run *run;
     const spar_phase *phase;
-    int64_t splits, stride;
+    int64_t stride;
 } depthwise_gradient_task;
+
+static const spar_phase *phase_of(const spar_operation *operation) {
+    return &spar_convolution_of(operation)->gather[0].phases[0];
+}
+
+static int64_t sum_floats(const spar_operation *operation) {
+    return phase_of(operation)->taps * operation->output->stride;
+}
 
 static void sum_rows(const depthwise_gradient_task *task, int64_t first, int64_t last, float *sums) {
     const spar_tensor *input = task->operation->inputs[0], *output = task->operation->output;
@@ -160,33 +170,24 @@ static void sum_pixels(const depthwise_gradient_task *task, int64_t first, int64
     }
 }
 
-static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const depthwise_gradient_task *task = context;
-    int64_t kernel = task->phase->taps * task->stride;
-    for (int64_t split = first; split < last; split++) {
-        float *sums = task->run->workspace + split * kernel;
-        memset(sums, 0, (size_t)kernel * sizeof *sums);
-        int64_t begin = task->run->batch * split / task->splits, end = task->run->batch * (split + 1) / task->splits;
-        if (is_3x3(task->operation)) {
-            sum_rows(task, begin, end, sums);
-        } else {
-            sum_pixels(task, begin, end, sums);
-        }
-    }
+static void sum_share(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    depthwise_gradient_task task = {operation, run, phase_of(operation), operation->output->stride};
+    int64_t floats = sum_floats(operation);
+    float *sums = run->workspace + share->chunk * floats;
+    if (share->opens) memset(sums, 0, (size_t)floats * sizeof *sums);
+    (is_3x3(operation) ? sum_rows : sum_pixels)(&task, share->first, share->last, sums);
 }
 
-static void gradient(spar_operation *operation, const spar_run *run) {
-    const spar_convolution *convolution = operation->state;
-    depthwise_gradient_task task = {operation, run, &convolution->gather[0].phases[0], convolution->splits,
-                                    operation->output->stride};
-    spar_parallel(run->threads, task.splits, sum_splits, &task);
+static int list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    list[0] = spar_sums_of_floats(run->workspace, sum_floats(operation));
+    return 1;
+}
+
+static void finish(spar_operation *operation, const spar_run *run) {
     float *total = operation->parameters[0]->gradient;
-    int64_t floats = task.phase->taps * task.stride;
+    int64_t floats = sum_floats(operation);
     if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) memset(total, 0, (size_t)floats * sizeof *total);
-    for (int64_t split = 0; split < task.splits; split++) {
-        run->kernels->add(run->workspace + split * floats, total, floats);
-    }
+    run->kernels->add(run->workspace, total, floats);
 }
 
 static bool fits(const spar_operation *operation) {
@@ -204,19 +205,17 @@ static spar_status prepare(spar_operation *operation) {
     SPAR_TRY(spar_gather_forward(&convolution->gather[0], &window, in, out));
     SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
     operation->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
-    convolution->splits = SPAR_MOST_SPLITS < operation->batch_size ? SPAR_MOST_SPLITS : operation->batch_size;
     return SPAR_OK;
 }
 
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
-    const spar_convolution *convolution = operation->state;
-    if (kind != SPAR_PASS_WEIGHTS) return 0;
-    return convolution->splits * convolution->gather[0].phases[0].taps * operation->output->stride;
+    return kind == SPAR_PASS_WEIGHTS ? spar_most_chunks(operation->batch_size) * sum_floats(operation) : 0;
 }
 
-const spar_convolution_algorithm spar_convolution_depthwise = {.name = "depthwise",
-                                                               .fits = fits,
-                                                               .prepare = prepare,
-                                                               .workspace = workspace,
-                                                               .product = product,
-                                                               .gradient = gradient};
+const spar_convolution_algorithm spar_convolution_depthwise = {
+    .name = "depthwise",
+    .fits = fits,
+    .prepare = prepare,
+    .workspace = workspace,
+    .product = product,
+    .gradient_pass = {.samples = sum_share, .sums = list_sums, .end = finish, .writes = SPAR_SUMS}};

@@ -11,9 +11,9 @@
 //   a buffer that nobody declares any more has no place in the arena.
 // - What a later pass is to find again (transformed inputs, for the gradient of weights) is a buffer of the operation's
 //   own, written by one pass and read by the other: a bit more, and a room with that lifetime.
-// - Sums over the batch are whole when `end` is called. Where many processes share a batch, theirs are combined between
-//   the last sample and `end`, in spar_run_passes; gradients of parameters are whole after `end` and may be sent while
-//   the next chains run.
+// - Sums over the batch, which a pass keeps by chunk and lists (`sums`), are combined between the last sample and
+// `end`,
+//   in spar_run_passes.
 #ifndef SPAR_OPS_PASS_H
 #define SPAR_OPS_PASS_H
 
@@ -22,25 +22,40 @@
 
 typedef struct spar_operation spar_operation;
 typedef struct spar_run spar_run;
+typedef struct spar_sums spar_sums; // sums.h
 
 enum { SPAR_MAX_CHUNKS = 64 };
 
-// Consecutive samples that one thread works on. A batch is cut into at most SPAR_MAX_CHUNKS chunks, by its size alone:
-// sums are kept by chunk and added in chunk order, so nothing depends on the number of threads.
+// Consecutive samples that one thread works on. A batch is cut by its size alone into at most SPAR_MAX_CHUNKS chunks,
+// for which sums are kept, so that nothing depends on the number of threads.
 typedef struct spar_share {
     int64_t first, last; // samples first ≤ n < last
     int64_t chunk;
-    bool opens; // they are the first of their chunk
+    bool opens, closes; // they are the first, and the last, of their chunk
     float *scratch;
 } spar_share;
 
-static inline int64_t spar_chunk_count(int64_t batch) {
-    return batch < SPAR_MAX_CHUNKS ? batch : SPAR_MAX_CHUNKS;
+// Samples of a chunk but the last: a power of two, so that every chunk of a large batch is some of a smaller one's.
+static inline int64_t spar_chunk_samples(int64_t batch) {
+    int64_t samples = 1;
+    while (samples * SPAR_MAX_CHUNKS < batch) samples *= 2;
+    return samples;
 }
 
-// The first sample of a chunk.
+static inline int64_t spar_chunk_count(int64_t batch) {
+    int64_t samples = spar_chunk_samples(batch);
+    return (batch + samples - 1) / samples;
+}
+
+// Of any batch up to a size: a smaller one may have more.
+static inline int64_t spar_most_chunks(int64_t batch_size) {
+    return batch_size < SPAR_MAX_CHUNKS ? batch_size : SPAR_MAX_CHUNKS;
+}
+
+// The first sample of a chunk, and of those behind the last the batch's end.
 static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
-    return batch * chunk / spar_chunk_count(batch);
+    int64_t start = chunk * spar_chunk_samples(batch);
+    return start < batch ? start : batch;
 }
 
 // What a pass reads and writes of its operation.
@@ -51,7 +66,7 @@ typedef enum spar_use {
     SPAR_INPUT_GRADIENT = 8,
     SPAR_SECOND_GRADIENT = 16,
     SPAR_OUTPUT_GRADIENT = 32,
-    SPAR_SUMS = 64, // over the batch: written by chunk, to be read when all samples are through
+    SPAR_SUMS = 64, // over the batch: written by chunk, to be read when all samples are through and they are combined
 } spar_use;
 
 typedef void (*spar_samples)(spar_operation *operation, const spar_run *run, const spar_share *share);
@@ -62,8 +77,10 @@ typedef struct spar_pass {
     bool (*runs)(const spar_operation *operation, const spar_run *run); // does this step run it? NULL: it does
     void (*begin)(spar_operation *operation, const spar_run *run);      // before the first sample; may use all threads
     spar_samples samples;                                               // NULL: `begin` does everything
-    void (*end)(spar_operation *operation, const spar_run *run);        // after the last sample
-    unsigned reads, writes;                                             // of spar_use; what is added to is written
+    // Lists what was kept by chunk, at most SPAR_MOST_SUMS; returns how many. NULL: nothing.
+    int (*sums)(const spar_operation *operation, const spar_run *run, spar_sums *list);
+    void (*end)(spar_operation *operation, const spar_run *run); // after the last sample
+    unsigned reads, writes;                                      // of spar_use; what is added to is written
     bool in_place;     // what it writes first may lie where it reads: output on input, input's gradient on output's
     int64_t workspace; // floats that are its own from `begin` to `end`
 } spar_pass;
@@ -75,6 +92,6 @@ typedef enum spar_pass_kind {
     SPAR_PASS_KINDS,
 } spar_pass_kind;
 
-enum { SPAR_MOST_PASSES = 3 }; // of an operation and kind
+enum { SPAR_MOST_PASSES = 3, SPAR_MOST_SUMS = 8 }; // of an operation and kind; of a pass
 
 #endif

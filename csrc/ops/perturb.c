@@ -1,4 +1,5 @@
 // The layer of a perturbation point.
+#include "ops/sums.h"
 #include "ops/sweep.h"
 
 #include <string.h>
@@ -7,6 +8,15 @@ static void begin(const spar_operation *operation, const spar_run *run, const sp
     (void)operation;
     if (run->flags & SPAR_FORWARD_PERTURB) spar_point_arm(stage->point, run);
     if (run->flags & SPAR_FORWARD_MEASURE) spar_point_begin_measure(stage->point);
+}
+
+static int list_sums(const spar_operation *operation, const spar_run *run, const spar_stage *stage, spar_sums *list) {
+    (void)operation;
+    list[0] = (spar_sums){.rows = stage->point->moments,
+                          .row_bytes = sizeof(spar_moments),
+                          .columns = 1,
+                          .combine = spar_join_all_moments};
+    return (run->flags & SPAR_FORWARD_MEASURE) != 0;
 }
 
 static void end(const spar_run *run, const spar_stage *stage) {
@@ -47,6 +57,7 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
 
 static const spar_stage_functions stage = {.prepare = prepare,
                                            .begin = begin,
+                                           .list_sums = list_sums,
                                            .end = end,
                                            .end_backward = end_backward,
                                            .sees_samples = sees_samples,

@@ -182,8 +182,7 @@ void spar_point_measure(spar_point *point, const spar_run *run, const spar_block
 }
 
 void spar_point_end_measure(spar_point *point) {
-    spar_moments all = {0, 0, 0};
-    for (int chunk = 0; chunk < SPAR_MAX_CHUNKS; chunk++) spar_join_moments(&all, point->moments[chunk]);
+    spar_moments all = point->moments[0];
     point->deviation = (float)sqrt(all.squares < 0 ? 0 : all.squares / all.count);
 }
 

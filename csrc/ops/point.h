@@ -31,7 +31,7 @@ typedef struct spar_point {
     int held;                // samples that have one
     float deviation;         // s(h)
     float last_deviation;    // and before the pass or step under way, which may fail
-    spar_moments moments[SPAR_MAX_CHUNKS];
+    spar_moments moments[SPAR_MAX_CHUNKS]; // by chunk; combined, the first is the batch's
 
     float *magnitudes; // of this pass, one a sample: η = (gradient · unit) · magnitude, or sign or noise · magnitude
     float *units;

@@ -1,5 +1,7 @@
 #include "ops/sweep.h"
 
+#include "ops/sums.h"
+
 #include <string.h>
 
 static const spar_stage_functions *functions_of(const spar_stage *stage) {
@@ -43,6 +45,16 @@ static void end_forward(spar_operation *operation, const spar_run *run) {
     }
 }
 
+static int list_forward_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    const spar_sweep *sweep = operation->sweep;
+    int count = 0;
+    for (const spar_stage *stage = sweep->stages; stage < sweep->stages + sweep->count; stage++) {
+        if (functions_of(stage)->list_sums == NULL) continue;
+        count += functions_of(stage)->list_sums(operation, run, stage, &list[count]);
+    }
+    return count;
+}
+
 // Does the first stage leave the input's gradient to a pass of its own, and sum for that?
 static bool sums(const spar_operation *operation, const spar_run *run) {
     const spar_pass *behind = functions_of(operation->sweep->stages)->pass_behind;
@@ -75,6 +87,16 @@ static void backward_samples(spar_operation *operation, const spar_run *run, con
     }
 }
 
+static int list_backward_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    const spar_sweep *sweep = operation->sweep;
+    int count = 0;
+    for (const spar_stage *stage = sweep->stages; stage < sweep->stages + sweep->count; stage++) {
+        if (functions_of(stage)->list_backward_sums == NULL) continue;
+        count += functions_of(stage)->list_backward_sums(operation, run, stage, &list[count]);
+    }
+    return count;
+}
+
 static void end_backward(spar_operation *operation, const spar_run *run) {
     const spar_sweep *sweep = operation->sweep;
     for (const spar_stage *stage = sweep->stages; stage < sweep->stages + sweep->count; stage++) {
@@ -96,6 +118,7 @@ static int forward_passes(const spar_operation *operation, spar_pass *passes) {
     spar_pass pass = {.runs = does_not_measure,
                       .begin = begin_forward,
                       .samples = forward_samples,
+                      .sums = list_forward_sums,
                       .end = end_forward,
                       .reads = SPAR_INPUT_VALUE | (operation->input_count > 1 ? SPAR_SECOND_VALUE : 0),
                       .writes = SPAR_OUTPUT_VALUE,
@@ -118,6 +141,7 @@ static int backward_passes(const spar_operation *operation, spar_pass *passes) {
     const spar_stage_functions *last = functions_of(&sweep->stages[sweep->count - 1]);
     spar_pass pass = {.runs = emits,
                       .samples = backward_samples,
+                      .sums = list_backward_sums,
                       .end = end_backward,
                       .reads = SPAR_OUTPUT_GRADIENT | (first->backward_reads_input ? SPAR_INPUT_VALUE : 0) |
                                (last->backward_reads_output ? SPAR_OUTPUT_VALUE : 0),

@@ -42,6 +42,10 @@ struct spar_stage_functions {
     void (*begin)(const spar_operation *operation, const spar_run *run, const spar_stage *stage);
     void (*end)(const spar_run *run, const spar_stage *stage);
     void (*end_backward)(const spar_operation *operation, const spar_run *run, const spar_stage *stage);
+    // Lists what a forward or backward pass kept by chunk, nothing or one; returns how many.
+    int (*list_sums)(const spar_operation *operation, const spar_run *run, const spar_stage *stage, spar_sums *list);
+    int (*list_backward_sums)(const spar_operation *operation, const spar_run *run, const spar_stage *stage,
+                              spar_sums *list);
 
     // Does the forward function have to get whole samples? NULL: pieces of them will do.
     bool (*sees_samples)(const spar_stage *stage, const spar_run *run);

@@ -302,7 +302,8 @@ static spar_status prepare(spar_operation *operation) {
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     if (kind != SPAR_PASS_WEIGHTS) return 0;
-    return spar_unfolded_splits(operation, operation->batch_size) * spar_unfolded_sums(&task);
+    int64_t splits = operation->chained ? spar_most_chunks(operation->batch_size) : spar_unfolded_splits(operation);
+    return splits * spar_unfolded_sums(&task);
 }
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {
@@ -327,14 +328,16 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
     }
 }
 
-const spar_convolution_algorithm spar_convolution_unfolded = {
-    .name = "unfolded",
-    .fits = fits,
-    .chains = chains,
-    .prepare = prepare,
-    .workspace = workspace,
-    .packed_floats = packed_floats,
-    .pack = pack,
-    .product_samples = {forward_samples, backward_samples},
-    .gradient = spar_unfolded_gradient,
-    .gradient_pass = {.samples = spar_unfolded_sum_share, .end = spar_unfolded_add_sums, .writes = SPAR_SUMS}};
+const spar_convolution_algorithm spar_convolution_unfolded = {.name = "unfolded",
+                                                              .fits = fits,
+                                                              .chains = chains,
+                                                              .prepare = prepare,
+                                                              .workspace = workspace,
+                                                              .packed_floats = packed_floats,
+                                                              .pack = pack,
+                                                              .product_samples = {forward_samples, backward_samples},
+                                                              .gradient = spar_unfolded_gradient,
+                                                              .gradient_pass = {.samples = spar_unfolded_sum_share,
+                                                                                .sums = spar_unfolded_list_sums,
+                                                                                .end = spar_unfolded_finish,
+                                                                                .writes = SPAR_SUMS}};

@@ -1,5 +1,6 @@
 // Gradient of the weights of an unfolded convolution: outer products of patches and the output's gradient, summed
-// over splits of the samples.
+// over chunks where the operation chains, elsewhere over splits of the samples.
+#include "ops/sums.h"
 #include "ops/unfolded.h"
 
 #include "runtime/parallel.h"
@@ -12,9 +13,7 @@ enum {
     FEW_ROWS = 7,      // of sums, too few for the multipliers not to wait for them
 };
 
-// Where the operation chains, every chunk of samples is a split.
-int64_t spar_unfolded_splits(const spar_operation *operation, int64_t batch) {
-    if (operation->chained) return spar_chunk_count(batch);
+int64_t spar_unfolded_splits(const spar_operation *operation) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = SPAR_MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
@@ -108,6 +107,12 @@ void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, con
     sum_samples(&task, share->first, share->last, to, share->scratch);
 }
 
+int spar_unfolded_list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    spar_unfolded task = spar_unfolded_of(operation, run);
+    list[0] = spar_sums_of_floats(run->workspace, spar_unfolded_sums(&task));
+    return 1;
+}
+
 typedef struct gradient_task {
     spar_unfolded unfolded;
     int64_t splits, parts; // parts of a split's panels of columns
@@ -159,20 +164,22 @@ static void add_rows(void *context, int64_t first, int64_t last, int thread) {
     }
 }
 
-void spar_unfolded_add_sums(spar_operation *operation, const spar_run *run) {
-    gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
-                          .splits = spar_unfolded_splits(operation, run->batch)};
+static void add_sums(spar_operation *operation, const spar_run *run, int64_t splits) {
+    gradient_task task = {.unfolded = spar_unfolded_of(operation, run), .splits = splits};
     int threads = task.splits * spar_unfolded_sums(&task.unfolded) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
     spar_parallel(threads, task.unfolded.patch, add_rows, &task);
 }
 
+void spar_unfolded_finish(spar_operation *operation, const spar_run *run) {
+    add_sums(operation, run, 1);
+}
+
 // There are enough parts for all threads.
 void spar_unfolded_gradient(spar_operation *operation, const spar_run *run) {
-    gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
-                          .splits = spar_unfolded_splits(operation, run->batch)};
+    gradient_task task = {.unfolded = spar_unfolded_of(operation, run), .splits = spar_unfolded_splits(operation)};
     int64_t panels = panels_of(&task.unfolded);
     task.parts = (run->threads + task.splits - 1) / task.splits;
     if (task.parts > panels) task.parts = panels;
     spar_parallel(run->threads, task.splits * task.parts, sum_parts, &task);
-    spar_unfolded_add_sums(operation, run);
+    add_sums(operation, run, task.splits);
 }

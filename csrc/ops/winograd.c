@@ -281,16 +281,18 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     return spar_winograd_tiles(w, to, operation->batch_size) * spar_winograd_tile_floats(w);
 }
 
-const spar_convolution_algorithm spar_convolution_winograd = {
-    .name = "winograd",
-    .fits = fits,
-    .chains = chains,
-    .prepare = prepare,
-    .multiplications = multiplications,
-    .workspace = workspace,
-    .packed_floats = packed_floats,
-    .pack = pack,
-    .product = product,
-    .product_samples = {forward_samples, backward_samples},
-    .gradient = spar_winograd_gradient,
-    .gradient_pass = {.samples = spar_winograd_sum_share, .end = spar_winograd_finish, .writes = SPAR_SUMS}};
+const spar_convolution_algorithm spar_convolution_winograd = {.name = "winograd",
+                                                              .fits = fits,
+                                                              .chains = chains,
+                                                              .prepare = prepare,
+                                                              .multiplications = multiplications,
+                                                              .workspace = workspace,
+                                                              .packed_floats = packed_floats,
+                                                              .pack = pack,
+                                                              .product = product,
+                                                              .product_samples = {forward_samples, backward_samples},
+                                                              .gradient = spar_winograd_gradient,
+                                                              .gradient_pass = {.samples = spar_winograd_sum_share,
+                                                                                .sums = spar_winograd_list_sums,
+                                                                                .end = spar_winograd_finish,
+                                                                                .writes = SPAR_SUMS}};

@@ -61,6 +61,7 @@ int64_t spar_winograd_gradient_workspace(const spar_operation *operation);
 void spar_winograd_gradient(spar_operation *operation, const spar_run *run);
 // The same as a pass over samples.
 void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share);
+int spar_winograd_list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list);
 void spar_winograd_finish(spar_operation *operation, const spar_run *run);
 
 #endif

@@ -2,6 +2,7 @@
 // inputs and transformed output gradients. Few channels: tiles are cut into splits, a thread a split, each
 // with sums of its own. Many: all tiles are transformed first and threads share out the points.
 #include "ops/convolution.h"
+#include "ops/sums.h"
 
 #include "runtime/parallel.h"
 
@@ -15,10 +16,9 @@ static int64_t sum_floats(const spar_winograd *w) {
     return w->points * (int64_t)w->in.channels * w->out_stride;
 }
 
-// Splits of the tiles; where the operation chains, every chunk of samples is one.
-static int64_t splits_of(const spar_operation *operation, int64_t batch) {
+// Splits of the tiles of an operation that does not chain.
+static int64_t splits_of(const spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    if (operation->chained) return spar_chunk_count(batch);
     int64_t tiles = spar_winograd_tiles(w, w->out, operation->batch_size);
     int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
@@ -28,7 +28,7 @@ static int64_t splits_of(const spar_operation *operation, int64_t batch) {
 
 // One split is one of many channels.
 static bool shares_points(const spar_operation *operation) {
-    return !operation->chained && splits_of(operation, operation->batch_size) == 1;
+    return !operation->chained && splits_of(operation) == 1;
 }
 
 void spar_winograd_gradient_prepare(spar_operation *operation) {
@@ -39,7 +39,8 @@ void spar_winograd_gradient_prepare(spar_operation *operation) {
 int64_t spar_winograd_gradient_workspace(const spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     int64_t tiles = shares_points(operation) ? spar_winograd_tiles(w, w->out, operation->batch_size) : 0;
-    return splits_of(operation, operation->batch_size) * sum_floats(w) + tiles * spar_winograd_tile_floats(w);
+    int64_t splits = operation->chained ? spar_most_chunks(operation->batch_size) : splits_of(operation);
+    return splits * sum_floats(w) + tiles * spar_winograd_tile_floats(w);
 }
 
 typedef struct gradient_task {
@@ -65,7 +66,7 @@ static gradient_task task_of(const spar_operation *operation, const spar_run *ru
                                         .size = w->tile,
                                         .zeros = convolution->zeros},
                            .tiles = spar_winograd_tiles(w, w->out, run->batch),
-                           .splits = splits_of(operation, run->batch),
+                           .splits = splits_of(operation),
                            .block = GRADIENT_TILES,
                            .sums = run->workspace,
                            .weight = operation->parameters[0]};
@@ -115,6 +116,11 @@ void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, con
     gradient_task task = task_of(operation, run);
     sum_tiles(&task, share->first * task.d.tiles_per_sample, share->last * task.d.tiles_per_sample,
               task.sums + share->chunk * sum_floats(task.d.winograd), share->opens, share->scratch);
+}
+
+int spar_winograd_list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
+    list[0] = spar_sums_of_floats(run->workspace, sum_floats(&spar_convolution_of(operation)->winograd));
+    return 1;
 }
 
 // Many channels: behind the sums in the workspace are all transformed tiles.
@@ -167,9 +173,14 @@ static void finish_rows(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
+static void finish(gradient_task *task) {
+    spar_parallel(task->run->threads, task->d.from.channels, finish_rows, task);
+}
+
 void spar_winograd_finish(spar_operation *operation, const spar_run *run) {
     gradient_task task = task_of(operation, run);
-    spar_parallel(run->threads, task.d.from.channels, finish_rows, &task);
+    task.splits = 1;
+    finish(&task);
 }
 
 void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
@@ -181,5 +192,5 @@ void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
     } else {
         spar_parallel(run->threads, task.splits, sum_splits, &task);
     }
-    spar_winograd_finish(operation, run);
+    finish(&task);
 }

@@ -1,0 +1,40 @@
+// What is kept by chunk of a batch, and combined in one binary tree over its chunks: leaves are the chunks by their
+// number, the node at height k and place a covers the chunks from a·2ᵏ to (a + 1)·2ᵏ, and is its left half combined
+// with its right one, or the left one alone where the batch ends before the right. So nothing depends on how chunks are
+// shared out.
+#ifndef SPAR_OPS_SUMS_H
+#define SPAR_OPS_SUMS_H
+
+#include "ops/layer.h"
+
+// Two nodes of a tree that lie side by side, and the columns to combine.
+typedef struct spar_halves {
+    void *left;
+    const void *right;
+    int64_t left_samples, right_samples;
+    int64_t first, last; // columns first ≤ c < last
+} spar_halves;
+
+struct spar_sums {
+    void *rows; // [chunks][row_bytes]; combined, the first is that of the whole batch
+    int64_t row_bytes;
+    int64_t columns; // of a row, which are combined each by itself
+    // Combines the right half into the left one.
+    void (*combine)(const spar_run *run, const spar_sums *sums, const spar_halves *halves);
+    int64_t pixels; // of a sample, where `combine` asks for it
+};
+
+// Rows of floats, of doubles and of spar_moments.
+void spar_add_floats(const spar_run *run, const spar_sums *sums, const spar_halves *halves);
+void spar_add_doubles(const spar_run *run, const spar_sums *sums, const spar_halves *halves);
+void spar_join_all_moments(const spar_run *run, const spar_sums *sums, const spar_halves *halves);
+
+// Rows of `count` floats without a gap.
+static inline spar_sums spar_sums_of_floats(float *rows, int64_t count) {
+    return (spar_sums){
+        .rows = rows, .row_bytes = count * (int64_t)sizeof *rows, .columns = count, .combine = spar_add_floats};
+}
+
+void spar_combine_sums(const spar_run *run, const spar_sums *sums);
+
+#endif
