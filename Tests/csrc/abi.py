@@ -32,7 +32,8 @@ def one_line(text):
 
 def fields_of(body):
     for declaration in body.split(";"):
-        names = declaration.split(",")
+        function = re.search(r"\(\*(\w+)\)\(", declaration)
+        names = [function[1]] if function else declaration.split(",")
         names[0] = names[0].split()[-1] if names[0].split() else ""
         yield from (re.sub(r"\[.*\]|\W", "", name) for name in names if name.strip())
 
