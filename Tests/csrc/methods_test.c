@@ -340,8 +340,9 @@ static void presets_on_a_network_of_large_maps(void) {
 // ---------------------------------------------------------------------------------------------
 // Other points in the space of choices
 
+// The seed is one whose images have no gradients so near 0 that rounding decides their sign.
 static void check_setting(const char *label, example_network network, method_step step, spar_method method) {
-    setting s = {label, network, step, method, MOMENTUM, {5, 5, 5}, 9};
+    setting s = {label, network, step, method, MOMENTUM, {5, 5, 5}, 11};
     check_agreement(&s, &method);
 }
 

@@ -185,8 +185,11 @@ static int64_t multiplications(const spar_operation *operation, spar_pass_kind k
 static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
     const spar_convolution_algorithm *algorithm = spar_convolution_of(operation)->algorithm;
     if (kind == SPAR_PASS_WEIGHTS) {
-        bool by_samples = operation->chained || algorithm->gradient == NULL;
-        passes[0] = by_samples ? algorithm->gradient_pass : (spar_pass){.begin = algorithm->gradient};
+        passes[0] = algorithm->gradient_pass;
+        if (!operation->chained && algorithm->gradient != NULL) {
+            passes[0].begin = algorithm->gradient;
+            passes[0].samples = NULL;
+        }
         passes[0].reads = SPAR_INPUT_VALUE | SPAR_OUTPUT_GRADIENT;
         passes[0].workspace = algorithm->workspace(operation, kind);
         return 1 + spar_list_bias_pass(operation, &passes[1]);

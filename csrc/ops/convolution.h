@@ -7,9 +7,10 @@
 #include "ops/multiply.h"
 #include "ops/winograd.h"
 
-// Gradients of weights are summed in splits of the batch, each with sums of its own: more splits keep more threads
-// busy, fewer take less memory and less to add up. Set by that alone: 16 threads, and 16 MB of sums.
-enum { SPAR_MOST_SPLITS = 16, SPAR_MOST_SUM_FLOATS = 1 << 22 };
+// Where an operation does not chain, the gradient of its weights is summed in splits, leaves of the tree of sums that
+// cover several chunks: more splits keep more threads busy, fewer take less memory and less to add up. Set by that
+// alone: 16 threads, and 20 MB of sums.
+enum { SPAR_MOST_SPLITS = 16, SPAR_MOST_SUM_FLOATS = 5 << 20 };
 
 typedef struct spar_convolution_algorithm {
     const char *name;
@@ -27,11 +28,10 @@ typedef struct spar_convolution_algorithm {
     void (*pack)(const spar_operation *operation, const spar_run *run, bool backward);
     // Forward, or with `backward` the gradient of the input, of the whole batch; NULL: it is always made by samples.
     void (*product)(const spar_operation *operation, const spar_run *run, bool backward);
-    // Of the weights, summed in splits; NULL: it is always made by samples.
-    void (*gradient)(spar_operation *operation, const spar_run *run);
-    // The same by samples, for operations that chain.
-    spar_samples product_samples[2];
+    spar_samples product_samples[2]; // the same by samples, for operations that chain
+    // Of the weights, for operations that chain; elsewhere `gradient` takes the place of its samples, if there is one.
     spar_pass gradient_pass;
+    void (*gradient)(spar_operation *operation, const spar_run *run);
 } spar_convolution_algorithm;
 
 extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_winograd,

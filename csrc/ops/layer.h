@@ -187,6 +187,7 @@ struct spar_operation {
     bool in_order;           // flattened values have the order outside: channel, row, column
     const spar_kernels *kernels;
     bool chained;           // its passes may be chained to those of others
+    int sum_height;         // of the leaves whose sums make the gradients of its weights (sums.h)
     int64_t scratch_floats; // of one thread
     size_t state_bytes;
     // While the network is profiled.

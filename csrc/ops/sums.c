@@ -33,14 +33,14 @@ typedef struct tree {
 
 static void combine_columns(const tree *t, int64_t first, int64_t last) {
     const spar_sums *sums = t->sums;
-    int64_t batch = t->run->batch, chunks = spar_chunk_count(batch);
-    for (int64_t half = 1; half < chunks; half *= 2) {
-        for (int64_t left = 0; left + half < chunks; left += 2 * half) {
-            int64_t middle = spar_chunk_start(batch, left + half), row = left * sums->row_bytes;
+    int64_t batch = t->run->batch, leaves = spar_leaf_count(spar_chunk_count(batch), sums->height);
+    for (int64_t half = 1; half < leaves; half *= 2) {
+        for (int64_t left = 0; left + half < leaves; left += 2 * half) {
+            int64_t middle = spar_leaf_start(batch, sums->height, left + half), row = left * sums->row_bytes;
             spar_halves halves = {.left = (char *)sums->rows + row,
                                   .right = (char *)sums->rows + row + half * sums->row_bytes,
-                                  .left_samples = middle - spar_chunk_start(batch, left),
-                                  .right_samples = spar_chunk_start(batch, left + 2 * half) - middle,
+                                  .left_samples = middle - spar_leaf_start(batch, sums->height, left),
+                                  .right_samples = spar_leaf_start(batch, sums->height, left + 2 * half) - middle,
                                   .first = first,
                                   .last = last};
             sums->combine(t->run, sums, &halves);
@@ -58,7 +58,7 @@ static void combine_blocks(void *context, int64_t first, int64_t last, int threa
 }
 
 void spar_combine_sums(const spar_run *run, const spar_sums *sums) {
-    int64_t bytes = spar_chunk_count(run->batch) * sums->row_bytes;
+    int64_t bytes = spar_leaf_count(spar_chunk_count(run->batch), sums->height) * sums->row_bytes;
     tree t = {run, sums, sums->columns * BLOCK_BYTES / sums->row_bytes};
     if (t.block < 1) t.block = 1;
     int threads = bytes < SPAR_BLOCK_FLOATS * (int64_t)sizeof(float) ? 1 : run->threads;

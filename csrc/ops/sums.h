@@ -1,7 +1,7 @@
-// What is kept by chunk of a batch, and combined in one binary tree over its chunks: leaves are the chunks by their
-// number, the node at height k and place a covers the chunks from a·2ᵏ to (a + 1)·2ᵏ, and is its left half combined
-// with its right one, or the left one alone where the batch ends before the right. So nothing depends on how chunks are
-// shared out.
+// What is kept by chunk of a batch, or by a few chunks, and combined in one binary tree over its chunks: leaves are the
+// chunks by their number, the node at height k and place a covers the chunks from a·2ᵏ to (a + 1)·2ᵏ, and is its left
+// half combined with its right one, or the left one alone where the batch ends before the right. So nothing depends on
+// how chunks are shared out.
 #ifndef SPAR_OPS_SUMS_H
 #define SPAR_OPS_SUMS_H
 
@@ -16,7 +16,8 @@ typedef struct spar_halves {
 } spar_halves;
 
 struct spar_sums {
-    void *rows; // [chunks][row_bytes]; combined, the first is that of the whole batch
+    void *rows; // [leaves][row_bytes]; combined, the first is that of the whole batch
+    int height; // of the leaves: where rows are of more than a chunk each
     int64_t row_bytes;
     int64_t columns; // of a row, which are combined each by itself
     // Combines the right half into the left one.
@@ -33,6 +34,25 @@ void spar_join_all_moments(const spar_run *run, const spar_sums *sums, const spa
 static inline spar_sums spar_sums_of_floats(float *rows, int64_t count) {
     return (spar_sums){
         .rows = rows, .row_bytes = count * (int64_t)sizeof *rows, .columns = count, .combine = spar_add_floats};
+}
+
+// A tree whose leaves are higher has fewer of them, of the chunks that they cover together.
+enum { SPAR_TREE_HEIGHT = 6 }; // of the root of SPAR_MAX_CHUNKS chunks
+
+static inline int64_t spar_leaf_count(int64_t chunks, int height) {
+    return (chunks + (INT64_C(1) << height) - 1) >> height;
+}
+
+// The first sample of a leaf, or the batch's end.
+static inline int64_t spar_leaf_start(int64_t batch, int height, int64_t leaf) {
+    return spar_chunk_start(batch, leaf << height);
+}
+
+// The least height at which batches up to a size have at most so many leaves.
+static inline int spar_leaf_height(int64_t batch_size, int64_t leaves) {
+    int height = 0;
+    while (spar_leaf_count(spar_most_chunks(batch_size), height) > leaves) height++;
+    return height;
 }
 
 void spar_combine_sums(const spar_run *run, const spar_sums *sums);

@@ -6,6 +6,7 @@
 // Patches are not always copied: where the weights are few, the product reads the runs where the padded sample has
 // them; and those of a 1×1 convolution are the rows of the input.
 #include "ops/unfolded.h"
+#include "ops/sums.h"
 
 #include <string.h>
 
@@ -296,14 +297,14 @@ static bool chains(const spar_operation *operation) {
 static spar_status prepare(spar_operation *operation) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     spar_want_scratch(operation, task.scratch_floats);
+    spar_unfolded_gradient_prepare(operation);
     return SPAR_OK;
 }
 
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     if (kind != SPAR_PASS_WEIGHTS) return 0;
-    int64_t splits = operation->chained ? spar_most_chunks(operation->batch_size) : spar_unfolded_splits(operation);
-    return splits * spar_unfolded_sums(&task);
+    return spar_leaf_count(spar_most_chunks(operation->batch_size), operation->sum_height) * spar_unfolded_sums(&task);
 }
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {

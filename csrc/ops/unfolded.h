@@ -42,8 +42,7 @@ static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
     return task->patch * spar_round_up16(task->outputs);
 }
 
-// Of an operation that does not chain.
-int64_t spar_unfolded_splits(const spar_operation *operation);
+void spar_unfolded_gradient_prepare(spar_operation *operation);
 void spar_unfolded_gradient(spar_operation *operation, const spar_run *run);
 // The same as a pass over samples.
 void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, const spar_share *share);

@@ -13,12 +13,12 @@ enum {
     FEW_ROWS = 7,      // of sums, too few for the multipliers not to wait for them
 };
 
-int64_t spar_unfolded_splits(const spar_operation *operation) {
+void spar_unfolded_gradient_prepare(spar_operation *operation) {
+    if (operation->chained) return;
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = SPAR_MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    if (splits > operation->batch_size) splits = operation->batch_size;
-    return splits < 1 ? 1 : splits;
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->batch_size, splits);
 }
 
 // The sums of a split, and the columns of them that are made.
@@ -110,6 +110,7 @@ void spar_unfolded_sum_share(spar_operation *operation, const spar_run *run, con
 int spar_unfolded_list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
     spar_unfolded task = spar_unfolded_of(operation, run);
     list[0] = spar_sums_of_floats(run->workspace, spar_unfolded_sums(&task));
+    list[0].height = operation->sum_height;
     return 1;
 }
 
@@ -136,50 +137,39 @@ static void sum_parts(void *context, int64_t first, int64_t last, int thread) {
                          .to = panels * (part + 1) / task->parts * tile,
                          .fresh = true};
         if (to.to > columns) to.to = columns;
-        int64_t begin = run->batch * split / task->splits, end = run->batch * (split + 1) / task->splits;
-        for (int64_t r = 0; r < unfolded->patch && begin == end; r++) {
-            memset(to.sums + r * columns + to.from, 0, (size_t)(to.to - to.from) * sizeof *to.sums);
-        }
-        sum_samples(unfolded, begin, end, to, run->scratch + thread * run->scratch_floats);
+        int height = unfolded->operation->sum_height;
+        sum_samples(unfolded, spar_leaf_start(run->batch, height, split),
+                    spar_leaf_start(run->batch, height, split + 1), to, run->scratch + thread * run->scratch_floats);
     }
-}
-
-// Splits' sums are added in order.
-static void add_rows(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const gradient_task *task = context;
-    const spar_unfolded *unfolded = &task->unfolded;
-    const spar_run *run = unfolded->run;
-    const spar_parameter *weight = unfolded->operation->parameters[SPAR_WEIGHT];
-    int64_t columns = spar_round_up16(unfolded->outputs), sums = spar_unfolded_sums(unfolded);
-    for (int64_t row = first; row < last; row++) {
-        int64_t group = row / unfolded->depth;
-        float *gradient = weight->gradient + row % unfolded->depth * weight->spec.stride + group * unfolded->outputs;
-        if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
-            memset(gradient, 0, (size_t)unfolded->outputs * sizeof *gradient);
-        }
-        for (int64_t split = 0; split < task->splits; split++) {
-            run->kernels->add(run->workspace + split * sums + row * columns, gradient, unfolded->outputs);
-        }
-    }
-}
-
-static void add_sums(spar_operation *operation, const spar_run *run, int64_t splits) {
-    gradient_task task = {.unfolded = spar_unfolded_of(operation, run), .splits = splits};
-    int threads = task.splits * spar_unfolded_sums(&task.unfolded) < SPAR_BLOCK_FLOATS ? 1 : run->threads;
-    spar_parallel(threads, task.unfolded.patch, add_rows, &task);
-}
-
-void spar_unfolded_finish(spar_operation *operation, const spar_run *run) {
-    add_sums(operation, run, 1);
 }
 
 // There are enough parts for all threads.
 void spar_unfolded_gradient(spar_operation *operation, const spar_run *run) {
-    gradient_task task = {.unfolded = spar_unfolded_of(operation, run), .splits = spar_unfolded_splits(operation)};
+    gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
+                          .splits = spar_leaf_count(spar_chunk_count(run->batch), operation->sum_height)};
     int64_t panels = panels_of(&task.unfolded);
     task.parts = (run->threads + task.splits - 1) / task.splits;
     if (task.parts > panels) task.parts = panels;
     spar_parallel(run->threads, task.splits * task.parts, sum_parts, &task);
-    add_sums(operation, run, task.splits);
+}
+
+static void add_rows(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const spar_unfolded *task = context;
+    const spar_run *run = task->run;
+    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT];
+    int64_t columns = spar_round_up16(task->outputs);
+    for (int64_t row = first; row < last; row++) {
+        float *gradient =
+            weight->gradient + row % task->depth * weight->spec.stride + row / task->depth * task->outputs;
+        if (!(run->backward_flags & SPAR_BACKWARD_ACCUMULATE)) {
+            memset(gradient, 0, (size_t)task->outputs * sizeof *gradient);
+        }
+        run->kernels->add(run->workspace + row * columns, gradient, task->outputs);
+    }
+}
+
+void spar_unfolded_finish(spar_operation *operation, const spar_run *run) {
+    spar_unfolded task = spar_unfolded_of(operation, run);
+    spar_parallel(spar_unfolded_sums(&task) < SPAR_BLOCK_FLOATS ? 1 : run->threads, task.patch, add_rows, &task);
 }

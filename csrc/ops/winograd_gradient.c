@@ -1,5 +1,5 @@
 // Gradient of the weights of a Winograd convolution: per point, the sum over tiles of outer products of transformed
-// inputs and transformed output gradients. Few channels: tiles are cut into splits, a thread a split, each
+// inputs and transformed output gradients. Few channels: samples are cut into splits, a thread a split, each
 // with sums of its own. Many: all tiles are transformed first and threads share out the points.
 #include "ops/convolution.h"
 #include "ops/sums.h"
@@ -16,38 +16,39 @@ static int64_t sum_floats(const spar_winograd *w) {
     return w->points * (int64_t)w->in.channels * w->out_stride;
 }
 
-// Splits of the tiles of an operation that does not chain.
-static int64_t splits_of(const spar_operation *operation) {
+// One split is one of many channels.
+static bool shares_points(const spar_operation *operation) {
+    return operation->sum_height == SPAR_TREE_HEIGHT;
+}
+
+static void find_splits(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     int64_t tiles = spar_winograd_tiles(w, w->out, operation->batch_size);
     int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
     if (splits > blocks) splits = blocks;
-    return splits < 2 ? 1 : splits;
-}
-
-// One split is one of many channels.
-static bool shares_points(const spar_operation *operation) {
-    return !operation->chained && splits_of(operation) == 1;
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->batch_size, splits);
 }
 
 void spar_winograd_gradient_prepare(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
+    if (!operation->chained) find_splits(operation);
     if (!shares_points(operation)) spar_want_scratch(operation, GRADIENT_TILES * spar_winograd_tile_floats(w));
 }
 
 int64_t spar_winograd_gradient_workspace(const spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     int64_t tiles = shares_points(operation) ? spar_winograd_tiles(w, w->out, operation->batch_size) : 0;
-    int64_t splits = operation->chained ? spar_most_chunks(operation->batch_size) : splits_of(operation);
-    return splits * sum_floats(w) + tiles * spar_winograd_tile_floats(w);
+    return spar_leaf_count(spar_most_chunks(operation->batch_size), operation->sum_height) * sum_floats(w) +
+           tiles * spar_winograd_tile_floats(w);
 }
 
 typedef struct gradient_task {
     spar_winograd_direction d;
     const spar_run *run;
     spar_winograd_squares in, gradient;
-    int64_t tiles, splits;
+    const spar_operation *operation;
+    int64_t tiles;
     int64_t block; // tiles the transformed arrays have room for
     float *sums;   // [split][point][in][out]
     spar_parameter *weight;
@@ -59,6 +60,7 @@ static gradient_task task_of(const spar_operation *operation, const spar_run *ru
     spar_winograd_direction d = spar_winograd_direction_of(w, run->kernels, false);
     return (gradient_task){.d = d,
                            .run = run,
+                           .operation = operation,
                            .in = spar_winograd_inputs(&d, operation->inputs[0]->data, convolution->zeros),
                            .gradient = {.data = operation->output->gradient,
                                         .extent = d.to,
@@ -66,7 +68,6 @@ static gradient_task task_of(const spar_operation *operation, const spar_run *ru
                                         .size = w->tile,
                                         .zeros = convolution->zeros},
                            .tiles = spar_winograd_tiles(w, w->out, run->batch),
-                           .splits = splits_of(operation),
                            .block = GRADIENT_TILES,
                            .sums = run->workspace,
                            .weight = operation->parameters[0]};
@@ -105,10 +106,10 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     const gradient_task *task = context;
     int64_t floats = sum_floats(task->d.winograd);
     for (int64_t split = first; split < last; split++) {
-        float *sums = task->sums + split * floats;
-        int64_t begin = task->tiles * split / task->splits, end = task->tiles * (split + 1) / task->splits;
-        if (begin == end) memset(sums, 0, (size_t)floats * sizeof *sums);
-        sum_tiles(task, begin, end, sums, true, task->run->scratch + thread * task->run->scratch_floats);
+        int64_t begin = spar_leaf_start(task->run->batch, task->operation->sum_height, split);
+        int64_t end = spar_leaf_start(task->run->batch, task->operation->sum_height, split + 1);
+        sum_tiles(task, begin * task->d.tiles_per_sample, end * task->d.tiles_per_sample, task->sums + split * floats,
+                  true, task->run->scratch + thread * task->run->scratch_floats);
     }
 }
 
@@ -120,12 +121,13 @@ void spar_winograd_sum_share(spar_operation *operation, const spar_run *run, con
 
 int spar_winograd_list_sums(const spar_operation *operation, const spar_run *run, spar_sums *list) {
     list[0] = spar_sums_of_floats(run->workspace, sum_floats(&spar_convolution_of(operation)->winograd));
+    list[0].height = operation->sum_height;
     return 1;
 }
 
 // Many channels: behind the sums in the workspace are all transformed tiles.
 static float *all_left(const gradient_task *task) {
-    return task->sums + task->splits * sum_floats(task->d.winograd);
+    return task->sums + sum_floats(task->d.winograd);
 }
 
 static float *all_right(const gradient_task *task) {
@@ -146,21 +148,26 @@ static void sum_points(void *context, int64_t first, int64_t last, int thread) {
         add_point(task, (int)p, task->tiles, all_left(task), all_right(task), task->sums, true);
 }
 
-// One row of inputs: adds the splits and transforms back.
+void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
+    gradient_task task = task_of(operation, run);
+    if (shares_points(operation)) {
+        task.block = task.tiles;
+        spar_parallel(run->threads, task.tiles, transform_tiles, &task);
+        spar_parallel(run->threads, task.d.winograd->points, sum_points, &task);
+    } else {
+        int64_t splits = spar_leaf_count(spar_chunk_count(run->batch), operation->sum_height);
+        spar_parallel(run->threads, splits, sum_splits, &task);
+    }
+}
+
+// One row of inputs, transformed back.
 static void finish_rows(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
     const spar_winograd_direction *d = &task->d;
-    int64_t channels = d->from.channels, columns = d->to_stride, floats = sum_floats(d->winograd);
+    int64_t channels = d->from.channels, columns = d->to_stride, tap_floats = channels * columns;
     for (int64_t row = first; row < last; row++) {
-        for (int p = 0; p < d->winograd->points; p++) {
-            float *sums = task->sums + (p * channels + row) * columns;
-            for (int64_t split = 1; split < task->splits; split++) {
-                d->products->add(sums + split * floats, sums, columns);
-            }
-        }
         float *taps = task->weight->gradient + row * columns;
-        int64_t tap_floats = channels * columns;
         d->kernels->weight_transposed(
             &(spar_winograd_strip){.channels = columns,
                                    .tiles = 1,
@@ -173,24 +180,7 @@ static void finish_rows(void *context, int64_t first, int64_t last, int thread) 
     }
 }
 
-static void finish(gradient_task *task) {
-    spar_parallel(task->run->threads, task->d.from.channels, finish_rows, task);
-}
-
 void spar_winograd_finish(spar_operation *operation, const spar_run *run) {
     gradient_task task = task_of(operation, run);
-    task.splits = 1;
-    finish(&task);
-}
-
-void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
-    gradient_task task = task_of(operation, run);
-    if (shares_points(operation)) {
-        task.block = task.tiles;
-        spar_parallel(run->threads, task.tiles, transform_tiles, &task);
-        spar_parallel(run->threads, task.d.winograd->points, sum_points, &task);
-    } else {
-        spar_parallel(run->threads, task.splits, sum_splits, &task);
-    }
-    finish(&task);
+    spar_parallel(run->threads, task.d.from.channels, finish_rows, &task);
 }
