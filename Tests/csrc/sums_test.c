@@ -4,6 +4,7 @@
 #include "support/check.h"
 #include "support/examples.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,11 +52,11 @@ static void sums_are_those_of_the_tree(void) {
     int64_t others = 0;
     for (int batch = 1; batch <= MOST; batch++) {
         int64_t count = spar_chunk_count(batch);
-        spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .batch = batch};
+        spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .part = {batch, batch, 0, 1}};
         draw(leaves, (uint64_t)batch);
         memcpy(rows, leaves, sizeof rows);
         spar_sums sums = spar_sums_of_floats(rows, COLUMNS);
-        spar_combine_sums(&run, &sums);
+        spar_combine_own(&run, &sums);
         for (int64_t c = 0; c < COLUMNS; c++) {
             float in_order = 0;
             for (int64_t chunk = 0; chunk < count; chunk++) in_order += leaves[chunk * COLUMNS + c];
@@ -66,35 +67,42 @@ static void sums_are_those_of_the_tree(void) {
     CHECK(others > MOST); // the order shows
 }
 
-// Each part in turn is replaced by the nodes of the tree that lie in it whole.
-static void sums_do_not_depend_on_who_combines_which_nodes(void) {
-    float leaves[SPAR_MAX_CHUNKS * COLUMNS];
-    uint64_t seed = 3;
-    for (int batch = 1; batch <= MOST; batch += 7) {
-        int64_t count = spar_chunk_count(batch);
-        int parts = 1 + (int)(example_uniform(&seed) * 7);
-        draw(leaves, (uint64_t)batch);
-        float expected = node_of(leaves, count, 0, 6, 0), nodes[SPAR_MAX_CHUNKS];
-        bool is_node[SPAR_MAX_CHUNKS] = {false};
-        int64_t heights[SPAR_MAX_CHUNKS];
-        for (int part = 0; part < parts; part++) {
-            int64_t first = count * part / parts, last = count * (part + 1) / parts;
-            for (int64_t chunk = first, size; chunk < last; chunk += size) {
-                int height = 0;
-                for (size = 1; chunk % (2 * size) == 0 && chunk + 2 * size <= last; height++) size *= 2;
-                nodes[chunk] = node_of(leaves, count, 0, height, chunk >> height);
-                is_node[chunk] = true;
-                heights[chunk] = size;
+// Rows of the ranks' nodes, each combined by its rank alone, and then the rest: of every batch up to the largest, and
+// of leaves of several chunks where no rank shares one.
+static void sums_do_not_depend_on_how_ranks_share_the_batch(void) {
+    float leaves[SPAR_MAX_CHUNKS * COLUMNS], rows[SPAR_MAX_CHUNKS * COLUMNS], all[SPAR_MAX_CHUNKS * COLUMNS];
+    draw(leaves, 1);
+    int shared = 0;
+    for (int size = 1; size <= MOST; size += 13) {
+        for (int ranks = 1; ranks <= 7; ranks++) {
+            for (int batch = 1; batch <= size; batch += 1 + batch / 7) {
+                spar_part part = {batch, size, 0, ranks};
+                int height = batch % 3;
+                if (!spar_leaves_are_whole(&part, height)) continue;
+                int64_t count = spar_leaf_count(spar_chunk_count(batch), height), nodes[SPAR_MAX_CHUNKS], found = 0;
+                spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1, .part = part};
+                for (int i = 0; i < SPAR_MAX_CHUNKS * COLUMNS; i++) all[i] = NAN;
+                for (run.part.rank = 0; run.part.rank < ranks; run.part.rank++) {
+                    memcpy(rows, leaves, sizeof rows);
+                    spar_sums sums = spar_sums_of_floats(rows, COLUMNS);
+                    sums.height = height;
+                    spar_combine_own(&run, &sums);
+                    int own = spar_list_nodes(&part, height, run.part.rank, nodes);
+                    for (int n = 0; n < own; n++) {
+                        memcpy(&all[nodes[n] * COLUMNS], &rows[nodes[n] * COLUMNS], COLUMNS * sizeof *all);
+                    }
+                    found += own;
+                }
+                spar_sums sums = spar_sums_of_floats(all, COLUMNS);
+                sums.height = height;
+                spar_combine_rest(&run, &sums);
+                CHECK(found >= 1 && found <= count);
+                for (int64_t c = 0; c < COLUMNS; c++) CHECK(all[c] == node_of(leaves, count, c, 6, 0));
+                shared += found > 1;
             }
         }
-        for (int64_t size = 1; size < count; size *= 2) {
-            for (int64_t left = 0; left + size < count; left += 2 * size) {
-                bool whole = is_node[left] && heights[left] > size;
-                if (!whole) nodes[left] += nodes[left + size];
-            }
-        }
-        CHECK(nodes[0] == expected);
     }
+    CHECK(shared > 100);
 }
 
 static float *gradients_of(const oracle *o, int threads, int batch_size, size_t *count) {
@@ -143,5 +151,5 @@ static void gradients_of_odd_batches_do_not_depend_on_threads(void) {
 }
 
 TEST_MAIN(TEST(chunks_are_aligned_powers_of_two), TEST(chunks_of_a_smaller_batch_end_where_those_of_a_larger_one_do),
-          TEST(sums_are_those_of_the_tree), TEST(sums_do_not_depend_on_who_combines_which_nodes),
+          TEST(sums_are_those_of_the_tree), TEST(sums_do_not_depend_on_how_ranks_share_the_batch),
           TEST(gradients_of_odd_batches_do_not_depend_on_threads))

@@ -136,6 +136,7 @@ spar_status spar_jacobian_singular_values(spar_network *network, const float *im
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(values);
     if (count < 1) return spar_fail(SPAR_ERROR_ARGUMENT, "jacobian: there are %d images to average over", count);
+    SPAR_TRY(spar_require_alone(network, "jacobian"));
     spar_extent input = network->tensors[0].extent;
     spectra s = {.outputs = network->tensors[network->output].extent.channels,
                  .pixels = (int)spar_pixels(input) * input.channels,

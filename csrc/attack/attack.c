@@ -97,6 +97,7 @@ spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attac
     SPAR_TRY(spar_take_structure(SPAR_ATTACK_STRUCTURE, attack, &chosen));
     SPAR_TRY(spar_attack_check(&chosen, network));
     SPAR_TRY(spar_check_count(network, "attack: ", count));
+    SPAR_TRY(spar_require_alone(network, "attack"));
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.
     spar_standing standing;
     SPAR_TRY(spar_standing_create(&standing, network, &chosen, images, labels, count));

@@ -62,6 +62,7 @@ spar_status spar_inspect(spar_network *network, const float *images, const int32
     SPAR_REQUIRE_POINTER(labels);
     SPAR_TRY(spar_check_structure(INSPECTION, inspection));
     SPAR_TRY(spar_check_count(network, "inspect: ", count));
+    SPAR_TRY(spar_require_alone(network, "inspect"));
     spar_extent extent = network->tensors[0].extent;
     size_t pixels = (size_t)(spar_pixels(extent) * extent.channels);
     size_t classes = (size_t)network->tensors[network->output].extent.channels;

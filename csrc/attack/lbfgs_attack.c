@@ -174,6 +174,7 @@ static spar_status check(const spar_network *network, const spar_lbfgs_attack *a
                          const int32_t *targets, int32_t count) {
     int classes = network->tensors[network->output].extent.channels;
     SPAR_TRY(spar_check_count(network, "L-BFGS: ", count));
+    SPAR_TRY(spar_require_alone(network, "L-BFGS"));
     if (attack->iterations < 1 || attack->searches < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "L-BFGS: %d iterations and %d searches; there must be at least 1 each",
                          attack->iterations, attack->searches);

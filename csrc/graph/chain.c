@@ -1,8 +1,7 @@
 // Runs passes over the batch. A pass that works on samples by itself is one of a chain: a thread takes a few samples
 // through all passes of the chain while they are in its cache, and all threads meet only at the chain's ends.
-#include "graph/chain.h"
+#include "graph/ranks.h"
 
-#include "ops/sums.h"
 #include "runtime/parallel.h"
 
 // Floats that the passes of a chain write of the samples of a share: fewer mean more calls, more that less of them is
@@ -61,11 +60,12 @@ spar_status spar_plan_passes(spar_network *network) {
 }
 
 typedef struct chain {
-    const spar_network *network;
+    spar_network *network;
     spar_work *works;
     int count;
-    int64_t batch, chunks; // chunks: 0 where no pass sums
-    int64_t share;         // samples
+    int64_t batch, share; // samples
+    bool by_chunk;        // where a pass sums
+    spar_leaves chunks;
 } chain;
 
 static double clock_of(const spar_network *network) {
@@ -97,13 +97,14 @@ static void run_part(void *context, int64_t first, int64_t last, int thread) {
     const chain *c = context;
     const spar_run *run = &c->network->run;
     spar_share share = {.first = first, .scratch = run->scratch + thread * run->scratch_floats};
-    if (c->chunks == 0) {
+    if (!c->by_chunk) {
         run_samples(c, share, last, thread);
         return;
     }
-    for (share.chunk = first; share.chunk < last; share.chunk++) {
-        share.first = spar_chunk_start(c->batch, share.chunk);
-        run_samples(c, share, spar_chunk_start(c->batch, share.chunk + 1), thread);
+    for (share.chunk = c->chunks.first + first; share.chunk < c->chunks.first + last; share.chunk++) {
+        spar_leaves samples = spar_samples_of_leaf(run, 0, share.chunk);
+        share.first = samples.first;
+        run_samples(c, share, samples.last, thread);
     }
 }
 
@@ -116,36 +117,52 @@ static void run_parallel(chain *c) {
         if (!work->active) continue;
         active++;
         floats += spar_sample_floats(work->operation->output);
-        if (work->pass.writes & SPAR_SUMS) c->chunks = spar_chunk_count(c->batch);
+        if (work->pass.writes & SPAR_SUMS) c->by_chunk = true;
     }
     c->share = active == 1 ? c->batch : SHARE_FLOATS / floats;
     if (c->share < 1) c->share = 1;
     int64_t threads = floats * c->batch / SPAR_BLOCK_FLOATS;
     if (threads > run->threads) threads = run->threads;
-    spar_parallel((int)threads, c->chunks > 0 ? c->chunks : c->batch, run_part, c);
+    c->chunks = spar_leaves_of(&run->part, 0, run->part.rank);
+    spar_parallel((int)threads, c->by_chunk ? c->chunks.last - c->chunks.first : c->batch, run_part, c);
+}
+
+static bool ends_later(const spar_work *work) {
+    return work->pool != NULL && work->kind == SPAR_PASS_WEIGHTS && work->pass.sums != NULL;
 }
 
 static void run_parts(const chain *c, bool begin) {
     for (int w = 0; w < c->count; w++) {
         spar_work *work = &c->works[w];
         void (*part)(spar_operation *, const spar_run *) = begin ? work->pass.begin : work->pass.end;
-        if (!work->active || part == NULL) continue;
+        if (!work->active || part == NULL || (!begin && ends_later(work))) continue;
         double start = clock_of(c->network);
         part(work->operation, &work->run);
         work->operation->seconds[work->kind] += clock_of(c->network) - start;
     }
 }
 
+// Those of gradients are not needed before the backward pass ends, and go their way until then.
 static void combine_sums(const chain *c) {
+    spar_ranks *ranks = c->network->ranks;
     for (int w = 0; w < c->count; w++) {
         spar_work *work = &c->works[w];
         if (!work->active || work->pass.sums == NULL) continue;
         double start = clock_of(c->network);
         spar_sums list[SPAR_MOST_SUMS];
         int count = work->pass.sums(work->operation, &work->run, list);
-        for (int i = 0; i < count; i++) spar_combine_sums(&work->run, &list[i]);
+        for (int i = 0; i < count; i++) {
+            spar_combine_own(&work->run, &list[i]);
+            if (ranks == NULL) continue;
+            spar_pool_add(work->kind == SPAR_PASS_WEIGHTS ? work->pool : &ranks->now, &work->run, &list[i]);
+        }
         work->operation->seconds[work->kind] += clock_of(c->network) - start;
     }
+    if (ranks == NULL) return;
+    if (c->works->pool != NULL && c->works->pool->count > 0) spar_begin_pool(ranks, c->works->pool);
+    if (ranks->now.count == 0) return;
+    spar_begin_pool(ranks, &ranks->now);
+    spar_end_pool(ranks, &ranks->now);
 }
 
 static bool runs(const spar_work *work, const spar_run *run) {
@@ -156,7 +173,7 @@ static bool runs(const spar_work *work, const spar_run *run) {
     return operation->reached && spar_writes_of(work) != 0;
 }
 
-static void run_chain(const spar_network *network, spar_work *works, int count) {
+static void run_chain(spar_network *network, spar_work *works, int count) {
     chain c = {.network = network, .works = works, .count = count, .batch = network->run.batch};
     bool by_samples = false;
     for (int w = 0; w < count; w++) {
@@ -166,6 +183,10 @@ static void run_chain(const spar_network *network, spar_work *works, int count) 
         works[w].run.workspace += works[w].workspace_offset;
         by_samples = works[w].pass.samples != NULL;
     }
+    if (works->slice != NULL && works->active) {
+        spar_begin_slice(c.network, works->slice);
+        return;
+    }
     run_parts(&c, true);
     if (by_samples) run_parallel(&c);
     combine_sums(&c);
@@ -173,11 +194,26 @@ static void run_chain(const spar_network *network, spar_work *works, int count) 
     if (network->profiled) spar_profile_chain(network, works, count);
 }
 
+static void finish_gradients(spar_network *network) {
+    spar_ranks *ranks = network->ranks;
+    spar_finish_slices(network);
+    for (spar_pool *pool = ranks->later; pool < ranks->later + ranks->later_count; pool++) {
+        if (pool->count == 0) continue;
+        spar_end_pool(ranks, pool);
+        for (spar_work *work = pool->works; work < pool->works + pool->work_count; work++) {
+            if (work->active && ends_later(work)) work->pass.end(work->operation, &work->run);
+        }
+    }
+}
+
 void spar_run_passes(spar_network *network, bool backward) {
     for (int w = 0, end; w < network->work_count; w = end) {
         spar_work *works = &network->works[w];
         end = w + 1;
         while (end < network->work_count && network->works[end].chain == works->chain) end++;
-        if (spar_is_backward(works) == backward) run_chain(network, works, end - w);
+        if (spar_is_backward(works) != backward) continue;
+        run_chain(network, works, end - w);
+        if (network->ranks != NULL) spar_let_exchanges_go_on(network->ranks);
     }
+    if (network->ranks != NULL && backward) finish_gradients(network);
 }

@@ -12,8 +12,10 @@ struct spar_work {
     int chain; // passes of one chain are run together; no chain has the number of the loss, between forward and
                // backward
     int64_t workspace_offset;
-    bool active;  // the step under way runs it
-    spar_run run; // while it does, with its part of the workspace
+    struct spar_pool *pool;   // of the sums of the chain's gradients, on their way between ranks (ranks.h)
+    struct spar_slice *slice; // of its gradients, where ranks make it in slices
+    bool active;              // the step under way runs it
+    spar_run run;             // while it does, with its part of the workspace
 };
 
 // Lists the passes that any step runs and numbers their chains: passes by samples, of operations that chain or of one

@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-static void copy_point(const spar_point *from, spar_point *to) {
+// Of samples where both have those of a whole batch.
+static void copy_point(const spar_point *from, spar_point *to, bool samples) {
+    to->deviation = from->deviation;
+    if (!samples) return;
     spar_point_array kept[SPAR_MOST_POINT_ARRAYS], copies[SPAR_MOST_POINT_ARRAYS];
     int count = from->active ? spar_point_arrays(from, kept) : 0;
     spar_point_arrays(to, copies);
@@ -13,7 +16,6 @@ static void copy_point(const spar_point *from, spar_point *to) {
     }
     to->recorded = from->recorded;
     to->held = from->persistent ? from->held : 0;
-    to->deviation = from->deviation;
 }
 
 // Where parameters lie, and what points keep of a sample, follows from the graph alone.
@@ -29,9 +31,10 @@ static spar_status copy_state(const spar_network *from, spar_network *to) {
         to->parameters[p].learning_rate_factor = from->parameters[p].learning_rate_factor;
         to->parameters[p].updates = from->parameters[p].updates;
     }
+    bool alone = from->ranks == NULL && to->ranks == NULL;
     to->run.weights_version++;
     to->step = from->step;
-    for (int p = 0; p < from->point_count; p++) copy_point(&from->points[p], &to->points[p]);
+    for (int p = 0; p < from->point_count; p++) copy_point(&from->points[p], &to->points[p], alone);
     return SPAR_OK;
 }
 
@@ -50,7 +53,7 @@ spar_status spar_network_clone(const spar_network *network, const spar_network_o
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(clone);
     *clone = NULL;
-    spar_network_options chosen = network->options;
+    spar_network_options chosen = network->options; // without a group
     SPAR_TRY(spar_take_options(options, &chosen));
     chosen.loss = network->options.loss;
     chosen.seed = network->options.seed;

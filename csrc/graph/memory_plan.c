@@ -3,8 +3,8 @@
 // once; a value is alive from the first chain that uses it to the last.
 #include "graph/plan.h"
 
-#include "graph/chain.h"
 #include "graph/placement.h"
+#include "graph/ranks.h"
 
 typedef struct buffer {
     int storage;   // another buffer whose room this one takes; itself otherwise
@@ -91,7 +91,7 @@ static void find_lifetimes(const spar_network *network, buffer *buffers) {
 static spar_status lay_out(spar_network *network, buffer *buffers, spar_room **rooms, int64_t *floats) {
     int count = 2 * network->graph->count, used = 0;
     for (int b = 0; b < count; b++) {
-        int64_t own = spar_sample_floats(&network->tensors[b / 2]) * network->options.batch_size;
+        int64_t own = spar_sample_floats(&network->tensors[b / 2]) * spar_own_batch_size(network);
         // One vector more, so that a full vector may be loaded at the last element of an unpadded image.
         spar_room room = {.time = {INT32_MAX, -1}, .floats = spar_round_up16(own + 16)};
         buffers[b] = (buffer){b, -1, room};
@@ -139,7 +139,7 @@ static spar_status plan_arena(spar_network *network) {
 // A chain's passes have parts of the workspace of their own; every thread has its scratch behind them.
 static spar_status plan_workspace(spar_network *network) {
     spar_run *run = &network->run;
-    int64_t floats = 0, end = 0;
+    int64_t floats = network->ranks == NULL ? 0 : spar_round_up16(network->ranks->slice_workspace), end = 0;
     for (int w = 0; w < network->work_count; w++) {
         spar_work *work = &network->works[w];
         work->workspace_offset = w > 0 && work->chain == work[-1].chain ? end : 0;

@@ -1,4 +1,4 @@
-#include "graph/network.h"
+#include "graph/ranks.h"
 
 #include "runtime/environment.h"
 #include "runtime/parallel.h"
@@ -34,6 +34,8 @@ static spar_status fill(spar_network *network, const spar_graph *graph) {
                               .threads = network->options.threads,
                               .seed = network->options.seed,
                               .weights_version = 1};
+    SPAR_TRY(spar_join_group(network, network->options.group));
+    network->options.group = NULL; // the caller's
     SPAR_TRY(spar_plan(network));
     network->options.kept_layers = NULL; // the caller's
     network->options.kept_count = 0;
@@ -70,6 +72,7 @@ spar_status spar_network_create(const spar_graph *graph, spar_value output, cons
 
 void spar_network_destroy(spar_network *network) {
     if (network == NULL) return;
+    spar_leave_group(network);
     for (int s = 0; s < network->operation_count; s++) {
         if (network->operations[s].layer->discard != NULL)
             network->operations[s].layer->discard(&network->operations[s]);
@@ -109,7 +112,7 @@ static size_t bytes_of(const spar_network *network) {
     size_t bytes = (network->arena_floats + network->workspace_floats) * sizeof(float);
     if (network->criterion_values != NULL) {
         size_t classes = (size_t)network->tensors[network->output].extent.channels;
-        bytes += (size_t)network->options.batch_size * (sizeof(double) + 2 * classes * sizeof(float));
+        bytes += (size_t)spar_own_batch_size(network) * (sizeof(double) + 2 * classes * sizeof(float));
     }
     if (network->kept_outputs != NULL) bytes += spar_kept_output_bytes(network);
     bytes += (size_t)network->parameter_floats * sizeof(float);
@@ -120,6 +123,7 @@ static size_t bytes_of(const spar_network *network) {
              (size_t)network->perturbed_weights.count * sizeof(spar_weight_piece);
     for (int s = 0; s < network->operation_count; s++) bytes += network->operations[s].state_bytes;
     for (int p = 0; p < network->point_count; p++) bytes += spar_point_bytes(&network->points[p]);
+    if (network->ranks != NULL) bytes += network->ranks->bytes;
     return bytes;
 }
 

@@ -6,6 +6,7 @@
 #include "ops/point.h"
 
 typedef struct spar_work spar_work;
+typedef struct spar_ranks spar_ranks; // ranks.h
 
 enum { SPAR_FIRST_STATE = SPAR_PART_MOMENTUM, SPAR_PARTS = SPAR_PART_AVERAGE + 1 };
 
@@ -28,6 +29,8 @@ struct spar_network {
     spar_graph *graph;
     spar_value output;
     spar_network_options options;
+    spar_part part;    // of the largest batch
+    spar_ranks *ranks; // NULL: the network is trained alone
 
     spar_tensor *tensors; // one a node; those inside a sweep and of pruned nodes have no data
     int *root;            // the value whose memory a view shares; itself otherwise
@@ -119,6 +122,36 @@ static inline int64_t spar_place_of(const spar_network *network, const spar_para
 spar_status spar_check_values(const spar_parameter *parameter, spar_parameter_part part, const float *values,
                               int64_t count);
 
+// Samples that this rank has of the largest batch.
+static inline int32_t spar_own_batch_size(const spar_network *network) {
+    return (int32_t)spar_part_samples(&network->part, network->part.rank, network->part.batch_size);
+}
+
+enum { SPAR_MOST_RANKS = 1024 };
+
+// What ranks agree on. Of failures that of the first counts, for others may follow from it.
+typedef enum spar_call {
+    SPAR_CALL_FORWARD,
+    SPAR_CALL_IMAGES,
+    SPAR_CALL_OUTPUT,
+    SPAR_CALL_BACKWARD,
+    SPAR_CALL_LOSS,
+    SPAR_CALL_STEP,
+    SPAR_CALL_UPDATE,
+} spar_call;
+
+// ranks.c: `status`, or the failure of a rank that has another; a failure too where ranks make other calls, or of other
+// counts.
+spar_status spar_agree(const spar_network *network, spar_call call, int64_t count, spar_status status);
+// Fails where an exchange has.
+spar_status spar_check_exchanges(const spar_network *network);
+// Fails where the network has a group. `call` begins the sentence.
+spar_status spar_require_alone(const spar_network *network, const char *call);
+// Makes sums over the samples of all ranks, of which each rank has kept its own.
+void spar_combine_now(spar_network *network, const spar_run *run, const spar_sums *sums);
+// And the extremes of what the points recorded.
+void spar_find_extremes(spar_network *network);
+
 // passes.c: may `call`, which begins the sentence, take this many images?
 spar_status spar_check_count(const spar_network *network, const char *call, int32_t count);
 // And the gradient of a function of the last forward pass's output, [count][classes], is put there times the scale.
@@ -148,7 +181,16 @@ spar_status spar_find_objective(spar_network *network, const spar_objective *obj
 spar_status spar_backward_objective(spar_network *network, const spar_objective *objective, uint32_t flags,
                                     spar_loss_result *result);
 
-// passes.c: a forward pass that leaves the running statistics alone, for steps that may still fail. What it measures
+// images.c: the images of the pass, and their gradients. Fail where a number is not finite, which is taken and given
+// all the same.
+spar_status spar_take_images(spar_network *network, const float *images);
+spar_status spar_give_image_gradients(const spar_network *network, float *gradient);
+
+// passes.c: do all ranks make this forward pass, with arguments that it can have?
+spar_status spar_begin_pass(const spar_network *network, spar_call call, const float *images, int32_t count,
+                            uint32_t flags, spar_status status);
+
+// A forward pass that leaves the running statistics alone, for steps that may still fail. What it measures
 // lies between the first of these and one of the other two, which take running statistics over or s(h) back.
 void spar_begin_changes(spar_network *network);
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags);

@@ -3,79 +3,11 @@
 
 #include "ops/sweep.h"
 #include "runtime/finite.h"
-#include "runtime/parallel.h"
 #include "runtime/structure.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdatomic.h>
 #include <string.h>
-
-typedef struct image_task {
-    const spar_tensor *tensor;
-    const float *images;
-    float *out;
-    atomic_llong first_bad; // index of a pixel that is not finite
-} image_task;
-
-// Keeps the first of all threads' values that are not finite. `check` is 0 where all of the plane's are.
-static void find_bad(image_task *task, float check, const float *plane, int64_t pixels, int64_t number) {
-    if (check == 0) return;
-    long long index = number * pixels + spar_first_non_finite(plane, pixels);
-    long long known = atomic_load(&task->first_bad);
-    while ((known < 0 || index < known) && !atomic_compare_exchange_weak(&task->first_bad, &known, index)) {
-    }
-}
-
-// NCHW outside, rows of channels inside.
-static void load_images(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    image_task *task = context;
-    const spar_tensor *tensor = task->tensor;
-    int64_t pixels = spar_pixels(tensor->extent), channels = tensor->extent.channels;
-    for (int64_t plane = first * channels; plane < last * channels; plane++) {
-        const float *source = task->images + plane * pixels;
-        float *target = tensor->data + plane / channels * pixels * tensor->stride + plane % channels;
-        float check = 0;
-        for (int64_t i = 0; i < pixels; i++) {
-            target[i * tensor->stride] = source[i];
-            check += source[i] * 0;
-        }
-        find_bad(task, check, source, pixels, plane);
-    }
-}
-
-static void store_gradients(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    image_task *task = context;
-    const spar_tensor *tensor = task->tensor;
-    int64_t pixels = spar_pixels(tensor->extent), channels = tensor->extent.channels;
-    for (int64_t plane = first * channels; plane < last * channels; plane++) {
-        const float *source = tensor->gradient + plane / channels * pixels * tensor->stride + plane % channels;
-        float *target = task->out + plane * pixels, check = 0;
-        for (int64_t i = 0; i < pixels; i++) {
-            target[i] = source[i * tensor->stride];
-            check += target[i] * 0;
-        }
-        find_bad(task, check, target, pixels, plane);
-    }
-}
-
-// `values` are what the task took from the images or gave as their gradient.
-static spar_status check_images(const image_task *task, const float *values, const char *what) {
-    long long bad = atomic_load(&task->first_bad);
-    if (bad < 0) return SPAR_OK;
-    spar_extent extent = task->tensor->extent;
-    long long width = extent.width, plane = spar_pixels(extent), image = plane * extent.channels;
-    return spar_fail(SPAR_ERROR_NON_FINITE, "image %lld, channel %lld, row %lld, column %lld: %s is %g", bad / image,
-                     bad % image / plane, bad % plane / width, bad % width, what, (double)values[bad]);
-}
-
-static spar_status take_images(spar_network *network, const float *images, int32_t count) {
-    image_task task = {.tensor = &network->tensors[0], .images = images, .first_bad = -1};
-    spar_parallel(network->run.threads, count, load_images, &task);
-    return check_images(&task, images, "the pixel");
-}
 
 static spar_status check_output_values(const spar_network *network) {
     const spar_tensor *output = &network->tensors[network->output];
@@ -105,10 +37,9 @@ spar_status spar_check_count(const spar_network *network, const char *call, int3
                      network->options.batch_size);
 }
 
-spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
-    SPAR_REQUIRE_POINTER(network);
-    SPAR_REQUIRE_POINTER(images);
+static spar_status check_forward(const spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_TRY(spar_check_count(network, "", count));
+    if (spar_part_samples(&network->part, network->part.rank, count) > 0) SPAR_REQUIRE_POINTER(images);
     uint32_t known = SPAR_FORWARD_TRAIN | SPAR_FORWARD_UPDATE_STATISTICS | SPAR_FORWARD_PERTURB | SPAR_FORWARD_MEASURE |
                      SPAR_FORWARD_AUXILIARY;
     if (flags & ~known) return spar_fail(SPAR_ERROR_ARGUMENT, "forward: flags 0x%x are unknown", flags & ~known);
@@ -116,16 +47,39 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
         return spar_fail(SPAR_ERROR_STATE, "forward: there are no auxiliary batch norms; a method with separate "
                                            "statistics has them");
     }
-    if (flags & SPAR_FORWARD_TRAIN) SPAR_TRY(check_batch(network, count));
+    return flags & SPAR_FORWARD_TRAIN ? check_batch(network, count) : SPAR_OK;
+}
+
+spar_status spar_begin_pass(const spar_network *network, spar_call call, const float *images, int32_t count,
+                            uint32_t flags, spar_status status) {
+    if (status == SPAR_OK) status = check_forward(network, images, count, flags);
+    return spar_agree(network, call, count, status);
+}
+
+static void begin_run(spar_network *network, int32_t count, uint32_t flags) {
+    spar_run *run = &network->run;
     network->ran_forward = network->ran_backward = false;
     network->has_input_gradient = false;
-    SPAR_TRY(take_images(network, images, count));
-    network->run.batch = count;
-    network->run.flags = flags;
-    network->run.step = network->step;
-    network->run.seed = network->options.seed;
+    run->part = network->part;
+    run->part.batch = count;
+    run->first = spar_part_start(&run->part, run->part.rank);
+    run->batch = (int)spar_part_samples(&run->part, run->part.rank, count);
+    run->flags = flags;
+    run->step = network->step;
+    run->seed = network->options.seed;
+}
+
+// A rank that fails runs the pass all the same, with whatever numbers, so that no other waits for it.
+spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags) {
+    SPAR_TRY(check_forward(network, images, count, flags));
+    begin_run(network, count, flags);
+    spar_status status = spar_take_images(network, images);
+    if (network->ranks == NULL) SPAR_TRY(status);
+    if (flags & SPAR_FORWARD_PERTURB) spar_find_extremes(network);
     spar_run_passes(network, false);
-    SPAR_TRY(check_output_values(network));
+    spar_call call = status == SPAR_OK ? SPAR_CALL_OUTPUT : SPAR_CALL_IMAGES;
+    if (status == SPAR_OK) status = check_output_values(network);
+    SPAR_TRY(spar_agree(network, call, count, status));
     network->ran_forward = true;
     return SPAR_OK;
 }
@@ -145,6 +99,7 @@ void spar_undo_changes(spar_network *network) {
 
 spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags) {
     SPAR_REQUIRE_POINTER(network);
+    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_FORWARD, images, count, flags, SPAR_OK));
     spar_begin_changes(network);
     spar_status status = spar_forward_uncommitted(network, images, count, flags);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
@@ -177,10 +132,11 @@ spar_status spar_evaluate_loss(spar_network *network, const int32_t *labels, spa
 spar_status spar_evaluate_criterion(spar_network *network, const spar_criterion *given, double *losses,
                                     spar_loss_result *result) {
     spar_criterion criterion;
-    SPAR_TRY(spar_take_criterion(given, &criterion));
-    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
-    SPAR_TRY(require_forward(network, __func__));
     spar_loss_result own;
+    spar_status status = spar_take_criterion(given, &criterion);
+    if (status == SPAR_OK && result != NULL) status = spar_check_structure(SPAR_LOSS_RESULT, result);
+    if (status == SPAR_OK) status = require_forward(network, __func__);
+    SPAR_TRY(network == NULL ? status : spar_agree(network, SPAR_CALL_BACKWARD, 0, status));
     SPAR_TRY(spar_find_loss(network, &criterion, 0, losses, &own));
     if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;
@@ -265,14 +221,16 @@ static spar_status check_backward(const spar_network *network, const char *call,
 }
 
 // From the output's gradient, which is there, to everything asked for.
-static void run_backward(spar_network *network, float scale, uint32_t flags) {
+static spar_status run_backward(spar_network *network, float scale, uint32_t flags) {
     network->ran_backward = true;
     network->run.backward_flags = flags;
     network->run.scale = scale;
     find_wanted(network, flags);
     spar_run_passes(network, true);
     network->has_input_gradient = flags & SPAR_BACKWARD_INPUT;
+    SPAR_TRY(spar_check_exchanges(network));
     if (flags & SPAR_BACKWARD_WEIGHTS) spar_mark_gradients(network, true);
+    return SPAR_OK;
 }
 
 spar_status spar_backward(spar_network *network, const int32_t *labels, float scale, uint32_t flags,
@@ -284,12 +242,13 @@ spar_status spar_backward(spar_network *network, const int32_t *labels, float sc
 spar_status spar_backward_criterion(spar_network *network, const spar_criterion *given, float scale, uint32_t flags,
                                     spar_loss_result *result) {
     spar_criterion criterion;
-    SPAR_TRY(spar_take_criterion(given, &criterion));
-    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
-    SPAR_TRY(check_backward(network, __func__, scale, flags));
     spar_loss_result own;
+    spar_status status = spar_take_criterion(given, &criterion);
+    if (status == SPAR_OK && result != NULL) status = spar_check_structure(SPAR_LOSS_RESULT, result);
+    if (status == SPAR_OK) status = check_backward(network, __func__, scale, flags);
+    SPAR_TRY(network == NULL ? status : spar_agree(network, SPAR_CALL_BACKWARD, flags, status));
     SPAR_TRY(spar_find_loss(network, &criterion, scale, NULL, &own));
-    run_backward(network, scale, flags);
+    SPAR_TRY(run_backward(network, scale, flags));
     if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;
 }
@@ -299,8 +258,7 @@ spar_status spar_backward_objective(spar_network *network, const spar_objective 
     float scale = objective->loss > 0 ? objective->loss : objective->divergence;
     SPAR_TRY(check_backward(network, "training step", scale, flags));
     SPAR_TRY(spar_find_objective(network, objective, result));
-    run_backward(network, scale, flags);
-    return SPAR_OK;
+    return run_backward(network, scale, flags);
 }
 
 spar_status spar_put_output_gradient(spar_network *network, const char *call, const float *gradient, float scale) {
@@ -319,12 +277,16 @@ spar_status spar_put_output_gradient(spar_network *network, const char *call, co
     return SPAR_OK;
 }
 
+static spar_status put_given_gradient(spar_network *network, const float *output_gradient, float scale) {
+    if (network->run.batch > 0) SPAR_REQUIRE_POINTER(output_gradient);
+    return spar_put_output_gradient(network, "backward", output_gradient, scale);
+}
+
 spar_status spar_backward_output(spar_network *network, const float *output_gradient, float scale, uint32_t flags) {
-    SPAR_REQUIRE_POINTER(output_gradient);
-    SPAR_TRY(check_backward(network, __func__, scale, flags));
-    SPAR_TRY(spar_put_output_gradient(network, "backward", output_gradient, scale));
-    run_backward(network, scale, flags);
-    return SPAR_OK;
+    spar_status status = check_backward(network, __func__, scale, flags);
+    if (status == SPAR_OK) status = put_given_gradient(network, output_gradient, scale);
+    SPAR_TRY(network == NULL ? status : spar_agree(network, SPAR_CALL_BACKWARD, flags, status));
+    return run_backward(network, scale, flags);
 }
 
 spar_status spar_input_gradient(const spar_network *network, float *gradient) {
@@ -333,7 +295,5 @@ spar_status spar_input_gradient(const spar_network *network, float *gradient) {
     if (!network->has_input_gradient) {
         return spar_fail(SPAR_ERROR_STATE, "spar_input_gradient: there is no backward pass with the input's gradient");
     }
-    image_task task = {.tensor = &network->tensors[0], .out = gradient, .first_bad = -1};
-    spar_parallel(network->run.threads, network->run.batch, store_gradients, &task);
-    return check_images(&task, gradient, "the gradient of the pixel");
+    return spar_give_image_gradients(network, gradient);
 }

@@ -1,7 +1,9 @@
 // From a description to operations over memory: prunes what the output does not need, fuses sweeps, makes views, and
 // lays activations and gradients out in one arena by lifetime.
 #include "graph/plan.h"
+
 #include "graph/chain.h"
+#include "graph/ranks.h"
 
 #include "ops/sweep.h"
 
@@ -67,7 +69,8 @@ static spar_operation *new_operation(fusion *fusion, int v) {
                                   .node = node,
                                   .input_count = node->layer->input_count,
                                   .output = &network->tensors[v],
-                                  .batch_size = network->options.batch_size,
+                                  .batch_size = spar_own_batch_size(network),
+                                  .part_batch_size = network->options.batch_size,
                                   .threads = network->options.threads,
                                   .exact = network->options.exact_convolutions,
                                   .in_order = network->flatten_in_order,
@@ -215,7 +218,7 @@ static spar_status make_points(spar_network *network, bool *section) {
                                           .tensor = tensor,
                                           .sample_floats = spar_sample_floats(tensor),
                                           .pieces = blocks.pieces,
-                                          .batch_size = network->options.batch_size,
+                                          .batch_size = spar_own_batch_size(network),
                                           .words_per_sample = (spar_sample_floats(tensor) + 15) / 16};
         p++;
     }
@@ -268,6 +271,7 @@ spar_status spar_plan(spar_network *network) {
         if (status == SPAR_OK) status = make_operations(network, consumers, operation_of);
         if (status == SPAR_OK) status = prepare_operations(network);
         if (status == SPAR_OK) status = spar_plan_passes(network);
+        if (status == SPAR_OK) status = spar_plan_ranks(network);
         if (status == SPAR_OK) {
             find_accumulations(network, flags + 2 * count);
             status = spar_plan_memory(network);

@@ -101,7 +101,7 @@ static spar_status configure(spar_network *network, const spar_method *method, i
 
 size_t spar_kept_output_bytes(const spar_network *network) {
     size_t classes = (size_t)network->tensors[network->output].extent.channels;
-    return 2 * (size_t)network->options.batch_size * classes * sizeof(float);
+    return 2 * (size_t)spar_own_batch_size(network) * classes * sizeof(float);
 }
 
 // What a method needs besides its points.
@@ -197,8 +197,10 @@ spar_status spar_network_point(const spar_network *network, int32_t index, spar_
 spar_status spar_measure_points(spar_network *network, const float *images, int32_t count, float *deviations) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(deviations);
+    const uint32_t flags = SPAR_FORWARD_TRAIN | SPAR_FORWARD_MEASURE;
+    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_FORWARD, images, count, flags, SPAR_OK));
     spar_begin_changes(network);
-    spar_status status = spar_forward_uncommitted(network, images, count, SPAR_FORWARD_TRAIN | SPAR_FORWARD_MEASURE);
+    spar_status status = spar_forward_uncommitted(network, images, count, flags);
     for (int p = 0; p < network->point_count && status == SPAR_OK; p++) deviations[p] = network->points[p].deviation;
     spar_undo_changes(network);
     if (status == SPAR_OK) network->ran_forward = false;

@@ -296,6 +296,31 @@ typedef enum spar_loss {
     SPAR_LOSS_SQUARED_ERROR = 2, // ½ Σ (z − one-hot label)²
 } spar_loss;
 
+// A group of processes, the ranks, that train one network together, each on its own part of every batch, with the bits
+// of one process. The engine does all arithmetic; a group moves bytes between ranks.
+typedef struct spar_message { // to and from one rank
+    const void *send;
+    size_t send_bytes;
+    void *receive;
+    size_t receive_bytes;
+} spar_message;
+
+typedef struct spar_group {
+    uint32_t struct_size;
+    int32_t rank, size; // 0 ≤ rank < size
+    void *context;      // of the functions, which are called on the thread that calls the engine
+    // Begins an exchange with every other rank: messages[r] for rank r (one's own has no bytes). All ranks begin the
+    // same exchanges in the same order, with sizes that fit, where they make the same calls. What is sent and received
+    // stays in place until the exchange has ended; `messages` do not. Exchanges are numbered from 0, by network.
+    spar_status (*begin)(void *context, uint64_t exchange, const spar_message *messages);
+    // Lets exchanges under way go on; called between passes. NULL: they need no help.
+    spar_status (*progress)(void *context);
+    // Returns when the exchange has ended here.
+    spar_status (*wait)(void *context, uint64_t exchange);
+    // The sentence of the last failure of this rank's calls above; NULL: none.
+    const char *(*error)(void *context);
+} spar_group;
+
 typedef struct spar_network_options {
     uint32_t struct_size;
     int32_t batch_size; // the largest batch a pass will see; memory is planned for it
@@ -308,6 +333,15 @@ typedef struct spar_network_options {
     // it, and backward passes go down to it. Files, clones and prefixes do not keep what a network does.
     const char *const *kept_layers;
     int32_t kept_count;
+    // The group that trains the network; it is copied, and its context has to live as long as the network. NULL: none,
+    // as a group of one. batch_size is then that of all ranks together, and so is the count of every pass; images,
+    // labels, targets and what a criterion's function gets and gives are one's own (spar_network_share), J and its
+    // gradient are those of the whole batch. All ranks make the same passes and steps, with the same settings, in the
+    // same order; a rank without images may give NULL for them. When a rank fails, so does the call on every rank, with
+    // a sentence that names the rank; when an exchange fails, so does every later pass. Gradients, statistics, losses
+    // and parameters are then the same everywhere, and a rank holds memory for its own samples. Clones and prefixes
+    // have no group but what their options name, so that each rank may evaluate and attack on its own.
+    const spar_group *group;
 } spar_network_options;
 
 // Batch 128, all cores, seed 1, softmax cross-entropy.
@@ -322,6 +356,10 @@ static inline spar_network_options spar_network_defaults(void) {
 SPAR_API spar_status spar_network_create(const spar_graph *graph, spar_value output,
                                          const spar_network_options *options, spar_network **network);
 SPAR_API void spar_network_destroy(spar_network *network);
+
+// This rank's part of a batch of `count` images: `own` of them from image `first` on. A rank's part of a smaller batch
+// is what that has of its part of the largest, maybe nothing. Without a group, all.
+SPAR_API spar_status spar_network_share(const spar_network *network, int32_t count, int32_t *first, int32_t *own);
 
 typedef struct spar_network_info {
     uint32_t struct_size;

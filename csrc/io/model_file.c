@@ -176,6 +176,7 @@ static spar_status collect(writer *writer) {
 
 static spar_status save(writer writer, const spar_metadata *metadata, size_t metadata_count) {
     spar_status status = check_metadata(metadata, metadata_count);
+    if (status == SPAR_OK && writer.training_state) status = spar_require_alone(writer.network, "a training state");
     if (status == SPAR_OK) status = collect(&writer);
     if (status == SPAR_OK) {
         status = writer.tensor_names != NULL ? write_tensors(&writer)

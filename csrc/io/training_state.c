@@ -218,16 +218,20 @@ void spar_training_state_free(spar_training_state *state) {
     spar_json_free(&state->json);
 }
 
-static void fill_point(spar_point *point, const spar_point_state *state) {
+// The file has the samples of all ranks.
+static void fill_point(const spar_part *part, spar_point *point, const spar_point_state *state) {
     spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
     bool keeps = point->active && point->shape != SPAR_SHAPE_GAUSSIAN;
-    point->recorded = keeps ? state->recorded : 0;
-    point->held = keeps && point->persistent ? state->held : 0;
+    int64_t first = spar_part_start(part, part->rank);
+    point->recorded = keeps ? (int)spar_part_samples(part, part->rank, state->recorded) : 0;
+    point->held = keeps && point->persistent ? (int)spar_part_samples(part, part->rank, state->held) : 0;
     point->deviation = state->deviation;
     int count = keeps ? spar_point_arrays(point, arrays) : 0;
     for (int a = 0; a < count; a++) {
-        size_t elements = (size_t)(arrays[a].samples * arrays[a].elements);
-        if (elements > 0) memcpy(*arrays[a].values, state->arrays[a], elements * arrays[a].bytes);
+        size_t bytes = (size_t)arrays[a].elements * arrays[a].bytes;
+        const char *all = state->arrays[a];
+        if (arrays[a].samples == 0) continue;
+        memcpy(*arrays[a].values, all + (size_t)first * bytes, (size_t)arrays[a].samples * bytes);
     }
 }
 
@@ -235,7 +239,7 @@ spar_status spar_training_state_apply(const spar_training_state *state, spar_net
     SPAR_TRY(spar_network_set_method(network, &state->method));
     spar_keep_states(network, state->states, state->state_count);
     for (int p = 0; p < network->point_count; p++) {
-        fill_point(&network->points[p], &state->points[p]);
+        fill_point(&network->part, &network->points[p], &state->points[p]);
     }
     for (int p = 0; p < network->parameter_count; p++) {
         network->parameters[p].learning_rate_factor = state->parameters[p].learning_rate_factor;

@@ -128,7 +128,8 @@ static void sum_moments(spar_operation *operation, const spar_run *run, const sp
     run->kernels->column_moments(x, (share->last - share->first) * spar_pixels(in->extent), in->stride, shift, sums,
                                  products);
     if (!share->closes) return;
-    double rows = (double)((share->last - spar_chunk_start(run->batch, share->chunk)) * spar_pixels(in->extent));
+    int64_t samples = run->first + share->last - spar_chunk_start(run->part.batch, share->chunk);
+    double rows = (double)(samples * spar_pixels(in->extent));
     for (int64_t c = 0; c < in->stride; c++) {
         double own = sums[c] / rows;
         products[c] -= own * sums[c];
@@ -178,7 +179,8 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     const spar_stage *stage = stage_of(operation);
     batch_norm_state *state = stage->state;
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    double count = (double)run->batch * (double)spar_pixels(operation->inputs[0]->extent), unbias = count / (count - 1);
+    double count = (double)run->part.batch * (double)spar_pixels(operation->inputs[0]->extent),
+           unbias = count / (count - 1);
     const double *means = state->sums, *squares = means + operation->inputs[0]->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double mean = means[c], variance = squares[c] < 0 ? 0 : squares[c] / count;
@@ -271,7 +273,7 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
     batch_norm_state *state = stage->state;
     spar_parameter *gamma = spar_parameter_of(stage->parameters[GAMMA], run->flags);
     spar_parameter *beta = spar_parameter_of(stage->parameters[BETA], run->flags);
-    double count = (double)run->batch * (double)spar_pixels(operation->output->extent);
+    double count = (double)run->part.batch * (double)spar_pixels(operation->output->extent);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     const double *sums = state->sums, *products = sums + operation->output->stride;

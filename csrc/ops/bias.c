@@ -11,7 +11,7 @@ static double *sums_of(const spar_run *run) {
 }
 
 static void begin(spar_operation *operation, const spar_run *run) {
-    int64_t doubles = spar_chunk_count(run->batch) * 2 * operation->output->stride;
+    int64_t doubles = spar_chunk_count(run->part.batch) * 2 * operation->output->stride;
     memset(sums_of(run), 0, (size_t)(doubles * 2 + operation->output->stride) * sizeof(float));
 }
 
@@ -19,7 +19,7 @@ static void sum_samples(spar_operation *operation, const spar_run *run, const sp
     const spar_tensor *output = operation->output;
     int64_t stride = output->stride, rows = (share->last - share->first) * spar_pixels(output->extent);
     double *sums = sums_of(run), *sum = sums + share->chunk * 2 * stride;
-    const float *zero = (const float *)(sums + spar_chunk_count(run->batch) * 2 * stride);
+    const float *zero = (const float *)(sums + spar_chunk_count(run->part.batch) * 2 * stride);
     run->kernels->column_moments(output->gradient + share->first * spar_sample_floats(output), rows, stride, zero, sum,
                                  sum + stride);
 }
@@ -43,7 +43,7 @@ static void end(spar_operation *operation, const spar_run *run) {
 }
 
 int spar_list_bias_pass(const spar_operation *operation, spar_pass *pass) {
-    int64_t chunks = spar_most_chunks(operation->batch_size), stride = operation->output->stride;
+    int64_t chunks = spar_most_chunks(operation->part_batch_size), stride = operation->output->stride;
     *pass = (spar_pass){.begin = begin,
                         .samples = sum_samples,
                         .sums = list_sums,

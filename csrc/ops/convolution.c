@@ -206,6 +206,23 @@ static void discard(spar_operation *operation) {
     spar_release(convolution);
 }
 
+static bool slices(const spar_operation *operation) {
+    return operation->node->settings.convolution.groups == 1;
+}
+
+// Of what `prepare` makes a slice has its own sizes, and no packed weights.
+static spar_status prepare_slice(spar_operation *slice) {
+    spar_convolution *convolution = spar_allocate(1, sizeof *convolution);
+    if (convolution == NULL) return SPAR_ERROR_MEMORY;
+    *convolution = *spar_convolution_of(slice->whole);
+    slice->state = convolution;
+    return convolution->algorithm->prepare(slice);
+}
+
+static void discard_slice(spar_operation *slice) {
+    spar_release(slice->state);
+}
+
 static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
     (void)input;
     const spar_conv2d_params *s = &node->settings.convolution;
@@ -248,4 +265,7 @@ const spar_layer spar_layer_convolution = {.kind = "conv2d",
                                            .discard = discard,
                                            .chains = chains,
                                            .multiplications = multiplications,
+                                           .slices = slices,
+                                           .prepare_slice = prepare_slice,
+                                           .discard_slice = discard_slice,
                                            .passes = passes};

@@ -3,6 +3,7 @@
 #include "ops/initializer.h"
 #include "ops/multiply.h"
 #include "ops/onnx.h"
+#include "ops/sums.h"
 
 #include "runtime/parallel.h"
 
@@ -58,8 +59,9 @@ static spar_status prepare(spar_operation *operation) {
     if (state == NULL) return SPAR_ERROR_MEMORY;
     operation->state = state;
     operation->kernel = "dense";
+    operation->sum_height = SPAR_TREE_HEIGHT;
     const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
-    size_t floats = operation->batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
+    size_t floats = operation->part_batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
     state->transposed = spar_allocate(floats, sizeof(float));
     operation->state_bytes += floats * sizeof(float);
     return state->transposed == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
@@ -224,7 +226,7 @@ static void backward(spar_operation *operation, const spar_run *run) {
     dense_task task = task_of(operation, run);
     dense_state *state = operation->state;
     const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
-    if (run->batch <= SMALL_BATCH) {
+    if (run->part.batch <= SMALL_BATCH) {
         transpose_gradient(operation->output, run);
         spar_parallel(run->threads, tiles_of(spec->rows, task.tile_rows), small_data_tiles, &task);
         clear_padding(operation->inputs[0], run->batch);
@@ -279,4 +281,5 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .onnx = onnx,
                                      .prepare = prepare,
                                      .discard = discard,
+                                     .slices = spar_chains_always,
                                      .passes = passes};

@@ -209,7 +209,7 @@ static spar_status prepare(spar_operation *operation) {
 }
 
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
-    return kind == SPAR_PASS_WEIGHTS ? spar_most_chunks(operation->batch_size) * sum_floats(operation) : 0;
+    return kind == SPAR_PASS_WEIGHTS ? spar_most_chunks(operation->part_batch_size) * sum_floats(operation) : 0;
 }
 
 const spar_convolution_algorithm spar_convolution_depthwise = {

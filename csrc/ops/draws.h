@@ -16,8 +16,10 @@ typedef struct spar_drawn {
     spar_lines lines;
 } spar_drawn;
 
-// The next after `drawn`, all zero at first. False where the block ends.
-static inline bool spar_next_drawn(spar_drawn *drawn, const spar_tensor *tensor, const spar_block *block) {
+// The next after `drawn`, all zero at first. False where the block ends. `sample` is the place of the tensor's first
+// among those of all ranks.
+static inline bool spar_next_drawn(spar_drawn *drawn, const spar_tensor *tensor, const spar_block *block,
+                                   int64_t sample) {
     int64_t channels = tensor->extent.channels, pixels = spar_pixels(tensor->flattened);
     int64_t done = drawn->done + drawn->count, row = done / channels, column = done % channels, line = 0;
     if (done == block->rows * channels) return false;
@@ -37,7 +39,8 @@ static inline bool spar_next_drawn(spar_drawn *drawn, const spar_tensor *tensor,
     } else if (lines.count * lines.columns > SPAR_MOST_DRAWS) {
         lines.count = SPAR_MOST_DRAWS / lines.columns;
     }
-    drawn->first = (uint64_t)(block->offset / tensor->stride * channels + done);
+    int64_t before = sample * spar_pixels(tensor->extent) + block->offset / tensor->stride;
+    drawn->first = (uint64_t)(before * channels + done);
     drawn->done = done;
     drawn->count = lines.count * lines.columns;
     drawn->lines = lines;

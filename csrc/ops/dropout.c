@@ -23,7 +23,7 @@ static bool forward(const spar_stage *stage, const spar_sweep_block *at, const f
     uint32_t threshold = (uint32_t)ceilf(rate * 0x1p24f);
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_DROPOUT, .layer = stage->stream, .step = run->step};
-    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, at->operation->output, &at->block);) {
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, at->operation->output, &at->block, run->first);) {
         spar_fill_bits(&stream, drawn.first, (size_t)drawn.count, bits);
         run->kernels->drop(x + drawn.at, y + drawn.at, &drawn.lines, bits, threshold, 1 / (1 - rate));
     }

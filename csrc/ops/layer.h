@@ -155,7 +155,9 @@ static inline int64_t spar_sample_floats(const spar_tensor *tensor) {
 struct spar_run {
     const spar_kernels *kernels;
     int threads;
-    int batch;
+    int batch;     // samples of this process
+    int64_t first; // the place of its first among those of all ranks
+    spar_part part;
     uint32_t flags; // of the forward pass, and of the backward pass where one runs
     uint32_t backward_flags;
     float scale; // of the loss
@@ -182,13 +184,16 @@ struct spar_operation {
     void *state;
     float *kept[2];          // of an operation that keeps its input: the value and the gradient
     spar_sweep *sweep;       // its stages; NULL: none
-    int batch_size, threads; // largest batch; threads of the network
+    int batch_size;          // the most samples of a pass
+    int64_t part_batch_size; // of all ranks together
+    int threads;             // of the network
     bool exact;              // no algorithm that trades rounding errors for speed
     bool in_order;           // flattened values have the order outside: channel, row, column
     const spar_kernels *kernels;
-    bool chained;           // its passes may be chained to those of others
-    int sum_height;         // of the leaves whose sums make the gradients of its weights (sums.h)
-    int64_t scratch_floats; // of one thread
+    bool chained;                // its passes may be chained to those of others
+    int sum_height;              // of the leaves whose sums make the gradients of its weights (sums.h)
+    const spar_operation *whole; // NULL, or that of which this is a slice: some of its input's channels
+    int64_t scratch_floats;      // of one thread
     size_t state_bytes;
     // While the network is profiled.
     double seconds[SPAR_PASS_KINDS];
@@ -261,6 +266,12 @@ struct spar_layer {
     // Multiplications of one image in the passes of one kind, where an algorithm makes others than multiply_adds. NULL:
     // those.
     int64_t (*multiplications)(const spar_operation *operation, spar_pass_kind kind);
+    // May the pass of its weights be run on a slice of the input's channels? NULL: no.
+    bool (*slices)(const spar_operation *operation);
+    // Makes what differs of the state of such a slice, until `discard_slice`: it is a copy of its `whole` with a
+    // narrower input. NULL: nothing does.
+    spar_status (*prepare_slice)(spar_operation *slice);
+    void (*discard_slice)(spar_operation *slice);
     // Lists the passes of one kind that any step runs; returns how many. A sweep makes the gradients of its parameters
     // with its data.
     int (*passes)(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes);

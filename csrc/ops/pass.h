@@ -11,9 +11,9 @@
 //   a buffer that nobody declares any more has no place in the arena.
 // - What a later pass is to find again (transformed inputs, for the gradient of weights) is a buffer of the operation's
 //   own, written by one pass and read by the other: a bit more, and a room with that lifetime.
-// - Sums over the batch, which a pass keeps by chunk and lists (`sums`), are combined between the last sample and
-// `end`,
-//   in spar_run_passes.
+// - Sums over the batch, which a pass keeps by chunk and lists (`sums`), are combined after the last sample and before
+//   `end`, in spar_run_passes, over all ranks of a group. Of passes that make gradients of weights `end` may come
+//   later, at the end of the backward pass, while their sums are on their way.
 #ifndef SPAR_OPS_PASS_H
 #define SPAR_OPS_PASS_H
 
@@ -56,6 +56,25 @@ static inline int64_t spar_most_chunks(int64_t batch_size) {
 static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
     int64_t start = chunk * spar_chunk_samples(batch);
     return start < batch ? start : batch;
+}
+
+// The samples of one process among those of a group. Ranks share out the chunks of the largest batch, and smaller
+// batches keep these places: what is remembered of samples never moves, and a rank may have none of a small batch.
+typedef struct spar_part {
+    int64_t batch, batch_size; // samples of all ranks, in the pass under way and at most
+    int rank, ranks;
+} spar_part;
+
+// Where a rank's samples begin, whether the batch has any there or not.
+static inline int64_t spar_part_start(const spar_part *part, int rank) {
+    return spar_chunk_start(part->batch_size, spar_chunk_count(part->batch_size) * rank / part->ranks);
+}
+
+// How many samples of a batch a rank has.
+static inline int64_t spar_part_samples(const spar_part *part, int rank, int64_t batch) {
+    int64_t start = spar_part_start(part, rank), end = spar_part_start(part, rank + 1);
+    if (end > batch) end = batch;
+    return start < end ? end - start : 0;
 }
 
 // What a pass reads and writes of its operation.

@@ -6,96 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-static spar_point_array of_floats(const char *name, float **values, int64_t elements, int samples) {
-    return (spar_point_array){name, "F32", sizeof(float), (void **)values, elements, samples};
-}
-
-static spar_point_array of_words(const char *name, uint16_t **values, int64_t elements, int samples) {
-    return (spar_point_array){name, "U16", sizeof(uint16_t), (void **)values, elements, samples};
-}
-
-int spar_point_arrays(const spar_point *only_read, spar_point_array *arrays) {
-    spar_point *point = (spar_point *)only_read;
-    int64_t floats = point->sample_floats, words = point->words_per_sample;
-    int count = 0, recorded = point->recorded;
-    if (point->shape == SPAR_SHAPE_GAUSSIAN) return 0;
-    arrays[count++] = of_floats("lowest", &point->lowest, point->pieces, recorded);
-    arrays[count++] = of_floats("highest", &point->highest, point->pieces, recorded);
-    if (point->shape == SPAR_SHAPE_GRADIENT) {
-        arrays[count++] = of_floats("gradient", &point->gradient, floats, recorded);
-    } else {
-        arrays[count++] = of_words("positive", &point->positive, words, recorded);
-        arrays[count++] = of_words("negative", &point->negative, words, recorded);
-    }
-    if (point->accumulates) { // other steps need those that live on
-        int lives_on = point->persistent ? point->held : 0;
-        arrays[count++] = of_floats("perturbation", &point->perturbation, floats, lives_on);
-    }
-    return count;
-}
-
-static void forget_memory(spar_point *point) {
-    point->positive = point->negative = NULL;
-    point->gradient = point->lowest = point->highest = point->magnitudes = point->units = NULL;
-    point->perturbation = NULL;
-}
-
-void spar_point_discard(spar_point *point) {
-    void *const memory[] = {point->lowest,   point->highest,    point->gradient,    point->positive,
-                            point->negative, point->magnitudes, point->perturbation};
-    for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
-    forget_memory(point);
-}
-
-size_t spar_point_bytes(const spar_point *point) {
-    if (!point->active) return 0;
-    size_t batch = (size_t)point->batch_size, bytes = 2 * batch * sizeof(float);
-    spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-    int count = spar_point_arrays(point, arrays);
-    for (int a = 0; a < count; a++) bytes += batch * (size_t)arrays[a].elements * arrays[a].bytes;
-    return bytes;
-}
-
-static bool allocate_storage(spar_point *point) {
-    size_t batch = (size_t)point->batch_size;
-    point->magnitudes = spar_allocate(2 * batch, sizeof(float));
-    if (point->magnitudes == NULL) return false;
-    point->units = point->magnitudes + batch;
-    spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
-    int count = spar_point_arrays(point, arrays);
-    for (int a = 0; a < count; a++) {
-        *arrays[a].values = spar_allocate(batch * (size_t)arrays[a].elements, arrays[a].bytes);
-        if (*arrays[a].values == NULL) return false;
-    }
-    return true;
-}
-
-void spar_point_set(spar_point *point, const spar_method *method) {
-    point->shape = method->shape;
-    point->size = method->size;
-    point->granularity = method->granularity;
-    point->epsilon = point->input ? method->input_epsilon : method->epsilon;
-    point->climb = method->climb > 0 ? method->climb : 1;
-    point->start = method->start;
-    point->distribution = method->start_distribution;
-    point->bounds = method->bounds;
-    point->persistent = method->persistent;
-    point->accumulates =
-        method->iterations > 1 || method->start > 0 || method->persistent || method->bounds & SPAR_BOUND_BALL;
-}
-
-spar_status spar_point_configure(const spar_point *point, const spar_method *method, bool active,
-                                 spar_point *configured) {
-    *configured = *point;
-    forget_memory(configured);
-    configured->recorded = configured->perturbed = configured->held = 0;
-    configured->active = active;
-    configured->accumulates = false;
-    if (!active) return SPAR_OK;
-    spar_point_set(configured, method);
-    return allocate_storage(configured) ? SPAR_OK : SPAR_ERROR_MEMORY;
-}
-
 // Of the gradient; NaN where one of its elements is.
 static void extremes_of(const spar_point *point, int64_t first, int64_t samples, float *lowest, float *highest) {
     *lowest = INFINITY;
@@ -106,6 +16,19 @@ static void extremes_of(const spar_point *point, int64_t first, int64_t samples,
         if (isnan(high) || high > *highest) *highest = high;
         if (isnan(low)) return;
     }
+}
+
+bool spar_point_find_extremes(spar_point *point) {
+    if (!point->active || point->shape == SPAR_SHAPE_GAUSSIAN || point->granularity == SPAR_GRANULARITY_SAMPLE) {
+        return false;
+    }
+    extremes_of(point, 0, point->recorded, &point->batch_lowest, &point->batch_highest);
+    return true;
+}
+
+void spar_point_join_extremes(spar_point *point, float lowest, float highest) {
+    if (isnan(lowest) || lowest < point->batch_lowest) point->batch_lowest = lowest;
+    if (isnan(highest) || highest > point->batch_highest) point->batch_highest = highest;
 }
 
 // ANL Eq. 2, for either sign of ε.
@@ -125,16 +48,17 @@ static float unit_of(float norm) {
     return ldexpf(1, exponent < -126 ? 126 : exponent > 126 ? -126 : -exponent);
 }
 
-// Of the samples from the `first` on that share one magnitude.
-static void find_magnitude(const spar_point *point, const spar_run *run, int64_t first, int64_t samples,
-                           float *magnitude, float *unit) {
-    float lowest = 0, highest = 0;
-    if (point->shape != SPAR_SHAPE_GAUSSIAN) extremes_of(point, first, samples, &lowest, &highest);
+// Of a sample, or of all.
+static void find_magnitude(const spar_point *point, const spar_run *run, int64_t sample, bool each, float *magnitude,
+                           float *unit) {
+    float lowest = point->batch_lowest, highest = point->batch_highest;
+    if (point->shape == SPAR_SHAPE_GAUSSIAN) lowest = highest = 0;
+    if (point->shape != SPAR_SHAPE_GAUSSIAN && each) extremes_of(point, sample, 1, &lowest, &highest);
     *unit = 1;
     *magnitude = point->epsilon;
     if (point->size == SPAR_SIZE_RANGE) *magnitude *= highest - lowest;
     if (point->size == SPAR_SIZE_RANDOM || point->size == SPAR_SIZE_RANDOM_DEVIATION) {
-        *magnitude = draw_r(point, run, (uint64_t)first);
+        *magnitude = draw_r(point, run, each ? (uint64_t)(run->first + sample) : 0);
     }
     if (point->size == SPAR_SIZE_RANDOM_DEVIATION) *magnitude *= point->deviation;
     *magnitude *= point->climb;
@@ -155,7 +79,7 @@ void spar_point_arm(spar_point *point, const spar_run *run) {
             point->magnitudes[n] = point->magnitudes[0];
             point->units[n] = point->units[0];
         } else {
-            find_magnitude(point, run, n, each ? 1 : point->recorded, &point->magnitudes[n], &point->units[n]);
+            find_magnitude(point, run, n, each, &point->magnitudes[n], &point->units[n]);
         }
     }
 }
@@ -191,7 +115,7 @@ static void add_noise(const spar_point *point, const spar_run *run, const spar_b
     float noise[SPAR_MOST_DRAWS + 15] = {0};
     spar_random_stream stream = {
         .seed = run->seed, .purpose = SPAR_PURPOSE_NOISE, .layer = (uint32_t)point->index, .step = run->step};
-    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block);) {
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block, run->first);) {
         spar_fill_normal(&stream, drawn.first, (size_t)drawn.count, noise);
         run->kernels->add_draws(h + drawn.at, &drawn.lines, noise, magnitude);
     }
@@ -231,7 +155,7 @@ static void draw_start(const spar_point *point, const spar_run *run, const spar_
         .seed = run->seed, .purpose = SPAR_PURPOSE_START, .layer = (uint32_t)point->index, .step = run->step};
     memset(delta, 0, (size_t)block->floats * sizeof *delta);
     if (radius == 0) return;
-    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block);) {
+    for (spar_drawn drawn = {0}; spar_next_drawn(&drawn, point->tensor, block, run->first);) {
         (normal ? spar_fill_normal : spar_fill_uniform)(&stream, drawn.first, (size_t)drawn.count, draws);
         for (int64_t i = 0; i < drawn.count && !normal; i++) draws[i] = 2 * draws[i] - 1;
         run->kernels->add_draws(delta + drawn.at, &drawn.lines, draws, radius);

@@ -32,6 +32,7 @@ typedef struct spar_point {
     float deviation;         // s(h)
     float last_deviation;    // and before the pass or step under way, which may fail
     spar_moments moments[SPAR_MAX_CHUNKS]; // by chunk; combined, the first is the batch's
+    float batch_lowest, batch_highest;     // of g over all samples, where they share a magnitude
 
     float *magnitudes; // of this pass, one a sample: η = (gradient · unit) · magnitude, or sign or noise · magnitude
     float *units;
@@ -61,6 +62,11 @@ spar_status spar_point_configure(const spar_point *point, const spar_method *met
                                  spar_point *configured);
 void spar_point_discard(spar_point *point);
 size_t spar_point_bytes(const spar_point *point);
+
+// Finds the extremes of what it recorded, where samples share a magnitude; false where they do not. Those of samples
+// elsewhere are joined.
+bool spar_point_find_extremes(spar_point *point);
+void spar_point_join_extremes(spar_point *point, float lowest, float highest);
 
 // Fixes the magnitudes of one pass.
 void spar_point_arm(spar_point *point, const spar_run *run);

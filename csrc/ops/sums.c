@@ -25,17 +25,46 @@ void spar_join_all_moments(const spar_run *run, const spar_sums *sums, const spa
     for (int64_t c = halves->first; c < halves->last; c++) spar_join_moments(&left[c], right[c]);
 }
 
+bool spar_leaves_are_whole(const spar_part *part, int height) {
+    int64_t leaf = spar_chunk_samples(part->batch_size) << height;
+    for (int rank = 1; rank < part->ranks; rank++) {
+        if (spar_part_start(part, rank) % leaf != 0) return false;
+    }
+    return true;
+}
+
+// Where a rank's leaves end: who has the last leaf has every node from its own leaves on.
+static int64_t end_of(const spar_part *part, int height, spar_leaves leaves) {
+    return leaves.last == spar_leaf_count(spar_chunk_count(part->batch), height) ? INT64_MAX : leaves.last;
+}
+
+int spar_list_nodes(const spar_part *part, int height, int rank, int64_t nodes[SPAR_MAX_CHUNKS]) {
+    spar_leaves leaves = spar_leaves_of(part, height, rank);
+    int64_t end = end_of(part, height, leaves), size;
+    int count = 0;
+    for (int64_t leaf = leaves.first; leaf < leaves.last; leaf += size) {
+        for (size = 1; leaf % (2 * size) == 0 && leaf + 2 * size <= end && size < SPAR_MAX_CHUNKS;) size *= 2;
+        nodes[count++] = leaf;
+    }
+    return count;
+}
+
 typedef struct tree {
     const spar_run *run;
     const spar_sums *sums;
-    int64_t block; // columns
+    int64_t leaves, block; // columns
+    bool rest;             // of what no rank has alone
+    int owner[SPAR_MAX_CHUNKS];
+    int64_t end[SPAR_MAX_CHUNKS]; // of the leaves of their owner
 } tree;
 
 static void combine_columns(const tree *t, int64_t first, int64_t last) {
     const spar_sums *sums = t->sums;
-    int64_t batch = t->run->batch, leaves = spar_leaf_count(spar_chunk_count(batch), sums->height);
-    for (int64_t half = 1; half < leaves; half *= 2) {
-        for (int64_t left = 0; left + half < leaves; left += 2 * half) {
+    int64_t batch = t->run->part.batch;
+    for (int64_t half = 1; half < t->leaves; half *= 2) {
+        for (int64_t left = 0; left + half < t->leaves; left += 2 * half) {
+            bool inside = left + 2 * half <= t->end[left];
+            if (t->rest ? inside : !inside || t->owner[left] != t->run->part.rank) continue;
             int64_t middle = spar_leaf_start(batch, sums->height, left + half), row = left * sums->row_bytes;
             spar_halves halves = {.left = (char *)sums->rows + row,
                                   .right = (char *)sums->rows + row + half * sums->row_bytes,
@@ -57,10 +86,29 @@ static void combine_blocks(void *context, int64_t first, int64_t last, int threa
     }
 }
 
-void spar_combine_sums(const spar_run *run, const spar_sums *sums) {
-    int64_t bytes = spar_leaf_count(spar_chunk_count(run->batch), sums->height) * sums->row_bytes;
-    tree t = {run, sums, sums->columns * BLOCK_BYTES / sums->row_bytes};
+static void combine(const spar_run *run, const spar_sums *sums, bool rest) {
+    const spar_part *part = &run->part;
+    tree t = {.run = run,
+              .sums = sums,
+              .leaves = spar_leaf_count(spar_chunk_count(part->batch), sums->height),
+              .block = sums->columns * BLOCK_BYTES / sums->row_bytes,
+              .rest = rest};
     if (t.block < 1) t.block = 1;
-    int threads = bytes < SPAR_BLOCK_FLOATS * (int64_t)sizeof(float) ? 1 : run->threads;
+    for (int rank = 0; rank < part->ranks; rank++) {
+        spar_leaves own = spar_leaves_of(part, sums->height, rank);
+        for (int64_t leaf = own.first; leaf < own.last; leaf++) {
+            t.owner[leaf] = rank;
+            t.end[leaf] = end_of(part, sums->height, own);
+        }
+    }
+    int threads = t.leaves * sums->row_bytes < SPAR_BLOCK_FLOATS * (int64_t)sizeof(float) ? 1 : run->threads;
     spar_parallel(threads, (sums->columns + t.block - 1) / t.block, combine_blocks, &t);
+}
+
+void spar_combine_own(const spar_run *run, const spar_sums *sums) {
+    combine(run, sums, false);
+}
+
+void spar_combine_rest(const spar_run *run, const spar_sums *sums) {
+    if (run->part.ranks > 1) combine(run, sums, true);
 }

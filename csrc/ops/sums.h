@@ -55,6 +55,34 @@ static inline int spar_leaf_height(int64_t batch_size, int64_t leaves) {
     return height;
 }
 
-void spar_combine_sums(const spar_run *run, const spar_sums *sums);
+// The leaves of a rank, first ≤ leaf < last. Heights whose leaves no rank shares with another have them.
+typedef struct spar_leaves {
+    int64_t first, last;
+} spar_leaves;
+
+static inline spar_leaves spar_leaves_of(const spar_part *part, int height, int rank) {
+    int64_t samples = spar_part_samples(part, rank, part->batch), start = spar_part_start(part, rank);
+    int64_t leaf = spar_chunk_samples(part->batch) << height;
+    if (samples == 0) return (spar_leaves){0, 0};
+    return (spar_leaves){start / leaf, (start + samples + leaf - 1) / leaf};
+}
+
+// Does no rank share a leaf with another?
+bool spar_leaves_are_whole(const spar_part *part, int height);
+
+// Own samples first ≤ n < last of a leaf.
+static inline spar_leaves spar_samples_of_leaf(const spar_run *run, int height, int64_t leaf) {
+    return (spar_leaves){spar_leaf_start(run->part.batch, height, leaf) - run->first,
+                         spar_leaf_start(run->part.batch, height, leaf + 1) - run->first};
+}
+
+// The nodes of a tree that lie whole in a rank's leaves, the largest ones: each by its first leaf, whose row has it.
+// Returns how many.
+int spar_list_nodes(const spar_part *part, int height, int rank, int64_t nodes[SPAR_MAX_CHUNKS]);
+
+// Combines what lies in this rank's leaves, and, of nodes that are there of all ranks, the rest. Alone, the first is
+// all.
+void spar_combine_own(const spar_run *run, const spar_sums *sums);
+void spar_combine_rest(const spar_run *run, const spar_sums *sums);
 
 #endif

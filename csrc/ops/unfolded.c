@@ -25,6 +25,7 @@ enum {
     MOST_CACHED_FLOATS = 1 << 14,
     LEAST_CHAINED_PIXELS = 64,
     LEAST_PADDED_WIDTH = 8,
+    FEW_ROWS = 7, // no such limit changed LeNet-5's step by less than the timing's noise (8 %)
 };
 
 spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *run) {
@@ -48,8 +49,12 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
     task.rows_are_patches = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 &&
                             s->stride_width == 1 && s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
                             operation->inputs[0]->stride % 16 == 0;
+    // Slices sum in the order of the whole.
+    const spar_operation *whole = operation->whole == NULL ? operation : operation->whole;
+    int64_t row = s->kernel_width * whole->inputs[0]->extent.channels;
     task.reads_padded = s->groups == 1 && !task.rows_are_patches && out.width >= LEAST_PADDED_WIDTH &&
-                        spar_unfolded_sums(&task) <= MOST_CACHED_FLOATS;
+                        s->kernel_height * row * spar_round_up16(task.outputs) <= MOST_CACHED_FLOATS;
+    task.few_rows = row <= FEW_ROWS;
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.outputs) : 0;
     task.scratch_floats = task.padded_floats + task.block_pixels * task.patch_stride + 16 + narrow;
     return task;
@@ -304,7 +309,8 @@ static spar_status prepare(spar_operation *operation) {
 static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     if (kind != SPAR_PASS_WEIGHTS) return 0;
-    return spar_leaf_count(spar_most_chunks(operation->batch_size), operation->sum_height) * spar_unfolded_sums(&task);
+    return spar_leaf_count(spar_most_chunks(operation->part_batch_size), operation->sum_height) *
+           spar_unfolded_sums(&task);
 }
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {

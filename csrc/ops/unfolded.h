@@ -20,6 +20,7 @@ typedef struct spar_unfolded {
     int64_t padded_width, padded_floats;
     bool rows_are_patches; // the input's
     bool reads_padded;     // patches are read where the padded sample has them
+    bool few_rows;         // of the sums of a row of the kernel, too few for the multipliers not to wait for them
     int64_t scratch_floats;
 } spar_unfolded;
 

@@ -7,18 +7,16 @@
 
 #include <string.h>
 
-// Half and four times the pixels, and no FEW_ROWS, changed LeNet-5's step by less than the timing's noise (8 %).
-enum {
-    LINE_PIXELS = 256, // whose gradients stay in the first-level cache
-    FEW_ROWS = 7,      // of sums, too few for the multipliers not to wait for them
-};
+// Whose gradients stay in the first-level cache. Half and four times as many changed LeNet-5's step by less than the
+// timing's noise (8 %).
+enum { LINE_PIXELS = 256 };
 
 void spar_unfolded_gradient_prepare(spar_operation *operation) {
-    if (operation->chained) return;
+    if (operation->chained || operation->whole != NULL) return;
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = SPAR_MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->batch_size, splits);
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->part_batch_size, splits);
 }
 
 // The sums of a split, and the columns of them that are made.
@@ -57,7 +55,7 @@ static void sum_rows(const spar_unfolded *task, int64_t first, int64_t last, spl
                                               .c = to.sums + ky * run * columns + panel,
                                               .c_stride = columns,
                                               .accumulate = !to.fresh,
-                                              .pairs = run <= FEW_ROWS});
+                                              .pairs = task->few_rows});
                 }
             }
         }
@@ -116,7 +114,8 @@ int spar_unfolded_list_sums(const spar_operation *operation, const spar_run *run
 
 typedef struct gradient_task {
     spar_unfolded unfolded;
-    int64_t splits, parts; // parts of a split's panels of columns
+    spar_leaves leaves;
+    int64_t parts; // of a split's panels of columns
 } gradient_task;
 
 static int64_t panels_of(const spar_unfolded *task) {
@@ -131,26 +130,27 @@ static void sum_parts(void *context, int64_t first, int64_t last, int thread) {
     const spar_run *run = unfolded->run;
     int64_t columns = spar_round_up16(unfolded->outputs), tile = run->kernels->tile_columns;
     for (int64_t index = first; index < last; index++) {
-        int64_t split = index / task->parts, part = index % task->parts, panels = panels_of(unfolded);
+        int64_t split = task->leaves.first + index / task->parts, part = index % task->parts,
+                panels = panels_of(unfolded);
         split_sums to = {.sums = run->workspace + split * spar_unfolded_sums(unfolded),
                          .from = panels * part / task->parts * tile,
                          .to = panels * (part + 1) / task->parts * tile,
                          .fresh = true};
         if (to.to > columns) to.to = columns;
-        int height = unfolded->operation->sum_height;
-        sum_samples(unfolded, spar_leaf_start(run->batch, height, split),
-                    spar_leaf_start(run->batch, height, split + 1), to, run->scratch + thread * run->scratch_floats);
+        spar_leaves samples = spar_samples_of_leaf(run, unfolded->operation->sum_height, split);
+        sum_samples(unfolded, samples.first, samples.last, to, run->scratch + thread * run->scratch_floats);
     }
 }
 
 // There are enough parts for all threads.
 void spar_unfolded_gradient(spar_operation *operation, const spar_run *run) {
     gradient_task task = {.unfolded = spar_unfolded_of(operation, run),
-                          .splits = spar_leaf_count(spar_chunk_count(run->batch), operation->sum_height)};
-    int64_t panels = panels_of(&task.unfolded);
-    task.parts = (run->threads + task.splits - 1) / task.splits;
+                          .leaves = spar_leaves_of(&run->part, operation->sum_height, run->part.rank)};
+    int64_t panels = panels_of(&task.unfolded), splits = task.leaves.last - task.leaves.first;
+    if (splits == 0) return;
+    task.parts = (run->threads + splits - 1) / splits;
     if (task.parts > panels) task.parts = panels;
-    spar_parallel(run->threads, task.splits * task.parts, sum_parts, &task);
+    spar_parallel(run->threads, splits * task.parts, sum_parts, &task);
 }
 
 static void add_rows(void *context, int64_t first, int64_t last, int thread) {

@@ -131,6 +131,7 @@ static void forward_tiles(void *context, int64_t first, int64_t last, int thread
 }
 
 static void forward(spar_operation *operation, const spar_run *run) {
+    if (run->batch == 0) return;
     whiten_task task = task_of(operation, run);
     spar_parallel(run->threads, run->batch, center_samples, &task);
     spar_parallel(run->threads, (task.stride + task.tile_columns - 1) / task.tile_columns, forward_tiles, &task);

@@ -132,6 +132,7 @@ static void product(const spar_operation *operation, const spar_run *run, bool b
         spar_parallel(run->threads, tiles, product_tiles, &task);
         return;
     }
+    if (tiles == 0) return;
     task.block = tiles;
     spar_parallel(run->threads, tiles, transform_all_inputs, &task);
     spar_parallel(run->threads, w->points, multiply_all_tiles, &task);

@@ -23,23 +23,23 @@ static bool shares_points(const spar_operation *operation) {
 
 static void find_splits(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    int64_t tiles = spar_winograd_tiles(w, w->out, operation->batch_size);
+    int64_t tiles = spar_winograd_tiles(w, w->out, operation->part_batch_size);
     int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
     if (splits > blocks) splits = blocks;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->batch_size, splits);
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->part_batch_size, splits);
 }
 
 void spar_winograd_gradient_prepare(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    if (!operation->chained) find_splits(operation);
+    if (!operation->chained && operation->whole == NULL) find_splits(operation);
     if (!shares_points(operation)) spar_want_scratch(operation, GRADIENT_TILES * spar_winograd_tile_floats(w));
 }
 
 int64_t spar_winograd_gradient_workspace(const spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     int64_t tiles = shares_points(operation) ? spar_winograd_tiles(w, w->out, operation->batch_size) : 0;
-    return spar_leaf_count(spar_most_chunks(operation->batch_size), operation->sum_height) * sum_floats(w) +
+    return spar_leaf_count(spar_most_chunks(operation->part_batch_size), operation->sum_height) * sum_floats(w) +
            tiles * spar_winograd_tile_floats(w);
 }
 
@@ -48,6 +48,7 @@ typedef struct gradient_task {
     const spar_run *run;
     spar_winograd_squares in, gradient;
     const spar_operation *operation;
+    spar_leaves leaves; // of the sums
     int64_t tiles;
     int64_t block; // tiles the transformed arrays have room for
     float *sums;   // [split][point][in][out]
@@ -61,6 +62,7 @@ static gradient_task task_of(const spar_operation *operation, const spar_run *ru
     return (gradient_task){.d = d,
                            .run = run,
                            .operation = operation,
+                           .leaves = spar_leaves_of(&run->part, operation->sum_height, run->part.rank),
                            .in = spar_winograd_inputs(&d, operation->inputs[0]->data, convolution->zeros),
                            .gradient = {.data = operation->output->gradient,
                                         .extent = d.to,
@@ -106,10 +108,10 @@ static void sum_splits(void *context, int64_t first, int64_t last, int thread) {
     const gradient_task *task = context;
     int64_t floats = sum_floats(task->d.winograd);
     for (int64_t split = first; split < last; split++) {
-        int64_t begin = spar_leaf_start(task->run->batch, task->operation->sum_height, split);
-        int64_t end = spar_leaf_start(task->run->batch, task->operation->sum_height, split + 1);
-        sum_tiles(task, begin * task->d.tiles_per_sample, end * task->d.tiles_per_sample, task->sums + split * floats,
-                  true, task->run->scratch + thread * task->run->scratch_floats);
+        int64_t leaf = task->leaves.first + split;
+        spar_leaves samples = spar_samples_of_leaf(task->run, task->operation->sum_height, leaf);
+        sum_tiles(task, samples.first * task->d.tiles_per_sample, samples.last * task->d.tiles_per_sample,
+                  task->sums + leaf * floats, true, task->run->scratch + thread * task->run->scratch_floats);
     }
 }
 
@@ -150,13 +152,13 @@ static void sum_points(void *context, int64_t first, int64_t last, int thread) {
 
 void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {
     gradient_task task = task_of(operation, run);
+    if (task.tiles == 0) return;
     if (shares_points(operation)) {
         task.block = task.tiles;
         spar_parallel(run->threads, task.tiles, transform_tiles, &task);
         spar_parallel(run->threads, task.d.winograd->points, sum_points, &task);
     } else {
-        int64_t splits = spar_leaf_count(spar_chunk_count(run->batch), operation->sum_height);
-        spar_parallel(run->threads, splits, sum_splits, &task);
+        spar_parallel(run->threads, task.leaves.last - task.leaves.first, sum_splits, &task);
     }
 }
 

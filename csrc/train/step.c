@@ -173,7 +173,8 @@ spar_status spar_train_step(spar_network *network, const spar_optimizer *optimiz
 static spar_status update_on(const step *s, const spar_optimizer *optimizer, spar_loss_result *result) {
     spar_network *network = s->network;
     spar_pending_update update;
-    SPAR_TRY(spar_begin_update(network, optimizer, &update));
+    spar_status began = spar_begin_update(network, optimizer, &update);
+    SPAR_TRY(spar_agree(network, SPAR_CALL_UPDATE, s->count, began));
     spar_begin_changes(network);
     spar_status status = run_rounds(s, result);
     network->aims = false;
@@ -194,8 +195,9 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
     SPAR_REQUIRE_POINTER(network);
     spar_criterion criterion;
     spar_loss_result own = {0};
-    SPAR_TRY(spar_take_criterion(given, &criterion));
-    if (result != NULL) SPAR_TRY(spar_check_structure(SPAR_LOSS_RESULT, result));
+    spar_status status = spar_take_criterion(given, &criterion);
+    if (status == SPAR_OK && result != NULL) status = spar_check_structure(SPAR_LOSS_RESULT, result);
+    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_STEP, images, count, SPAR_FORWARD_TRAIN, status));
     step s = {
         .network = network, .method = &network->method, .images = images, .criterion = &criterion, .count = count};
     prepare(&s);

@@ -56,7 +56,8 @@ class PoolParams(Structure):
 
 
 class NetworkOptions(Structure):
-    _fields_ = _fields("batch_size:i threads:i seed:U loss:i exact_convolutions:b kept_layers:p kept_count:i")
+    _fields_ = _fields("batch_size:i threads:i seed:U loss:i exact_convolutions:b kept_layers:p kept_count:i "
+                       "group:p")
 
 
 class NetworkInfo(Structure):
