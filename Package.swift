@@ -16,7 +16,7 @@ let package = Package(
         .target(
             name: "CSparring",
             path: "csrc",
-            exclude: ["cmake"],
+            exclude: ["cmake", "distributed"],
             publicHeadersPath: "include",
             cSettings: [
                 .headerSearchPath("."),

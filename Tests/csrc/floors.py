@@ -6,7 +6,7 @@ import re
 import sys
 
 # From the ground up. Folders of one floor do not know each other.
-FLOORS = [["include"], ["runtime"], ["kernels"], ["ops"], ["graph"], ["analysis", "attack", "images", "io", "train"]]
+FLOORS = [["include"], ["runtime"], ["kernels"], ["ops"], ["graph"], ["analysis", "attack", "images", "io", "train"], ["distributed"]]
 FLOOR = {folder: number for number, floor in enumerate(FLOORS) for folder in floor}
 
 
