@@ -156,7 +156,7 @@ def compile_c(page, folder):
                           "void snippet(const float *images, const int32_t *labels, int32_t count) {", *body, "}"])
         (folder / "snippet.c").write_text(code)
         run(page, block, ["cc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-fsyntax-only",
-                          f"-I{ROOT}/csrc/include", "snippet.c"], folder)
+                          f"-I{ROOT}/csrc/include", f"-I{ROOT}/csrc/distributed/include", "snippet.c"], folder)
     return len(found)
 
 
