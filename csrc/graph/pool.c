@@ -6,17 +6,18 @@
 
 typedef void (*visit_row)(char *row, int64_t row_bytes, char *buffer);
 
-// Of one rank's nodes of all sums; returns the end of them in the buffer.
-static char *visit_nodes(const spar_pool *pool, int rank, visit_row visit, char *buffer) {
+// Of one rank's nodes of all sums; returns the bytes of them. `visit` may be NULL.
+static size_t visit_nodes(const spar_pool *pool, int rank, visit_row visit, char *buffer) {
+    size_t bytes = 0;
     for (const spar_pooled *pooled = pool->list; pooled < pool->list + pool->count; pooled++) {
         const spar_sums *sums = &pooled->sums;
         int64_t nodes[SPAR_MAX_CHUNKS];
         int count = spar_list_nodes(&pooled->run->part, sums->height, rank, nodes);
-        for (int n = 0; n < count; n++, buffer += sums->row_bytes) {
-            if (visit != NULL) visit((char *)sums->rows + nodes[n] * sums->row_bytes, sums->row_bytes, buffer);
+        for (int n = 0; n < count; n++, bytes += (size_t)sums->row_bytes) {
+            if (visit != NULL) visit((char *)sums->rows + nodes[n] * sums->row_bytes, sums->row_bytes, buffer + bytes);
         }
     }
-    return buffer;
+    return bytes;
 }
 
 static void pack(char *row, int64_t row_bytes, char *buffer) {
@@ -35,10 +36,10 @@ void spar_begin_pool(spar_ranks *ranks, spar_pool *pool) {
     char *place = pool->buffer, *own = NULL;
     int rank = ranks->group.rank;
     for (int r = 0; r < ranks->group.size; r++) {
-        char *end = visit_nodes(pool, r, r == rank ? pack : NULL, place);
-        ranks->messages[r] = (spar_message){.receive = place, .receive_bytes = (size_t)(end - place)};
+        size_t bytes = visit_nodes(pool, r, r == rank ? pack : NULL, place);
+        ranks->messages[r] = (spar_message){.receive = place, .receive_bytes = bytes};
         if (r == rank) own = place;
-        place = end;
+        place += bytes;
     }
     for (int r = 0; r < ranks->group.size; r++) {
         ranks->messages[r].send = own;
@@ -51,7 +52,7 @@ void spar_begin_pool(spar_ranks *ranks, spar_pool *pool) {
 void spar_end_pool(spar_ranks *ranks, spar_pool *pool) {
     spar_end_exchange(ranks, pool->exchange);
     char *place = pool->buffer;
-    for (int r = 0; r < ranks->group.size; r++) place = visit_nodes(pool, r, unpack, place);
+    for (int r = 0; r < ranks->group.size; r++) place += visit_nodes(pool, r, unpack, place);
     for (int i = 0; i < pool->count; i++) spar_combine_rest(pool->list[i].run, &pool->list[i].sums);
     pool->count = 0;
 }
@@ -78,9 +79,8 @@ static void fill(spar_pool *pool, const spar_work *works, int count, bool later,
 }
 
 static size_t bytes_of(const spar_pool *pool, int ranks) {
-    char *place = NULL;
     size_t bytes = 0;
-    for (int r = 0; r < ranks; r++) bytes += (size_t)(visit_nodes(pool, r, NULL, place) - place);
+    for (int r = 0; r < ranks; r++) bytes += visit_nodes(pool, r, NULL, NULL);
     return bytes;
 }
 
