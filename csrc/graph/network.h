@@ -138,6 +138,8 @@ typedef enum spar_call {
     SPAR_CALL_LOSS,
     SPAR_CALL_STEP,
     SPAR_CALL_UPDATE,
+    SPAR_CALL_SAVE,
+    SPAR_CALL_SAVED,
 } spar_call;
 
 // ranks.c: `status`, or the failure of a rank that has another; a failure too where ranks make other calls, or of other
@@ -147,7 +149,11 @@ spar_status spar_agree(const spar_network *network, spar_call call, int64_t coun
 spar_status spar_check_exchanges(const spar_network *network);
 // Fails where the network has a group. `call` begins the sentence.
 spar_status spar_require_alone(const spar_network *network, const char *call);
-// Makes sums over the samples of all ranks, of which each rank has kept its own.
+// gather.c: the points with what those of all ranks hold, at the first rank; others get points that are none. `status`
+// is what happened before. They are discarded whatever came of it.
+spar_status spar_gather_points(const spar_network *network, spar_status status, spar_point **points);
+void spar_discard_gathered(const spar_network *network, spar_point *points);
+// ranks.c: makes sums over the samples of all ranks, of which each rank has kept its own.
 void spar_combine_now(spar_network *network, const spar_run *run, const spar_sums *sums);
 // And the extremes of what the points recorded.
 void spar_find_extremes(spar_network *network);

@@ -1133,7 +1133,8 @@ typedef struct spar_metadata {
 // spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
 // the optimizer's states, learning-rate factors, the step and what the points hold, so that training goes on with the
 // same bits. Fails on parameters and points that are not finite (a diverged network). A limit of file sizes
-// (RLIMIT_FSIZE) is told as an error where SIGXFSZ is ignored.
+// (RLIMIT_FSIZE) is told as an error where SIGXFSZ is ignored. With a group and `training_state` all ranks make this
+// call together, rank 0 gets what the points of all hold, and writes; a file goes on with any number of ranks, or none.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 

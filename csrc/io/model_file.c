@@ -14,7 +14,8 @@ void spar_state_tensor_name(const spar_parameter *parameter, spar_parameter_part
 }
 
 typedef struct writer {
-    spar_network *network; // only read: point arrays are listed through pointers into it
+    const spar_network *network;
+    spar_point *points; // of all ranks; only read, but their arrays are listed through pointers into them
     spar_tensor_source *tensors;
     char (*names)[SPAR_MOST_TENSOR_NAME];
     float *values; // parameters in their outside order
@@ -64,7 +65,7 @@ static spar_status add_parameters(writer *writer, spar_parameter_part part) {
 
 static spar_status add_points(writer *writer) {
     for (int p = 0; p < writer->network->point_count; p++) {
-        spar_point *point = &writer->network->points[p];
+        spar_point *point = &writer->points[p];
         spar_point_array arrays[SPAR_MOST_POINT_ARRAYS];
         int count = spar_point_arrays(point, arrays);
         for (int a = 0; a < count; a++) {
@@ -156,7 +157,7 @@ static spar_status describe_and_write(const writer *writer, const spar_metadata 
     spar_buffer graph = {0}, state = {0};
     spar_status status = SPAR_OK;
     spar_graph_write(writer->network->graph, &graph);
-    if (writer->training_state) status = spar_training_state_write(writer->network, &state);
+    if (writer->training_state) status = spar_training_state_write(writer->network, writer->points, &state);
     if (status == SPAR_OK && (graph.failed || state.failed)) status = SPAR_ERROR_MEMORY;
     if (status == SPAR_OK) status = write_file(writer, graph.data, state.data, metadata, metadata_count);
     spar_buffer_free(&graph);
@@ -176,9 +177,10 @@ static spar_status collect(writer *writer) {
 
 static spar_status save(writer writer, const spar_metadata *metadata, size_t metadata_count) {
     spar_status status = check_metadata(metadata, metadata_count);
-    if (status == SPAR_OK && writer.training_state) status = spar_require_alone(writer.network, "a training state");
-    if (status == SPAR_OK) status = collect(&writer);
-    if (status == SPAR_OK) {
+    if (writer.training_state) status = spar_gather_points(writer.network, status, &writer.points);
+    bool together = writer.training_state && status == SPAR_OK, writes = !together || writer.network->part.rank == 0;
+    if (status == SPAR_OK && writes) status = collect(&writer);
+    if (status == SPAR_OK && writes) {
         status = writer.tensor_names != NULL ? write_tensors(&writer)
                                              : describe_and_write(&writer, metadata, metadata_count);
     }
@@ -186,15 +188,16 @@ static spar_status save(writer writer, const spar_metadata *metadata, size_t met
     spar_release(writer.names);
     spar_release(writer.values);
     const char *path = writer.destination.path;
-    return status == SPAR_OK ? SPAR_OK : spar_fail_in(path == NULL ? "the model in memory" : path, status);
+    if (status != SPAR_OK) status = spar_fail_in(path == NULL ? "the model in memory" : path, status);
+    if (writer.training_state) spar_discard_gathered(writer.network, writer.points);
+    return together ? spar_agree(writer.network, SPAR_CALL_SAVED, 0, status) : status;
 }
 
 spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                               const spar_metadata *metadata, size_t metadata_count) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
-    writer writer = {
-        .network = (spar_network *)network, .training_state = training_state, .destination = {.path = path}};
+    writer writer = {.network = network, .training_state = training_state, .destination = {.path = path}};
     return save(writer, metadata, metadata_count);
 }
 
@@ -203,7 +206,8 @@ spar_status spar_network_save_to_memory(const spar_network *network, bool traini
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(needed);
     if (capacity > 0) SPAR_REQUIRE_POINTER(bytes);
-    writer writer = {.network = (spar_network *)network,
+    if (training_state) SPAR_TRY(spar_require_alone(network, "a training state in memory"));
+    writer writer = {.network = network,
                      .training_state = training_state,
                      .sizes_only = capacity == 0,
                      .destination = {.bytes = bytes, .capacity = capacity, .needed = needed}};
@@ -214,6 +218,6 @@ spar_status spar_network_save_tensors(const spar_network *network, const char *p
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(path);
     SPAR_REQUIRE_POINTER(names);
-    writer writer = {.network = (spar_network *)network, .tensor_names = names, .destination = {.path = path}};
+    writer writer = {.network = network, .tensor_names = names, .destination = {.path = path}};
     return save(writer, NULL, 0);
 }

@@ -39,7 +39,7 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(BOOL, "separate_statistics", method.separate_statistics, "false"),
                                     {0}};
 
-spar_status spar_training_state_write(const spar_network *network, spar_buffer *text) {
+spar_status spar_training_state_write(const spar_network *network, const spar_point *points, spar_buffer *text) {
     const spar_training_state state = {.method = network->method, .step = network->step};
     spar_buffer_append(text, "{\"states\":[");
     for (int part = SPAR_FIRST_STATE, written = 0; part < SPAR_PARTS; part++) {
@@ -55,7 +55,7 @@ spar_status spar_training_state_write(const spar_network *network, spar_buffer *
     }
     spar_buffer_append(text, "],\"points\":[");
     for (int p = 0; p < network->point_count; p++) {
-        const spar_point *point = &network->points[p];
+        const spar_point *point = &points[p];
         if (!isfinite(point->deviation)) {
             return spar_fail(SPAR_ERROR_NON_FINITE, "the network has diverged, s(h) of \"%.100s\" is %g",
                              point->node->name, (double)point->deviation);

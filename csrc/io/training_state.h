@@ -13,7 +13,7 @@ enum { SPAR_MOST_TENSOR_NAME = 400 };
 void spar_point_tensor_name(const spar_point *point, const char *array, char *name);
 
 // All but the points' arrays. Fails where a measured s(h) is not finite.
-spar_status spar_training_state_write(const spar_network *network, spar_buffer *text);
+spar_status spar_training_state_write(const spar_network *network, const spar_point *points, spar_buffer *text);
 
 typedef struct spar_point_state {
     int recorded, held;
