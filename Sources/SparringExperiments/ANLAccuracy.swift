@@ -61,7 +61,7 @@ extension Experiment {
         let panels = [DataSetting.cifar10, .cifar100].prefix(isCut ? 1 : 2).flatMap { images in
             networks.compactMap { name in rows.first { $0.network == name } }.map { row in
                 let noise = Way.noise(row.epsilon)
-                var panel = Panel.adversarialNoise(
+                return Panel.adversarialNoise(
                     row.network, on: images, ways: [.baseline, .dropout, noise],
                     published: images == .cifar10 ? row.cifar10 : row.cifar100,
                     claims: [
@@ -73,8 +73,6 @@ extension Experiment {
                             "adversarial noise has a lower test error than dropout"),
                     ]
                 ).cutNoise(to: scale)
-                if scale == .smoke { panel.recipe.epochs = 1 }
-                return panel
             }
         }
         return Grid(
@@ -187,10 +185,9 @@ extension Panel {
     func replaced(at scale: ExperimentScale, short: ModelName = .vgg11) -> Panel {
         changed {
             switch scale {
-            case .paper: break
+            case .paper, .smoke: break
             case .long: $0.network = .named(.vgg11)
             case .short: $0.network = .named(short)
-            case .smoke: $0.network = .named(.resnet20)
             }
         }
     }

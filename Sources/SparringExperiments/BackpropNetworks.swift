@@ -134,8 +134,8 @@ extension Experiment {
                 })
             case .smoke:
                 [dense[1], convolutional[1]].map(changing: {
-                    $0.cutToSmoke(train: 256, test: 64)
                     if $0.network == .wideDense(3000) { $0.network = .wideDense(16) }
+                    $0.cutToSmoke(train: 256, test: 64)
                 })
             }
         return Grid(

@@ -127,9 +127,10 @@ package struct Panel: Sendable {
         recipe.schedule.learningRate = learningRate
     }
 
-    /// Drawn images and two epochs.
+    /// Drawn images, two epochs, and a thin network in the place of a large one.
     mutating func cutToSmoke(train: Int, test: Int, epochs: Int = 2) {
         images.draw(train: train, test: test)
+        if network.secondsAStep(batchSize: 128, pixels: 1024) > 0.05 { network = .thinVGG }
         cut(epochs: epochs, seeds: 1)
     }
 }
