@@ -48,10 +48,11 @@ static inline int64_t spar_leaf_start(int64_t batch, int height, int64_t leaf) {
     return spar_chunk_start(batch, leaf << height);
 }
 
-// The least height at which batches up to a size have at most so many leaves.
-static inline int spar_leaf_height(int64_t batch_size, int64_t leaves) {
+// The least height at which no batch has more leaves. It does not follow a network's largest batch, which bits must not
+// depend on.
+static inline int spar_leaf_height(int64_t leaves) {
     int height = 0;
-    while (spar_leaf_count(spar_most_chunks(batch_size), height) > leaves) height++;
+    while (spar_leaf_count(SPAR_MAX_CHUNKS, height) > leaves) height++;
     return height;
 }
 

@@ -16,7 +16,7 @@ void spar_unfolded_gradient_prepare(spar_operation *operation) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     int64_t splits = SPAR_MOST_SUM_FLOATS / spar_unfolded_sums(&task);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->part_batch_size, splits);
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(splits);
 }
 
 // The sums of a split, and the columns of them that are made.

@@ -23,11 +23,9 @@ static bool shares_points(const spar_operation *operation) {
 
 static void find_splits(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    int64_t tiles = spar_winograd_tiles(w, w->out, operation->part_batch_size);
-    int64_t blocks = (tiles + GRADIENT_TILES - 1) / GRADIENT_TILES, splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
+    int64_t splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
     if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    if (splits > blocks) splits = blocks;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(operation->part_batch_size, splits);
+    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(splits);
 }
 
 void spar_winograd_gradient_prepare(spar_operation *operation) {
