@@ -48,7 +48,7 @@ static oracle *narrow(int batch_size) {
     oracle *o = oracle_create(1, 7, 8, batch_size, SPAR_LOSS_LOGISTIC_CROSS_ENTROPY);
     int x = oracle_conv2d(o, oracle_point(o, 0, "input"), example_conv2d("conv1", 18, 5, 1, true));
     x = oracle_unary(o, oracle_point(o, x, "point1"), ORACLE_TANH);
-    x = oracle_unary(o, oracle_conv2d(o, x, example_conv2d("conv2", 33, 3, 1, true)), ORACLE_FLATTEN);
+    x = oracle_unary(o, oracle_conv2d(o, x, example_conv2d("conv2", 15, 3, 1, true)), ORACLE_FLATTEN);
     x = oracle_unary(o, oracle_dense(o, x, example_dense_params("fc1", 130)), ORACLE_RELU);
     oracle_dense(o, oracle_dropout(o, x, 0.3f), example_dense_params("fc2", 10));
     return o;
