@@ -2,7 +2,7 @@
 
 #include "runtime/parallel.h"
 
-// Bytes of a row that go through the tree at once, so that those of all chunks stay in the second-level cache.
+// Bytes of a row that go through the tree at once, so that those of a path through it stay in the first-level cache.
 enum { BLOCK_BYTES = 4096 };
 
 void spar_add_floats(const spar_run *run, const spar_sums *sums, const spar_halves *halves) {
@@ -58,22 +58,32 @@ typedef struct tree {
     int64_t end[SPAR_MAX_CHUNKS]; // of the leaves of their owner
 } tree;
 
-static void combine_columns(const tree *t, int64_t first, int64_t last) {
+static void combine_pair(const tree *t, int64_t left, int64_t half, int64_t first, int64_t last) {
     const spar_sums *sums = t->sums;
-    int64_t batch = t->run->part.batch;
-    for (int64_t half = 1; half < t->leaves; half *= 2) {
-        for (int64_t left = 0; left + half < t->leaves; left += 2 * half) {
-            bool inside = left + 2 * half <= t->end[left];
-            if (t->rest ? inside : !inside || t->owner[left] != t->run->part.rank) continue;
-            int64_t middle = spar_leaf_start(batch, sums->height, left + half), row = left * sums->row_bytes;
-            spar_halves halves = {.left = (char *)sums->rows + row,
-                                  .right = (char *)sums->rows + row + half * sums->row_bytes,
-                                  .left_samples = middle - spar_leaf_start(batch, sums->height, left),
-                                  .right_samples = spar_leaf_start(batch, sums->height, left + 2 * half) - middle,
-                                  .first = first,
-                                  .last = last};
-            sums->combine(t->run, sums, &halves);
+    bool inside = left + 2 * half <= t->end[left];
+    if (t->rest ? inside : !inside || t->owner[left] != t->run->part.rank) return;
+    int64_t batch = t->run->part.batch, row = left * sums->row_bytes;
+    int64_t middle = spar_leaf_start(batch, sums->height, left + half);
+    spar_halves halves = {.left = (char *)sums->rows + row,
+                          .right = (char *)sums->rows + row + half * sums->row_bytes,
+                          .left_samples = middle - spar_leaf_start(batch, sums->height, left),
+                          .right_samples = spar_leaf_start(batch, sums->height, left + 2 * half) - middle,
+                          .first = first,
+                          .last = last};
+    sums->combine(t->run, sums, &halves);
+}
+
+// Nodes are combined as soon as both are there, while they are in the first-level cache; last those that the batch's
+// end cuts.
+static void combine_columns(const tree *t, int64_t first, int64_t last) {
+    for (int64_t there = 2; there <= t->leaves; there++) {
+        for (int64_t half = 1; there % (2 * half) == 0; half *= 2) {
+            combine_pair(t, there - 2 * half, half, first, last);
         }
+    }
+    for (int64_t half = 1; half < t->leaves; half *= 2) {
+        int64_t left = t->leaves / (2 * half) * (2 * half);
+        if (left + half < t->leaves) combine_pair(t, left, half, first, last);
     }
 }
 
