@@ -1,4 +1,5 @@
 // A rank that fails ends the call on every rank, with a sentence that names it; and what ranks may not do.
+#include "support/allocations.h"
 #include "support/check.h"
 #include "support/examples.h"
 #include "support/group_threads.h"
@@ -200,6 +201,32 @@ static void groups_are_checked_and_one_rank_is_alone(void) {
     oracle_destroy(o);
 }
 
+// With gradients that ranks make in slices, and that they add.
+static void each_allocation_of_a_rank_s_network_may_fail(void) {
+    oracle *o = example_convolutional(BATCH);
+    spar_group group = {.struct_size = sizeof group, .size = 2, .begin = never, .wait = never_ends};
+    spar_network *alone = oracle_engine(o, 1, SEED), *network = NULL;
+    spar_network_options options = spar_network_defaults();
+    options.batch_size = BATCH;
+    options.threads = 1;
+    options.group = &group;
+    spar_status status = SPAR_ERROR_MEMORY;
+    long failing = 0;
+    while (status != SPAR_OK && failing < 1000) {
+        long live = allocations_live();
+        allocations_reset(++failing);
+        status = spar_network_clone(alone, &options, &network);
+        allocations_reset(0);
+        if (status == SPAR_OK) break;
+        check_that(status == SPAR_ERROR_MEMORY && network == NULL && allocations_live() == live, __FILE__, __LINE__,
+                   "allocation %ld: status %d, %ld are left", failing, (int)status, allocations_live() - live);
+    }
+    CHECK(failing > 20 && failing < 1000);
+    spar_network_destroy(network);
+    spar_network_destroy(alone);
+    oracle_destroy(o);
+}
+
 static int64_t memory_of(const oracle *o, const spar_group *group) {
     spar_network *network = create(o, group, BATCH);
     spar_network_info info = {.struct_size = sizeof info};
@@ -222,4 +249,4 @@ TEST_MAIN(TEST(a_pixel_that_is_not_finite_ends_the_step_on_every_rank_and_traini
           TEST(a_label_out_of_range_ends_the_step_on_every_rank), TEST(ranks_that_say_other_batches_fail_together),
           TEST(an_exchange_that_fails_ends_the_call_on_every_rank), TEST(passes_after_an_exchange_that_failed_fail),
           TEST(what_ranks_would_have_to_do_together_is_refused), TEST(groups_are_checked_and_one_rank_is_alone),
-          TEST(a_rank_has_memory_for_its_own_samples))
+          TEST(each_allocation_of_a_rank_s_network_may_fail), TEST(a_rank_has_memory_for_its_own_samples))
