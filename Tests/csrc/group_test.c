@@ -42,6 +42,18 @@ static oracle *large(int batch_size) {
     return o;
 }
 
+// Chained convolutions with sums that more than two ranks share out.
+static oracle *chained(int batch_size) {
+    oracle *o = oracle_create(3, 16, 14, batch_size, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = oracle_conv2d(o, oracle_point(o, 0, "input"), example_conv2d("stem", 16, 3, 1, false));
+    x = oracle_unary(o, oracle_point(o, oracle_batch_norm(o, x, "stem_bn"), "point1"), ORACLE_RELU);
+    x = oracle_conv2d(o, x, example_conv2d("conv1", 16, 3, 1, true));
+    x = oracle_conv2d(o, oracle_unary(o, x, ORACLE_RELU), example_conv2d("conv2", 20, 3, 1, false));
+    x = oracle_unary(o, oracle_point(o, oracle_batch_norm(o, x, "bn2"), "point2"), ORACLE_RELU);
+    oracle_dense(o, oracle_unary(o, x, ORACLE_GLOBAL_AVERAGE_POOL), example_dense_params("fc", 10));
+    return o;
+}
+
 // Few channels on a small map: patches are read in the padded sample, and of one channel pairs of products are summed
 // apart, of a slice of two not.
 static oracle *narrow(int batch_size) {
@@ -68,6 +80,7 @@ static const example EXAMPLES[] = {
     {"plain", example_plain, BATCH, 2, {BATCH, 3}},
     {"dropout", example_dropout, BATCH, 3, {BATCH, 37, 64}},
     {"whitened", example_whitened, 5, 3, {5, 2, 5}},
+    {"chained", chained, 66, 2, {66, 9}},
     {"narrow", narrow, BATCH, 3, {BATCH, 3, 65}},
 };
 enum { EXAMPLE_COUNT = sizeof EXAMPLES / sizeof EXAMPLES[0] };

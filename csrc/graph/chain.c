@@ -159,7 +159,10 @@ static void combine_sums(const chain *c) {
         work->operation->seconds[work->kind] += clock_of(c->network) - start;
     }
     if (ranks == NULL) return;
-    if (c->works->pool != NULL && c->works->pool->count > 0) spar_begin_pool(ranks, c->works->pool);
+    if (c->works->pool != NULL && c->works->pool->count > 0) {
+        spar_begin_pool(ranks, c->works->pool);
+        for (spar_pool *before = ranks->later; before + 1 < c->works->pool; before++) spar_join_pool(ranks, before);
+    }
     if (ranks->now.count == 0) return;
     spar_begin_pool(ranks, &ranks->now);
     spar_end_pool(ranks, &ranks->now);
@@ -197,6 +200,7 @@ static void run_chain(spar_network *network, spar_work *works, int count) {
 static void finish_gradients(spar_network *network) {
     spar_ranks *ranks = network->ranks;
     spar_finish_slices(network);
+    for (int p = 0; p < ranks->later_count; p++) spar_join_pool(ranks, &ranks->later[p]);
     for (spar_pool *pool = ranks->later; pool < ranks->later + ranks->later_count; pool++) {
         if (pool->count == 0) continue;
         spar_end_pool(ranks, pool);

@@ -15,9 +15,11 @@ typedef struct spar_pooled {
 typedef struct spar_pool {
     spar_pooled *list;
     int count;
+    bool shares, joined; // of large sums each rank makes a slice; and has made it
     uint64_t exchange;
-    char *buffer;     // the nodes of every rank, rank behind rank
-    spar_work *works; // of a chain, whose gradients of weights wait for them
+    char *buffer;        // the nodes of every rank, rank behind rank; of large sums this rank's slice of them
+    char *sent, *result; // to each other rank; slices of large sums, rank behind rank
+    spar_work *works;    // of a chain, whose gradients of weights wait for them
     int work_count;
 } spar_pool;
 
@@ -63,6 +65,8 @@ struct spar_ranks {
     spar_slice *slices;
     spar_slot slots[SPAR_SLOTS];
     int later_count, slice_count, next_slot;
+    char *rows; // of a slice of sums while it is combined
+    size_t row_bytes;
     int64_t slice_workspace;
     size_t bytes;
 };
@@ -85,6 +89,8 @@ spar_status spar_plan_pools(spar_network *network);
 void spar_discard_pools(spar_ranks *ranks);
 void spar_pool_add(spar_pool *pool, const spar_run *run, const spar_sums *sums);
 void spar_begin_pool(spar_ranks *ranks, spar_pool *pool);
+// Makes this rank's slices of the sums, and sends them.
+void spar_join_pool(spar_ranks *ranks, spar_pool *pool);
 // Then all sums of the pool are whole, and it is empty.
 void spar_end_pool(spar_ranks *ranks, spar_pool *pool);
 
