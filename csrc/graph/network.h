@@ -137,7 +137,6 @@ typedef enum spar_call {
     SPAR_CALL_BACKWARD,
     SPAR_CALL_LOSS,
     SPAR_CALL_STEP,
-    SPAR_CALL_UPDATE,
     SPAR_CALL_SAVE,
     SPAR_CALL_SAVED,
 } spar_call;

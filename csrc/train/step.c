@@ -170,13 +170,15 @@ spar_status spar_train_step(spar_network *network, const spar_optimizer *optimiz
     return spar_train_step_criterion(network, optimizer, images, &criterion, count, result);
 }
 
-static spar_status update_on(const step *s, const spar_optimizer *optimizer, spar_loss_result *result) {
+// `status` is what the call has come to so far.
+static spar_status update_on(const step *s, const spar_optimizer *optimizer, spar_status status,
+                             spar_loss_result *result) {
     spar_network *network = s->network;
     spar_pending_update update;
-    spar_status began = spar_begin_update(network, optimizer, &update);
-    SPAR_TRY(spar_agree(network, SPAR_CALL_UPDATE, s->count, began));
+    if (status == SPAR_OK) status = spar_begin_update(network, optimizer, &update);
+    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_STEP, s->images, s->count, SPAR_FORWARD_TRAIN, status));
     spar_begin_changes(network);
-    spar_status status = run_rounds(s, result);
+    status = run_rounds(s, result);
     network->aims = false;
     if (status == SPAR_OK && (status = spar_clip_update(&update)) != SPAR_OK) {
         for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;
@@ -197,12 +199,11 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
     spar_loss_result own = {0};
     spar_status status = spar_take_criterion(given, &criterion);
     if (status == SPAR_OK && result != NULL) status = spar_check_structure(SPAR_LOSS_RESULT, result);
-    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_STEP, images, count, SPAR_FORWARD_TRAIN, status));
     step s = {
         .network = network, .method = &network->method, .images = images, .criterion = &criterion, .count = count};
     prepare(&s);
     int replays = network->method.replays > 1 ? network->method.replays : 1;
-    for (int replay = 0; replay < replays; replay++) SPAR_TRY(update_on(&s, optimizer, &own));
+    for (int replay = 0; replay < replays; replay++) SPAR_TRY(update_on(&s, optimizer, status, &own));
     if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;
 }
