@@ -61,7 +61,7 @@ class AttacksTest(CommandTest):
         # In single precision PyTorch's softmax loses the gradients of images that the network is sure of.
         self.network = lenet5(safetensors.torch.load_file(self.folder / "run/best.safetensors")).double()
         torch.manual_seed(1)
-        torch.set_num_threads(2)
+        torch.set_num_threads(1)
 
     def ours(self, *arguments):
         results = json.loads(self.succeed("evaluate", "--model-file", "run", "--json", *arguments))
@@ -106,11 +106,11 @@ class AttacksTest(CommandTest):
         """Means again; torchattacks tries the same square on all images of a call, which few images a call even out."""
         def attacked(seed):
             parts = zip(self.images.split(100), self.labels.split(100))
-            attacks = [torchattacks.Square(self.network, eps=24 / 255, n_queries=400, seed=seed + part)(*batch)
+            attacks = [torchattacks.Square(self.network, eps=24 / 255, n_queries=200, seed=seed + part)(*batch)
                        for part, batch in enumerate(parts)]
             return torch.cat(attacks)
 
-        ours = [self.ours("--attack", "square", "--deltas", "0,24", "--queries", 400, "--seed", seed)
+        ours = [self.ours("--attack", "square", "--deltas", "0,24", "--queries", 200, "--seed", seed)
                 for seed in [1, 2]]
         self.network.float()
         self.images = self.images.float()

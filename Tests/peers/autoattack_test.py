@@ -12,7 +12,7 @@ from attacks_test import TRAIN_COUNT, handwritten_digits, write_idx
 from autoattack import Comparison
 from support import CommandTest
 
-COUNT = 200
+COUNT = 100
 
 
 class AutoAttackTest(CommandTest):
@@ -21,7 +21,7 @@ class AutoAttackTest(CommandTest):
         self.images, self.labels = handwritten_digits()
         write_idx(self.data, "train", self.images[:TRAIN_COUNT], self.labels[:TRAIN_COUNT])
         write_idx(self.data, "t10k", self.images[TRAIN_COUNT:], self.labels[TRAIN_COUNT:])
-        torch.set_num_threads(2)
+        torch.set_num_threads(1)
 
     def compare(self, delta, *training):
         self.succeed("train", "--data", "mnist", "--data-dir", self.data, "--model", "lenet5", "--batch-size", "32",
@@ -39,7 +39,7 @@ class AutoAttackTest(CommandTest):
             print(f"{self.id()}, {part}: {ours.sum()} stand here, {theirs.sum()} there, {agreement:.2%} agree")
             self.assertGreaterEqual(agreement, 0.99, part)
             broken.append(comparison.clean.sum() - theirs.sum())
-        self.assertTrue(all(COUNT / 20 < number < COUNT for number in broken), broken)
+        self.assertTrue(all(COUNT / 50 < number < COUNT for number in broken), broken)
 
     def test_plain(self):
         self.compare(16)
