@@ -13,10 +13,7 @@ static void exchange_counts(const spar_network *network, counts *all) {
     size_t points = (size_t)network->point_count;
     counts *own = all + (size_t)ranks->group.rank * points;
     for (size_t p = 0; p < points; p++) own[p] = (counts){network->points[p].recorded, network->points[p].held};
-    for (int r = 0; r < ranks->group.size; r++) {
-        ranks->messages[r] = (spar_message){own, points * sizeof *own, all + (size_t)r * points, points * sizeof *own};
-    }
-    spar_end_exchange(ranks, spar_begin_exchange(ranks));
+    spar_exchange_entries(ranks, all, points * sizeof *all);
 }
 
 // A point with room for the samples of all ranks.

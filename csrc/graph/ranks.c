@@ -87,11 +87,10 @@ void spar_let_exchanges_go_on(spar_ranks *ranks) {
     check_exchange(ranks, ranks->group.progress(ranks->group.context), ranks->begun);
 }
 
-static void exchange_reports(spar_ranks *ranks) {
-    int own = ranks->group.rank;
+void spar_exchange_entries(spar_ranks *ranks, void *entries, size_t bytes) {
+    const char *own = (char *)entries + (size_t)ranks->group.rank * bytes;
     for (int r = 0; r < ranks->group.size; r++) {
-        ranks->messages[r] =
-            (spar_message){&ranks->reports[own], sizeof(spar_report), &ranks->reports[r], sizeof(spar_report)};
+        ranks->messages[r] = (spar_message){own, bytes, (char *)entries + (size_t)r * bytes, bytes};
     }
     spar_end_exchange(ranks, spar_begin_exchange(ranks));
 }
@@ -102,7 +101,7 @@ spar_status spar_agree(const spar_network *network, spar_call call, int64_t coun
     spar_report *reports = ranks->reports, *own = &reports[ranks->group.rank];
     *own = (spar_report){.call = call, .count = count, .status = status};
     if (status != SPAR_OK) snprintf(own->sentence, sizeof own->sentence, "%s", spar_last_error());
-    exchange_reports(ranks);
+    spar_exchange_entries(ranks, reports, sizeof *reports);
     SPAR_TRY(spar_check_exchanges(network));
     const spar_report *failed = NULL;
     for (const spar_report *report = reports; report < reports + ranks->group.size; report++) {
@@ -143,21 +142,15 @@ void spar_combine_now(spar_network *network, const spar_run *run, const spar_sum
 
 void spar_find_extremes(spar_network *network) {
     spar_ranks *ranks = network->ranks;
-    size_t bytes = 2 * sizeof(float) * (size_t)network->point_count;
     bool shared = false;
     for (int p = 0; p < network->point_count; p++) shared |= spar_point_find_extremes(&network->points[p]);
     if (ranks == NULL || !shared) return;
-    int own = ranks->group.rank;
-    for (int r = 0; r < ranks->group.size; r++) {
-        char *extremes = (char *)ranks->extremes;
-        ranks->messages[r] = (spar_message){extremes + (size_t)own * bytes, bytes, extremes + (size_t)r * bytes, bytes};
-    }
-    float *extremes = ranks->extremes + 2 * (int64_t)own * network->point_count;
+    float *extremes = ranks->extremes + 2 * (int64_t)ranks->group.rank * network->point_count;
     for (int p = 0; p < network->point_count; p++) {
         extremes[2 * p] = network->points[p].batch_lowest;
         extremes[2 * p + 1] = network->points[p].batch_highest;
     }
-    spar_end_exchange(ranks, spar_begin_exchange(ranks));
+    spar_exchange_entries(ranks, ranks->extremes, 2 * sizeof *extremes * (size_t)network->point_count);
     for (int64_t i = 0; i < (int64_t)ranks->group.size * network->point_count; i++) {
         spar_point_join_extremes(&network->points[i % network->point_count], ranks->extremes[2 * i],
                                  ranks->extremes[2 * i + 1]);

@@ -83,6 +83,8 @@ void *spar_allocate_for_ranks(spar_ranks *ranks, size_t count, size_t size);
 uint64_t spar_begin_exchange(spar_ranks *ranks);
 void spar_end_exchange(spar_ranks *ranks, uint64_t exchange);
 void spar_let_exchanges_go_on(spar_ranks *ranks);
+// Of [ranks] entries of so many bytes each rank has its own: then all have all.
+void spar_exchange_entries(spar_ranks *ranks, void *entries, size_t bytes);
 
 // pool.c
 spar_status spar_plan_pools(spar_network *network);
