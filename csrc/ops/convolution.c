@@ -4,6 +4,7 @@
 #include "ops/bias.h"
 #include "ops/initializer.h"
 #include "ops/onnx.h"
+#include "ops/sums.h"
 
 #include <string.h>
 
@@ -134,6 +135,19 @@ static spar_status prepare(spar_operation *operation) {
     SPAR_TRY(convolution->algorithm->prepare(operation));
     if (convolution->algorithm->pack != NULL) SPAR_TRY(prepare_packing(operation));
     return SPAR_OK;
+}
+
+// More splits keep more threads busy, fewer take less memory and less to add up. Set by that alone: 16 threads, and
+// 20 MB of sums.
+enum { MOST_SPLITS = 16, MOST_SUM_FLOATS = 5 << 20 };
+
+// It does not follow the network's largest batch, which bits must not depend on.
+void spar_split_sums(spar_operation *operation, int64_t floats) {
+    if (operation->chained || operation->whole != NULL) return;
+    int64_t most = MOST_SUM_FLOATS / floats < MOST_SPLITS ? MOST_SUM_FLOATS / floats : MOST_SPLITS;
+    int height = 0;
+    while (height < SPAR_TREE_HEIGHT && spar_leaf_count(SPAR_MAX_CHUNKS, height) > most) height++;
+    operation->sum_height = height;
 }
 
 // Whether products are made by samples, not of the whole batch.

@@ -7,11 +7,6 @@
 #include "ops/multiply.h"
 #include "ops/winograd.h"
 
-// Where an operation does not chain, the gradient of its weights is summed in splits, leaves of the tree of sums that
-// cover several chunks: more splits keep more threads busy, fewer take less memory and less to add up. Set by that
-// alone: 16 threads, and 20 MB of sums.
-enum { SPAR_MOST_SPLITS = 16, SPAR_MOST_SUM_FLOATS = 5 << 20 };
-
 typedef struct spar_convolution_algorithm {
     const char *name;
     bool (*fits)(const spar_operation *operation);
@@ -52,6 +47,10 @@ typedef struct spar_convolution {
 static inline spar_convolution *spar_convolution_of(const spar_operation *operation) {
     return operation->state;
 }
+
+// Where an operation does not chain, the gradient of its weights is summed in splits, leaves of the tree of sums that
+// cover several chunks: sets their height, by the floats of one's sums.
+void spar_split_sums(spar_operation *operation, int64_t floats);
 
 // What a product reads and writes.
 static inline spar_rows spar_product_input(const spar_operation *operation, bool backward) {

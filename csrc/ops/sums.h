@@ -48,14 +48,6 @@ static inline int64_t spar_leaf_start(int64_t batch, int height, int64_t leaf) {
     return spar_chunk_start(batch, leaf << height);
 }
 
-// The least height at which no batch has more leaves. It does not follow a network's largest batch, which bits must not
-// depend on.
-static inline int spar_leaf_height(int64_t leaves) {
-    int height = 0;
-    while (spar_leaf_count(SPAR_MAX_CHUNKS, height) > leaves) height++;
-    return height;
-}
-
 // The leaves of a rank, first ≤ leaf < last. Heights whose leaves no rank shares with another have them.
 typedef struct spar_leaves {
     int64_t first, last;

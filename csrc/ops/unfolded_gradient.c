@@ -12,11 +12,8 @@
 enum { LINE_PIXELS = 256 };
 
 void spar_unfolded_gradient_prepare(spar_operation *operation) {
-    if (operation->chained || operation->whole != NULL) return;
     spar_unfolded task = spar_unfolded_of(operation, NULL);
-    int64_t splits = SPAR_MOST_SUM_FLOATS / spar_unfolded_sums(&task);
-    if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(splits);
+    spar_split_sums(operation, spar_unfolded_sums(&task));
 }
 
 // The sums of a split, and the columns of them that are made.

@@ -21,16 +21,9 @@ static bool shares_points(const spar_operation *operation) {
     return operation->sum_height == SPAR_TREE_HEIGHT;
 }
 
-static void find_splits(spar_operation *operation) {
-    const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    int64_t splits = SPAR_MOST_SUM_FLOATS / sum_floats(w);
-    if (splits > SPAR_MOST_SPLITS) splits = SPAR_MOST_SPLITS;
-    operation->sum_height = splits < 2 ? SPAR_TREE_HEIGHT : spar_leaf_height(splits);
-}
-
 void spar_winograd_gradient_prepare(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
-    if (!operation->chained && operation->whole == NULL) find_splits(operation);
+    spar_split_sums(operation, sum_floats(w));
     if (!shares_points(operation)) spar_want_scratch(operation, GRADIENT_TILES * spar_winograd_tile_floats(w));
 }
 
