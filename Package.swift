@@ -9,6 +9,9 @@ let package = Package(
         .library(name: "CSparring", targets: ["CSparring"]),
         .executable(name: "sparring", targets: ["SparringCLI"]),
     ],
+    traits: [
+        .trait(name: "MPI", description: "Training and evaluation on many machines, by the system's MPI.")
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0")
     ],
@@ -26,7 +29,24 @@ let package = Package(
             linkerSettings: [.linkedLibrary("omp5"), .linkedLibrary("openblas"), .linkedLibrary("m")]
         ),
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
-        .target(name: "Sparring", dependencies: ["CSparring", "CZlib"]),
+        .systemLibrary(name: "CMPI", pkgConfig: "mpi", providers: [.apt(["libopenmpi-dev"])]),
+        // Empty without the trait.
+        .target(
+            name: "CSparringMPI",
+            dependencies: ["CSparring", .target(name: "CMPI", condition: .when(traits: ["MPI"]))],
+            path: "csrc/distributed",
+            exclude: ["CMakeLists.txt", "sparring_mpi.pc.in"],
+            publicHeadersPath: "include",
+            cSettings: [
+                .define("SPARRING_MPI", .when(traits: ["MPI"])),
+                .unsafeFlags(["-std=c11", "-O3", "-fvisibility=hidden"]),
+            ]
+        ),
+        .target(
+            name: "Sparring",
+            dependencies: [
+                "CSparring", "CZlib", .target(name: "CSparringMPI", condition: .when(traits: ["MPI"])),
+            ]),
         .systemLibrary(
             name: "CTurboJPEG", pkgConfig: "libturbojpeg", providers: [.apt(["libturbojpeg0-dev"])]),
         .systemLibrary(name: "CPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),

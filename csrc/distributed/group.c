@@ -1,6 +1,7 @@
 // The group's exchanges, the small calls, and the notices of ranks that leave.
 #define _POSIX_C_SOURCE 200809L
 
+#ifdef SPARRING_MPI // SwiftPM compiles this file in builds without MPI, too
 #include "ranks.h"
 
 #include <sched.h>
@@ -213,3 +214,5 @@ spar_status spar_mpi_barrier(spar_mpi *mpi) {
     }
     return call(mpi);
 }
+
+#endif

@@ -1,6 +1,7 @@
 // The beginning and the end of a group, and what can be told of it.
 #define _GNU_SOURCE // sched_getaffinity
 
+#ifdef SPARRING_MPI // SwiftPM compiles this file in builds without MPI, too
 #include "ranks.h"
 
 #include <sched.h>
@@ -204,3 +205,5 @@ const char *spar_mpi_warning(spar_mpi *mpi, int32_t threads) {
     }
     return mpi->warning;
 }
+
+#endif

@@ -1,4 +1,5 @@
 // Messages that are under way together.
+#ifdef SPARRING_MPI // SwiftPM compiles this file in builds without MPI, too
 #include "ranks.h"
 
 #include <limits.h>
@@ -173,3 +174,5 @@ void spar_transfers_free(spar_mpi *mpi) {
     }
     free(mpi->transfers);
 }
+
+#endif
