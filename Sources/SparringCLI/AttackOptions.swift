@@ -141,8 +141,8 @@ struct BallOptions: ParsableArguments {
         others.attack(kind, delta: delta, seed: seed)
     }
 
-    func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try others.passes.network(model)
+    func network(_ model: ModelArgument, group: Group? = nil) throws(SparringError) -> Network {
+        try others.passes.network(model, group: group)
     }
 }
 

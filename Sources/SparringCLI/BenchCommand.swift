@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct BenchCommand: ParsableCommand {
+struct BenchCommand: ParsableCommand, RanksCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench",
         abstract: "Times whole training steps on a batch in memory.",
@@ -15,6 +15,9 @@ struct BenchCommand: ParsableCommand {
             GFLOP/s counted as above, and the size of its input and output. Its limit is what its passes take at \
             least on this machine: each the longer of its multiplications, as its algorithm makes them, at the measured \
             peak, and its bytes at the measured bandwidth; more than 100 % is reached where numbers stay in cache.
+
+            Under mpirun, in a build with MPI, all ranks make the steps together; it also tells what rank 0 sends a step and \
+            how long it begins exchanges and waits for them.
             """)
 
     @OptionGroup(title: "Model")
@@ -63,10 +66,12 @@ struct BenchCommand: ParsableCommand {
 
     func run() throws {
         if machine {
+            guard isFirstRank else { return }
             let machine = try Machine.measured(threads: threads.count)
             try json ? printJSON(machine) : print(machine)
             return
         }
+        warnOfBinding(threads: threads.asked)
         let result = try measure()
         if json {
             try printJSON(result)
@@ -84,37 +89,76 @@ struct BenchCommand: ParsableCommand {
             normalizedBy: PixelStatistics(
                 mean: Array(repeating: 0.5, count: input.channels),
                 deviation: Array(repeating: 0.25, count: input.channels)),
-            batchSize: batchSize, threads: threads.count, seed: seed, exactConvolutions: exactConvolutions)
+            batchSize: batchSize, threads: threads.count, seed: seed, exactConvolutions: exactConvolutions,
+            group: processGroup)
         // How far a step perturbs does not change what it costs.
         let method = try self.method.applied(to: .backprop, usualEpsilon: 0.01)
         try network.setMethod(method)
-        let images = (0..<batchSize * input.count).map { Float($0 % 251) / 250 }
-        let labels = (0..<batchSize).map { Int32($0 % classes) }
+        let own = try network.share(of: batchSize)
+        let images = (own.lowerBound * input.count..<own.upperBound * input.count).map {
+            Float($0 % 251) / 250
+        }
+        let labels = own.map { Int32($0 % classes) }
 
         func step() throws {
-            try network.trainStep(images, labels, Optimizer(), learningRate: 0.01)
+            try network.trainStep(
+                images, labels, Optimizer(), learningRate: 0.01, wholeCount: batchSize)
         }
         for _ in 0..<warmUp { try step() }
+        processGroup?.resetTraffic()
         var samples: [(seconds: Double, planOperations: [Network.PlanOperation])] = []
         for _ in 0..<steps {
             if explain { try network.setProfiling(true) }
             let seconds = try ContinuousClock().measure(step).seconds
             samples.append((seconds, explain ? try network.planOperations : []))
         }
+        let communication = processGroup.map { Communication($0, steps: steps) }
         samples.sort { $0.seconds < $1.seconds }
         let middle = samples[(steps - 1) / 2]
-        let fgsmSeconds = try (0..<(fgsm ? steps : 0)).map { _ in
-            try ContinuousClock().measure { _ = try network.attacked(images, labels, by: .fgsm) }.seconds
+        let attacked = processGroup == nil || !fgsm ? network : try network.copy(batchSize: max(own.count, 1))
+        let fgsmSeconds = try (0..<(fgsm && !own.isEmpty ? steps : 0)).map { _ in
+            try ContinuousClock().measure { _ = try attacked.attacked(images, labels, by: .fgsm) }.seconds
         }.sorted()
         return try BenchResult(
             network, model: model.name, method: self.method.method ?? "backprop",
             secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
-            fgsmSeconds: fgsm ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
+            communication: communication,
+            fgsmSeconds: fgsm && !own.isEmpty
+                ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
             operations: explain
                 ? OperationCosts(
-                    middle.planOperations, seconds: middle.seconds, images: batchSize,
+                    middle.planOperations, seconds: middle.seconds, images: own.count,
                     machine: .measured(threads: network.info.threads),
                     otherBytes: 4 * (images.count + 5 * network.info.trainableParameters)) : nil)
+    }
+}
+
+/// What a rank does for the others in a step: the mean over the steps.
+private struct Communication: Encodable, CustomStringConvertible {
+    let ranks: Int
+    let exchanges: Int
+    /// Sent by this rank.
+    let bytes: Int
+    /// Of the largest exchange.
+    let largestExchangeBytes: Int
+    /// In which nothing is computed: exchanges are begun, let go on and waited for.
+    let waitingSeconds: Double
+
+    init(_ group: Group, steps: Int) {
+        let traffic = group.traffic
+        ranks = group.size
+        exchanges = traffic.exchanges / steps
+        bytes = traffic.bytes / steps
+        largestExchangeBytes = traffic.largestExchange
+        waitingSeconds = traffic.seconds / Double(steps)
+    }
+
+    var description: String {
+        """
+        \(ranks) ranks, \((1000 * waitingSeconds).text(digits: 2)) ms a step waiting for communication, \
+        \((Double(bytes) / 1e6).text(digits: 2)) MB a step from rank 0 in \(exchanges) exchanges of \
+        \((Double(largestExchangeBytes) / 1e6).text(digits: 2)) MB at most
+        """
     }
 }
 
@@ -126,6 +170,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let isa: String
     let openblasCore: String
     let secondsPerStep: Double
+    /// Only with several ranks.
+    let communication: Communication?
     /// Of the batch; only when it was asked for.
     let fgsmSeconds: Double?
     let imagesPerSecond: Double
@@ -140,8 +186,8 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let limitSeconds: Double?
 
     init(
-        _ network: Network, model: String, method: String, secondsPerStep: Double, fgsmSeconds: Double?,
-        operations: OperationCosts?
+        _ network: Network, model: String, method: String, secondsPerStep: Double,
+        communication: Communication?, fgsmSeconds: Double?, operations: OperationCosts?
     ) throws {
         let (info, system) = (try network.info, try SystemInfo.current())
         self.model = model
@@ -151,6 +197,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         isa = system.isa
         openblasCore = system.openblasCore
         self.secondsPerStep = secondsPerStep
+        self.communication = communication
         self.fgsmSeconds = fgsmSeconds
         imagesPerSecond = Double(batchSize) / secondsPerStep
         multiplyAdds = info.multiplyAdds
@@ -171,6 +218,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         \(effectiveGFLOPS.text(digits: 1)) effective GFLOP/s
         \((Double(peakMemoryBytes) / 1e6).text(digits: 0)) MB at most
         """
+            + (communication.map { "\n\($0)" } ?? "")
             + (fgsmSeconds.map {
                 "\nFGSM \((1000 * $0).text(digits: 2)) ms a batch, \(($0 / secondsPerStep).text(digits: 2)) of a step"
             } ?? "") + (operations.map { "\n\n\($0)" } ?? "")

@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct EvaluateCommand: AsyncParsableCommand {
+struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
     static let configuration = CommandConfiguration(
         commandName: "evaluate",
         abstract: "Measures a model's accuracy on a data set's test images, clean or under attack.",
@@ -93,12 +93,13 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        warnOfBinding(threads: options.passes.threads.asked)
         if let corruptions { return try await measure(corruptions: corruptions) }
         let models = try [ModelArgument](paths: [modelFile] + source)
         let output = try await withProgress { onProgress in
             let data = try models.data(data)
             let images = try sample.images(of: data)
-            let network = try options.passes.network(models[0])
+            let network = try options.passes.network(models[0], group: processGroup)
             return switch attack {
             case [.lbfgs]: try lbfgs(network, images, data.name, onProgress)
             case [.layerwise]: try layerwise(network, images, data.name, onProgress)
@@ -113,7 +114,7 @@ struct EvaluateCommand: AsyncParsableCommand {
     private func measure(corruptions directory: String) async throws {
         let model = try ModelArgument(modelFile)
         let report = try await withProgress { onProgress in
-            let network = try options.passes.network(model)
+            let network = try options.passes.network(model, group: processGroup)
             let images = try CorruptedImages(directory: directory, classes: network.classes)
             return CorruptionsReport(
                 try network.accuracy(
@@ -153,7 +154,7 @@ struct EvaluateCommand: AsyncParsableCommand {
         var blackBox: [AttackAccuracy] = []
         for source in sources {
             let results = try network.accuracies(
-                on: images, under: attacks, from: try options.passes.network(source),
+                on: images, under: attacks, from: try options.passes.network(source, group: processGroup),
                 onProgress: onProgress)
             table.add(results, madeOn: source.name)
             blackBox += results
@@ -177,9 +178,9 @@ struct EvaluateCommand: AsyncParsableCommand {
             of: modelFile, data: data, count: images.count, seed: sample.seed, attacks: attacks)
         do {
             let evaluation = try network.robustness(
-                on: images, under: attacks, from: try file.state(),
-                onState: { file.keep($0) }, onProgress: onProgress)
-            file.remove()
+                on: images, under: attacks, from: try onFirstRank { try file.state() },
+                onState: { if isFirstRank { file.keep($0) } }, onProgress: onProgress)
+            if isFirstRank { file.remove() }
             return evaluation
         } catch let error as SparringError where error.kind == .format && file.exists {
             throw SparringError(.format, "\(file.path): \(error.message)")

@@ -8,7 +8,8 @@ struct InfoCommand: ParsableCommand {
         discussion: """
             With --model: every layer in order with its output, trained parameters and the multiply–adds of one image's \
             forward pass. Perturbation points are marked ●, with the name by which --last-point knows the last one \
-            before the maps shrink. Without: version, processor, instruction set, threads and OpenBLAS.
+            before the maps shrink. Without: version, processor, instruction set, threads, OpenBLAS and \
+            the library of MPI.
             """)
 
     @OptionGroup(title: "Model")
@@ -36,7 +37,7 @@ struct InfoCommand: ParsableCommand {
             try tell(ModelSummary(of: model.spec(classes: classes, imageShape: input)))
         } else {
             let info = try SystemInfo.current()
-            try tell(info)
+            try tell(MachineInfo(system: info, mpi: Group.library))
             if !json { warnOfSlowOpenBLAS(info) }
         }
     }
@@ -46,14 +47,31 @@ struct InfoCommand: ParsableCommand {
     }
 }
 
-extension SystemInfo: CustomStringConvertible {
-    public var description: String {
+/// This machine, and what the program has for several.
+private struct MachineInfo: Encodable, CustomStringConvertible {
+    private enum CodingKeys: CodingKey {
+        case mpi
+    }
+
+    let system: SystemInfo
+    /// Nil in a build without.
+    let mpi: String?
+
+    /// One object: the system's keys stand beside the other.
+    func encode(to encoder: any Encoder) throws {
+        try system.encode(to: encoder)
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encodeIfPresent(mpi, forKey: .mpi)
+    }
+
+    var description: String {
         """
-        version          \(version)
-        processor        \(cpuName)
-        instruction set  \(isa) (of \(cpuISA))
-        threads          \(threads)
-        OpenBLAS core    \(openblasCore)
+        version          \(system.version)
+        processor        \(system.cpuName)
+        instruction set  \(system.isa) (of \(system.cpuISA))
+        threads          \(system.threads)
+        OpenBLAS core    \(system.openblasCore)
+        MPI              \(mpi ?? "none: swift build --traits MPI takes it in")
         """
     }
 }

@@ -40,8 +40,11 @@ func cancelledByInterrupt<Result: Sendable>(
     }
     do {
         return try await task.value
-    } catch is CancellationError {
-        guard let number = received.withLock({ $0 }) else { throw CancellationError() }
+    } catch {
+        // A rank that is stopped may hear first that another one was.
+        guard let number = received.withLock({ $0 }), error is CancellationError || processGroup != nil else {
+            throw error
+        }
         printError(notice)
         throw ExitCode(128 + number)
     }

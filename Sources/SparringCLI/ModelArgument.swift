@@ -24,8 +24,8 @@ struct ModelArgument {
         description = try ModelDescription(contentsOf: file)
     }
 
-    func network(batchSize: Int, threads: Int) throws(SparringError) -> Network {
-        let network = try Network(contentsOf: file, batchSize: batchSize, threads: threads)
+    func network(batchSize: Int, threads: Int, group: Group? = nil) throws(SparringError) -> Network {
+        let network = try Network(contentsOf: file, batchSize: batchSize, threads: threads, group: group)
         try description?.check(network, of: file)
         return network
     }

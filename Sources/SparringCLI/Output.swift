@@ -14,8 +14,9 @@ var outputError: SparringError? {
 }
 
 /// Prints a line to the standard output at once. What is lost, as to a full device, the program tells when it ends
-/// (``outputError``).
+/// (``outputError``). Of several ranks the first one tells.
 func print(_ value: Any) {
+    guard isFirstRank else { return }
     var bytes = Array("\(value)\n".utf8)[...]
     while !bytes.isEmpty {
         let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
@@ -39,8 +40,13 @@ func printError(_ line: String) {
     writeError(line + "\n")
 }
 
-/// Writes to the standard error stream. Where it takes nothing, there is nowhere to tell it, and nothing to end for.
+/// Writes to the standard error stream, on the first of several ranks.
 func writeError(_ text: String) {
+    if isFirstRank { writeErrorOfAnyRank(text) }
+}
+
+/// Writes to the standard error stream. Where it takes nothing, there is nowhere to tell it, and nothing to end for.
+func writeErrorOfAnyRank(_ text: String) {
     try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
 }
 

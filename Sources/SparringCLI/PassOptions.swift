@@ -10,8 +10,9 @@ struct PassOptions: ParsableArguments {
     @OptionGroup
     var threads: ThreadOptions
 
-    func network(_ model: ModelArgument) throws(SparringError) -> Network {
-        try model.network(batchSize: batchSize, threads: threads.count)
+    /// - Parameter group: the ranks that pass it over images together.
+    func network(_ model: ModelArgument, group: Group? = nil) throws(SparringError) -> Network {
+        try model.network(batchSize: batchSize, threads: threads.count, group: group)
     }
 }
 

@@ -7,14 +7,16 @@ import Sparring
 enum Program {
     static func main() async {
         prepareStreams()
-        var status = ExitCode.success
+        var (status, failure): (ExitCode, (any Error)?) = (.success, nil)
         do {
+            _ = try joinedGroup.get()
             try await run(CommandLineArguments())
         } catch {
-            status = report(error)
+            (status, failure) = (report(error), error)
         }
         // What failed before has told so already.
-        if status == .success, let error = outputError { status = report(error) }
+        if status == .success, let error = outputError { (status, failure) = (report(error), error) }
+        status = leave(status, after: failure)
         // Without what is to be done at exit: work that cannot be stopped is left where it is, not waited for.
         fflush(nil)
         _exit(status.rawValue)
@@ -22,6 +24,7 @@ enum Program {
 
     private static func run(_ arguments: CommandLineArguments) async throws {
         var command = try await SparringCommand.asyncParseAsRoot(arguments.checked())
+        guard isFirstRank || command is any RanksCommand else { return }
         if var command = command as? any AsyncParsableCommand {
             try await command.run()
         } else {
@@ -29,10 +32,22 @@ enum Program {
         }
     }
 
+    /// Leaves the other ranks, which end where this one failed.
+    private static func leave(_ status: ExitCode, after failure: (any Error)?) -> ExitCode {
+        guard let processGroup else { return status }
+        let why = failure.map { $0 is ExitCode ? "stopped" : reason(of: $0) }
+        do {
+            try processGroup.leave(reason: status == .success ? nil : why ?? "failed")
+        } catch {
+            if status == .success { return report(error) }
+        }
+        return status
+    }
+
     /// Tells what went wrong, in one sentence; help that was asked for goes to the output.
     private static func report(_ error: any Error) -> ExitCode {
         if let error = error as? SparringError {
-            printError("Error: \(error.message)")
+            printError("Error: \(sentenceOfRank(error))")
             return exitCode(of: error.kind)
         }
         let status = SparringCommand.exitCode(for: error)

@@ -2,13 +2,16 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct TrainCommand: AsyncParsableCommand {
+struct TrainCommand: AsyncParsableCommand, RanksCommand {
     static let configuration = CommandConfiguration(
         commandName: "train",
         abstract: "Trains a network into a run folder.",
         discussion: """
             Without --data, --model, --method, --recipe and --seeds it trains LeNet-5 on drawn digits twice, plainly and \
             with adversarial noise layers, and compares both under attack.
+
+            Under mpirun, in a build with MPI, all ranks train one network, each on its part of every batch, to the same \
+            bits; rank 0 reads and writes the run's folder.
             """)
 
     @OptionGroup(title: "Data")
@@ -90,6 +93,7 @@ struct TrainCommand: AsyncParsableCommand {
 
     func run() async throws {
         warnOfSlowOpenBLAS(try SystemInfo.current())
+        warnOfBinding(threads: threads.asked)
         try await cancelledByInterrupt {
             if let resume {
                 try await goOn(with: resume)
@@ -108,16 +112,19 @@ struct TrainCommand: AsyncParsableCommand {
         let method = method.method ?? recipe.recipe?.method ?? "backprop"
         let name = "runs/\(data.name)-\(settings.model.name)-\(method)"
         guard let seeds = seeds.seeds else {
-            let (trainer, folder) = try begin(settings, preprocessing, in: out ?? freeFolder(name))
+            let (trainer, folder) = try together {
+                try begin(settings, preprocessing, in: out ?? freeFolder(name))
+            }
             return try finish([await follow(trainer, in: folder, on: data)])
         }
         var runs: [TrainResults.Run] = []
         for seed in seeds.values {
             settings.seed = seed
             let path = "\(out ?? name)/seed-\(seed)"
-            let (trainer, folder) =
+            let (trainer, folder) = try together {
                 try RunFolder.exists(at: path)
-                ? goOn(with: settings, in: path) : begin(settings, preprocessing, in: path)
+                    ? goOn(with: settings, in: path) : begin(settings, preprocessing, in: path)
+            }
             let runsToCome = seeds.values.count - runs.count - 1
             runs.append(try await follow(trainer, in: folder, on: data, runsToCome: runsToCome))
         }
@@ -126,11 +133,26 @@ struct TrainCommand: AsyncParsableCommand {
 
     /// The rest of a run.
     private func goOn(with path: String) async throws {
-        let folder = try openRun(path)
+        let folder = try onFirstRank { try openRun(path) }
         try checkChangesNothing(of: folder)
         let data = try data.load(like: folder.settings.data, shape: folder.settings.model.imageShape)
-        let trainer = try folder.resume(threads: threads.count)
+        let (trainer, _) = try together { (try folder.resume(threads: threads.count), folder) }
         try finish([await follow(trainer, in: folder, on: data)])
+    }
+
+    /// A trainer and its folder on every rank, as the first one makes them.
+    private func together(_ make: () throws -> (Trainer, RunFolder)) throws -> (Trainer, RunFolder) {
+        guard let processGroup else { return try make() }
+        var trainer: Trainer?
+        let folder = try processGroup.share {
+            let made = try make()
+            trainer = made.0
+            return made.1
+        }
+        return (
+            try Trainer(sharing: trainer, recordingTo: folder, among: processGroup, threads: threads.count),
+            folder
+        )
     }
 
     /// The rest of a run that must have these settings.
@@ -161,7 +183,9 @@ struct TrainCommand: AsyncParsableCommand {
         return (trainer, folder)
     }
 
+    /// Fitted by the first rank alone, which makes the network.
     private func preprocessing(_ settings: RunSettings, _ data: any Dataset) throws -> (any Preprocessing)? {
+        guard isFirstRank else { return nil }
         if settings.normalization == .zca, tells {
             print("whitening: fitted to \(data.train.count) images")
         }
@@ -185,13 +209,15 @@ struct TrainCommand: AsyncParsableCommand {
             epochs: 12, schedule: .constant(0.03), optimizer: Optimizer(weightDecay: 5e-4))
         var (settings, data) = try settings(usual: usual)
         let preprocessing = try preprocessing(settings, data)
-        let path = out ?? freeFolder("runs/\(data.name)-\(settings.model.name)")
+        let path = try onFirstRank { out ?? freeFolder("runs/\(data.name)-\(settings.model.name)") }
         var table = ReportTable(
             columns: ["accuracy in %", "clean", "FGSM δ=16/255", "IFGSM δ=16/255"], rows: [])
         var folders: [RunFolder] = []
         for (name, method) in [("backprop", Method.backprop), ("anl", .adversarialNoise(epsilon: 0.1))] {
             settings.method = method
-            let (trainer, folder) = try begin(settings, preprocessing, in: "\(path)/\(name)")
+            let (trainer, folder) = try together {
+                try begin(settings, preprocessing, in: "\(path)/\(name)")
+            }
             _ = try await follow(trainer, in: folder, on: data, runsToCome: 1 - folders.count)
             let clean = try trainer.network.evaluate(on: data.test).accuracy
             let attacked = try [BallAttack.fgsm, .ifgsm].flatMap {
@@ -202,7 +228,7 @@ struct TrainCommand: AsyncParsableCommand {
         }
         print("\n\(table.text)")
         let report = "\(path)/report.html"
-        try Report(of: folders, robustness: [.table(table)]).write(html: report)
+        if isFirstRank { try Report(of: folders, robustness: [.table(table)]).write(html: report) }
         print("\nreport: \(report)")
     }
 }
@@ -230,7 +256,7 @@ extension TrainCommand {
             }
         } catch {
             progress.clear()
-            guard error is CancellationError else { throw error }
+            guard error is CancellationError || Task.isCancelled else { throw error }
             printError(
                 "epoch \(trainer.state.epoch + 1) was cut off; "
                     + "'sparring train --resume \(folder.path)' goes on from its start")
@@ -239,7 +265,9 @@ extension TrainCommand {
         guard let errors = trainer.state.summary else {
             throw SparringError(.state, "\(folder.path): the run has no epoch")
         }
-        let average = try folder.history().rows.last?.averageTestError
+        let average = try onFirstRank {
+            try folder.history().rows.suffix(1).compactMap(\.averageTestError)
+        }.first
         if !json {
             print("\(errors.line)\nbest model: \(folder.bestModel)")
             if let average {
@@ -254,7 +282,7 @@ extension TrainCommand {
         let info = try trainer.network.info
         return """
             \(folder.path): \(folder.settings.model.name) of \(info.trainableParameters) parameters \
-            on \(folder.settings.data.name), \(info.threads) threads
+            on \(folder.settings.data.name), \(info.threads) threads\(processGroup.map { " on each of \($0.size) ranks" } ?? "")
             """ + (bestUnderAttack(trainer).map { "\n\($0)" } ?? "")
     }
 }

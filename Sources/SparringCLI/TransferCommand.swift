@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct TransferCommand: AsyncParsableCommand {
+struct TransferCommand: AsyncParsableCommand, RanksCommand {
     static let configuration = CommandConfiguration(
         commandName: "transfer",
         abstract: "Measures several models on images made against each of them.",
@@ -49,7 +49,8 @@ struct TransferCommand: AsyncParsableCommand {
         let result = try await withProgress { onProgress in
             let data = try models.data(data)
             let images = try sample.images(of: data)
-            let networks = try models.map { (model) throws(SparringError) in try ball.network(model)
+            let networks = try models.map { (model) throws(SparringError) in
+                try ball.network(model, group: processGroup)
             }
             return Transfer(
                 models: models.map(\.name), data: data.name, count: images.count,
@@ -63,7 +64,7 @@ struct TransferCommand: AsyncParsableCommand {
                         ).accuracies)
                 })
         }
-        if let out { try result.report.write(html: out) }
+        if let out, isFirstRank { try result.report.write(html: out) }
         if json { try printJSON(result) } else { print(result) }
     }
 }

@@ -39,7 +39,7 @@ extension Network {
     /// The singular values of ∂output/∂image, largest first, averaged over these images.
     func jacobianSingularValues(_ images: [Float], onProgress: ((Double) -> Void)? = nil) throws -> [Double] {
         let count = images.count / inputShape.count
-        passCount = 0
+        passCount = nil
         var values = [Double](repeating: 0, count: min(classes, inputShape.count))
         try checkCancellable(onProgress) { proceed, context in
             spar_jacobian_singular_values(

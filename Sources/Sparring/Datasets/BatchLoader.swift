@@ -12,13 +12,22 @@ public struct Batch: Sendable {
     /// What the loss is taken against: the targets, or where there are none the labels.
     public var criterion: Criterion { targets.map { .targets($0) } ?? .labels(labels) }
 
+    /// The images of the whole batch, of which these are a rank's part; ``count`` without a group.
+    public var wholeCount: Int
+
     /// The number of images.
     public var count: Int { labels.count }
 
-    public init(pixels: [Float], labels: [Int32], targets: [Float]? = nil) {
+    /// - Parameters:
+    ///   - pixels: each image's channel, row, column.
+    ///   - labels: one an image.
+    ///   - targets: distributions over the classes, one an image.
+    ///   - wholeCount: the images of all ranks' parts; nil for these alone.
+    public init(pixels: [Float], labels: [Int32], targets: [Float]? = nil, wholeCount: Int? = nil) {
         self.pixels = pixels
         self.labels = labels
         self.targets = targets
+        self.wholeCount = wholeCount ?? labels.count
     }
 }
 
@@ -41,6 +50,8 @@ public struct BatchLoader: Sendable, AsyncSequence {
 
     private let batchSize: Int
     private let plan: EpochPlan
+    /// This rank's part of a batch of so many images; empty where it has all.
+    private var shares: [Int: Range<Int>] = [:]
 
     /// Draws the order of an epoch and its augmentation.
     ///
@@ -52,11 +63,12 @@ public struct BatchLoader: Sendable, AsyncSequence {
     ///   - softening: What makes targets of the labels.
     ///   - seed: The seed of all random draws.
     ///   - epoch: The number of the epoch: another epoch has other draws.
+    ///   - network: Whose group shares out the batches: this rank's part alone is read. Nil for whole batches.
     /// - Throws: `.argument` when the batch size or the epoch is out of range, a batch would have more than 2³² values, the
     ///   set is empty, the crop padding is negative or as large as the image, or random parts have no area.
     public init(
         _ set: ImageSet, batchSize: Int, shuffled: Bool, augmentation: Augmentation = .none,
-        softening: LabelSoftening = .none, seed: UInt64, epoch: Int
+        softening: LabelSoftening = .none, seed: UInt64, epoch: Int, sharedBy network: Network? = nil
     ) throws(SparringError) {
         guard batchSize > 0 else {
             throw SparringError(.argument, "the batch size is \(batchSize); it must be at least 1")
@@ -75,6 +87,10 @@ public struct BatchLoader: Sendable, AsyncSequence {
         plan = try EpochPlan(
             set: set, shuffled: shuffled, augmentation: augmentation, softening: softening, seed: seed,
             number: UInt64(epoch))
+        guard let network, network.group != nil else { return }
+        for count in Set((0..<batchCount).map { start(ofBatch: $0 + 1) - start(ofBatch: $0) }) {
+            shares[count] = try network.share(of: count)
+        }
     }
 
     /// The position of a batch's first image; of the batch behind the last, the number of images. One image alone has
@@ -125,9 +141,9 @@ public struct BatchLoader: Sendable, AsyncSequence {
 
         private mutating func prepareAhead() {
             while underWay.tasks.count < BatchLoader.batchesAhead, started < loader.batchCount {
-                let lower = loader.start(ofBatch: started)
-                let upper = loader.start(ofBatch: started + 1)
-                underWay.tasks.append(Task.detached { [plan = loader.plan] in try plan.batch(lower..<upper) })
+                let whole = loader.start(ofBatch: started)..<loader.start(ofBatch: started + 1)
+                let share = loader.shares[whole.count] ?? 0..<whole.count
+                underWay.tasks.append(Task.detached { [plan = loader.plan] in try plan.batch(whole, share) })
                 started += 1
             }
         }
@@ -191,17 +207,39 @@ private struct EpochPlan: Sendable {
         return draw
     }
 
-    /// The images at these positions of the order.
-    func batch(_ positions: Range<Int>) throws -> Batch {
+    /// A part of the batch of the images at these positions of the order.
+    func batch(_ whole: Range<Int>, _ share: Range<Int>) throws -> Batch {
+        let own = whole.lowerBound + share.lowerBound..<whole.lowerBound + share.upperBound
+        // What a part is mixed with comes behind it: then each image is as far from the one end as its partner from the
+        // other, as in the whole batch.
+        let isMixed = softening.mixup > 0 && own != whole
+        let end = whole.lowerBound + whole.upperBound
+        let partners = isMixed ? end - own.upperBound..<end - own.lowerBound : 0..<0
+        var batch = try images(at: Array(own) + Array(partners), shares: own)
+        if isMixed { batch.keepFirst(own.count, of: set) }
+        batch.wholeCount = whole.count
+        return batch
+    }
+
+    /// - Parameter shares: the numbers in the epoch of the first of these images, whose shares of a mixture are drawn.
+    private func images(at positions: [Int], shares: Range<Int>) throws -> Batch {
         var pixels = [Float](repeating: 0, count: positions.count * set.shape.count)
-        let indices = Array(order[positions])
+        let indices = positions.map { order[$0] }
         let draws = try positions.map { (position) throws(SparringError) in try draw(position) }
         try pixels.withUnsafeMutableBufferPointer { pixels in
             try set.copyImages(indices, drawn: draws, into: pixels)
         }
         let labels = indices.map { set.labels[$0] }
         let targets = try softening.soften(
-            labels, classes: set.classes, &pixels, drawnBy: mixupNumbers, from: positions.lowerBound)
+            labels, classes: set.classes, &pixels, drawnBy: mixupNumbers, for: shares)
         return Batch(pixels: pixels, labels: labels, targets: targets)
+    }
+}
+
+extension Batch {
+    fileprivate mutating func keepFirst(_ kept: Int, of set: ImageSet) {
+        pixels.removeLast((count - kept) * set.shape.count)
+        targets?.removeLast((count - kept) * set.classes)
+        labels.removeLast(count - kept)
     }
 }

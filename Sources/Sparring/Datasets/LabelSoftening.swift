@@ -32,17 +32,20 @@ public struct LabelSoftening: Hashable, Sendable, Codable {
     ///
     /// - Parameters:
     ///   - stream: of the shares.
-    ///   - first: the number of the batch's first image in the epoch.
+    ///   - numbers: of the images in the epoch, as far as they are to be mixed: the first.
     func soften(
         _ labels: [Int32], classes: Int, _ pixels: inout [Float], drawnBy stream: RandomStream,
-        from first: Int
+        for numbers: Range<Int>
     ) throws(SparringError) -> [Float]? {
         guard self != .none else { return nil }
+        guard !labels.isEmpty else { return [] }
         let count = Int32(labels.count)
         var targets = [Float](repeating: 0, count: labels.count * classes)
         try Sparring.check(spar_smooth_labels(labels, count, Int32(classes), smoothing, &targets))
         guard mixup > 0 else { return targets }
-        let shares = try stream.beta(mixup, first: first, count: labels.count)
+        let shares =
+            try stream.beta(mixup, first: numbers.lowerBound, count: numbers.count)
+            + [Float](repeating: 1, count: labels.count - numbers.count)
         try Sparring.check(spar_mix_rows(&pixels, count, Int64(pixels.count / labels.count), shares))
         try Sparring.check(spar_mix_rows(&targets, count, Int64(classes), shares))
         return targets

@@ -1,7 +1,9 @@
 import CSparring
 
 /// Turns a failed call of the engine into its sentence, thrown.
-func check(_ status: spar_status) throws(SparringError) {
+func check(
+    _ status: spar_status, _ sentence: @autoclosure () -> String = String(cString: spar_last_error())
+) throws(SparringError) {
     guard status != SPAR_OK else { return }
     let kind: SparringError.Kind =
         switch status {
@@ -13,7 +15,7 @@ func check(_ status: spar_status) throws(SparringError) {
         case SPAR_ERROR_NON_FINITE: .nonFinite
         default: .argument
         }
-    throw SparringError(kind, String(cString: spar_last_error()))
+    throw SparringError(kind, sentence())
 }
 
 /// Calls `body` with the string as C has it, or with a null pointer for nil.

@@ -107,7 +107,7 @@ extension Network {
     public func evaluateLoss(_ criterion: Criterion) throws(SparringError) -> (
         batch: BatchLoss, images: [Double]
     ) {
-        let count = passCount
+        let count = try checkPass()
         var result = spar_loss_result.sized()
         var losses = [Double](repeating: 0, count: count)
         try criterion.with(count: count, classes: classes) {
@@ -123,7 +123,7 @@ extension Network {
     ) throws(SparringError) -> BatchLoss {
         var result = spar_loss_result.sized()
         let flags = pass.rawValue | UInt32(SPAR_BACKWARD_DATA)
-        try criterion.with(count: passCount, classes: classes) {
+        try criterion.with(count: try checkPass(), classes: classes) {
             spar_backward_criterion(pointer, $0, scale, flags, &result)
         }
         return BatchLoss(result)
@@ -133,13 +133,14 @@ extension Network {
     /// pass, before the method weighs the rounds.
     @discardableResult
     public func trainStep(
-        _ images: [Float], _ criterion: Criterion, _ optimizer: Optimizer, learningRate: Float
+        _ images: [Float], _ criterion: Criterion, _ optimizer: Optimizer, learningRate: Float,
+        wholeCount: Int? = nil
     ) throws(SparringError) -> BatchLoss {
         var settings = optimizer.settings(learningRate: learningRate)
         var result = spar_loss_result.sized()
-        let count = try count(of: images)
-        passCount = 0
-        try criterion.with(count: Int(count), classes: classes) {
+        let count = try count(of: images, whole: wholeCount)
+        passCount = nil
+        try criterion.with(count: images.count / inputShape.count, classes: classes) {
             spar_train_step_criterion(pointer, &settings, images, $0, count, &result)
         }
         return BatchLoss(result)

@@ -88,15 +88,17 @@ extension Network {
     ///
     /// - Throws: when they are damaged or no model of Sparring.
     public convenience init(
-        data: Data, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false
+        data: Data, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false,
+        group: Group? = nil
     ) throws(SparringError) {
-        var options = Self.options(batchSize, threads, exactConvolutions)
         var pointer: OpaquePointer?
         try check(
-            data.withUnsafeBytes {
-                spar_network_load_from_memory($0.baseAddress, $0.count, &options, &pointer)
+            data.withUnsafeBytes { bytes in
+                Self.withOptions(batchSize, threads, exactConvolutions, group) {
+                    spar_network_load_from_memory(bytes.baseAddress, bytes.count, &$0, &pointer)
+                }
             })
-        try self.init(owning: pointer, options: options)
+        try self.init(owning: pointer, exactConvolutions: exactConvolutions, group: group)
     }
 
     /// As ``loadParameters(from:)-(String)``, of a file's bytes.
@@ -125,15 +127,24 @@ extension Network {
     ///   - batchSize: nil for this network's; at least the images that points hold gradients of.
     ///   - threads: 0 for all cores, nil for this network's. The results do not depend on it.
     ///   - exactConvolutions: nil for this network's; otherwise rounding errors are others.
+    ///   - group: of the new network, whose points hold nothing where one of the two has a group; nil, whatever this
+    ///     network has, for this process alone.
     public func copy(
-        batchSize: Int? = nil, threads: Int? = nil, exactConvolutions: Bool? = nil
+        batchSize: Int? = nil, threads: Int? = nil, exactConvolutions: Bool? = nil, group: Group? = nil
     ) throws(SparringError) -> Network {
         let planned = try info.threads
-        var options = Self.options(
-            batchSize ?? self.batchSize, threads ?? planned, exactConvolutions ?? usesExactConvolutions)
+        let exactConvolutions = exactConvolutions ?? usesExactConvolutions
         var copy: OpaquePointer?
-        try check(spar_network_clone(pointer, &options, &copy))
-        return try Network(owning: copy, options: options)
+        try check(
+            Self.withOptions(batchSize ?? self.batchSize, threads ?? planned, exactConvolutions, group) {
+                spar_network_clone(pointer, &$0, &copy)
+            })
+        return try Network(owning: copy, exactConvolutions: exactConvolutions, group: group)
+    }
+
+    /// This network, or where it has a group a copy of this rank alone, for as many images as the rank has of a batch.
+    func alone() throws(SparringError) -> Network {
+        group == nil ? self : try copy(batchSize: max(1, try share(of: batchSize).count))
     }
 }
 

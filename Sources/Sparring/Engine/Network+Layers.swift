@@ -56,9 +56,12 @@ extension Network {
     }
 
     private func makePrefix(upTo layer: String?, batchSize: Int?) throws(SparringError) -> Network {
-        var options = Self.options(batchSize ?? self.batchSize, try info.threads, usesExactConvolutions)
+        let threads = try info.threads
         var prefix: OpaquePointer?
-        try check(withOptionalCString(layer) { spar_network_prefix(pointer, $0, &options, &prefix) })
-        return try Network(owning: prefix, options: options)
+        try check(
+            Self.withOptions(batchSize ?? self.batchSize, threads, usesExactConvolutions) { options in
+                withOptionalCString(layer) { spar_network_prefix(pointer, $0, &options, &prefix) }
+            })
+        return try Network(owning: prefix, exactConvolutions: usesExactConvolutions)
     }
 }

@@ -2,23 +2,33 @@ import CSparring
 
 // Passes: what training methods and attacks are made of.
 extension Network {
+    /// This rank's images of a batch of so many; all of them where there is no group.
+    public func share(of count: Int) throws(SparringError) -> Range<Int> {
+        var (first, own): (Int32, Int32) = (0, 0)
+        try check(spar_network_share(pointer, Int32(clamping: count), &first, &own))
+        return Int(first)..<Int(first + own)
+    }
+
     /// Runs the images through the network.
     ///
     /// - Parameters:
     ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
     ///   - pass: evaluation mode by default.
+    ///   - wholeCount: of a network with a group, the images of all ranks together, of which these are the rank's
+    ///     ``share(of:)``.
     /// - Throws: on pixels that are not finite, and on outputs that are not (a diverged network).
-    public func forward(_ images: [Float], _ pass: ForwardPass = []) throws(SparringError) {
-        passCount = 0
-        let count = try count(of: images)
+    public func forward(
+        _ images: [Float], _ pass: ForwardPass = [], wholeCount: Int? = nil
+    ) throws(SparringError) {
+        passCount = nil
+        let count = try count(of: images, whole: wholeCount)
         try check(spar_forward(pointer, images, count, pass.rawValue))
-        passCount = Int(count)
+        passCount = images.count / inputShape.count
     }
 
     /// The outputs z of the last forward pass, `[count][classes]`.
     public func output() throws(SparringError) -> [Float] {
-        try checkPass()
-        var output = [Float](repeating: 0, count: passCount * classes)
+        var output = [Float](repeating: 0, count: try checkPass() * classes)
         try check(spar_read_output(pointer, &output))
         return output
     }
@@ -59,11 +69,11 @@ extension Network {
     public func backward(
         outputGradient gradient: [Float], scale: Float = 1, _ pass: BackwardPass = []
     ) throws(SparringError) {
-        try checkPass()
-        guard gradient.count == passCount * classes else {
+        let count = try checkPass()
+        guard gradient.count == count * classes else {
             throw SparringError(
                 .shape,
-                "\(passCount) images of \(classes) outputs need \(passCount * classes) numbers, not \(gradient.count)"
+                "\(count) images of \(classes) outputs need \(count * classes) numbers, not \(gradient.count)"
             )
         }
         let flags = pass.rawValue | UInt32(SPAR_BACKWARD_DATA)
@@ -72,17 +82,16 @@ extension Network {
 
     /// ∂(scale·J)/∂images of the last backward pass with ``BackwardPass/input``, shaped as the images.
     public func inputGradient() throws(SparringError) -> [Float] {
-        try checkPass()
-        var gradient = [Float](repeating: 0, count: passCount * inputShape.count)
+        var gradient = [Float](repeating: 0, count: try checkPass() * inputShape.count)
         try check(spar_input_gradient(pointer, &gradient))
         return gradient
     }
 
-    private func checkPass(_ labels: [Int32]? = nil) throws(SparringError) {
-        guard passCount > 0 else {
-            throw SparringError(.state, "a forward pass must come first")
-        }
-        guard let labels, labels.count != passCount else { return }
+    /// This rank's images of the last forward pass.
+    @discardableResult
+    func checkPass(_ labels: [Int32]? = nil) throws(SparringError) -> Int {
+        guard let passCount else { throw SparringError(.state, "a forward pass must come first") }
+        guard let labels, labels.count != passCount else { return passCount }
         throw SparringError(
             .shape, "the forward pass had \(passCount) images, there are \(labels.count) labels")
     }
@@ -108,21 +117,31 @@ extension Network {
     /// Costs a forward and a backward pass, a gradient-only round more when the method's direction is the
     /// current batch's, and a full one more when its objective has a clean term.
     ///
+    /// - Parameters:
+    ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
+    ///   - labels: one an image.
+    ///   - optimizer: how gradients become updates.
+    ///   - learningRate: of this step.
+    ///   - wholeCount: of a network with a group, the images of all ranks together, of which these are the rank's
+    ///     ``share(of:)``.
     /// - Returns: the loss trained on, the perturbed one where there are two.
     @discardableResult
     public func trainStep(
-        _ images: [Float], _ labels: [Int32], _ optimizer: Optimizer, learningRate: Float
+        _ images: [Float], _ labels: [Int32], _ optimizer: Optimizer, learningRate: Float,
+        wholeCount: Int? = nil
     ) throws(SparringError) -> BatchLoss {
         var settings = optimizer.settings(learningRate: learningRate)
         var result = spar_loss_result.sized()
-        let count = try count(of: images, labels)
-        passCount = 0
+        let count = try count(of: images, labels, whole: wholeCount)
+        passCount = nil
         try check(spar_train_step(pointer, &settings, images, labels, count, &result))
         return BatchLoss(result)
     }
 
-    /// The number of images in an array, which the engine cannot know.
-    func count(of images: [Float], _ labels: [Int32]? = nil) throws(SparringError) -> Int32 {
+    /// The number of images in an array, which the engine cannot know; with a group that of all ranks' arrays.
+    func count(
+        of images: [Float], _ labels: [Int32]? = nil, whole: Int? = nil
+    ) throws(SparringError) -> Int32 {
         let count = images.count / inputShape.count
         guard count * inputShape.count == images.count else {
             throw SparringError(
@@ -133,7 +152,15 @@ extension Network {
         if let labels, labels.count != count {
             throw SparringError(.shape, "\(count) images have \(labels.count) labels")
         }
-        return Int32(clamping: count)
+        let whole = whole ?? count
+        // The engine tells what is wrong with the number.
+        guard 1...batchSize ~= whole else { return Int32(clamping: whole) }
+        let share = try share(of: whole).count
+        guard share == count else {
+            throw SparringError(
+                .shape, "\(count) images, where this rank's share of a batch of \(whole) is \(share)")
+        }
+        return Int32(whole)
     }
 }
 

@@ -32,12 +32,14 @@ public final class Network {
     public let batchSize: Int
     /// Whether convolutions do without Winograd.
     public let usesExactConvolutions: Bool
-    /// Images of the last forward pass; 0 when there is none to go on from. The engine reads as many labels.
-    var passCount = 0
+    /// The ranks that do together what is done with the network; nil for this process alone.
+    public let group: Group?
+    /// This rank's images of the last forward pass; nil when there is none to go on from. The engine reads as many labels.
+    var passCount: Int?
 
     /// Takes over `pointer`, which is freed here when this throws.
     init(
-        owning pointer: OpaquePointer?, options: spar_network_options
+        owning pointer: OpaquePointer?, exactConvolutions: Bool, group: Group? = nil
     ) throws(SparringError) {
         var info = spar_network_info.sized()
         do {
@@ -50,7 +52,8 @@ public final class Network {
         inputShape = ImageShape(info.input_shape)
         classes = Int(info.classes)
         batchSize = Int(info.batch_size)
-        usesExactConvolutions = options.exact_convolutions
+        usesExactConvolutions = exactConvolutions
+        self.group = group
     }
 
     deinit { spar_network_destroy(pointer) }
@@ -60,22 +63,25 @@ public final class Network {
     /// - Parameters:
     ///   - output: a flat value of a graph, one unit a class.
     ///   - loss: what J is the mean of.
-    ///   - batchSize: the most images one pass will see; memory is planned for it.
+    ///   - batchSize: the most images one pass will see, on all ranks together; memory is planned for it.
     ///   - threads: 0 for all cores. The results do not depend on it.
     ///   - seed: of the initial weights, dropout and perturbations.
     ///   - exactConvolutions: no Winograd; slower, with smaller rounding errors.
+    ///   - group: the ranks that do together what is done with the network; nil for this process alone.
     /// - Throws: the first thing in the graph that does not fit.
     public convenience init(
         computing output: Node, loss: Loss = .softmaxCrossEntropy, batchSize: Int = 128,
-        threads: Int = 0, seed: UInt64 = 1, exactConvolutions: Bool = false
+        threads: Int = 0, seed: UInt64 = 1, exactConvolutions: Bool = false, group: Group? = nil
     ) throws(SparringError) {
         if let failure = output.graph.failure { throw failure }
-        var options = Self.options(batchSize, threads, exactConvolutions)
-        options.seed = seed
-        options.loss = loss.kind
         var pointer: OpaquePointer?
-        try check(spar_network_create(output.graph.pointer, output.value, &options, &pointer))
-        try self.init(owning: pointer, options: options)
+        try check(
+            Self.withOptions(batchSize, threads, exactConvolutions, group) {
+                $0.seed = seed
+                $0.loss = loss.kind
+                return spar_network_create(output.graph.pointer, output.value, &$0, &pointer)
+            })
+        try self.init(owning: pointer, exactConvolutions: exactConvolutions, group: group)
     }
 
     /// A network of `model` for images of `shape`.
@@ -92,11 +98,12 @@ public final class Network {
     ///   - threads: 0 for all cores. The results do not depend on it.
     ///   - seed: of the initial weights, dropout and perturbations.
     ///   - exactConvolutions: no Winograd; slower, with smaller rounding errors.
+    ///   - group: the ranks that do together what is done with the network; nil for this process alone.
     /// - Throws: when the model and the shape do not fit.
     public convenience init(
         _ model: some Model, input shape: ImageShape, normalizedBy normalization: (any Preprocessing)? = nil,
         inputPoint: InputPoint = .pixels, batchSize: Int = 128, threads: Int = 0, seed: UInt64 = 1,
-        exactConvolutions: Bool = false
+        exactConvolutions: Bool = false, group: Group? = nil
     ) throws(SparringError) {
         var x = try Graph().input(shape)
         if inputPoint == .pixels { x = x.point("input") }
@@ -104,7 +111,7 @@ public final class Network {
         if inputPoint == .normalized { x = x.point("input") }
         try self.init(
             computing: model(x), loss: model.loss, batchSize: batchSize, threads: threads, seed: seed,
-            exactConvolutions: exactConvolutions)
+            exactConvolutions: exactConvolutions, group: group)
     }
 
     /// The network of a model file: its graph, parameters, loss and seed and, where saved, its training
@@ -112,22 +119,30 @@ public final class Network {
     ///
     /// - Throws: when the file is missing, damaged or no model file of Sparring.
     public convenience init(
-        contentsOf path: String, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false
+        contentsOf path: String, batchSize: Int = 128, threads: Int = 0, exactConvolutions: Bool = false,
+        group: Group? = nil
     ) throws(SparringError) {
-        var options = Self.options(batchSize, threads, exactConvolutions)
         var pointer: OpaquePointer?
-        try check(spar_network_load(path, &options, &pointer))
-        try self.init(owning: pointer, options: options)
+        try check(
+            Self.withOptions(batchSize, threads, exactConvolutions, group) {
+                spar_network_load(path, &$0, &pointer)
+            })
+        try self.init(owning: pointer, exactConvolutions: exactConvolutions, group: group)
     }
 
-    static func options(
-        _ batchSize: Int, _ threads: Int, _ exactConvolutions: Bool
-    ) -> spar_network_options {
+    static func withOptions(
+        _ batchSize: Int, _ threads: Int, _ exactConvolutions: Bool, _ group: Group? = nil,
+        _ body: (inout spar_network_options) -> spar_status
+    ) -> spar_status {
         var options = spar_network_defaults()
         options.batch_size = Int32(clamping: batchSize)
         options.threads = Int32(clamping: threads)
         options.exact_convolutions = exactConvolutions
-        return options
+        guard let group else { return body(&options) }
+        return group.withEngineGroup {
+            options.group = $0
+            return body(&options)
+        }
     }
 
     public var info: Info {

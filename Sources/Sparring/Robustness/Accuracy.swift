@@ -21,7 +21,7 @@ public struct Metrics: Hashable, Sendable, Codable {
 }
 
 extension Network {
-    /// The loss and error of a network on a set of images, in evaluation mode.
+    /// The loss and error of a network on a set of images, in evaluation mode. The ranks of a group share out each batch.
     ///
     /// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
     ///   task is cancelled.
@@ -30,8 +30,10 @@ extension Network {
         var sum = MetricsSum()
         for range in set.batches(of: try imagesAPass) {
             try Task.checkCancellation()
-            try forward(try set.images(range))
-            sum.add(try evaluateLoss(Array(set.labels[range])))
+            let share = try share(of: range.count)
+            let own = range.lowerBound + share.lowerBound..<range.lowerBound + share.upperBound
+            try forward(try set.images(own), wholeCount: range.count)
+            sum.add(try evaluateLoss(Array(set.labels[own])))
         }
         return sum.metrics
     }
@@ -43,26 +45,40 @@ func attackOutcomes(
     _ progress: inout ProgressCounter
 ) throws -> [Outcomes] {
     var outcomes = networks.map { _ in Outcomes() }
-    try forEachBatch(of: set, for: networks, attackedBy: attack, from: source, &progress) { images, labels in
-        for (index, network) in networks.enumerated() {
-            try network.forward(images)
-            try outcomes[index].add(network, labels)
-        }
-    }
+    try forEachBatch(
+        of: set, for: networks, attackedBy: attack, from: source, &progress,
+        make: { networks, images, labels in
+            try networks.map { network in
+                try network.forward(images)
+                return try Outcomes().adding(network, labels)
+            }
+        },
+        take: { for (index, part) in $0.enumerated() { outcomes[index].append(part) } })
     return outcomes
 }
 
 /// The images in batches that all networks take, as `attack` makes them against `source`, or as they are: one part of the
-/// progress.
-func forEachBatch(
-    of set: ImageSet, for networks: [Network], attackedBy attack: (any Attack)?, from source: Network,
-    _ progress: inout ProgressCounter, _ body: (_ images: [Float], _ labels: [Int32]) throws -> Void
+/// progress. The ranks of a group share the batches out.
+///
+/// - Parameters:
+///   - task: what the progress calls it where there is no attack.
+///   - make: what is made of a batch, by these networks of one rank alone.
+///   - take: is given that of every batch, in their order, on every rank.
+func forEachBatch<Part: Codable>(
+    of set: ImageSet, for networks: [Network], attackedBy attack: (any Attack)?,
+    called task: String = "clean",
+    from source: Network, _ progress: inout ProgressCounter,
+    make: (_ networks: [Network], _ images: [Float], _ labels: [Int32]) throws -> Part,
+    take: (Part) throws -> Void
 ) throws {
     for network in networks + [source] { try checkFit(network, set) }
-    progress.begin(attack?.title ?? "clean")
-    let sizes = try (networks + [source]).map { network in try network.imagesAPass }
-    for range in set.batches(of: sizes.min() ?? 1) {
-        try Task.checkCancellation()
+    progress.begin(attack?.title ?? task)
+    let group = source.group
+    let alone = try networks.map { network in try network.alone() }
+    let source = try networks.firstIndex { $0 === source }.map { alone[$0] } ?? source.alone()
+    let sizes = try (alone + [source]).map { network in try network.imagesAPass }
+    let size = try group?.gather(sizes.min() ?? 1).min() ?? sizes.min() ?? 1
+    try group.inRounds(of: set.count, size: size) { range in
         var images = try set.images(range)
         let labels = Array(set.labels[range])
         let report = { [progress] share in
@@ -72,8 +88,10 @@ func forEachBatch(
             images = try source.attacked(
                 images, labels, by: attack, firstImage: range.lowerBound, onProgress: report)
         }
-        try body(images, labels)
-        report(1)
+        defer { report(1) }
+        return try make(alone, images, labels)
+    } take: { _, part in
+        try take(part)
     }
     progress.end()
 }

@@ -33,6 +33,11 @@ public struct AttackedImages: Hashable, Sendable {
     }
 }
 
+private struct AttackedBatch: Codable {
+    let images: [Float]
+    let classes: [Int32]
+}
+
 extension Network {
     /// Makes images against a network, all of which are in memory then.
     ///
@@ -55,15 +60,22 @@ extension Network {
         }
         var progress = ProgressCounter(parts: 2, onProgress)
         var result = AttackedImages(of: set)
-        try forEachBatch(of: set, for: [self], attackedBy: nil, from: self, &progress) { images, _ in
-            try forward(images)
-            result.originalClasses += try predictedClasses()
-        }
-        try forEachBatch(of: set, for: [self], attackedBy: attack, from: self, &progress) { images, _ in
-            try forward(images)
-            result.images += images
-            result.attackedClasses += try predictedClasses()
-        }
+        try forEachBatch(
+            of: set, for: [self], attackedBy: nil, from: self, &progress,
+            make: { networks, images, _ in
+                try networks[0].forward(images)
+                return try networks[0].predictedClasses()
+            }, take: { result.originalClasses += $0 })
+        try forEachBatch(
+            of: set, for: [self], attackedBy: attack, from: self, &progress,
+            make: { networks, images, _ in
+                try networks[0].forward(images)
+                return AttackedBatch(images: images, classes: try networks[0].predictedClasses())
+            },
+            take: {
+                result.images += $0.images
+                result.attackedClasses += $0.classes
+            })
         return result
     }
 }

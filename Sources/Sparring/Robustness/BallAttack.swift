@@ -164,7 +164,7 @@ extension BallAttack: Attack {
         guard numbers.count == labels.count else {
             throw SparringError(.shape, "\(labels.count) images have \(numbers.count) numbers")
         }
-        network.passCount = 0
+        network.passCount = nil
         var parameters = parameters
         var attacked = [Float](repeating: 0, count: images.count)
         try numbers.map { UInt64(clamping: $0) }.withUnsafeBufferPointer { numbers in

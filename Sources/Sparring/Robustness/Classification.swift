@@ -36,10 +36,12 @@ extension Network {
     ) throws -> Classification {
         var progress = ProgressCounter(parts: 1, onProgress)
         var predicted: [Int32] = []
-        try forEachBatch(of: set, for: [self], attackedBy: attack, from: self, &progress) { images, _ in
-            try forward(images)
-            predicted += try predictedClasses()
-        }
+        try forEachBatch(
+            of: set, for: [self], attackedBy: attack, from: self, &progress,
+            make: { networks, images, _ in
+                try networks[0].forward(images)
+                return try networks[0].predictedClasses()
+            }, take: { predicted += $0 })
         return Classification(classes: set.classes, labels: set.labels, predicted: predicted)
     }
 }

@@ -37,15 +37,14 @@ extension Network {
                         try all.stratifiedSample(count, seed: seed)
                     }
                     ?? all
-                try checkFit(self, set)
-                progress.begin("\(corruption), severity \(severity)")
                 var outcomes = Outcomes()
-                for range in set.batches(of: try imagesAPass) {
-                    try Task.checkCancellation()
-                    try forward(try set.images(range))
-                    try outcomes.add(self, Array(set.labels[range]))
-                }
-                progress.end()
+                try forEachBatch(
+                    of: set, for: [self], attackedBy: nil, called: "\(corruption), severity \(severity)",
+                    from: self, &progress,
+                    make: { networks, images, labels in
+                        try networks[0].forward(images)
+                        return try Outcomes().adding(networks[0], labels)
+                    }, take: { outcomes.append($0) })
                 results.append(
                     CorruptionAccuracy(corruption: corruption, severity: severity, outcomes: outcomes))
             }

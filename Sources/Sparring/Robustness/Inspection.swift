@@ -25,6 +25,15 @@ public struct Inspection: Hashable, Sendable, Codable {
     public init(zeroGradients: Int = 0, count: Int = 0) {
         (self.zeroGradients, self.count) = (zeroGradients, count)
     }
+
+    fileprivate mutating func add(_ part: Inspection) {
+        difference = max(difference, part.difference)
+        lowest = min(lowest, part.lowest)
+        highest = max(highest, part.highest)
+        sumError = max(sumError, part.sumError)
+        zeroGradients += part.zeroGradients
+        count += part.count
+    }
 }
 
 extension Network {
@@ -35,21 +44,23 @@ extension Network {
     /// - Throws: `SparringError` when images and network do not fit, or the outputs are not finite; `CancellationError` when the
     ///   task is cancelled.
     public func inspect(on set: ImageSet) throws -> Inspection {
-        try checkFit(self, set)
         var all = Inspection()
-        for range in set.batches(of: try imagesAPass) {
-            try Task.checkCancellation()
-            let (images, labels) = (try set.images(range), Array(set.labels[range]))
-            var part = spar_inspection.sized()
-            passCount = 0
-            try check(spar_inspect(pointer, images, labels, Int32(clamping: labels.count), &part))
-            all.difference = max(all.difference, part.difference)
-            all.lowest = min(all.lowest, part.lowest)
-            all.highest = max(all.highest, part.highest)
-            all.sumError = max(all.sumError, part.sum_error)
-            all.zeroGradients += Int(part.zero_gradients)
-            all.count += Int(part.count)
-        }
+        var progress = ProgressCounter(parts: 1, nil)
+        try forEachBatch(
+            of: set, for: [self], attackedBy: nil, from: self, &progress,
+            make: { try $0[0].inspect($1, $2) }, take: { all.add($0) })
         return all
+    }
+
+    private func inspect(_ images: [Float], _ labels: [Int32]) throws(SparringError) -> Inspection {
+        var part = spar_inspection.sized()
+        passCount = nil
+        try check(spar_inspect(pointer, images, labels, Int32(clamping: labels.count), &part))
+        var result = Inspection()
+        result.difference = part.difference
+        (result.lowest, result.highest) = (part.lowest, part.highest)
+        result.sumError = part.sum_error
+        (result.zeroGradients, result.count) = (Int(part.zero_gradients), Int(part.count))
+        return result
     }
 }

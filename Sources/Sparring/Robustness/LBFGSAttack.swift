@@ -46,7 +46,7 @@ extension Network {
     ) throws -> (images: [Float], examples: [LBFGSExample]) {
         let count = try count(of: images, labels)
         if let targets { _ = try self.count(of: images, targets) }
-        passCount = 0
+        passCount = nil
         var parameters = spar_lbfgs_attack_defaults()
         parameters.iterations = Int32(clamping: attack.iterations)
         parameters.searches = Int32(clamping: attack.searches)
@@ -83,13 +83,16 @@ extension Network {
         var progress = ProgressCounter(parts: 1, onProgress)
         progress.begin("lbfgs")
         var examples: [LBFGSExample] = []
-        for range in set.batches(of: try imagesAPass) {
-            let result = try attacked(
+        let network = try alone()
+        let size = try group?.gather(network.imagesAPass).min() ?? imagesAPass
+        try group.inRounds(of: set.count, size: size) { range in
+            try network.attacked(
                 try set.images(range), Array(set.labels[range]), by: attack
             ) { [progress] share in
                 progress.report((Double(range.lowerBound) + share * Double(range.count)) / Double(set.count))
-            }
-            examples += result.examples
+            }.examples
+        } take: { _, part in
+            examples += part
         }
         progress.end()
         return examples

@@ -34,6 +34,10 @@ extension Network {
         onProgress: ((EvaluationProgress) -> Void)? = nil
     ) throws -> [LayerwiseStrength] {
         try checkFit(self, set)
+        // A sample needs what the one before left, so each rank goes through all of them.
+        guard group == nil else {
+            return try alone().layerwiseStrength(on: set, epsilons: epsilons, onProgress: onProgress)
+        }
         if let epsilon = epsilons.first(where: { !(0...1 ~= $0) }) {
             throw SparringError(
                 .argument, "an ε of \(epsilon.brief) is beyond the range of pixels; it must be 0 to 1")

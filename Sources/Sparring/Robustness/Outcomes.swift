@@ -34,6 +34,15 @@ public struct Outcomes: Hashable, Sendable {
         isRight += zip(try network.predictedClasses(), labels).map { $0 == $1 }
     }
 
+    func adding(_ network: Network, _ labels: [Int32]) throws(SparringError) -> Outcomes {
+        var result = self
+        try result.add(network, labels)
+        return result
+    }
+
+    /// Adds those of the images that follow.
+    mutating func append(_ more: Outcomes) { isRight += more.isRight }
+
     /// Whether the same images fare worse here than there, by McNemar's exact test at 1 %: of the images that only one of
     /// the two has right, so few are right here as chance would allow once in a hundred times.
     func areWorse(than other: Outcomes) -> Bool {

@@ -77,7 +77,8 @@ public struct EvaluationState: Hashable, Sendable, Codable {
 extension Network {
     /// What each attack does to the images that a network classifies rightly, and what all of them do together.
     ///
-    /// An attack that consists of several is evaluated part by part, each on full batches of what the part before left.
+    /// An attack that consists of several is evaluated part by part, each on full batches of what the part before left. The
+    /// ranks of a group share the images out; all of them have to begin with the same state.
     ///
     /// - Parameters:
     ///   - set: images of the network's shape and classes.
@@ -95,7 +96,8 @@ extension Network {
         let parts = attacks.map { $0.parts.isEmpty ? [$0] : $0.parts }
         let progress = ProgressCounter(
             weights: parts.joined().map { ($0 as? BallAttack)?.forwardPasses ?? 100 }, onProgress)
-        var evaluator = Evaluator(network: self, set: set, state: state, onState: onState, progress: progress)
+        var evaluator = Evaluator(
+            network: try alone(), group: group, set: set, state: state, onState: onState, progress: progress)
         let clean = try classify(set).outcomes
         let results = try zip(attacks, parts).map { attack, parts in
             var left = clean
@@ -115,7 +117,9 @@ extension Network {
 }
 
 private struct Evaluator {
+    /// Of this rank alone.
     let network: Network
+    let group: Group?
     let set: ImageSet
     var state: EvaluationState
     let onState: ((EvaluationState) throws -> Void)?
@@ -133,24 +137,29 @@ private struct Evaluator {
         else { throw stateOfAnother() }
         progress.begin(attack.title)
         let images = try set.subset(numbers)
-        let size = try network.imagesAPass
-        for first in stride(from: before.outcomes.count, to: numbers.count, by: size) {
-            try Task.checkCancellation()
-            let range = first..<min(first + size, numbers.count)
+        let (network, progress) = (network, progress)
+        let own = try network.imagesAPass
+        let size = try group?.gather(own).min() ?? own
+        try group.inRounds(of: numbers.count, from: before.outcomes.count, size: size) { range in
             let start = ContinuousClock.now
-            let report = { [progress] share in
-                progress.report((Double(first) + share * Double(range.count)) / Double(numbers.count))
+            let report = { share in
+                progress.report(
+                    (Double(range.lowerBound) + share * Double(range.count)) / Double(numbers.count))
             }
             let labels = Array(images.labels[range])
             let attacked = try network.attacked(
                 try images.images(range), labels, by: attack, numbers: Array(numbers[range]),
                 onProgress: report)
             try network.forward(attacked)
-            try state.trials[done].outcomes.add(network, labels)
-            state.trials[done].seconds += start.duration(to: .now) / .seconds(1)
+            return EvaluationState.Trial(
+                outcomes: try Outcomes().adding(network, labels),
+                seconds: start.duration(to: .now) / .seconds(1))
+        } take: { _, trial in
+            state.trials[done].outcomes.append(trial.outcomes)
+            state.trials[done].seconds += trial.seconds
             try onState?(state)
         }
-        progress.end()
+        self.progress.end()
         defer { done += 1 }
         let trial = state.trials[done]
         return AttackAccuracy(

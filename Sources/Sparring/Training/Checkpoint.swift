@@ -33,12 +33,15 @@ extension Trainer {
     }
 
     func saveCheckpoint(to path: String, run: RunSettings?) throws(SparringError) {
+        try network.save(to: path, trainingState: true, metadata: try metadata(run, for: path))
+    }
+
+    private func metadata(_ run: RunSettings?, for path: String) throws(SparringError) -> [String: String] {
         let checkpoint = Checkpoint(
             method: method, recipe: recipe, state: state, batchSize: network.batchSize,
             exactConvolutions: network.usesExactConvolutions, run: run, step: step.identity,
             stepState: step.state)
-        let json = String(decoding: try encodeJSON(checkpoint, for: path), as: UTF8.self)
-        try network.save(to: path, trainingState: true, metadata: [Self.checkpointKey: json])
+        return [Self.checkpointKey: String(decoding: try encodeJSON(checkpoint, for: path), as: UTF8.self)]
     }
 
     /// The trainer of a checkpoint, with its network.
@@ -56,12 +59,43 @@ extension Trainer {
         try self.init(checkpoint: path, of: nil, threads: threads, rule: rule, step: step)
     }
 
-    /// - Parameter run: what the checkpoint must belong to; nil for anything.
+    /// The trainer of rank 0 on every rank of a group, which go on with it together. Collective.
+    ///
+    /// - Parameters:
+    ///   - trainer: on rank 0, whose network has no group; not used any more. Nil on the others.
+    ///   - folder: the run folder of `trainer`, on every rank; nil where it has none.
+    ///   - group: of the ranks.
+    ///   - threads: 0 for all cores. The results do not depend on it.
+    ///   - rule: the learning rate's, where it is none of the package.
+    ///   - step: where it is none of the package.
+    public convenience init(
+        sharing trainer: Trainer?, recordingTo folder: RunFolder?, among group: Group, threads: Int = 0,
+        rule: (any LearningRateRule)? = nil, step: some TrainingStep = MethodStep()
+    ) throws {
+        let bytes = try group.share {
+            guard let trainer else { throw SparringError(.argument, "rank 0 has no trainer to share") }
+            return try trainer.network.data(
+                trainingState: true, metadata: try trainer.metadata(nil, for: "the training"))
+        }
+        try self.init(
+            checkpoint: "the training", bytes: bytes, of: nil, threads: threads, rule: rule, step: step,
+            group: group)
+        initialParameters = trainer?.initialParameters
+        recorder = trainer?.recorder ?? folder.map { RunRecorder(following: $0) }
+    }
+
+    /// - Parameters:
+    ///   - path: of the file, or what errors call `bytes`.
+    ///   - bytes: of a file; nil to read it.
+    ///   - run: what the checkpoint must belong to; nil for anything.
     convenience init(
-        checkpoint path: String, of run: RunDescription?, threads: Int, rule: (any LearningRateRule)?,
-        step: some TrainingStep
+        checkpoint path: String, bytes: Data? = nil, of run: RunDescription?, threads: Int,
+        rule: (any LearningRateRule)?, step: some TrainingStep, group: Group? = nil
     ) throws(SparringError) {
-        guard let json = try Network.metadata(Self.checkpointKey, of: path) else {
+        let key = Self.checkpointKey
+        let metadata =
+            if let bytes { try Network.metadata(key, of: bytes) } else { try Network.metadata(key, of: path) }
+        guard let json = metadata else {
             throw SparringError(.format, "\(path): a model file without a trainer's state is no checkpoint")
         }
         let data = Data(json.utf8)
@@ -76,9 +110,17 @@ extension Trainer {
         guard checkpoint.state.isPossible(under: checkpoint.recipe) else {
             throw SparringError(.format, "\(path) is damaged: such a state follows from no training")
         }
-        let network = try Network(
-            contentsOf: path, batchSize: checkpoint.batchSize, threads: threads,
-            exactConvolutions: checkpoint.exactConvolutions)
+        let (batchSize, isExact) = (checkpoint.batchSize, checkpoint.exactConvolutions)
+        let network =
+            if let bytes {
+                try Network(
+                    data: bytes, batchSize: batchSize, threads: threads, exactConvolutions: isExact,
+                    group: group)
+            } else {
+                try Network(
+                    contentsOf: path, batchSize: batchSize, threads: threads, exactConvolutions: isExact,
+                    group: group)
+            }
         self.init(
             network, method: checkpoint.method, recipe: checkpoint.recipe, step: step,
             state: checkpoint.state)

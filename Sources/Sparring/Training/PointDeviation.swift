@@ -15,18 +15,20 @@ public struct PointDeviation: Hashable, Sendable, Codable {
 extension Network {
     /// s(h) of every hidden point on these images, in a forward pass in training mode without perturbations.
     /// Training goes on with the same bits as if it had not been.
-    public func measurePoints(_ images: [Float]) throws(SparringError) -> [PointDeviation] {
+    ///
+    /// - Parameters:
+    ///   - images: `[count][channel][row][column]`, 1 to ``batchSize`` of them.
+    ///   - wholeCount: of a network with a group, the images of all ranks together, of which these are the rank's
+    ///     ``share(of:)``.
+    public func measurePoints(
+        _ images: [Float], wholeCount: Int? = nil
+    ) throws(SparringError) -> [PointDeviation] {
         let points = try self.points
         guard points.contains(where: { !$0.isInput }) else { return [] }
-        guard images.count % inputShape.count == 0 else {
-            throw SparringError(
-                .shape, "\(images.count) pixels are no whole number of images of \(inputShape)")
-        }
-        passCount = 0
+        let count = try count(of: images, whole: wholeCount)
+        passCount = nil
         var deviations = [Float](repeating: 0, count: points.count)
-        try check(
-            spar_measure_points(
-                pointer, images, Int32(clamping: images.count / inputShape.count), &deviations))
+        try check(spar_measure_points(pointer, images, count, &deviations))
         return zip(points, deviations).filter { !$0.0.isInput }.map {
             PointDeviation(point: $0.0.name, deviation: $0.1)
         }

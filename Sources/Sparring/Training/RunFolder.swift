@@ -6,7 +6,7 @@ import Foundation
 /// a process writes the run there is `lock`, and no other can.
 ///
 /// Rows and events are added at the end; every other file is written beside its place and renamed.
-public struct RunFolder: Hashable, Sendable {
+public struct RunFolder: Hashable, Sendable, Codable {
     public let path: String
     public let description: RunDescription
 

@@ -5,10 +5,11 @@ import Foundation
 ///
 /// After each epoch come the models, the rows, the events and the page, and at last the checkpoint, which commits all of
 /// them: what a process that is killed in between leaves is dropped when the run goes on, and written again with the same
-/// bits. Each costs what the epoch adds.
+/// bits. Each costs what the epoch adds. Of the ranks of a group one writes, and the others give their parts of checkpoints.
 final class RunRecorder {
     let folder: RunFolder
-    private let lock: RunLock
+    /// Nil on a rank that does not write.
+    private let lock: RunLock?
     private var history: RunHistory
 
     /// Of a run that begins. Nothing is written but the lock when the folder holds a run already.
@@ -53,6 +54,12 @@ final class RunRecorder {
         try folder.writeReport(history)
     }
 
+    /// Of a run that another rank writes.
+    init(following folder: RunFolder) {
+        (self.folder, lock) = (folder, nil)
+        history = RunHistory(rows: [], deviations: [], isBestUnderAttack: false)
+    }
+
     /// Nobody else can write in the folder, so what lies there half-written is a dead process's.
     private func removeLeftovers() {
         for path in [folder.path, folder.checkpointFolder] { spar_remove_leftovers(path) }
@@ -60,6 +67,11 @@ final class RunRecorder {
 
     /// Adds an epoch just trained.
     func record(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
+        if lock != nil { try writeFiles(epoch, of: trainer) }
+        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.settings)
+    }
+
+    private func writeFiles(_ epoch: Epoch, of trainer: Trainer) throws(SparringError) {
         let metadata = ModelDescription(of: folder.settings, after: epoch).metadata
         try trainer.network.save(to: folder.lastModel, metadata: metadata)
         if epoch.isBest { try trainer.network.save(to: folder.bestModel, metadata: metadata) }
@@ -73,6 +85,5 @@ final class RunRecorder {
         history.add(epoch)
         try folder.appendEvents(history)
         try folder.writeReport(history)
-        try trainer.saveCheckpoint(to: folder.checkpointFile, run: folder.settings)
     }
 }

@@ -242,7 +242,8 @@ public final class Trainer {
         }
         let loader = try BatchLoader(
             train, batchSize: recipe.batchSize, shuffled: true, augmentation: recipe.augmentation,
-            softening: recipe.softening ?? .none, seed: network.info.seed, epoch: state.epoch)
+            softening: recipe.softening ?? .none, seed: network.info.seed, epoch: state.epoch,
+            sharedBy: network)
         isInEpoch = true
         averaged = nil
         let position = TrainingPosition(
@@ -253,7 +254,9 @@ public final class Trainer {
         let seconds = start.duration(to: .now) / .seconds(1)
         let tested = try network.evaluate(on: parts.test)
         let validated = try parts.validation.map { try network.evaluate(on: $0) }
-        let deviations = try network.measurePoints(try train.images(0..<min(recipe.batchSize, train.count)))
+        let measured = min(recipe.batchSize, train.count)
+        let deviations = try network.measurePoints(
+            try train.images(try network.share(of: measured)), wholeCount: measured)
         let robustAccuracy = try parts.attacked?.accuracy(of: network)
         state.epoch += 1
         state.schedule.advance(train: trained, validation: validated ?? tested)

@@ -30,7 +30,7 @@ public protocol TrainingStep: CustomStringConvertible {
     ///
     /// - Parameters:
     ///   - network: with the method in force.
-    ///   - batch: its images and labels.
+    ///   - batch: its images and labels; with a group this rank's, maybe none.
     ///   - settings: where the training is, and how gradients become updates.
     /// - Returns: the loss trained on.
     mutating func train(
@@ -72,6 +72,7 @@ public struct MethodStep: TrainingStep {
         _ network: Network, on batch: Batch, _ settings: StepSettings
     ) throws -> BatchLoss {
         try network.trainStep(
-            batch.pixels, batch.criterion, settings.optimizer, learningRate: settings.learningRate)
+            batch.pixels, batch.criterion, settings.optimizer, learningRate: settings.learningRate,
+            wholeCount: batch.wholeCount)
     }
 }

@@ -88,17 +88,18 @@ extension Trainer {
     /// images as they are, drawn by the seed and the epoch.
     nonisolated(nonsending) func averagedNetwork(_ train: ImageSet) async throws -> Network? {
         guard let average = recipe.average, average.hasBegun(afterEpoch: state.epoch) else { return nil }
-        let averaged = try network.copy()
+        let averaged = try network.copy(group: network.group)
         try averaged.useAverage()
         guard try averaged.layers.contains(where: { $0.kind == "batch_norm" }) else { return averaged }
         let loader = try BatchLoader(
-            train, batchSize: recipe.batchSize, shuffled: true, seed: network.info.seed, epoch: state.epoch)
+            train, batchSize: recipe.batchSize, shuffled: true, seed: network.info.seed, epoch: state.epoch,
+            sharedBy: averaged)
         var (batches, images) = (0, 0)
         for try await batch in loader {
-            try averaged.forward(batch.pixels, .train)
+            try averaged.forward(batch.pixels, .train, wholeCount: batch.wholeCount)
             batches += 1
             try averaged.updateStatistics(momentum: 1 / Float(batches))
-            images += batch.count
+            images += batch.wholeCount
             if images >= statisticsImages { break }
         }
         return averaged
