@@ -68,7 +68,8 @@ let package = Package(
             dependencies: ["Sparring", "SparringImageFolders", "CTurboJPEG", "CZlib"],
             path: "Tests/fuzz/ReaderMutations"),
         .testTarget(
-            name: "SparringTests", dependencies: ["Sparring", "SparringImageFolders", "CTurboJPEG"]),
+            name: "SparringTests",
+            dependencies: ["CSparring", "Sparring", "SparringImageFolders", "CTurboJPEG"]),
         .testTarget(name: "SparringExperimentsTests", dependencies: ["SparringExperiments"]),
     ],
     swiftLanguageModes: [.v6]

@@ -129,7 +129,7 @@ extension Network {
         return BatchLoss(result)
     }
 
-    /// As ``trainStep(_:_:_:learningRate:)``, for any criterion. A function is asked in every round that has a backward
+    /// As ``trainStep(_:_:_:learningRate:wholeCount:)``, for any criterion. A function is asked in every round that has a backward
     /// pass, before the method weighs the rounds.
     @discardableResult
     public func trainStep(

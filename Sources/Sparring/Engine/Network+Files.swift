@@ -84,7 +84,7 @@ extension Network {
         }
     }
 
-    /// The network of a model file's bytes, as ``init(contentsOf:batchSize:threads:exactConvolutions:)`` makes it.
+    /// The network of a model file's bytes, as ``init(contentsOf:batchSize:threads:exactConvolutions:group:)`` makes it.
     ///
     /// - Throws: when they are damaged or no model of Sparring.
     public convenience init(

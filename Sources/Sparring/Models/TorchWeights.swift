@@ -12,7 +12,7 @@ public enum TorchWeights {
     ///     ``ModelName/torchDefinitions`` or the model's own with whose tensors the file's agree best.
     ///   - imageShape: nil for the definition's usual one.
     ///   - normalization: what pixels in [0, 1] go through before the network, such as ``PixelStatistics``.
-    /// - Returns: the network, for batches of one image (``Network/copy(batchSize:threads:exactConvolutions:)`` makes one for
+    /// - Returns: the network, for batches of one image (``Network/copy(batchSize:threads:exactConvolutions:group:)`` makes one for
     ///   larger ones), and the definition.
     /// - Throws: what is wrong with the file's first tensor that is missing, left over, of another shape or of a type that
     ///   is not read.

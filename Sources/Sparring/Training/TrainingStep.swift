@@ -62,7 +62,7 @@ public struct StepSettings: Hashable, Sendable {
     }
 }
 
-/// One step by the method in force: ``Network/trainStep(_:_:_:learningRate:)-([Float],[Int32],_,_)``.
+/// One step by the method in force: ``Network/trainStep(_:_:_:learningRate:wholeCount:)-([Float],[Int32],_,_,_)``.
 public struct MethodStep: TrainingStep {
     public let description = "method"
 

@@ -68,7 +68,7 @@ extension Network {
         try check(spar_average_parameters(pointer, weight))
     }
 
-    /// The trained parameters become their averages, which then are gone: for a ``copy(batchSize:threads:exactConvolutions:)``.
+    /// The trained parameters become their averages, which then are gone: for a ``copy(batchSize:threads:exactConvolutions:group:)``.
     ///
     /// - Throws: when there are none.
     public func useAverage() throws(SparringError) { try check(spar_use_average(pointer)) }
