@@ -143,16 +143,16 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
     /// A trainer and its folder on every rank, as the first one makes them.
     private func together(_ make: () throws -> (Trainer, RunFolder)) throws -> (Trainer, RunFolder) {
         guard let processGroup else { return try make() }
-        var trainer: Trainer?
-        let folder = try processGroup.share {
+        var first: (trainer: Trainer, folder: RunFolder)?
+        let shared = try processGroup.share {
             let made = try make()
-            trainer = made.0
+            first = made
             return made.1
         }
-        return (
-            try Trainer(sharing: trainer, recordingTo: folder, among: processGroup, threads: threads.count),
-            folder
-        )
+        let folder = first?.folder ?? shared
+        let trainer = try Trainer(
+            sharing: first?.trainer, recordingTo: folder, among: processGroup, threads: threads.count)
+        return (trainer, folder)
     }
 
     /// The rest of a run that must have these settings.

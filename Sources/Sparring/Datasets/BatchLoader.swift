@@ -12,22 +12,22 @@ public struct Batch: Sendable {
     /// What the loss is taken against: the targets, or where there are none the labels.
     public var criterion: Criterion { targets.map { .targets($0) } ?? .labels(labels) }
 
-    /// The images of the whole batch, of which these are a rank's part; ``count`` without a group.
-    public var wholeCount: Int
+    /// The images of the batch that other ranks have.
+    fileprivate var countElsewhere = 0
 
     /// The number of images.
     public var count: Int { labels.count }
+    /// The number of images of the whole batch, of which these are a rank's part; ``count`` without a group.
+    public var wholeCount: Int { count + countElsewhere }
 
     /// - Parameters:
     ///   - pixels: each image's channel, row, column.
     ///   - labels: one an image.
     ///   - targets: distributions over the classes, one an image.
-    ///   - wholeCount: the images of all ranks' parts; nil for these alone.
-    public init(pixels: [Float], labels: [Int32], targets: [Float]? = nil, wholeCount: Int? = nil) {
+    public init(pixels: [Float], labels: [Int32], targets: [Float]? = nil) {
         self.pixels = pixels
         self.labels = labels
         self.targets = targets
-        self.wholeCount = wholeCount ?? labels.count
     }
 }
 
@@ -217,7 +217,7 @@ private struct EpochPlan: Sendable {
         let partners = isMixed ? end - own.upperBound..<end - own.lowerBound : 0..<0
         var batch = try images(at: Array(own) + Array(partners), shares: own)
         if isMixed { batch.keepFirst(own.count, of: set) }
-        batch.wholeCount = whole.count
+        batch.countElsewhere = whole.count - own.count
         return batch
     }
 
