@@ -146,7 +146,7 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
         var first: (trainer: Trainer, folder: RunFolder)?
         let shared = try processGroup.share {
             let made = try make()
-            first = made
+            first = (made.0, made.1)
             return made.1
         }
         let folder = first?.folder ?? shared
