@@ -2,7 +2,7 @@ import ArgumentParser
 import Foundation
 import Sparring
 
-struct AttackCommand: AsyncParsableCommand {
+struct AttackCommand: AsyncParsableCommand, RanksCommand {
     static let configuration = CommandConfiguration(
         commandName: "attack",
         abstract: "Writes images that an attack makes against a model.",
@@ -42,16 +42,16 @@ struct AttackCommand: AsyncParsableCommand {
 
     func run() async throws {
         let result = try await withProgress { onProgress in
-            guard !FileManager.default.fileExists(atPath: out) else {
+            if isFirstRank, FileManager.default.fileExists(atPath: out) {
                 throw SparringError(.file, "\(out) is there already; name a new folder by --out")
             }
             let models = try [ModelArgument](paths: [model])
             let data = try models.data(data)
             let images = try sample.images(of: data)
             let attack = ball.attack(attack, seed: sample.seed)
-            let attacked = try ball.network(models[0]).attackedImages(
+            let attacked = try ball.network(models[0], group: processGroup).attackedImages(
                 on: images, by: attack, onProgress: onProgress)
-            try write(attacked, classNames: data.classNames)
+            if isFirstRank { try write(attacked, classNames: data.classNames) }
             return AttackResult(attack: attack, data: data.name, attacked)
         }
         if json {

@@ -32,6 +32,14 @@ def timeless(value):
     return value
 
 
+def stat_of(path):
+    """A process's state and its parent; nothing of one that is gone."""
+    try:
+        return path.read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 class RanksTest(CommandTest):
     def start(self, ranks, *arguments):
         return subprocess.Popen(["mpirun", "-n", str(ranks), *self.arguments(*arguments, "--threads", "1")],
@@ -97,10 +105,15 @@ class RanksTest(CommandTest):
             ["evaluate", "--model-file", "first", "--attack", "none,pgd,autoattack", "--deltas", "4,14",
              "--iterations", "3", "--queries", "20", "--source", "second", "--json"],
             ["evaluate", "--model-file", "first", "--attack", "lbfgs", "--count", "20", "--json"],
+            ["evaluate", "--model-file", "first", "--attack", "layerwise", "--deltas", "0.1", "--count", "20", "--json"],
             ["transfer", "first", "second", "--attack", "fgsm,noise", "--json"],
         ]:
             expected = timeless(json.loads(self.succeed(*arguments)))
             self.assertEqual(timeless(json.loads(self.run_ranks(3, *arguments))), expected, arguments)
+        for run, out in [(self.succeed, "whole"), (lambda *words: self.run_ranks(3, *words), "shared")]:
+            run("attack", "--model-file", "first", "--attack", "pgd", "--delta", "8", "--count", "50", "--out", out)
+        self.assertEqual((self.folder / "shared/attacked.npz").read_bytes(),
+                         (self.folder / "whole/attacked.npz").read_bytes())
 
     def test_what_the_program_has_and_what_exchanges_cost(self):
         self.assertIn("MPI", json.loads(self.succeed("info", "--json"))["mpi"])
@@ -128,8 +141,8 @@ class RanksTest(CommandTest):
 
     def ranks_of(self, process):
         """The processes that mpirun has started."""
-        children = pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        return [int(word) for word in children.read_text().split()] if children.exists() else []
+        stats = {path.parent.name: stat_of(path) for path in pathlib.Path("/proc").glob("[0-9]*/stat")}
+        return [int(pid) for pid, stat in stats.items() if stat[1:2] == [str(process.pid)]]
 
     def end(self, run, arguments, stop):
         """Starts ranks, ends them at a random moment, and asserts that nothing is left soon afterwards."""
@@ -143,7 +156,7 @@ class RanksTest(CommandTest):
             pass
         process.communicate(timeout=60)
         deadline = time.monotonic() + 30
-        while any(pathlib.Path(f"/proc/{pid}").exists() for pid in pids):
+        while any(stat_of(pathlib.Path(f"/proc/{pid}/stat"))[:1] not in [[], ["Z"]] for pid in pids):
             self.assertLess(time.monotonic(), deadline, "a rank is left behind")
             time.sleep(0.05)
 
