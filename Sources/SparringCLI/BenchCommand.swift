@@ -115,7 +115,7 @@ struct BenchCommand: ParsableCommand, RanksCommand {
         let communication = processGroup.map { Communication($0, steps: steps) }
         samples.sort { $0.seconds < $1.seconds }
         let middle = samples[(steps - 1) / 2]
-        let attacked = processGroup == nil || !fgsm ? network : try network.copy(batchSize: max(own.count, 1))
+        let attacked = try processGroup == nil || !fgsm ? network : network.copy(batchSize: max(own.count, 1))
         let fgsmSeconds = try (0..<(fgsm && !own.isEmpty ? steps : 0)).map { _ in
             try ContinuousClock().measure { _ = try attacked.attacked(images, labels, by: .fgsm) }.seconds
         }.sorted()

@@ -5,7 +5,7 @@ import Testing
 @testable import Sparring
 
 /// A rank whose others are not there: what needs no exchange.
-private struct LoneTransport: Transport {
+private struct LoneTransport: Transport, @unchecked Sendable {
     let group: spar_group
     let hosts: [String]
 
@@ -65,7 +65,8 @@ private struct LoneTransport: Transport {
             for (number, part) in parts.enumerated() {
                 joined[number].pixels += part.pixels
                 joined[number].labels += part.labels
-                joined[number].targets? += try #require(part.targets)
+                let targets = try #require(part.targets)
+                joined[number].targets?.append(contentsOf: targets)
             }
         }
         for (joined, whole) in zip(joined, whole) {
@@ -80,7 +81,7 @@ private struct LoneTransport: Transport {
         #expect(try network.share(of: 3) == 3..<3)
         let images = [Float](repeating: 0.5, count: 4 * shape.count)
         expectError(.shape, "4 images", "batch of 3 is 0") { try network.forward(images, wholeCount: 3) }
-        expectError(.state, "") { try network.forward(images, wholeCount: 8) }
+        expectError(.state, "rank 1 of 2") { try network.forward(images, wholeCount: 8) }
         #expect(try network.copy().group == nil)
     }
 

@@ -111,7 +111,7 @@ class RanksTest(CommandTest):
             expected = timeless(json.loads(self.succeed(*arguments)))
             self.assertEqual(timeless(json.loads(self.run_ranks(3, *arguments))), expected, arguments)
         for run, out in [(self.succeed, "whole"), (lambda *words: self.run_ranks(3, *words), "shared")]:
-            run("attack", "--model-file", "first", "--attack", "pgd", "--delta", "8", "--count", "50", "--out", out)
+            run("attack", "first", "--attack", "pgd", "--delta", "8", "--count", "50", "--out", out)
         self.assertEqual((self.folder / "shared/attacked.npz").read_bytes(),
                          (self.folder / "whole/attacked.npz").read_bytes())
 

@@ -10,9 +10,9 @@ extension Group {
     /// package's trait `MPI`.
     public static var library: String? {
         #if MPI
-            "\(String(cString: spar_mpi_library())), MPI \(String(cString: spar_mpi_version()))"
+            return "\(String(cString: spar_mpi_library())), MPI \(String(cString: spar_mpi_version()))"
         #else
-            nil
+            return nil
         #endif
     }
 

@@ -144,7 +144,7 @@ extension Network {
 
     /// This network, or where it has a group a copy of this rank alone, for as many images as the rank has of a batch.
     func alone() throws(SparringError) -> Network {
-        group == nil ? self : try copy(batchSize: max(1, try share(of: batchSize).count))
+        try group == nil ? self : copy(batchSize: max(1, share(of: batchSize).count))
     }
 }
 
