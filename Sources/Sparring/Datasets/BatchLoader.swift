@@ -238,8 +238,9 @@ private struct EpochPlan: Sendable {
 
 extension Batch {
     fileprivate mutating func keepFirst(_ kept: Int, of set: ImageSet) {
-        pixels.removeLast((count - kept) * set.shape.count)
-        targets?.removeLast((count - kept) * set.classes)
-        labels.removeLast(count - kept)
+        let others = count - kept
+        pixels.removeLast(others * set.shape.count)
+        targets?.removeLast(others * set.classes)
+        labels.removeLast(others)
     }
 }
