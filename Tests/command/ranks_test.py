@@ -161,7 +161,7 @@ class RanksTest(CommandTest):
             time.sleep(0.05)
 
     def test_killed_ranks_leave_nothing_and_go_on_with_the_same_bits(self):
-        settings = ["--method", "layerwise", "--epsilon", "10", "--epochs", "12"]
+        settings = ["--method", "layerwise", "--epsilon", "10", "--epochs", "90"]
         self.train("whole", *settings)
         arguments = self.train_arguments("run", *settings)
         for _ in range(KILLS):
