@@ -18,17 +18,19 @@ typedef struct trial {
     int32_t label; // of its first image
     int32_t count; // of the batch, as it says
     bool stops;    // at the first failure, as a program would
+    bool rank_statistics;
     spar_status statuses[RANKS][3];
     char sentences[RANKS][3][400];
     double losses[RANKS];
 } trial;
 
-static spar_network *create(const oracle *o, const spar_group *group, int32_t batch_size) {
+static spar_network *create(const oracle *o, const spar_group *group, int32_t batch_size, bool rank_statistics) {
     spar_network *alone = oracle_engine(o, 1, SEED), *network = NULL;
     spar_network_options options = spar_network_defaults();
     options.batch_size = batch_size;
     options.threads = 1;
     options.group = group;
+    options.rank_statistics = rank_statistics;
     spar_method method = {.struct_size = sizeof method};
     bool made = spar_method_preset("layerwise-joint", 0.05f, &method) == SPAR_OK &&
                 spar_network_set_method(alone, &method) == SPAR_OK &&
@@ -40,7 +42,7 @@ static spar_network *create(const oracle *o, const spar_group *group, int32_t ba
 static void run_rank(void *context, const spar_group *group) {
     trial *t = context;
     int rank = group->rank;
-    spar_network *network = create(t->o, group, BATCH);
+    spar_network *network = create(t->o, group, BATCH, t->rank_statistics);
     const spar_sgd sgd = {.struct_size = sizeof sgd, .learning_rate = 0.05f, .momentum = 0.9f};
     int32_t first, own;
     spar_network_share(network, BATCH, &first, &own);
@@ -84,7 +86,7 @@ static void check_failed(const trial *t, int step, spar_status status, const cha
 
 // The third step is as if the second had not been.
 static void check_went_on(const oracle *o, const trial *t) {
-    spar_network *network = create(o, NULL, BATCH);
+    spar_network *network = create(o, NULL, BATCH, false);
     const spar_sgd sgd = {.struct_size = sizeof sgd, .learning_rate = 0.05f, .momentum = 0.9f};
     spar_loss_result result = {.struct_size = sizeof result};
     for (int step = 0; step < 3; step++) {
@@ -125,8 +127,9 @@ static void ranks_that_say_other_batches_fail_together(void) {
 // Whichever it is: of reports, of moments, of losses, of gradients.
 static void an_exchange_that_fails_ends_the_call_on_every_rank(void) {
     oracle *o = example_convolutional(BATCH);
-    for (int exchange = 0; exchange < 60; exchange += exchange < 40 ? 1 : 7) {
-        trial t = run(o, (trial){.stops = true}, exchange);
+    for (int i = 0; i < 80; i++) {
+        int exchange = i % 40 + (i % 40 > 20) * 3;
+        trial t = run(o, (trial){.stops = true, .rank_statistics = i >= 40}, exchange);
         for (int r = 0; r < RANKS; r++) {
             int failed = 0;
             while (failed < 2 && t.statuses[r][failed] == SPAR_OK) failed++;
@@ -162,7 +165,7 @@ static spar_status never_ends(void *context, uint64_t exchange) {
 static void what_ranks_would_have_to_do_together_is_refused(void) {
     oracle *o = example_dense(BATCH);
     const spar_group group = {.struct_size = sizeof group, .rank = 1, .size = 3, .begin = never, .wait = never_ends};
-    spar_network *network = create(o, &group, BATCH);
+    spar_network *network = create(o, &group, BATCH, false);
     example_batch batch = example_batch_create(o, BATCH, SEED);
     spar_attack attack = spar_attack_defaults(SPAR_ATTACK_FGSM);
     spar_inspection inspection = {.struct_size = sizeof inspection};
@@ -228,7 +231,7 @@ static void each_allocation_of_a_rank_s_network_may_fail(void) {
 }
 
 static int64_t memory_of(const oracle *o, const spar_group *group) {
-    spar_network *network = create(o, group, BATCH);
+    spar_network *network = create(o, group, BATCH, false);
     spar_network_info info = {.struct_size = sizeof info};
     CHECK_OK(spar_network_get_info(network, &info));
     CHECK_EQUAL(info.batch_size, BATCH);

@@ -52,7 +52,7 @@ static void sums_are_those_of_the_tree(void) {
     int64_t others = 0;
     for (int batch = 1; batch <= MOST; batch++) {
         int64_t count = spar_chunk_count(batch);
-        spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .part = {batch, batch, 0, 1}};
+        spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .part = {batch, batch, 0, 1, false}};
         draw(leaves, (uint64_t)batch);
         memcpy(rows, leaves, sizeof rows);
         spar_sums sums = spar_sums_of_floats(rows, COLUMNS);
@@ -76,7 +76,7 @@ static void sums_do_not_depend_on_how_ranks_share_the_batch(void) {
     for (int size = 1; size <= MOST; size += 13) {
         for (int ranks = 1; ranks <= 7; ranks++) {
             for (int batch = 1; batch <= size; batch += 1 + batch / 7) {
-                spar_part part = {batch, size, 0, ranks};
+                spar_part part = {batch, size, 0, ranks, false};
                 int height = batch % 3;
                 if (!spar_leaves_are_whole(&part, height)) continue;
                 int64_t count = spar_leaf_count(spar_chunk_count(batch), height), nodes[SPAR_MAX_CHUNKS], found = 0;

@@ -152,8 +152,8 @@ static void combine_sums(const chain *c) {
         spar_sums list[SPAR_MOST_SUMS];
         int count = work->pass.sums(work->operation, &work->run, list);
         for (int i = 0; i < count; i++) {
-            spar_combine_own(&work->run, &list[i]);
-            if (ranks == NULL) continue;
+            (list[i].of_rank ? spar_combine_of_rank : spar_combine_own)(&work->run, &list[i]);
+            if (ranks == NULL || list[i].of_rank) continue;
             spar_pool_add(work->kind == SPAR_PASS_WEIGHTS ? work->pool : &ranks->now, &work->run, &list[i]);
         }
         work->operation->seconds[work->kind] += clock_of(c->network) - start;
@@ -208,6 +208,7 @@ static void finish_gradients(spar_network *network) {
             if (work->active && ends_later(work)) work->pass.end(work->operation, &work->run);
         }
     }
+    if (network->run.backward_flags & SPAR_BACKWARD_WEIGHTS) spar_join_own_gradients(network);
 }
 
 void spar_run_passes(spar_network *network, bool backward) {

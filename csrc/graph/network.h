@@ -199,6 +199,8 @@ spar_status spar_begin_pass(const spar_network *network, spar_call call, const f
 // lies between the first of these and one of the other two, which take running statistics over or s(h) back.
 void spar_begin_changes(spar_network *network);
 spar_status spar_forward_uncommitted(spar_network *network, const float *images, int32_t count, uint32_t flags);
+// Of ranks with statistics of their own: makes one of what they would commit.
+spar_status spar_join_own_statistics(spar_network *network);
 void spar_commit_changes(spar_network *network);
 void spar_undo_changes(spar_network *network);
 

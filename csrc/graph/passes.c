@@ -24,9 +24,15 @@ static spar_status check_output_values(const spar_network *network) {
 }
 
 static spar_status check_batch(const spar_network *network, int32_t count) {
+    const spar_part *part = &network->part;
+    int32_t least = count; // of all ranks, so that each has the answer
+    for (int rank = 0; part->own_statistics && rank < part->ranks; rank++) {
+        int64_t samples = spar_part_samples(part, rank, count);
+        if (samples > 0 && samples < least) least = (int32_t)samples;
+    }
     for (int v = 0; v < network->graph->count; v++) {
         const spar_node *node = &network->graph->nodes[v];
-        if (network->live[v] && node->layer->check_batch != NULL) SPAR_TRY(node->layer->check_batch(node, count));
+        if (network->live[v] && node->layer->check_batch != NULL) SPAR_TRY(node->layer->check_batch(node, least));
     }
     return SPAR_OK;
 }
@@ -102,6 +108,7 @@ spar_status spar_forward(spar_network *network, const float *images, int32_t cou
     SPAR_TRY(spar_begin_pass(network, SPAR_CALL_FORWARD, images, count, flags, SPAR_OK));
     spar_begin_changes(network);
     spar_status status = spar_forward_uncommitted(network, images, count, flags);
+    if (status == SPAR_OK) status = spar_join_own_statistics(network);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
     return status;
 }
@@ -154,8 +161,9 @@ static spar_status update_statistics(spar_network *network, const char *call, fl
     for (int s = 0; s < network->operation_count; s++) {
         spar_sweep_learn(network->operations[s].sweep, &network->run, momentum);
     }
-    spar_commit_changes(network);
-    return SPAR_OK;
+    spar_status status = spar_join_own_statistics(network);
+    (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
+    return status;
 }
 
 spar_status spar_update_statistics(spar_network *network) {

@@ -165,7 +165,9 @@ static void fill(spar_pool *pool, const spar_work *works, int count, bool later,
         if (work->pass.sums == NULL || work->slice != NULL || (work->kind == SPAR_PASS_WEIGHTS) != later) continue;
         spar_sums sums[SPAR_MOST_SUMS];
         int listed = work->pass.sums(work->operation, run, sums);
-        for (int i = 0; i < listed; i++) spar_pool_add(pool, run, &sums[i]);
+        for (int i = 0; i < listed; i++) {
+            if (!sums[i].of_rank) spar_pool_add(pool, run, &sums[i]);
+        }
     }
 }
 

@@ -9,7 +9,7 @@
 
 spar_status spar_join_group(spar_network *network, const spar_group *given) {
     spar_group group = {0};
-    network->part = (spar_part){network->options.batch_size, network->options.batch_size, 0, 1};
+    network->part = (spar_part){network->options.batch_size, network->options.batch_size, 0, 1, false};
     if (given == NULL) return SPAR_OK;
     SPAR_TRY(spar_check_structure(GROUP, given));
     SPAR_TRY(spar_take_structure(GROUP, given, &group));
@@ -24,6 +24,7 @@ spar_status spar_join_group(spar_network *network, const spar_group *given) {
     }
     network->part.rank = group.rank;
     network->part.ranks = group.size;
+    network->part.own_statistics = network->options.rank_statistics;
     spar_ranks *ranks = network->ranks = spar_allocate(1, sizeof *ranks);
     if (ranks == NULL) return SPAR_ERROR_MEMORY;
     ranks->group = group;
@@ -43,6 +44,7 @@ spar_status spar_plan_ranks(spar_network *network) {
     ranks->reports = spar_allocate_for_ranks(ranks, size, sizeof *ranks->reports);
     ranks->extremes = spar_allocate_for_ranks(ranks, size * (size_t)network->point_count, 2 * sizeof(float));
     if (ranks->messages == NULL || ranks->reports == NULL || ranks->extremes == NULL) return SPAR_ERROR_MEMORY;
+    SPAR_TRY(spar_plan_own_statistics(network));
     SPAR_TRY(spar_plan_slices(network));
     return spar_plan_pools(network);
 }
@@ -55,6 +57,7 @@ void spar_leave_group(spar_network *network) {
     spar_release(ranks->messages);
     spar_release(ranks->reports);
     spar_release(ranks->extremes);
+    spar_release(ranks->statistics);
     spar_release(ranks);
 }
 

@@ -59,7 +59,8 @@ struct spar_ranks {
     char sentence[SPAR_SENTENCE];
     spar_message *messages; // one a rank, of the exchange that begins
     spar_report *reports;
-    float *extremes;  // [rank][point][2]
+    float *extremes;   // [rank][point][2]
+    float *statistics; // [rank][as many as move], of batch norms that have their own
     spar_pool now;    // of sums that are waited for at once
     spar_pool *later; // of gradients, one a chain that makes some
     spar_slice *slices;
@@ -85,6 +86,11 @@ void spar_end_exchange(spar_ranks *ranks, uint64_t exchange);
 void spar_let_exchanges_go_on(spar_ranks *ranks);
 // Of [ranks] entries of so many bytes each rank has its own: then all have all.
 void spar_exchange_entries(spar_ranks *ranks, void *entries, size_t bytes);
+
+// own_statistics.c: what ranks have apart where batch norm's statistics are each rank's own becomes one: the gradients
+// of γ and β, which are made, and what running statistics will be, before they are committed.
+spar_status spar_plan_own_statistics(spar_network *network);
+void spar_join_own_gradients(spar_network *network);
 
 // pool.c
 spar_status spar_plan_pools(spar_network *network);

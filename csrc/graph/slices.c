@@ -208,7 +208,7 @@ static void run_slice(spar_network *network, spar_slot *slot) {
     spar_sums sums[SPAR_MOST_SUMS];
     run.batch = (int)run.part.batch;
     run.first = 0;
-    run.part = (spar_part){run.part.batch, run.part.batch_size, 0, 1};
+    run.part = (spar_part){run.part.batch, run.part.batch_size, 0, 1, false};
     run.workspace = network->workspace;
     slice->input.data = slot->x;
     slice->output.gradient = slot->d;

@@ -342,6 +342,11 @@ typedef struct spar_network_options {
     // and parameters are then the same everywhere, and a rank holds memory for its own samples. Clones and prefixes
     // have no group but what their options name, so that each rank may evaluate and attack on its own.
     const spar_group *group;
+    // Batch norm takes the moments of a rank's own images, where those of the whole batch cost an exchange a layer in
+    // either direction, which all ranks wait for. Running statistics are then the mean of the ranks' by their images, and
+    // parameters are the same everywhere as before, but their bits depend on the number of ranks. Without a group it
+    // changes nothing.
+    bool rank_statistics;
 } spar_network_options;
 
 // Batch 128, all cores, seed 1, softmax cross-entropy.

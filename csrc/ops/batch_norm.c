@@ -111,8 +111,16 @@ static void clear(double *sums, int64_t stride) {
     memset(sums, 0, 2 * (size_t)stride * sizeof *sums);
 }
 
-static spar_sums list_of(const batch_norm_state *state, int64_t stride) {
-    return (spar_sums){.rows = state->sums, .row_bytes = 2 * stride * (int64_t)sizeof *state->sums};
+static spar_sums list_of(const batch_norm_state *state, const spar_run *run, int64_t stride) {
+    return (spar_sums){.rows = state->sums,
+                       .row_bytes = 2 * stride * (int64_t)sizeof *state->sums,
+                       .of_rank = run->part.own_statistics};
+}
+
+// The values of a channel that the statistics are of.
+static double values_of(const spar_run *run, const spar_tensor *x) {
+    int64_t samples = run->part.own_statistics ? run->batch : run->part.batch;
+    return (double)samples * (double)spar_pixels(x->extent);
 }
 
 static void sum_moments(spar_operation *operation, const spar_run *run, const spar_share *share) {
@@ -151,9 +159,8 @@ static void join_columns(const spar_run *run, const spar_sums *sums, const spar_
 }
 
 static int list_moments(const spar_operation *operation, const spar_run *run, spar_sums *list) {
-    (void)run;
     int64_t stride = operation->inputs[0]->stride;
-    list[0] = list_of(stage_of(operation)->state, stride);
+    list[0] = list_of(stage_of(operation)->state, run, stride);
     list[0].columns = stride;
     list[0].combine = join_columns;
     list[0].pixels = spar_pixels(operation->inputs[0]->extent);
@@ -179,8 +186,8 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     const spar_stage *stage = stage_of(operation);
     batch_norm_state *state = stage->state;
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    double count = (double)run->part.batch * (double)spar_pixels(operation->inputs[0]->extent),
-           unbias = count / (count - 1);
+    double values = values_of(run, operation->inputs[0]);
+    double count = values > 1 ? values : 2, unbias = count / (count - 1); // a rank without images has none
     const double *means = state->sums, *squares = means + operation->inputs[0]->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double mean = means[c], variance = squares[c] < 0 ? 0 : squares[c] / count;
@@ -222,6 +229,20 @@ static bool forward(const spar_stage *stage, const spar_sweep_block *at, const f
     return true;
 }
 
+static int64_t move_pending(const spar_stage *stage, float *entry, bool back) {
+    batch_norm_state *state = stage->state;
+    int64_t channels = stage->node->extent.channels, floats = 0;
+    size_t bytes = (size_t)channels * sizeof(float);
+    for (int set = 0; set < 2; set++) {
+        if (!state->pending[set]) continue;
+        float *const next[] = {state->next_mean[set], state->next_variance[set]};
+        for (int i = 0; i < 2; i++, floats += channels) {
+            memcpy(back ? next[i] : entry + floats, back ? entry + floats : next[i], bytes);
+        }
+    }
+    return floats;
+}
+
 static void commit(const spar_stage *stage, bool take) {
     batch_norm_state *state = stage->state;
     size_t bytes = (size_t)stage->node->extent.channels * sizeof(float);
@@ -261,7 +282,7 @@ static int list_backward_sums(const spar_operation *operation, const spar_run *r
                               spar_sums *list) {
     if (!sums_batch(operation, run)) return 0;
     int64_t stride = operation->output->stride;
-    list[0] = list_of(stage->state, stride);
+    list[0] = list_of(stage->state, run, stride);
     list[0].columns = 2 * stride;
     list[0].combine = spar_add_doubles;
     return 1;
@@ -273,9 +294,11 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
     batch_norm_state *state = stage->state;
     spar_parameter *gamma = spar_parameter_of(stage->parameters[GAMMA], run->flags);
     spar_parameter *beta = spar_parameter_of(stage->parameters[BETA], run->flags);
-    double count = (double)run->part.batch * (double)spar_pixels(operation->output->extent);
+    double values = values_of(run, operation->output), count = values > 0 ? values : 1;
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
+    // Of ranks with their own statistics these are parts of the gradient, and what was there before is in one of them.
+    if (run->part.own_statistics && run->part.rank > 0) add = false;
     const double *sums = state->sums, *products = sums + operation->output->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double sum = sums[c], product = products[c], inverse = state->inverse_deviation[c];
@@ -316,6 +339,7 @@ static const spar_stage_functions stage = {.backward_reads_input = true,
                                            .pass_before = &moments,
                                            .pass_behind = &input_gradient,
                                            .learn = learn,
+                                           .move_pending = move_pending,
                                            .commit = commit};
 
 static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {

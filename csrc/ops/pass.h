@@ -63,6 +63,7 @@ static inline int64_t spar_chunk_start(int64_t batch, int64_t chunk) {
 typedef struct spar_part {
     int64_t batch, batch_size; // samples of all ranks, in the pass under way and at most
     int rank, ranks;
+    bool own_statistics; // batch norm's are of a rank's samples
 } spar_part;
 
 // Where a rank's samples begin, whether the batch has any there or not.

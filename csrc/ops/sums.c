@@ -2,6 +2,8 @@
 
 #include "runtime/parallel.h"
 
+#include <string.h>
+
 // Bytes of a row that go through the tree at once, so that those of a path through it stay in the first-level cache.
 enum { BLOCK_BYTES = 4096 };
 
@@ -121,4 +123,28 @@ void spar_combine_own(const spar_run *run, const spar_sums *sums) {
 
 void spar_combine_rest(const spar_run *run, const spar_sums *sums) {
     if (run->part.ranks > 1) combine(run, sums, true);
+}
+
+void spar_combine_of_rank(const spar_run *run, const spar_sums *sums) {
+    int64_t nodes[SPAR_MAX_CHUNKS], batch = run->part.batch;
+    int count = spar_list_nodes(&run->part, sums->height, run->part.rank, nodes);
+    char *rows = sums->rows;
+    if (count == 0) {
+        memset(rows, 0, (size_t)sums->row_bytes);
+        return;
+    }
+    spar_combine_own(run, sums);
+    if (nodes[0] > 0) memcpy(rows, rows + nodes[0] * sums->row_bytes, (size_t)sums->row_bytes);
+    int64_t first = spar_leaf_start(batch, sums->height, nodes[0]);
+    int64_t end = spar_leaf_start(batch, sums->height, spar_leaves_of(&run->part, sums->height, run->part.rank).last);
+    for (int n = 1; n < count; n++) {
+        int64_t start = spar_leaf_start(batch, sums->height, nodes[n]);
+        int64_t next = n + 1 < count ? spar_leaf_start(batch, sums->height, nodes[n + 1]) : end;
+        spar_halves halves = {.left = rows,
+                              .right = rows + nodes[n] * sums->row_bytes,
+                              .left_samples = start - first,
+                              .right_samples = next - start,
+                              .last = sums->columns};
+        sums->combine(run, sums, &halves);
+    }
 }

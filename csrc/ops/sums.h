@@ -23,6 +23,7 @@ struct spar_sums {
     // Combines the right half into the left one.
     void (*combine)(const spar_run *run, const spar_sums *sums, const spar_halves *halves);
     int64_t pixels; // of a sample, where `combine` asks for it
+    bool of_rank;   // over this rank's samples alone
 };
 
 // Rows of floats, of doubles and of spar_moments.
@@ -77,5 +78,7 @@ int spar_list_nodes(const spar_part *part, int height, int rank, int64_t nodes[S
 // all.
 void spar_combine_own(const spar_run *run, const spar_sums *sums);
 void spar_combine_rest(const spar_run *run, const spar_sums *sums);
+// All of this rank's samples, in the first row: zeros without any.
+void spar_combine_of_rank(const spar_run *run, const spar_sums *sums);
 
 #endif

@@ -188,6 +188,16 @@ void spar_sweep_learn(const spar_sweep *sweep, const spar_run *run, float moment
     }
 }
 
+int64_t spar_sweep_move_pending(const spar_sweep *sweep, float *entry, bool back) {
+    int64_t floats = 0;
+    for (int s = 0; sweep != NULL && s < sweep->count; s++) {
+        const spar_stage *stage = &sweep->stages[s];
+        if (functions_of(stage)->move_pending == NULL) continue;
+        floats += functions_of(stage)->move_pending(stage, entry + floats, back);
+    }
+    return floats;
+}
+
 void spar_sweep_commit(const spar_sweep *sweep, bool take) {
     for (int s = 0; sweep != NULL && s < sweep->count; s++) {
         const spar_stage *stage = &sweep->stages[s];

@@ -59,6 +59,8 @@ struct spar_stage_functions {
     const spar_pass *pass_before, *pass_behind;
     // Prepares to take over what the last pass, in training mode, may change of parameters.
     void (*learn)(const spar_stage *stage, const spar_run *run, float momentum);
+    // What commit would take over: floats moved to an entry, or back. Returns how many.
+    int64_t (*move_pending)(const spar_stage *stage, float *entry, bool back);
     // Takes over what the last pass changed of parameters, or forgets it.
     void (*commit)(const spar_stage *stage, bool take);
 };
@@ -67,6 +69,7 @@ extern const spar_layer spar_layer_sweep;
 
 // Of all stages. `sweep` may be NULL.
 void spar_sweep_learn(const spar_sweep *sweep, const spar_run *run, float momentum);
+int64_t spar_sweep_move_pending(const spar_sweep *sweep, float *entry, bool back);
 void spar_sweep_commit(const spar_sweep *sweep, bool take);
 
 // The shape rule of elementwise layers.

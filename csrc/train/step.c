@@ -179,6 +179,7 @@ static spar_status update_on(const step *s, const spar_optimizer *optimizer, spa
     SPAR_TRY(spar_begin_pass(network, SPAR_CALL_STEP, s->images, s->count, SPAR_FORWARD_TRAIN, status));
     spar_begin_changes(network);
     status = run_rounds(s, result);
+    if (status == SPAR_OK) status = spar_join_own_statistics(network);
     network->aims = false;
     if (status == SPAR_OK && (status = spar_clip_update(&update)) != SPAR_OK) {
         for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;

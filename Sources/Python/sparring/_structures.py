@@ -57,7 +57,7 @@ class PoolParams(Structure):
 
 class NetworkOptions(Structure):
     _fields_ = _fields("batch_size:i threads:i seed:U loss:i exact_convolutions:b kept_layers:p kept_count:i "
-                       "group:p")
+                       "group:p rank_statistics:b")
 
 
 class NetworkInfo(Structure):
