@@ -18,6 +18,9 @@ struct BenchCommand: ParsableCommand, RanksCommand {
 
             Under mpirun, in a build with MPI, all ranks make the steps together; it also tells what rank 0 sends a step and \
             how long it begins exchanges and waits for them.
+
+            --model-scaling tells what the step would take on 2 to 64 nodes like this machine: it makes the steps of one of \
+            them, with its part of the batch, and adds what its exchanges would take and computing does not hide.
             """)
 
     @OptionGroup(title: "Model")
@@ -58,6 +61,20 @@ struct BenchCommand: ParsableCommand, RanksCommand {
     @Flag(help: "Tell what each operation of the plan costs, and its limit on this machine.")
     var explain = false
 
+    @Option(help: "Under mpirun, whose images batch norm's moments are of: \(StatisticsScope.names).")
+    var statistics = StatisticsScope.batch
+
+    @Flag(help: "Tell what the step would take on more nodes, by what one of them would compute and send.")
+    var modelScaling = false
+
+    @Option(help: "For --model-scaling, microseconds that a message takes.", transform: real(0...1e9))
+    var latency = 50.0
+
+    @Option(
+        help: "For --model-scaling, gigabits a second between nodes (default: 1,10,100).",
+        transform: list(of: real(0...1e6, isOpenBelow: true)))
+    var bandwidths: [Double] = [1, 10, 100]
+
     @Flag(help: "Only measure the machine: multiply–adds in registers, and bandwidth of memory.")
     var machine = false
 
@@ -71,6 +88,10 @@ struct BenchCommand: ParsableCommand, RanksCommand {
             try json ? printJSON(machine) : print(machine)
             return
         }
+        if modelScaling, let processGroup, processGroup.size > 1 {
+            throw SparringError(
+                .argument, "--model-scaling is of one process, not of \(processGroup.size) ranks")
+        }
         warnOfBinding(threads: threads.asked)
         let result = try measure()
         if json {
@@ -83,6 +104,43 @@ struct BenchCommand: ParsableCommand, RanksCommand {
 
     private func measure() throws -> BenchResult {
         let model = try model.spec(classes: classes, imageShape: input)
+        let step = try benchedStep(of: model, group: processGroup)
+        let (network, images, labels) = (step.network, step.images, step.labels)
+        for _ in 0..<warmUp { try step() }
+        processGroup?.resetTraffic()
+        var samples: [(seconds: Double, planOperations: [Network.PlanOperation])] = []
+        for _ in 0..<steps {
+            if explain { try network.setProfiling(true) }
+            let seconds = try ContinuousClock().measure { try step() }.seconds
+            samples.append((seconds, explain ? try network.planOperations : []))
+        }
+        let communication = processGroup.map { Communication($0, steps: steps) }
+        samples.sort { $0.seconds < $1.seconds }
+        let middle = samples[(steps - 1) / 2]
+        let attacked =
+            try processGroup == nil || !fgsm ? network : network.copy(batchSize: max(labels.count, 1))
+        let fgsmSeconds = try (0..<(fgsm && !labels.isEmpty ? steps : 0)).map { _ in
+            try ContinuousClock().measure { _ = try attacked.attacked(images, labels, by: .fgsm) }.seconds
+        }
+        let secondsPerStep = median(samples.map(\.seconds))
+        return try BenchResult(
+            network, model: model.name, method: self.method.method ?? "backprop",
+            secondsPerStep: secondsPerStep, communication: communication,
+            fgsmSeconds: fgsmSeconds.isEmpty ? nil : median(fgsmSeconds),
+            operations: explain
+                ? OperationCosts(
+                    middle.planOperations, seconds: middle.seconds, images: labels.count,
+                    machine: .measured(threads: network.info.threads),
+                    otherBytes: 4 * (images.count + 5 * network.info.trainableParameters)) : nil,
+            scaling: modelScaling
+                ? ModelScaling(
+                    latency: latency / 1e6, gigabits: bandwidths, batchSize: batchSize,
+                    secondsAlone: secondsPerStep, warmUp: warmUp, steps: steps,
+                    makeStep: { try benchedStep(of: model, group: $0) }) : nil)
+    }
+
+    private func benchedStep(of model: ModelSpec, group: Group?) throws -> BenchedStep {
+        group?.statistics = statistics
         let input = model.imageShape
         let network = try Network(
             model.model(), input: input,
@@ -90,46 +148,10 @@ struct BenchCommand: ParsableCommand, RanksCommand {
                 mean: Array(repeating: 0.5, count: input.channels),
                 deviation: Array(repeating: 0.25, count: input.channels)),
             batchSize: batchSize, threads: threads.count, seed: seed, exactConvolutions: exactConvolutions,
-            group: processGroup)
+            group: group)
         // How far a step perturbs does not change what it costs.
-        let method = try self.method.applied(to: .backprop, usualEpsilon: 0.01)
-        try network.setMethod(method)
-        let own = try network.share(of: batchSize)
-        let images = (own.lowerBound * input.count..<own.upperBound * input.count).map {
-            Float($0 % 251) / 250
-        }
-        let labels = own.map { Int32($0 % classes) }
-
-        func step() throws {
-            try network.trainStep(
-                images, labels, Optimizer(), learningRate: 0.01, wholeCount: batchSize)
-        }
-        for _ in 0..<warmUp { try step() }
-        processGroup?.resetTraffic()
-        var samples: [(seconds: Double, planOperations: [Network.PlanOperation])] = []
-        for _ in 0..<steps {
-            if explain { try network.setProfiling(true) }
-            let seconds = try ContinuousClock().measure(step).seconds
-            samples.append((seconds, explain ? try network.planOperations : []))
-        }
-        let communication = processGroup.map { Communication($0, steps: steps) }
-        samples.sort { $0.seconds < $1.seconds }
-        let middle = samples[(steps - 1) / 2]
-        let attacked = try processGroup == nil || !fgsm ? network : network.copy(batchSize: max(own.count, 1))
-        let fgsmSeconds = try (0..<(fgsm && !own.isEmpty ? steps : 0)).map { _ in
-            try ContinuousClock().measure { _ = try attacked.attacked(images, labels, by: .fgsm) }.seconds
-        }.sorted()
-        return try BenchResult(
-            network, model: model.name, method: self.method.method ?? "backprop",
-            secondsPerStep: (middle.seconds + samples[steps / 2].seconds) / 2,
-            communication: communication,
-            fgsmSeconds: fgsm && !own.isEmpty
-                ? (fgsmSeconds[(steps - 1) / 2] + fgsmSeconds[steps / 2]) / 2 : nil,
-            operations: explain
-                ? OperationCosts(
-                    middle.planOperations, seconds: middle.seconds, images: own.count,
-                    machine: .measured(threads: network.info.threads),
-                    otherBytes: 4 * (images.count + 5 * network.info.trainableParameters)) : nil)
+        try network.setMethod(method.applied(to: .backprop, usualEpsilon: 0.01))
+        return try BenchedStep(network)
     }
 }
 
@@ -184,10 +206,13 @@ private struct BenchResult: Encodable, CustomStringConvertible {
     let machine: Machine?
     /// What the step takes at least on this machine.
     let limitSeconds: Double?
+    /// Only when it was asked for.
+    let scaling: ModelScaling?
 
     init(
         _ network: Network, model: String, method: String, secondsPerStep: Double,
-        communication: Communication?, fgsmSeconds: Double?, operations: OperationCosts?
+        communication: Communication?, fgsmSeconds: Double?, operations: OperationCosts?,
+        scaling: ModelScaling?
     ) throws {
         let (info, system) = (try network.info, try SystemInfo.current())
         self.model = model
@@ -208,6 +233,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
         self.operations = operations
         machine = operations?.machine
         limitSeconds = operations?.limitSeconds
+        self.scaling = scaling
     }
 
     var description: String {
@@ -221,7 +247,7 @@ private struct BenchResult: Encodable, CustomStringConvertible {
             + (communication.map { "\n\($0)" } ?? "")
             + (fgsmSeconds.map {
                 "\nFGSM \((1000 * $0).text(digits: 2)) ms a batch, \(($0 / secondsPerStep).text(digits: 2)) of a step"
-            } ?? "") + (operations.map { "\n\n\($0)" } ?? "")
+            } ?? "") + (operations.map { "\n\n\($0)" } ?? "") + (scaling.map { "\n\n\($0)" } ?? "")
     }
 }
 

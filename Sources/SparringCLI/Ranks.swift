@@ -34,3 +34,5 @@ func sentenceOfRank(_ error: SparringError) -> String {
     guard !error.message.contains("rank ") else { return processGroup.withHost(error.message) }
     return "rank \(processGroup.rank) (\(processGroup.host)): \(error.message)"
 }
+
+extension StatisticsScope: ExpressibleByArgument {}

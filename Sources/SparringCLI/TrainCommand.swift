@@ -42,6 +42,13 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
     var exactConvolutions = false
 
     @Option(
+        help: """
+            Under mpirun, whose images batch norm's moments are of (default: batch): \(StatisticsScope.names). By rank, passes \
+            exchange less, and the bits depend on the number of ranks.
+            """)
+    var statistics: StatisticsScope?
+
+    @Option(
         name: .customLong("init"),
         help: """
             Begin with the parameters of this model, a run's folder, whose best model counts, or a safetensors file; with a \
@@ -282,9 +289,16 @@ extension TrainCommand {
         let info = try trainer.network.info
         return """
             \(folder.path): \(folder.settings.model.name) of \(info.trainableParameters) parameters \
-            on \(folder.settings.data.name), \(info.threads) threads\(processGroup.map { " on each of \($0.size) ranks" } ?? "")
+            on \(folder.settings.data.name), \(info.threads) threads\(ranksInWords(folder.settings.statistics))
             """ + (bestUnderAttack(trainer).map { "\n\($0)" } ?? "")
     }
+}
+
+private func ranksInWords(_ statistics: StatisticsScope) -> String {
+    guard let processGroup else { return "" }
+    return " on each of \(processGroup.size) ranks"
+        + (statistics == .rank
+            ? ", whose batch norms have statistics of their own: the bits depend on the number of ranks" : "")
 }
 
 /// What tells the best epoch, where it is not the error on held-out images as they are.

@@ -53,6 +53,7 @@ extension TrainCommand {
         try normalization.apply(to: &settings)
         settings.seed = seeds.seed ?? usual.seed
         settings.exactConvolutions = exactConvolutions || usual.exactConvolutions
+        settings.statistics = statistics ?? usual.statistics
         settings.setting = setting?.name ?? usual.setting
         return settings
     }

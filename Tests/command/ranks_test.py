@@ -127,6 +127,40 @@ class RanksTest(CommandTest):
         self.assertGreater(communication["exchanges"], 1)
         self.assertGreater(communication["waitingSeconds"], 0)
 
+    def test_statistics_of_each_rank_are_as_good_and_exchange_less(self):
+        settings = ["train", "--data", "mnist", "--data-dir", self.data, "--model", "resnet20", "--epochs", "1", "--batch-size",
+                    "32", "--out"]
+        output = self.run_ranks(2, *settings, "own", "--statistics", "rank")
+        self.assertIn("the bits depend on the number of ranks", output)
+        self.run_ranks(2, *settings, "own-again", "--statistics", "rank")
+        self.run_ranks(2, *settings, "whole")
+        last = {run: (self.folder / run / "last.safetensors").read_bytes() for run in ["own", "own-again", "whole"]}
+        self.assertEqual(last["own"], last["own-again"])
+        self.assertNotEqual(last["own"], last["whole"])
+        self.assertEqual(json.loads((self.folder / "own/run.json").read_text())["statistics"], "rank")
+        process = self.start(2, "train", "--resume", "own", "--statistics", "batch")
+        self.assertIn("statistics rank, not batch", process.communicate(timeout=60)[1])
+        bench = ["bench", "--model", "resnet20", "--batch-size", "8", "--steps", "1", "--warm-up", "0", "--json"]
+        exchanges = [json.loads(self.run_ranks(2, *bench, "--statistics", scope))["communication"]["exchanges"]
+                     for scope in ["rank", "batch"]]
+        # Of 19 batch norms, forward and backward.
+        self.assertLessEqual(exchanges[0], exchanges[1] - 2 * 19 + 2)
+
+    def test_more_nodes_are_predicted(self):
+        bench = ["bench", "--model", "lenet5", "--batch-size", "64", "--steps", "2", "--model-scaling", "--json"]
+        scaling = json.loads(self.succeed(*bench, "--latency", "1000", "--bandwidths", "0.001,100"))["scaling"]
+        rows = scaling["rows"]
+        self.assertEqual([(row["nodes"], row["images"]) for row in rows],
+                         [(1, 64), (2, 32), (4, 16), (8, 8), (16, 4), (32, 2), (64, 1)])
+        for row in rows[1:]:
+            slow, fast = (link["secondsPerStep"] for link in row["links"])
+            # One exchange behind another, each of a millisecond at least; and what is sent, at a million bits a second.
+            self.assertGreater(fast, 2 * 0.001)
+            self.assertGreater(slow, row["bytes"] * 8 / 1e6)
+            self.assertLess(row["computingSeconds"], fast)
+        communication = json.loads(self.run_ranks(2, *bench[:-2], "--json"))["communication"]
+        self.assertEqual(communication["exchanges"], rows[1]["exchanges"])
+
     def test_a_failure_is_told_once_with_its_rank_and_host(self):
         process = self.start(3, *self.train_arguments("run", "--epochs", "2", "--lr", "1e30"))
         error = process.communicate(timeout=60)[1]

@@ -22,6 +22,8 @@ public final class Group: @unchecked Sendable {
         public internal(set) var seconds = 0.0
     }
 
+    /// Whose images batch norm's moments are of, in training passes of a network that is made with the group from now on.
+    public var statistics = StatisticsScope.batch
     /// From 0.
     public let rank: Int
     /// Ranks.
@@ -78,6 +80,15 @@ public final class Group: @unchecked Sendable {
         defer { hasLeft.signal() }
         try transport.leave(reason: reason)
     }
+}
+
+/// Whose images batch norm's moments are of where ranks train together.
+public enum StatisticsScope: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Those of the whole batch: the bits of one process. Each batch norm waits for an exchange, forward and backward.
+    case batch
+    /// Each rank's own, without these exchanges. Running statistics are the mean of the ranks' and all ranks have the same
+    /// network, but its bits depend on their number.
+    case rank
 }
 
 // MARK: - The engine's calls

@@ -139,6 +139,7 @@ public final class Network {
         options.threads = Int32(clamping: threads)
         options.exact_convolutions = exactConvolutions
         guard let group else { return body(&options) }
+        options.rank_statistics = group.statistics == .rank
         return group.withEngineGroup {
             options.group = $0
             return body(&options)

@@ -59,7 +59,8 @@ extension Trainer {
         try self.init(checkpoint: path, of: nil, threads: threads, rule: rule, step: step)
     }
 
-    /// The trainer of rank 0 on every rank of a group, which go on with it together. Collective.
+    /// The trainer of rank 0 on every rank of a group, which go on with it together. Collective. The group takes the
+    /// ``RunSettings/statistics`` of the run.
     ///
     /// - Parameters:
     ///   - trainer: on rank 0, whose network has no group; not used any more. Nil on the others.
@@ -72,6 +73,7 @@ extension Trainer {
         sharing trainer: Trainer?, recordingTo folder: RunFolder?, among group: Group, threads: Int = 0,
         rule: (any LearningRateRule)? = nil, step: some TrainingStep = MethodStep()
     ) throws {
+        if let folder { group.statistics = folder.settings.statistics }
         let bytes = try group.share {
             guard let trainer else { throw SparringError(.argument, "rank 0 has no trainer to share") }
             return try trainer.network.data(

@@ -1,5 +1,5 @@
 /// Everything that decides what a training ends with: the same settings and images give the same bits, on any number of
-/// threads.
+/// threads, and but for ``statistics`` of ranks.
 ///
 /// A setting that comes later has its place in one of the values, and is optional there or has a value where a file lacks
 /// it, so that older runs go on as they began.
@@ -27,6 +27,8 @@ public struct RunSettings: Hashable, Sendable {
     public var seed: UInt64
     /// No Winograd.
     public var exactConvolutions: Bool
+    /// Whose images batch norm's moments are of where ranks train together.
+    public var statistics = StatisticsScope.batch
     /// The model that the training begins with; nil for weights drawn by the seed.
     public var initialModel: InitialModel?
     /// The paper's setting that these are based on, by its name; nil for none.
@@ -194,7 +196,7 @@ extension RunSettings: Codable {
     /// Stable: files have them.
     private enum CodingKeys: String, CodingKey {
         case normalization, zcaEpsilon, inputPoint, method, recipe, step, seed, exactConvolutions,
-            initialModel, setting
+            statistics, initialModel, setting
     }
 
     public init(from decoder: any Decoder) throws {
@@ -209,6 +211,7 @@ extension RunSettings: Codable {
         step = try values.decodeIfPresent(String.self, forKey: .step)
         seed = try values.decode(UInt64.self, forKey: .seed)
         exactConvolutions = try values.decode(Bool.self, forKey: .exactConvolutions)
+        statistics = try values.decodeIfPresent(StatisticsScope.self, forKey: .statistics) ?? .batch
         initialModel = try values.decodeIfPresent(InitialModel.self, forKey: .initialModel)
         setting = try values.decodeIfPresent(String.self, forKey: .setting)
     }
@@ -225,6 +228,7 @@ extension RunSettings: Codable {
         try values.encodeIfPresent(step, forKey: .step)
         try values.encode(seed, forKey: .seed)
         try values.encode(exactConvolutions, forKey: .exactConvolutions)
+        if statistics != .batch { try values.encode(statistics, forKey: .statistics) }
         try values.encodeIfPresent(initialModel, forKey: .initialModel)
         try values.encodeIfPresent(setting, forKey: .setting)
     }
