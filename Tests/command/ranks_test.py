@@ -14,7 +14,7 @@ import sys
 import time
 import unittest
 
-from support import CommandTest, write_png
+from support import CommandTest, write_corruptions, write_png
 
 KILLS = 3
 # By root too, in containers, and with more ranks than cores.
@@ -101,11 +101,13 @@ class RanksTest(CommandTest):
     def test_evaluations_have_the_counts_of_one_process(self):
         self.train("first", "--epochs", "3")
         self.train("second", "--epochs", "3", "--seed", "2")
+        write_corruptions(self.folder / "corrupted", self.data)
         for arguments in [
             ["evaluate", "--model-file", "first", "--attack", "none,pgd,autoattack", "--deltas", "4,14",
              "--iterations", "3", "--queries", "20", "--source", "second", "--json"],
             ["evaluate", "--model-file", "first", "--attack", "lbfgs", "--count", "20", "--json"],
             ["evaluate", "--model-file", "first", "--attack", "layerwise", "--deltas", "0.1", "--count", "20", "--json"],
+            ["evaluate", "--model-file", "first", "--corruptions", "corrupted", "--json"],
             ["transfer", "first", "second", "--attack", "fgsm,noise", "--json"],
         ]:
             expected = timeless(json.loads(self.succeed(*arguments)))
@@ -161,6 +163,38 @@ class RanksTest(CommandTest):
         communication = json.loads(self.run_ranks(2, *bench[:-2], "--json"))["communication"]
         self.assertEqual(communication["exchanges"], rows[1]["exchanges"])
 
+    def test_seeds_have_the_runs_of_one_process(self):
+        self.succeed(*self.train_arguments("whole", "--epochs", "1", "--seeds", "2"))
+        output = self.run_ranks(2, *self.train_arguments("shared", "--epochs", "1", "--seeds", "2"))
+        self.assertIn("±", output)
+        for seed in ["seed-1", "seed-2"]:
+            self.check_same(f"shared/{seed}", f"whole/{seed}")
+
+    def test_too_few_cores_are_told(self):
+        arguments = self.arguments("bench", "--model", "lenet5", "--steps", "1", "--threads", str(os.cpu_count()))
+        bound = subprocess.run(["mpirun", "-n", "1", "--bind-to", "core", *arguments], cwd=self.folder, text=True,
+                               capture_output=True, env={**os.environ, **ENVIRONMENT}, timeout=120)
+        self.assertEqual(bound.returncode, 0, bound.stderr)
+        self.assertEqual("warning: " in bound.stderr, os.cpu_count() > 1, bound.stderr)
+        self.assertEqual("--bind-to none" in bound.stderr, os.cpu_count() > 1, bound.stderr)
+
+    def test_a_photograph_that_one_rank_cannot_read_ends_all(self):
+        for label, color in enumerate([(250, 20, 20), (20, 250, 20)]):
+            for number in range(10):
+                write_png(self.folder / f"photos/class{label}/{number}.png", 9, 9, bytes(color) * 81)
+        arguments = ["train", "--data", "image-folder", "--data-dir", self.folder / "photos", "--image-size", "8",
+                     "--model", "mlp", "--widths", "8", "--epochs", "1", "--batch-size", "8", "--strict-images"]
+        broken = self.folder / "photos/class1/7.png"
+        whole = broken.read_bytes()
+        middle = whole.index(b"IDAT") + 8  # its head is as it was: only who decodes it sees the damage
+        broken.write_bytes(whole[:middle] + bytes(4) + whole[middle + 4:])
+        process = self.start(3, *arguments, "--out", "run")
+        error = process.communicate(timeout=60)[1]
+        self.assertNotEqual(process.returncode, 0)
+        errors = [line for line in error.splitlines() if line.startswith("Error: ")]
+        self.assertEqual(len(errors), 1, error)
+        self.assertRegex(errors[0], r"rank \d \(.+\): .*7\.png")
+
     def test_a_failure_is_told_once_with_its_rank_and_host(self):
         process = self.start(3, *self.train_arguments("run", "--epochs", "2", "--lr", "1e30"))
         error = process.communicate(timeout=60)[1]
@@ -189,7 +223,7 @@ class RanksTest(CommandTest):
         except ProcessLookupError:
             pass
         process.communicate(timeout=60)
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 10
         while any(stat_of(pathlib.Path(f"/proc/{pid}/stat"))[:1] not in [[], ["Z"]] for pid in pids):
             self.assertLess(time.monotonic(), deadline, "a rank is left behind")
             time.sleep(0.05)

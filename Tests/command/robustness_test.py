@@ -6,7 +6,7 @@ import subprocess
 import time
 import unittest
 
-from support import SIDE, CommandTest, write_npy
+from support import CORRUPTIONS, CommandTest, write_corruptions
 
 
 def timeless(rows):
@@ -156,21 +156,15 @@ class RobustnessTest(CommandTest):
         self.assertNotIn("warning", sound.stderr)
 
     def test_common_corruptions(self):
-        """Copies of the test images in CIFAR-10-C's layout: the accuracy of every one is that of the test images."""
-        images = (self.data / "t10k-images-idx3-ubyte").read_bytes()[16:]
-        labels = (self.data / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+        """The accuracy of every copy of the test images is theirs."""
         corrupted = self.folder / "corrupted"
         corrupted.mkdir()
         self.fail_with(["labels.npy"], *self.evaluate("--corruptions", corrupted))
-        write_npy(corrupted / "labels.npy", (5 * len(labels),), 5 * labels)
-        names = ["gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
-                 "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"]
-        for name in names:
-            write_npy(corrupted / f"{name}.npy", (5 * len(labels), SIDE, SIDE, 1), 5 * images)
+        write_corruptions(corrupted, self.data)
         [clean] = self.results()
         rows = self.results("--corruptions", corrupted)
         self.assertEqual([(row["corruption"], row.get("severity")) for row in rows],
-                         [(name, severity) for name in names for severity in range(1, 6)] + [("mean", None)])
+                         [(name, severity) for name in CORRUPTIONS for severity in range(1, 6)] + [("mean", None)])
         for row in rows:
             self.assertAlmostEqual(row["accuracy"], clean["accuracy"])
         table = self.succeed(*self.evaluate("--corruptions", corrupted, "--count", "30"))

@@ -37,6 +37,20 @@ def write_npy(path, shape, numbers):
     path.write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + numbers)
 
 
+CORRUPTIONS = ["gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
+               "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression"]
+
+
+def write_corruptions(folder, data):
+    """Copies of the test images in CIFAR-10-C's layout."""
+    images = (data / "t10k-images-idx3-ubyte").read_bytes()[16:]
+    labels = (data / "t10k-labels-idx1-ubyte").read_bytes()[8:]
+    folder.mkdir(exist_ok=True)
+    write_npy(folder / "labels.npy", (5 * len(labels),), 5 * labels)
+    for name in CORRUPTIONS:
+        write_npy(folder / f"{name}.npy", (5 * len(labels), SIDE, SIDE, 1), 5 * images)
+
+
 def write_png(path, height, width, pixels):
     """One byte a pixel: a file in grey; three: in color."""
     def chunk(kind, body):
