@@ -2,17 +2,15 @@ import Sparring
 
 extension Experiment {
     static let anlFigure3 = Experiment(
-        "anl-f3", "Feature maps under four noises", source: "\(ANL.source), Figure 3",
-        summary: """
-            What the first convolution of LeNet-5 makes of images, under a sigmoid, after training without noise, with \
-            Gaussian, adversarial and opposite noise from the same initial weights.
-            """
+        .anl, "f3", "Feature maps under four noises", at: "Figure 3",
+        """
+        What the first convolution of LeNet-5 makes of images, under a sigmoid, after training without noise, with \
+        Gaussian, adversarial and opposite noise from the same initial weights.
+        """
     ) { scale in
         Grid(
-            panels: [
-                .adversarialNoise(.lenet5, on: .fashionMNIST, ways: ANL.noises).cutNoise(to: scale)
-            ],
-            findings: [Finding { try featureMapSections($0.panel) }],
+            panels: [.adversarialNoise(.lenet5, on: .fashionMNIST, ways: ANL.noises).cutNoise(to: scale)],
+            findings: [Finding { try featureMapSections($0[0]) }],
             notes: [
                 """
                 The paper shows maps and gives no number: it finds that adversarial noise makes their edges sharper, and \
@@ -28,18 +26,14 @@ extension Experiment {
         }.map { Measurements($0) }
         let networks = try panel.networks.map { try $0[0].network(threads: panel.context.threads) }
         let grids = try (0..<3).map { try featureGrid(panel, image: $0, networks) }
-        let comparison = Comparison(
-            title: "Mean difference between neighbouring pixels", unit: "", digits: 4,
-            rows: zip(panel.ways, contrasts).map { .init($0.name, published: nil, ours: $1) },
+        let comparison = panel.comparison(
+            "Mean difference between neighbouring pixels", unit: "", digits: 4, contrasts,
             claims: [
-                Claim(
-                    "adversarial noise makes the maps sharper than the baseline's", expected: .higher,
-                    ours: contrasts[2], against: contrasts[0]),
-                Claim(
-                    "opposite noise blurs them", expected: .lower, ours: contrasts[3], against: contrasts[0]),
+                ("adversarial noise makes the maps sharper than the baseline's", .higher, 2, 0),
+                ("opposite noise blurs them", .lower, 3, 0),
             ])
         return [
-            Report.Section("Contrast of feature maps", [.comparison(comparison)]),
+            Report.Section("Contrast of feature maps", [comparison]),
             Report.Section("Feature maps (Figure 3), seed 1", grids.map { .images($0) }),
         ]
     }

@@ -6,52 +6,41 @@ extension Experiment {
     private static func attackedPanel(_ scale: ExperimentScale) -> Panel {
         Panel.adversarialNoise(
             .vgg16,
-            ways: [
-                .noise(input: 0, hidden: 0), .noise(input: 0, hidden: 0.05),
-                .noise(input: 0.05, hidden: 0.05),
-                .noise(input: 0.1, hidden: 0.1), .noise(input: 0.2, hidden: 0),
-                .noise(input: 0.2, hidden: 0.2),
-            ], published: [92.54, 94.11, 92.92, 89.78, 89.08, 83.60],
+            ways: [(0, 0), (0, 0.05), (0.05, 0.05), (0.1, 0.1), (0.2, 0), (0.2, 0.2)].map {
+                .noise(input: $0, hidden: $1)
+            }, published: [92.54, 94.11, 92.92, 89.78, 89.08, 83.60],
             claims: [
                 PanelClaim(
                     "i0.0-h0.05", against: "i0.0-h0.0",
                     "noise at hidden points alone raises the accuracy on clean images"),
                 PanelClaim("i0.05-h0.05", against: "i0.0-h0.05", "noise at the input too lowers it"),
             ]
-        ).replaced(at: scale).cutNoise(to: scale)
+        ).cutNoise(to: scale, short: .vgg11)
     }
 
     /// Test images that are attacked.
     private static func attackedImages(_ scale: ExperimentScale) -> Int {
-        switch scale {
-        case .paper: 10_000
-        case .long, .short: 1000
-        case .smoke: 32
-        }
+        scale.pick(paper: 10_000, long: 1000, short: 1000, smoke: 32)
     }
 
     static let anlFigure5 = Experiment(
-        "anl-f5", "Adversarial noise under white-box attacks", source: "\(ANL.source), Figure 5",
-        summary: """
-            The accuracy of six networks under attacks on themselves: trained without noise, and with adversarial noise of \
-            some ε at the input (i) and at the hidden points (h).
-            """
+        .anl, "f5", "Adversarial noise under white-box attacks", at: "Figure 5",
+        """
+        The accuracy of six networks under attacks on themselves: trained without noise, and with adversarial noise of \
+        some ε at the input (i) and at the hidden points (h).
+        """
     ) { scale in
-        let deltas: [Float] =
-            switch scale {
-            case .paper, .long: [0, 2, 4, 6, 8, 10, 12, 14, 16]
-            case .short: [0, 4, 8, 16]
-            case .smoke: [0, 4]
-            }
+        let all: [Float] = [0, 2, 4, 6, 8, 10, 12, 14, 16]
+        let deltas = scale.pick(paper: all, long: all, short: [0, 4, 8, 16], smoke: [0, 4])
         let images = attackedImages(scale)
         // What the paper does not do, to see whether its attacks are the limit.
         let others = scale == .long ? [BallAttack.pgd, .square(delta: 16, queries: 1000)] : []
         return Grid(
             panels: [attackedPanel(scale)],
             findings: [
-                Finding(facts: [Fact("δ", deltas), Fact("attacked images", images)]) { grid in
+                Finding(facts: [Fact("δ", deltas), Fact("attacked images", images)]) { panels in
                     let plots = try ([BallAttack.fgsm, .ifgsm] + others).map {
-                        Report.Block.plot(try whiteBox(grid.panel, $0, deltas, images))
+                        try whiteBox(panels[0], $0, deltas, images)
                     }
                     return [Report.Section("Accuracy against δ (Figure 5)", plots)]
                 }
@@ -66,22 +55,19 @@ extension Experiment {
 
     private static func whiteBox(
         _ panel: TrainedPanel, _ attack: BallAttack, _ deltas: [Float], _ images: Int
-    ) throws -> Plot {
+    ) throws -> Report.Block {
         let name = attack.kind.rawValue
-        let curves = try panel.measured(
-            "white-box-\(name)",
-            [
-                Fact("δ", deltas), Fact("images", images),
-                Fact("queries", attack.kind == .square ? attack.queries : 0),
-            ],
+        let queries = attack.kind == .square ? attack.queries : 0
+        let values = try panel.measured(
+            "white-box-\(name)", [Fact("δ", deltas), Fact("images", images), Fact("queries", queries)],
             as: Form { $0.arePercents(deltas.count) }
         ) {
             try $0.accuracy(on: panel.data.test.prefix(images), under: attack, deltas: deltas).map(
                 \.accuracy)
         }
-        return .curves(
-            "\(name.uppercased()), white box", x: .init("δ in 1/255"),
-            y: .init("accuracy in %", range: 0...100), at: deltas, names: panel.ways.map(\.name), curves)
+        return Curves(
+            title: "\(name.uppercased()), white box", epsilons: deltas, names: panel.names, values: values
+        ).plot(x: .init("δ in 1/255"), y: .init("accuracy in %", range: 0...100))
     }
 
     // MARK: - Table 3
@@ -101,23 +87,23 @@ extension Experiment {
     ]
 
     static let anlTable3 = Experiment(
-        "anl-t3", "Transfer of attacks between networks", source: "\(ANL.source), Table 3",
-        summary: """
-            The accuracy of six networks on images that attacks of δ = 16/255 made on each of them; the diagonal is the \
-            white box.
-            """
+        .anl, "t3", "Transfer of attacks between networks", at: "Table 3",
+        """
+        The accuracy of six networks on images that attacks of δ = 16/255 made on each of them; the diagonal is the \
+        white box.
+        """
     ) { scale in
         let images = attackedImages(scale)
         return Grid(
             panels: [attackedPanel(scale)],
             findings: [
-                Finding(facts: [Fact("attacked images", images)]) { grid in
+                Finding(facts: [Fact("attacked images", images)]) { panels in
                     let attacks = [BallAttack.fgsm, .ifgsm]
-                    let matrices = try attacks.map { try transferMatrices(grid.panel, $0, images) }
-                    return zip(attacks, matrices).map { transferSection($0.kind, grid.panel, $1) } + [
-                        warningSection(grid.panel, matrices.compactMap(\.first))
+                    let matrices = try attacks.map { try transferMatrices(panels[0], $0, images) }
+                    return zip(attacks, matrices).map { transferSection($0.kind, panels[0], $1) } + [
+                        warningSection(panels[0], matrices.compactMap(\.first))
                     ]
-                }, .table("Clean images", .accuracy()),
+                }, .table("Clean images", .accuracy),
             ],
             notes: [
                 """
@@ -131,28 +117,21 @@ extension Experiment {
     private static func transferMatrices(
         _ panel: TrainedPanel, _ attack: BallAttack, _ images: Int
     ) throws -> [TransferMatrix] {
-        let set = panel.data.test.prefix(images)
-        return try (0..<panel.panel.seeds).map { seed in
-            let networks = panel.networks.map { $0[seed] }
-            return try panel.context.part(
-                "transfer-\(attack.kind.rawValue)", of: networks, on: panel.data, [Fact("images", images)],
-                as: Form { matrix in
-                    matrix.accuracies.count == networks.count && matrix.count == set.count
-                        && matrix.accuracies.allSatisfy { $0.arePercents(networks.count) }
-                }
-            ) {
-                try TransferMatrix(
-                    of: try networks.map { try $0.network(threads: panel.context.threads) }, on: set,
-                    under: attack)
+        let (set, count) = (panel.data.test.prefix(images), panel.ways.count)
+        return try panel.measured(
+            "transfer-\(attack.kind.rawValue)", ofEach: panel.bySeed, [Fact("images", images)],
+            as: Form { matrix in
+                matrix.accuracies.count == count && matrix.count == set.count
+                    && matrix.accuracies.allSatisfy { $0.arePercents(count) }
             }
-        }
+        ) { try TransferMatrix(of: $0, on: set, under: attack) }
     }
 
     /// - Parameter matrices: one a seed.
     private static func transferSection(
         _ attack: BallAttack.Kind, _ panel: TrainedPanel, _ matrices: [TransferMatrix]
     ) -> Report.Section {
-        let (name, names) = (attack.rawValue.uppercased(), panel.ways.map(\.name))
+        let (name, names) = (attack.rawValue.uppercased(), panel.names)
         let published = publishedTransfer[attack, default: []]
         func ours(_ source: Int, _ target: Int) -> Measurements {
             Measurements(matrices.map { $0.accuracies[source][target] })
@@ -172,14 +151,10 @@ extension Experiment {
                     publishedDifference: published[index][index] - published[0][0], ours: ours(index, index),
                     against: ours(0, 0), images: matrices.first?.count)
             })
+        let means = names.indices.map { source in names.indices.map { ours(source, $0).mean } }
         return Report.Section(
             "\(name), δ = 16/255",
-            [
-                map(
-                    "Accuracy, ours",
-                    names.indices.map { source in names.indices.map { ours(source, $0).mean } }),
-                map("Accuracy, published", published), .comparison(comparison),
-            ])
+            [map("Accuracy, ours", means), map("Accuracy, published", published), .comparison(comparison)])
     }
 
     /// Signs that gradients are masked.
@@ -191,7 +166,7 @@ extension Experiment {
         func results(from source: Int, to target: Int) -> [AttackAccuracy] {
             matrices.map { AttackAccuracy($0.attack, outcomes: $0.outcomes[source][target]) }
         }
-        let names = panel.ways.map(\.name)
+        let names = panel.names
         let warnings = names.indices.flatMap { target in
             robustnessWarnings(
                 whiteBox: results(from: target, to: target),

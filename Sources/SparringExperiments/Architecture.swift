@@ -44,15 +44,14 @@ package enum Architecture: Hashable, Sendable, CustomStringConvertible {
                     loss: .softmaxCrossEntropy)
             case .convolutions(let channels):
                 ConvNet(
-                    ConvNet.Layout(
+                    .init(
                         channels: channels, kernel: 3, isNormalized: true, pool: 2, hidden: [],
                         initializer: .heFanIn), classes: classes)
             case .thinVGG:
                 VGG(
-                    VGG.Layout(groups: [[16], [32], [64, 64], [64, 64], [64, 64]], hidden: [64]),
-                    classes: classes)
+                    .init(groups: [[16], [32], [64, 64], [64, 64], [64, 64]], hidden: [64]), classes: classes)
             case .wideResidual(let blocks, let widening):
-                WideResNet(WideResNet.Layout(blocks: blocks, widening: widening), classes: classes)
+                WideResNet(.init(blocks: blocks, widening: widening), classes: classes)
             }
         guard drops, var dropping = model as? any ModelWithDropout else { return model }
         dropping.dropout = dropping.usualDropout
@@ -61,10 +60,8 @@ package enum Architecture: Hashable, Sendable, CustomStringConvertible {
 
     func facts(drops: Bool) -> [Fact] {
         let dropout = drops ? (model(classes: 10, drops: true) as? any ModelWithDropout)?.dropout : nil
-        return [
-            Fact("network", description),
-            Fact("dropout", dropout.map { "\($0.input), \($0.convolution), \($0.dense)" } ?? "none"),
-        ]
+        let rates = dropout.map { "\($0.input), \($0.convolution), \($0.dense)" }
+        return [Fact("network", description), Fact("dropout", rates ?? "none")]
     }
 
     /// Of a plain step on two quiet cores of a Zen 5, for images of 32×32, by the images of the batch.
@@ -85,28 +82,19 @@ package enum Architecture: Hashable, Sendable, CustomStringConvertible {
 
     private var millisecondsOf128: Double {
         switch self {
-        case .named(.lenet5): 3.3
-        case .named(.vgg11): 170
-        case .named(.vgg16), .named(.vggBN): 330
-        case .named(.resnet20): 66
-        case .named(.resnet56): 190
-        case .named(.resnet18): 600
-        case .named(.resnet34): 1200
-        case .named(.mobileNet): 330
-        case .named(.mobileNetV2): 463
-        case .named(.wrn40By4): 2000
-        case .named(.wrn28By10): 5300
-        case .named(.pyramidNet48): 2500
-        case .named(.pyramidNet270): 14_000
-        case .named(.conv3Dense3): 330
-        case .named(.conv3Dense1): 40
-        case .named(.alexNet): 500
+        case .named(let name): Self.millisecondsOf128[name, default: 500]
         case .convolutions: 8
         case .thinVGG: 10
         case .wideResidual(let blocks, let widening): 10 * Double(blocks * widening * widening + widening)
         default: 500
         }
     }
+
+    private static let millisecondsOf128: [ModelName: Double] = [
+        .lenet5: 3.3, .vgg11: 170, .vgg16: 330, .vggBN: 330, .resnet20: 66, .resnet56: 190, .resnet18: 600,
+        .resnet34: 1200, .mobileNet: 330, .mobileNetV2: 463, .wrn40By4: 2000, .wrn28By10: 5300,
+        .pyramidNet48: 2500, .pyramidNet270: 14_000, .conv3Dense3: 330, .conv3Dense1: 40, .alexNet: 500,
+    ]
 }
 
 extension Method {

@@ -4,19 +4,15 @@ import Sparring
 
 extension Experiment {
     static let backpropFigure2 = Experiment(
-        "backprop-f2", "First-layer filters of adversarial back-propagation",
-        source: "\(Backprop.source), Figure 2",
-        summary: """
-            What the first layer of 2×400 ReLU networks sees, trained plainly, by adversarial back-propagation, and with \
-            dropout.
-            """
+        .backprop, "f2", "First-layer filters of adversarial back-propagation", at: "Figure 2",
+        """
+        What the first layer of 2×400 ReLU networks sees, trained plainly, by adversarial back-propagation, and with \
+        dropout.
+        """
     ) { scale in
         Grid(
-            panels: [
-                .backpropMNIST(ways: Panel.backpropWays + [Way("dropout", drops: true)]).cutBackprop(
-                    to: scale)
-            ],
-            findings: [Finding(sections: filterSections)],
+            panels: [.backpropMNIST(ways: Panel.backpropWays + [.dropout], at: scale)],
+            findings: [Finding { try filterSections($0[0]) }],
             notes: [
                 """
                 The paper does not tell the rates of its dropout on MNIST; here they are 0.1 of the input and 0.5 of \
@@ -26,34 +22,28 @@ extension Experiment {
             ])
     }
 
-    private static let filterSections: @Sendable (TrainedGrid) throws -> [Report.Section] = { grid in
-        let panel = grid.panel
-        let shares = try panel.ways.indices.map { way in
-            Measurements(
-                try panel.seeds(of: way).map { network in
-                    try panel.context.part(
-                        "filter-locality", of: [network], on: nil, as: Form { [$0].arePercents(1) }
-                    ) { locality(of: try firstFilters(of: try network.network())) }
-                })
+    private static func filterSections(_ panel: TrainedPanel) throws -> [Report.Section] {
+        let shares = try panel.measured(
+            "filter-locality", looksAtImages: false, as: Form { [$0].arePercents(1) }
+        ) { locality(of: try firstFilters(of: $0)) }.map { Measurements($0) }
+        let pictures = try zip(panel.names, panel.networks).map { name, networks in
+            let tiles = try networks[0].network().firstLayerFilters().prefix(100)
+            return ImageGrid.Item(name, try Picture(tiling: Array(tiles), columns: 10))
         }
-        let pictures = try panel.ways.indices.map { way in
-            let tiles = try panel.networks[way][0].network().firstLayerFilters().prefix(100)
-            return ImageGrid.Item(panel.ways[way].name, try Picture(tiling: Array(tiles), columns: 10))
-        }
-        let comparison = Comparison(
-            title: "Share of a filter's squared weights in its strongest twentieth of the pixels", unit: "%",
-            rows: zip(panel.ways, shares).map { .init($0.name, published: nil, ours: $1) },
+        let comparison = panel.comparison(
+            "Share of a filter's squared weights in its strongest twentieth of the pixels", shares,
             claims: [0, 2].map { other in
-                Claim(
-                    "adversarial filters are more localized than those of \(panel.ways[other].name) training",
-                    expected: .higher, ours: shares[1], against: shares[other])
+                (
+                    "adversarial filters are more localized than those of \(panel.names[other]) training",
+                    .higher, 1, other
+                )
             })
         let images = ImageGrid(
             title: "The first 100 filters of seed 1; grey is a weight of zero", columns: 3, items: pictures,
             scale: 1)
         return [
             Report.Section("Filters (Figure 2)", [.images(images)]),
-            Report.Section("How localized they are", [.comparison(comparison)]),
+            Report.Section("How localized they are", [comparison]),
         ]
     }
 
@@ -77,6 +67,15 @@ extension Experiment {
 
     // MARK: - Figure 3
 
+    static let backpropFigure3 = Experiment(
+        .backprop, "f3", "Zero activations under adversarial back-propagation", at: "Figure 3",
+        "How many hidden activations of a 2×400 ReLU network are exactly zero over the test images."
+    ) { scale in
+        Grid(
+            panels: [.backpropMNIST(at: scale)], findings: [Finding { try zeroSections($0[0]) }],
+            notes: ["Both hidden layers count; the paper does not say which images its share is of."])
+    }
+
     /// Of the hidden units of a network over a set of images.
     private struct HiddenActivations: Codable {
         /// In percent.
@@ -85,52 +84,29 @@ extension Experiment {
         var histogram: [Double]
     }
 
-    static let backpropFigure3 = Experiment(
-        "backprop-f3", "Zero activations under adversarial back-propagation",
-        source: "\(Backprop.source), Figure 3",
-        summary: "How many hidden activations of a 2×400 ReLU network are exactly zero over the test images."
-    ) { scale in
-        Grid(
-            panels: [.backpropMNIST().cutBackprop(to: scale)],
-            findings: [Finding(sections: zeroSections)],
-            notes: ["Both hidden layers count; the paper does not say which images its share is of."])
-    }
-
-    private static let zeroSections: @Sendable (TrainedGrid) throws -> [Report.Section] = { grid in
-        let panel = grid.panel
+    private static func zeroSections(_ panel: TrainedPanel) throws -> [Report.Section] {
         let activations = try panel.measured(
             "hidden-activations",
             as: Form { [$0.zeros].arePercents(1) && $0.histogram.arePercents(histogramBins) }
         ) { try hiddenActivations(of: $0, on: panel.data.test) }
-        let zeros = activations.map { Measurements($0.map(\.zeros)) }
-        let comparison = Comparison(
-            title: "Hidden activations that are exactly zero", unit: "%",
-            rows: [
-                .init("plain", published: 39, ours: zeros[0]),
-                .init("adversarial", published: 61, ours: zeros[1]),
-            ],
-            claims: [
-                Claim(
-                    "adversarial back-propagation makes hidden activations sparser",
-                    publishedDifference: 61 - 39, ours: zeros[1], against: zeros[0])
-            ])
+        let comparison = panel.comparison(
+            "Hidden activations that are exactly zero", activations.map { Measurements($0.map(\.zeros)) },
+            published: [39, 61],
+            claims: [("adversarial back-propagation makes hidden activations sparser", .higher, 1, 0)])
+        let series = zip(panel.names, activations).map { name, activations in
+            Plot.Series(
+                name, activations[0].histogram.enumerated().map { .init(0.1 * (Double($0) + 0.5), $1) })
+        }
         let histogram = Plot(
             title: "Hidden activations above zero, seed 1", x: .init("activation"),
-            y: .init("share in %", .logarithmic),
-            series: zip(panel.ways, activations).map { way, activations in
-                Plot.Series(
-                    way.name,
-                    activations[0].histogram.enumerated().map { .init(0.1 * (Double($0) + 0.5), $1) })
-            })
-        return [Report.Section("Zeros (Figure 3)", [.comparison(comparison), .plot(histogram)])]
+            y: .init("share in %", .logarithmic), series: series)
+        return [Report.Section("Zeros (Figure 3)", [comparison, .plot(histogram)])]
     }
 
     private static let histogramBins = 60
 
     /// Over all hidden units and all images.
-    private static func hiddenActivations(
-        of network: Network, on set: ImageSet
-    ) throws -> HiddenActivations {
+    private static func hiddenActivations(of network: Network, on set: ImageSet) throws -> HiddenActivations {
         var (zeros, count) = (0, 0)
         var bins = [Int](repeating: 0, count: histogramBins)
         for layer in try network.layers where layer.kind == "relu" {
@@ -145,7 +121,6 @@ extension Experiment {
             }
         }
         let percent = 100 / Double(count)
-        return HiddenActivations(
-            zeros: Double(zeros) * percent, histogram: bins.map { Double($0) * percent })
+        return HiddenActivations(zeros: Double(zeros) * percent, histogram: bins.map { Double($0) * percent })
     }
 }

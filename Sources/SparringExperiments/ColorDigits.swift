@@ -33,21 +33,18 @@ package struct ColorDigits: Dataset {
 
     private static func color(_ digits: ImageSet, classes: Int) throws(SparringError) -> ImageSet {
         let shape = ImageShape(channels: 3, height: 32, width: 32)
-        let margin = (shape.height - digits.shape.height) / 2
+        let (small, margin) = (digits.shape, (shape.height - digits.shape.height) / 2)
+        let colors = classes / 10
         var pixels = [UInt8](repeating: 0, count: digits.count * shape.count)
         var labels: [Int32] = []
         for image in 0..<digits.count {
             let tens = image / 10 % inks.count
-            labels.append(digits.labels[image] + Int32(10 * (tens % (classes / 10))))
-            let ink = inks[classes == 10 ? tens : tens % (classes / 10)]
-            for channel in 0..<3 {
-                for row in 0..<digits.shape.height {
-                    let from = image * digits.shape.count + row * digits.shape.width
-                    let to =
-                        image * shape.count + (channel * shape.height + row + margin) * shape.width + margin
-                    for column in 0..<digits.shape.width {
-                        pixels[to + column] = UInt8(Int(digits.pixels[from + column]) * ink[channel] / 255)
-                    }
+            labels.append(digits.labels[image] + Int32(10 * (tens % colors)))
+            for (channel, ink) in inks[classes == 10 ? tens : tens % colors].enumerated() {
+                for pixel in 0..<small.count {
+                    let (row, column) = (pixel / small.width + margin, pixel % small.width + margin)
+                    let to = ((image * 3 + channel) * shape.height + row) * shape.width + column
+                    pixels[to] = UInt8(Int(digits.pixels[image * small.count + pixel]) * ink / 255)
                 }
             }
         }

@@ -3,25 +3,35 @@ import Sparring
 
 /// A table or a figure of a paper that can be run again. Its page shows the paper's numbers beside ours.
 package struct Experiment: Sendable, Identifiable {
+    /// Each by how it is cited.
+    enum Paper: String {
+        case backprop = "Nøkland, Improving back-propagation by adding an adversarial gradient (2016)"
+        case anl = "You et al., Adversarial noise layer: regularize neural network by adding noise (2018)"
+        case layerwise =
+            "Sankaranarayanan et al., Regularizing deep networks using efficient layerwise adversarial training (2017)"
+    }
+
+    let paper: Paper
+    /// The table or figure in it.
+    let place: String
     /// Such as "backprop-t2": the paper and the number of its table or figure.
     package let id: String
     package let title: String
-    /// The paper and the table or figure in it.
-    package let source: String
     /// What the page is about, in a sentence or two.
     let summary: String
     private let declaration: @Sendable (ExperimentScale) -> Grid
 
     init(
-        _ id: String, _ title: String, source: String, summary: String,
+        _ paper: Paper, _ name: String, _ title: String, at place: String, _ summary: String,
         grid: @escaping @Sendable (ExperimentScale) -> Grid
     ) {
-        self.id = id
-        self.title = title
-        self.source = source
-        self.summary = summary
+        (self.paper, self.place, self.title, self.summary) = (paper, place, title, summary)
+        id = "\(paper)-\(name)"
         declaration = grid
     }
+
+    /// The paper and the table or figure in it.
+    package var source: String { "\(paper.rawValue), \(place)" }
 
     /// Every experiment, a row each.
     package static let all: [Experiment] = [
@@ -44,24 +54,21 @@ package struct Experiment: Sendable, Identifiable {
     /// - Parameter seeds: of each panel; nil for the scale's own.
     package func grid(at scale: ExperimentScale, seeds: Int? = nil) -> Grid {
         var grid = declaration(scale)
-        if let seeds { grid.panels = grid.panels.map(changing: { $0.seeds = seeds }) }
+        grid.panels = grid.panels.map { $0.cut(seeds: seeds) }
         return grid
     }
 
     /// What it reads at the scales above ``ExperimentScale/smoke``.
     package var images: [ImageSource] {
-        var known: Set<ImageSource> = []
-        return [ExperimentScale.paper, .long, .short].flatMap { grid(at: $0).panels.map(\.images.source) }
-            .filter { known.insert($0).inserted }
+        [ExperimentScale.paper, .long, .short].flatMap { grid(at: $0).panels.map(\.images.source) }.unique()
     }
 
     /// Hours on two quiet cores of the machine that ``Architecture`` tells of, if nothing is trained yet.
     package func hours(at scale: ExperimentScale) -> Double {
         let grid = grid(at: scale)
-        return Dictionary(
-            grid.panels.flatMap(\.trainings).map { ($0.name(fingerprint: ""), $0.hours) },
-            uniquingKeysWith: { first, _ in first }
-        ).values.reduce(grid.measuringHours, +)
+        let hours = grid.panels.flatMap(\.trainings).map { ($0.name(fingerprint: ""), $0.hours) }
+        return Dictionary(hours, uniquingKeysWith: { first, _ in first }).values
+            .reduce(grid.measuringHours, +)
     }
 
     /// Trains and measures what is not in the context's folder yet.
@@ -76,24 +83,21 @@ package struct Experiment: Sendable, Identifiable {
         context.credits.clear()
         let plan = try plan(in: context)
         context.onProgress?(.planned(plan))
+        let count = plan.grid.panels.reduce(0) { $0 + $1.trainings.count }
         var (panels, position): ([TrainedPanel], Int) = ([], 0)
         for (panel, data) in zip(plan.grid.panels, plan.data) {
-            var networks: [String: [TrainedNetwork]] = [:]
-            for training in panel.trainings {
+            var networks = panel.ways.map { _ in [TrainedNetwork]() }
+            for (way, seed) in panel.order {
                 position += 1
                 let network = try await context.train(
-                    training, on: data, position: position, count: plan.trainings.count)
-                context.onProgress?(.trained(network, position: position, count: plan.trainings.count))
-                networks[panel.wayName(of: training), default: []].append(network)
+                    panel.training(panel.ways[way], seed: seed), on: data, position: position, count: count)
+                context.onProgress?(.trained(network, position: position, count: count))
+                networks[way].append(network)
             }
-            panels.append(
-                TrainedPanel(
-                    panel: panel, data: data, networks: panel.ways.map { networks[$0.name, default: []] },
-                    context: context))
+            panels.append(TrainedPanel(panel: panel, data: data, networks: networks, context: context))
         }
-        let trained = TrainedGrid(panels: panels)
-        let results = try plan.grid.findings.flatMap { try $0.sections(trained) }
-        return try page(of: trained, plan.grid, results, in: context)
+        let results = try plan.grid.findings.flatMap { try $0.sections(panels) }
+        return try page(of: panels, plan.grid, results, in: context)
     }
 
     /// Runs and writes the page into a folder named after the experiment: `report.html`, and `ID.md` with its
@@ -114,5 +118,13 @@ package struct Experiment: Sendable, Identifiable {
         }
         try Experiment.index(of: context.folder).write(html: "\(context.folder)/index.html")
         return "\(folder)/report.html"
+    }
+}
+
+extension Sequence where Element: Hashable {
+    /// Each once, where it comes first.
+    func unique() -> [Element] {
+        var known: Set<Element> = []
+        return filter { known.insert($0).inserted }
     }
 }

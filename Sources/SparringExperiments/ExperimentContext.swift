@@ -1,6 +1,29 @@
 import Foundation
 import Sparring
 
+/// How much of a paper's setting an experiment does.
+package enum ExperimentScale: String, CaseIterable, Hashable, Sendable, Codable {
+    /// Small drawn images and a few steps: whether it runs at all, in seconds.
+    case smoke
+    /// The real data, cut to some minutes of two cores.
+    case short
+    /// All of the data, the paper's networks or the nearest that two cores can train, and its schedule in as many epochs
+    /// as bring the baseline near to what these images allow.
+    case long
+    /// The paper's setting to the letter.
+    case paper
+
+    /// The scale's own of these.
+    func pick<Value>(paper: Value, long: Value, short: Value, smoke: Value) -> Value {
+        switch self {
+        case .paper: paper
+        case .long: long
+        case .short: short
+        case .smoke: smoke
+        }
+    }
+}
+
 /// What an experiment runs with: how much of it, from which files, into which folder. It trains networks and
 /// keeps what was measured, so that an experiment that was stopped goes on where it was, and experiments in one
 /// folder share their networks.
@@ -24,16 +47,10 @@ package struct ExperimentContext: Sendable {
 
     package init(
         experiment: String, scale: ExperimentScale, dataDirectory: String? = nil, folder: String,
-        seeds: Int? = nil,
-        threads: Int = 0, onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
+        seeds: Int? = nil, threads: Int = 0, onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
     ) {
-        self.experiment = experiment
-        self.scale = scale
-        self.dataDirectory = dataDirectory
-        self.folder = folder
-        self.seeds = seeds
-        self.threads = threads
-        self.onProgress = onProgress
+        (self.experiment, self.scale, self.dataDirectory) = (experiment, scale, dataDirectory)
+        (self.folder, self.seeds, self.threads, self.onProgress) = (folder, seeds, threads, onProgress)
     }
 
     /// The command that runs this experiment, with words in place of this machine's folders.

@@ -30,10 +30,7 @@ package struct DataSetting: Hashable, Sendable {
     var enlargement = 1
 
     init(_ source: ImageSource, classes: Int = 10, train: Int, test: Int) {
-        self.source = source
-        self.classes = classes
-        trainImages = train
-        testImages = test
+        (self.source, self.classes, trainImages, testImages) = (source, classes, train, test)
     }
 
     static let mnist = DataSetting(.named(.mnist), train: 60_000, test: 10_000)
@@ -56,10 +53,7 @@ package struct DataSetting: Hashable, Sendable {
     }
 
     /// As many of the first images.
-    package mutating func keep(train: Int, test: Int) {
-        trainImages = train
-        testImages = test
-    }
+    package mutating func keep(train: Int, test: Int) { (trainImages, testImages) = (train, test) }
 
     /// Drawn images of as many colors and classes.
     mutating func draw(train: Int, test: Int) {
@@ -82,9 +76,7 @@ package struct ExperimentData: Dataset {
     /// What sets these files apart from those of the papers, a sentence each.
     package let caveats: [String]
 
-    init(
-        _ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []
-    ) throws {
+    init(_ data: some Dataset, cutTo setting: DataSetting, caveats: [String] = []) throws {
         self.setting = setting
         name = data.name
         train = try data.train.prefix(setting.trainImages).enlarged(setting.enlargement)
@@ -130,36 +122,36 @@ extension ExperimentContext {
 }
 
 private func caveats(of name: DatasetName, _ data: any Dataset) -> [String] {
-    switch name {
-    case .cifar10, .cifar10Gray: caveatsOfCIFAR10(data)
-    case .cifar100: caveatsOfCIFAR100(data)
+    // The reds that the first training image of the original files begins with.
+    let isCopy = !data.train.pixels.starts(with: [59, 43, 50])
+    return switch name {
+    case .cifar10 where isCopy, .cifar10Gray where isCopy:
+        [
+            """
+            These are not the pixels of the original CIFAR-10 files but those of a lossy copy (CIFAR-10, JPEG copy): \
+            accuracies are not exactly comparable with the paper's.
+            """
+        ]
+    case .cifar100 where data.test.count != 10_000 || data.name != DatasetName.cifar100.rawValue:
+        [
+            """
+            These files are in CIFAR-100's layout but are not CIFAR-100: they hold \(data.name), with \
+            \(data.test.count) test images of other classes (\(data.classNames.prefix(3).joined(separator: ", ")), \
+            …). Accuracies compare with each other, not with the paper's.
+            """
+        ]
     default: []
     }
 }
 
-private func caveatsOfCIFAR10(_ data: any Dataset) -> [String] {
-    // The reds that the first training image of the original files begins with.
-    guard !data.train.pixels.starts(with: [59, 43, 50]) else { return [] }
-    return [
-        """
-        These are not the pixels of the original CIFAR-10 files but those of a lossy copy (CIFAR-10, JPEG copy): \
-        accuracies are not exactly comparable with the paper's.
-        """
-    ]
-}
-
-private func caveatsOfCIFAR100(_ data: any Dataset) -> [String] {
-    guard data.test.count != 10_000 || data.name != DatasetName.cifar100.rawValue else { return [] }
-    return [
-        """
-        These files are in CIFAR-100's layout but are not CIFAR-100: they hold \(data.name), with \
-        \(data.test.count) test images of other classes (\(data.classNames.prefix(3).joined(separator: ", ")), \
-        …). Accuracies compare with each other, not with the paper's.
-        """
-    ]
-}
-
 extension ImageSet {
+    /// The images of these numbers as the engine takes them, pixels in [0, 1].
+    func pixelValues(_ range: Range<Int>) throws -> [Float] {
+        var images = [Float](repeating: 0, count: range.count * shape.count)
+        try images.withUnsafeMutableBufferPointer { try copyImages(range, into: $0) }
+        return images
+    }
+
     /// The same images with each pixel so many times in both directions.
     fileprivate func enlarged(_ times: Int) throws -> ImageSet {
         guard times > 1 else { return self }

@@ -11,6 +11,25 @@ struct PageSummary: Codable {
         let interval: String
         let seeds: Int
         let verdict: String
+
+        init(_ claim: Claim, of comparison: Comparison) {
+            let (unit, digits) = (comparison.unit, comparison.digits)
+            statement = claim.statement
+            published =
+                claim.publishedDifference?.text(digits: digits, unit: unit, isSigned: true)
+                ?? claim.expected.rawValue
+            ours = claim.ours.mean.text(digits: digits, unit: unit, isSigned: true)
+            interval = claim.intervalText(digits: digits) ?? "–"
+            seeds = claim.ours.values.count
+            verdict =
+                switch claim.verdict(digits: digits) {
+                case .confirmed: "confirmed"
+                case .contradicted: "contradicted"
+                case .notConfirmed: "not confirmed"
+                }
+        }
+
+        var cells: [String] { [statement, published, ours, interval, "\(seeds)", verdict] }
     }
 
     let scale: ExperimentScale
@@ -20,16 +39,7 @@ struct PageSummary: Codable {
         scale = context.scale
         claims = report.sections.flatMap(\.blocks).flatMap { block -> [Row] in
             guard case .comparison(let comparison) = block else { return [] }
-            return comparison.claims.map { claim in
-                Row(
-                    statement: claim.statement,
-                    published: claim.publishedText(unit: comparison.unit, digits: comparison.digits),
-                    ours: claim.ours.mean.text(
-                        digits: comparison.digits, unit: comparison.unit, isSigned: true),
-                    interval: claim.intervalText(digits: comparison.digits) ?? "–",
-                    seeds: claim.ours.values.count,
-                    verdict: claim.verdict(digits: comparison.digits).name)
-            }
+            return comparison.claims.map { Row($0, of: comparison) }
         }
     }
 
@@ -37,16 +47,14 @@ struct PageSummary: Codable {
     ///
     /// - Throws: when there is none, or it is damaged.
     init(in folder: String) throws(SparringError) {
-        let path = Self.file(in: folder)
+        let path = "\(folder)/summary.json"
         self = try decodeJSON(PageSummary.self, from: try read(path), of: path)
     }
 
     func write(to folder: String) throws(SparringError) {
-        let path = Self.file(in: folder)
+        let path = "\(folder)/summary.json"
         try Sparring.write(try encodeJSON(self, for: path), to: path)
     }
-
-    private static func file(in folder: String) -> String { "\(folder)/summary.json" }
 
     /// In a sentence or two.
     var text: String {
@@ -58,70 +66,46 @@ struct PageSummary: Codable {
     }
 }
 
-extension Claim {
-    fileprivate func publishedText(unit: String, digits: Int) -> String {
-        publishedDifference?.text(digits: digits, unit: unit, isSigned: true) ?? expected.rawValue
-    }
-}
-
-extension Claim.Verdict {
-    fileprivate var name: String {
-        switch self {
-        case .confirmed: "confirmed"
-        case .contradicted: "contradicted"
-        case .notConfirmed: "not confirmed"
-        }
-    }
-}
-
 extension Experiment {
     /// The page that leads to the pages of all experiments in a folder, paper by paper.
     static func index(of folder: String) -> Report {
+        func page(_ experiment: Experiment, _ folder: String) -> String {
+            "\(folder)/\(experiment.id)/report.html"
+        }
+        let (here, missing) = all.reduce(into: ([Experiment](), [Experiment]())) { lists, experiment in
+            let isHere = FileManager.default.fileExists(atPath: page(experiment, folder))
+            if isHere { lists.0.append(experiment) } else { lists.1.append(experiment) }
+        }
         var sections: [Report.Section] = []
-        for experiment in all where FileManager.default.fileExists(atPath: experiment.page(in: folder)) {
+        for experiment in here {
             let summary = try? PageSummary(in: "\(folder)/\(experiment.id)")
-            let link = Report.Link(
-                "\(experiment.title) (\(experiment.id))", target: experiment.page(in: "."),
-                "\(experiment.place). "
-                    + (summary?.text ?? "Nothing is known of this page; run the experiment again."))
-            if sections.last?.heading != experiment.paper { sections.append(.init(experiment.paper)) }
-            sections[sections.count - 1].blocks.append(.links([link]))
+            let text = summary?.text ?? "Nothing is known of this page; run the experiment again."
+            let paper = experiment.paper.rawValue
+            if sections.last?.heading != paper { sections.append(.init(paper)) }
+            sections[sections.count - 1].blocks.append(
+                .links([
+                    Report.Link(
+                        "\(experiment.title) (\(experiment.id))", target: page(experiment, "."),
+                        "\(experiment.place). \(text)")
+                ]))
         }
         let rows = all.flatMap { experiment in
             ((try? PageSummary(in: "\(folder)/\(experiment.id)"))?.claims ?? []).map {
-                [
-                    experiment.id, $0.statement, $0.published, $0.ours, $0.interval, "\($0.seeds)",
-                    $0.verdict,
-                ]
+                [experiment.id] + $0.cells
             }
         }
         if !rows.isEmpty {
-            let table = ReportTable(
-                columns: ["Page", "Claim", "Published", "Ours", "95 % interval", "Seeds", "Verdict"],
-                rows: rows)
+            let columns = ["Page", "Claim", "Published", "Ours", "95 % interval", "Seeds", "Verdict"]
+            let table = ReportTable(columns: columns, rows: rows)
             sections.append(Report.Section("Every claim and its verdict", [.table(table)]))
         }
-        let missing = all.filter { !FileManager.default.fileExists(atPath: $0.page(in: folder)) }
-        if !missing.isEmpty {
-            sections.append(
-                Report.Section(
-                    "Not run here",
-                    [
-                        .paragraph(missing.map(\.id).joined(separator: ", ")),
-                        .command("sparring reproduce \(missing[0].id) --data-dir DATA --out RESULTS"),
-                    ]))
+        if let first = missing.first {
+            let names = missing.map(\.id).joined(separator: ", ")
+            let command = "sparring reproduce \(first.id) --data-dir DATA --out RESULTS"
+            sections.append(Report.Section("Not run here", [.paragraph(names), .command(command)]))
         }
         return Report(
             title: "Tables and figures of the papers, run again",
-            summary: "\(all.count - missing.count) of \(all.count) experiments have a page here.",
-            sections: sections)
+            summary: "\(here.count) of \(all.count) experiments have a page here.", sections: sections)
     }
-
-    private func page(in folder: String) -> String { "\(folder)/\(id)/report.html" }
-
-    /// The paper, without the place in it.
-    private var paper: String { source.components(separatedBy: "), ")[0] + ")" }
-
-    /// The table or figure.
-    private var place: String { source.components(separatedBy: "), ").dropFirst().joined(separator: "), ") }
 }

@@ -4,57 +4,65 @@ import Sparring
 extension Experiment {
     /// The page: what was found, then the setting with all that differs from the paper's, and the command.
     func page(
-        of trained: TrainedGrid, _ grid: Grid, _ results: [Report.Section], in context: ExperimentContext
+        of panels: [TrainedPanel], _ grid: Grid, _ results: [Report.Section], in context: ExperimentContext
     ) throws -> Report {
-        var known: Set<DataSetting> = []
-        let data = trained.panels.map(\.data).filter { known.insert($0.setting).inserted }
-        let networks = trained.panels.flatMap { $0.networks.flatMap { $0 } }
-        let isTrial = data.contains(where: \.setting.isDrawn)
+        let settings = panels.map(\.data.setting).unique()
+        let data = settings.compactMap { setting in panels.first { $0.data.setting == setting }?.data }
+        let networks = panels.flatMap { $0.networks.joined() }
+        let isTrial = settings.contains(where: \.isDrawn)
         let notices = (isTrial ? [Self.trialNotice] : []) + data.flatMap(\.caveats)
         let seconds = networks.reduce(0) { $0 + $1.seconds }
+        let time =
+            seconds < 90 ? seconds.text(digits: 0, unit: "s") : (seconds / 60).text(digits: 1, unit: "min")
         let seeds = Set(grid.panels.map(\.seeds)).sorted().map(String.init).joined(separator: ", ")
-        let facts =
-            [Report.Fact("From", source), Report.Fact("Scale", context.scale.rawValue)]
+        let facts: [(String, String)] =
+            [("From", source), ("Scale", context.scale.rawValue)]
             + data.map {
-                Report.Fact(
-                    $0.name, "\($0.train.count) training and \($0.test.count) test images of \($0.shape)")
+                ($0.name, "\($0.train.count) training and \($0.test.count) test images of \($0.shape)")
             } + [
-                Report.Fact("Seeds", seeds),
-                Report.Fact(
+                ("Seeds", seeds),
+                (
                     "Trained",
-                    "\(networks.count) network\(networks.count == 1 ? "" : "s") in "
-                        + "\(Self.minutes(seconds)) of training"),
-            ] + (try Self.makers(of: networks, context))
+                    "\(networks.count) network\(networks.count == 1 ? "" : "s") in \(time) of training"
+                ),
+            ]
+        let (makers, note) = try Self.makers(of: networks, context)
+        let details: [Report.Block] =
+            [.facts((facts + makers).map { Report.Fact($0.0, $0.1) })] + note
+            + grid.notes.map { .paragraph($0) } + [.command(context.command)]
         return Report(
             title: "\(title) (\(id))", summary: summary,
             sections: [
-                Report.Section(
-                    "Setting", differences(grid, context) + notices.map { Report.Block.notice($0) })
+                Report.Section("Setting", differences(grid, context) + notices.map { .notice($0) })
             ] + (isTrial ? results.map(Self.withoutVerdicts) : results) + [
-                Report.Section(
-                    "How it was made",
-                    [.facts(facts)] + (try Self.versionNotes(of: networks, context))
-                        + grid.notes.map { .paragraph($0) } + [.command(context.command)])
+                Report.Section("How it was made", details)
             ])
     }
 
-    /// Who trained, who measured, and who wrote this page and made its pictures: they need not be one version and one
-    /// processor.
+    /// Who trained, who measured, and who wrote this page and made its pictures; and a note where they are not one version
+    /// and one processor.
     private static func makers(
         of networks: [TrainedNetwork], _ context: ExperimentContext
-    ) throws(SparringError) -> [Report.Fact] {
-        let trainers = Dictionary(
-            networks.map { ($0.maker, 1) }, uniquingKeysWith: +)
+    ) throws(SparringError) -> (facts: [(String, String)], note: [Report.Block]) {
         func text(_ makers: [Maker: Int], _ what: String) -> String {
             let sorted = makers.map { (name: "\($0)", count: $1) }.sorted { $0.name < $1.name }
             return sorted.map { sorted.count > 1 ? "\($0.name) (\($0.count) \(what))" : $0.name }
                 .joined(separator: "; ")
         }
-        let measured = context.credits.makers
-        return [Report.Fact("Trained and tested by", text(trainers, "networks"))]
-            + (measured.isEmpty ? [] : [Report.Fact("Measured by", text(measured, "parts"))])
-            + [Report.Fact("Page by", "\(try Maker.current())")]
+        let trained = Dictionary(networks.map { ($0.maker, 1) }, uniquingKeysWith: +)
+        let (measured, now) = (context.credits.makers, try Maker.current())
+        let facts =
+            [("Trained and tested by", text(trained, "networks"))]
+            + (measured.isEmpty ? [] : [("Measured by", text(measured, "parts"))]) + [("Page by", "\(now)")]
+        let isOfOne = [trained, measured].allSatisfy { $0.keys.allSatisfy { $0 == now } }
+        return (facts, isOfOne ? [] : [.paragraph(versionNote)])
     }
+
+    private static let versionNote = """
+        Not all of this was trained and measured by the version and processor that wrote the page. What they \
+        made is used because nothing that decides it has changed: the images, the network, the \
+        normalization, the method, the recipe, the seed, and of measurements the weights.
+        """
 
     private static let trialNotice = """
         This is a trial on drawn images, which shows that the experiment runs. Its numbers say nothing about the paper's, \
@@ -74,32 +82,11 @@ extension Experiment {
     private func differences(_ grid: Grid, _ context: ExperimentContext) -> [Report.Block] {
         let rows = grid.differences(from: self.grid(at: .paper))
         guard !rows.isEmpty else { return [.paragraph("The paper's setting, with nothing cut.")] }
+        let scale = context.scale.rawValue
         return [
             .paragraph(
-                "This is the experiment at scale \(context.scale.rawValue): all that differs from the paper's "
-                    + "setting is in this table."),
-            .table(ReportTable(columns: ["What", "Paper", "Here"], rows: rows)),
+                "This is the experiment at scale \(scale): all that differs from the paper's setting is in this table."
+            ), .table(ReportTable(columns: ["What", "Paper", "Here"], rows: rows)),
         ]
-    }
-
-    /// That parts come from another version than the page, where they do.
-    private static func versionNotes(
-        of networks: [TrainedNetwork], _ context: ExperimentContext
-    ) throws(SparringError) -> [Report.Block] {
-        let now = try Maker.current()
-        let makers = Set(networks.map(\.maker)).union(context.credits.makers.keys)
-        guard makers.contains(where: { $0 != now }) else { return [] }
-        return [
-            .paragraph(
-                """
-                Not all of this was trained and measured by the version and processor that wrote the page. What they \
-                made is used because nothing that decides it has changed: the images, the network, the \
-                normalization, the method, the recipe, the seed, and of measurements the weights.
-                """)
-        ]
-    }
-
-    private static func minutes(_ seconds: Double) -> String {
-        seconds < 90 ? seconds.text(digits: 0, unit: "s") : (seconds / 60).text(digits: 1, unit: "min")
     }
 }

@@ -5,31 +5,21 @@ package struct ExperimentPlan: Sendable {
     let grid: Grid
     /// The images of each panel.
     let data: [ExperimentData]
-    let trainings: [Training]
     /// Names of trainings that an earlier run has finished, and of those to come.
-    package let finished: [String]
-    package let remaining: [String]
+    package private(set) var finished: [String] = []
+    package private(set) var remaining: [String] = []
     /// That the trainings to come and the measurements will take on two quiet cores of this machine.
-    package let hours: Double
-}
+    package private(set) var hours: Double
 
-extension Experiment {
-    /// Reads the images and looks at what is there.
-    ///
-    /// - Throws: when images are missing.
-    package func plan(in context: ExperimentContext) throws -> ExperimentPlan {
-        let grid = grid(at: context.scale, seeds: context.seeds)
+    init(_ grid: Grid, in context: ExperimentContext) throws {
         var loaded: [DataSetting: ExperimentData] = [:]
-        for panel in grid.panels where loaded[panel.images] == nil {
-            loaded[panel.images] = try context.load(panel.images)
-        }
-        let data = try grid.panels.map { panel in
-            guard let data = loaded[panel.images] else {
-                throw SparringError(.state, "the images of \(panel.place) are not loaded")
-            }
+        self.grid = grid
+        data = try grid.panels.map { panel in
+            let data = try loaded[panel.images] ?? context.load(panel.images)
+            loaded[panel.images] = data
             return data
         }
-        var (finished, remaining, hours): ([String], [String], Double) = ([], [], grid.measuringHours)
+        hours = grid.measuringHours
         for (panel, data) in zip(grid.panels, data) {
             for training in panel.trainings {
                 if context.isFinished(training, fingerprint: try data.fingerprint) {
@@ -40,17 +30,16 @@ extension Experiment {
                 }
             }
         }
-        return ExperimentPlan(
-            grid: grid, data: data, trainings: grid.panels.flatMap(\.trainings), finished: finished,
-            remaining: remaining, hours: hours * (context.scale == .smoke ? 1 : try slowness(context.threads))
-        )
+        if context.scale != .smoke { hours *= try slowness(context.threads) }
     }
 }
 
-extension Panel {
-    /// The name of the way that a training of this panel is of.
-    func wayName(of training: Training) -> String {
-        ways.first { self.training($0, seed: Int(training.seed)).label == training.label }?.name ?? ""
+extension Experiment {
+    /// Reads the images and looks at what is there.
+    ///
+    /// - Throws: when images are missing.
+    package func plan(in context: ExperimentContext) throws -> ExperimentPlan {
+        try ExperimentPlan(grid(at: context.scale, seeds: context.seeds), in: context)
     }
 }
 

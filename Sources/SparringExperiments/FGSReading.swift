@@ -6,6 +6,30 @@ enum FGSReading: String, CaseIterable {
     /// In deviations of a channel's pixels: the values that the network sees. Nothing is clipped.
     case normalized = "of normalized values"
 
+    /// Tables and curves of both readings. Claims are those of the reading that is nearer to the accuracies published of the
+    /// first name.
+    ///
+    /// - Parameter measure: accuracies by name, seed and ε.
+    static func blocks(
+        _ title: String, _ epsilons: [Float], names: [String], published: [[Double]], images: Int,
+        claims: (Curves) -> [Claim?], measure: (FGSReading) throws -> [[[Double]]]
+    ) throws -> [Report.Block] {
+        let curves = try allCases.map { reading in
+            Curves(
+                title: "\(title), ε \(reading.rawValue)", epsilons: epsilons, names: names,
+                values: try measure(reading), published: published, images: images)
+        }
+        let (nearest, text) = Self.nearest(curves.map { $0.means(of: 0) }, to: published[0])
+        return [.paragraph(text)]
+            + zip(allCases, curves).flatMap { reading, curves in
+                let rows = names.indices.flatMap { name in epsilons.indices.map { curves.row(name, $0) } }
+                return [
+                    curves.comparison(rows: rows, claims: reading == nearest ? claims(curves) : []),
+                    curves.plot(),
+                ]
+            }
+    }
+
     /// The reading under which ours are nearer to the published accuracies, with the mean distances.
     ///
     /// - Parameter ours: by reading, as many numbers as are published.
@@ -27,33 +51,26 @@ enum FGSReading: String, CaseIterable {
     }
 
     /// Accuracies in percent at each ε, on images that are made on `source`; nil for the network itself.
+    ///
+    /// - Parameter count: of the first test images; nil for all.
     func accuracies(
-        of network: Network, on data: ExperimentData, _ epsilons: [Float], from source: Network? = nil
+        of network: Network, on data: ExperimentData, first count: Int? = nil, _ epsilons: [Float],
+        from source: Network? = nil
     ) throws -> [Double] {
-        switch self {
-        case .pixels:
+        let set = data.test.prefix(count ?? data.test.count)
+        if self == .pixels {
             return try network.accuracy(
-                on: data.test, under: .fgsm(delta: 0, unit: .one), deltas: epsilons,
-                from: source
+                on: set, under: .fgsm(delta: 0, unit: .one), deltas: epsilons, from: source
             ).map(\.accuracy)
-        case .normalized:
-            let correct = try counts(of: network, on: data, epsilons, from: source ?? network)
-            return correct.map { 100 * Double($0) / Double(data.test.count) }
         }
-    }
-
-    /// Images classified rightly at each ε of normalized values.
-    private func counts(
-        of network: Network, on data: ExperimentData, _ epsilons: [Float], from source: Network
-    ) throws -> [Int] {
-        let (set, deviations) = (data.test, try data.train.pixelStatistics.deviation)
+        let deviations = try data.train.pixelStatistics.deviation
         let pixels = set.shape.height * set.shape.width
         var correct = epsilons.map { _ in 0 }
         for start in stride(from: 0, to: set.count, by: 100) {
             try Task.checkCancellation()
             let range = start..<min(start + 100, set.count)
             let (images, labels) = (try set.pixelValues(range), Array(set.labels[range]))
-            let moved = try source.attacked(
+            let moved = try (source ?? network).attacked(
                 images, labels, by: BallAttack(.fgsm, delta: 1, unit: .one, clipsToRange: false))
             for (index, epsilon) in epsilons.enumerated() {
                 let attacked = images.indices.map { value in
@@ -65,6 +82,56 @@ enum FGSReading: String, CaseIterable {
                 correct[index] += try network.evaluateLoss(labels).correct
             }
         }
-        return correct
+        return correct.map { 100 * Double($0) / Double(set.count) }
+    }
+}
+
+/// Numbers in percent at some ε of several networks or attacks, and the paper's.
+struct Curves {
+    let title: String
+    let epsilons: [Float]
+    let names: [String]
+    /// By name, seed and ε.
+    let values: [[[Double]]]
+    /// By name and ε.
+    var published: [[Double?]] = []
+    /// How many the numbers are shares of.
+    var images: Int?
+
+    func ours(_ name: Int, _ epsilon: Int) -> Measurements { Measurements(values[name].map { $0[epsilon] }) }
+
+    func means(of name: Int) -> [Double] { epsilons.indices.map { ours(name, $0).mean } }
+
+    func row(_ name: Int, _ epsilon: Int, _ title: String? = nil) -> Comparison.Row {
+        .init(
+            title ?? "\(names[name]), ε = \(epsilons[epsilon])", published: published[name][epsilon],
+            ours: ours(name, epsilon))
+    }
+
+    /// Nil where the paper has no difference.
+    func claim(_ name: Int, against other: Int, at epsilon: Int, _ statement: String) -> Claim? {
+        guard let first = published[name][epsilon], let second = published[other][epsilon], first != second
+        else { return nil }
+        return Claim(
+            statement, publishedDifference: first - second, ours: ours(name, epsilon),
+            against: ours(other, epsilon), images: images)
+    }
+
+    /// - Parameter title: nil for that of the curves.
+    func comparison(
+        _ title: String? = nil, digits: Int = 1, rows: [Comparison.Row], claims: [Claim?]
+    ) -> Report.Block {
+        .comparison(
+            Comparison(
+                title: title ?? self.title, unit: "%", digits: digits, rows: rows,
+                claims: claims.compactMap { $0 }))
+    }
+
+    /// A curve each name, averaged over the seeds.
+    func plot(x: Plot.Axis = .init("ε"), y: Plot.Axis = .init("accuracy in %")) -> Report.Block {
+        let series = names.enumerated().map { name, label in
+            Plot.Series(label, epsilons.indices.map { .init(Double(epsilons[$0]), ours(name, $0)) })
+        }
+        return .plot(Plot(title: title, x: x, y: y, series: series))
     }
 }

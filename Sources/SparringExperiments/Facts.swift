@@ -6,10 +6,10 @@ struct Fact: Hashable, Sendable {
     let name: String
     let value: String
 
-    init(_ name: String, _ value: String) {
-        self.name = name
-        self.value = value
-    }
+    /// As keys have it.
+    var line: String { "\(name): \(value)" }
+
+    init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
 
     init(_ name: String, _ value: Bool) { self.init(name, value ? "yes" : "no") }
 
@@ -51,60 +51,57 @@ extension Method {
             Fact("input ε", inputEpsilon), Fact("last point", lastPoint ?? "all"),
             Fact("clean weight", cleanWeight),
         ]
-        if iterations != 1 { facts.append(Fact("iterations", iterations)) }
-        if climb != 1 { facts.append(Fact("climb", climb)) }
-        if start != 0 { facts.append(Fact("start", start)) }
-        if !bounds.isEmpty { facts.append(Fact("bounds", bounds.map(\.rawValue).joined(separator: ", "))) }
-        if isPersistent { facts.append(Fact("persistent", "yes")) }
-        if replays != 1 { facts.append(Fact("replays", replays)) }
-        if divergenceWeight != 0 { facts.append(Fact("divergence's weight", divergenceWeight)) }
-        if ascent != .loss { facts.append(Fact("ascent", ascent.rawValue)) }
-        if startDistribution != .uniform {
-            facts.append(Fact("start's distribution", startDistribution.rawValue))
-        }
-        if climbsInEvaluationMode { facts.append(Fact("climbs", "in evaluation mode")) }
-        if hasSeparateStatistics { facts.append(Fact("statistics", "separate")) }
+        facts.add("iterations", iterations, unless: 1)
+        facts.add("climb", climb, unless: 1)
+        facts.add("start", start, unless: 0)
+        facts.add("bounds", bounds.isEmpty ? nil : bounds.map(\.rawValue).joined(separator: ", "))
+        facts.add("persistent", isPersistent ? "yes" : nil)
+        facts.add("replays", replays, unless: 1)
+        facts.add("divergence's weight", divergenceWeight, unless: 0)
+        facts.add("ascent", ascent == .loss ? nil : ascent.rawValue)
+        facts.add("start's distribution", startDistribution == .uniform ? nil : startDistribution.rawValue)
+        facts.add("climbs", climbsInEvaluationMode ? "in evaluation mode" : nil)
+        facts.add("statistics", hasSeparateStatistics ? "separate" : nil)
         return facts + ofWeights
     }
 }
 
 extension Recipe {
+    /// All choices; those at the end are left out where a recipe does not make them.
     var facts: [Fact] {
         let finish = plainFinish.map { "after epoch \($0.afterEpoch), at \($0.learningRate)" }
-        let crop = augmentation.resizedCrop.map { "\($0)" }
-        return [
+        var facts = [
             Fact("epochs", epochs), Fact("batch size", batchSize),
             Fact("learning rate", schedule.learningRate),
             Fact("learning rate's schedule", (schedule.rule as? Schedule.Rule)?.text ?? "\(schedule.rule)"),
-            Fact("momentum", optimizer.momentum),
-            Fact("Nesterov", optimizer.isNesterov), Fact("weight decay", optimizer.weightDecay),
+            Fact("momentum", optimizer.momentum), Fact("Nesterov", optimizer.isNesterov),
+            Fact("weight decay", optimizer.weightDecay),
             Fact("decay of biases and normalizations", optimizer.decaysAll),
             Fact("max-norm", optimizer.maxNorm), Fact("flips", augmentation.flips),
-            Fact("crop padding", augmentation.cropPadding), Fact("resized crops", crop ?? "no"),
+            Fact("crop padding", augmentation.cropPadding),
+            Fact("resized crops", augmentation.resizedCrop.map { "\($0)" } ?? "no"),
             Fact("finish without perturbation", finish ?? "no"),
             Fact("held-out images", validationImages.map { "\($0)" } ?? "a tenth"),
-        ] + choices
-    }
-
-    /// Those that only some recipes make.
-    private var choices: [Fact] {
-        var facts: [Fact] = []
-        if let norm = optimizer.clipNorm { facts.append(Fact("gradients' norm at most", norm)) }
-        if schedule.warmUp > 0 { facts.append(Fact("warm-up", schedule.warmUp)) }
-        if let adamW = optimizer.adamW {
-            facts.append(Fact("AdamW", [adamW.beta1, adamW.beta2, adamW.epsilon]))
-        }
-        if let side = augmentation.cutout { facts.append(Fact("cutout", side)) }
-        if let softening {
-            facts.append(Fact("label smoothing", softening.smoothing))
-            facts.append(Fact("mixup", softening.mixup))
-        }
-        if let average { facts.append(Fact("average of weights", "\(average)")) }
-        if let attack = validationAttack {
-            facts.append(Fact("attack on held-out images", "\(attack)"))
-            facts.append(Fact("attacked held-out images", attackedImages))
-        }
+        ]
+        facts.add("gradients' norm at most", optimizer.clipNorm)
+        facts.add("warm-up", schedule.warmUp, unless: 0)
+        facts.add("AdamW", optimizer.adamW.map { "\($0.beta1), \($0.beta2), \($0.epsilon)" })
+        facts.add("cutout", augmentation.cutout)
+        facts.add("label smoothing", softening?.smoothing)
+        facts.add("mixup", softening?.mixup)
+        facts.add("average of weights", average)
+        facts.add("attack on held-out images", validationAttack)
+        facts.add("attacked held-out images", validationAttack == nil ? nil : attackedImages)
         return facts
+    }
+}
+
+extension [Fact] {
+    /// A choice that is not always made.
+    fileprivate mutating func add<Value: Equatable>(
+        _ name: String, _ value: Value?, unless usual: Value? = nil
+    ) {
+        if let value, value != usual { append(Fact(name, "\(value)")) }
     }
 }
 

@@ -30,14 +30,7 @@ package struct Grid: Sendable {
 /// Something that a page shows of the trained networks: sections, and what decides them besides the networks.
 struct Finding: Sendable {
     var facts: [Fact] = []
-    let sections: @Sendable (TrainedGrid) throws -> [Report.Section]
-}
-
-/// The networks of a grid.
-struct TrainedGrid: Sendable {
-    let panels: [TrainedPanel]
-    /// The first panel, of a grid that has one.
-    var panel: TrainedPanel { panels[0] }
+    let sections: @Sendable ([TrainedPanel]) throws -> [Report.Section]
 }
 
 /// The networks of a panel.
@@ -50,34 +43,66 @@ struct TrainedPanel: Sendable {
 
     var title: String { "\(panel.network) on \(data.name)\(panel.detail)" }
     var ways: [Way] { panel.ways }
+    var names: [String] { ways.map(\.name) }
 
     /// The networks of a way, one a seed of the panel.
     func seeds(of way: Int) -> [TrainedNetwork] { Array(networks[way].prefix(panel.seeds)) }
 
+    /// The networks of all ways, seed by seed.
+    var bySeed: [[TrainedNetwork]] { (0..<panel.seeds).map { seed in networks.map { $0[seed] } } }
+
     /// What `measure` makes of each network, by way and seed; measured once, see
     /// ``ExperimentContext/part(_:of:on:_:as:measure:)``.
     ///
-    /// - Parameter batchSize: the most images one pass will see.
+    /// - Parameters:
+    ///   - batchSize: the most images one pass will see.
+    ///   - looksAtImages: whether the images decide the value.
     func measured<Value: Codable>(
-        _ name: String, _ facts: [Fact] = [], batchSize: Int = 100, as form: Form<Value>,
-        measure: (Network) throws -> Value
+        _ name: String, _ facts: [Fact] = [], batchSize: Int = 100, looksAtImages: Bool = true,
+        as form: Form<Value>, measure: (Network) throws -> Value
     ) throws -> [[Value]] {
         try ways.indices.map { way in
             try seeds(of: way).map { network in
-                try context.part(name, of: [network], on: data, facts, as: form) {
+                try context.part(name, of: [network], on: looksAtImages ? data : nil, facts, as: form) {
                     try measure(try network.network(batchSize: batchSize, threads: context.threads))
                 }
             }
         }
     }
 
-    /// Claims that one way's number is above or below another's.
-    ///
-    /// - Parameter images: how many the numbers are shares of.
-    func claims(_ numbers: [Measurements], images: Int?) -> [Claim] {
+    /// What `measure` makes of the networks of each group together.
+    func measured<Value: Codable>(
+        _ name: String, ofEach groups: [[TrainedNetwork]], _ facts: [Fact] = [], as form: Form<Value>,
+        measure: ([Network]) throws -> Value
+    ) throws -> [Value] {
+        try groups.map { group in
+            try context.part(name, of: group, on: data, facts, as: form) {
+                try measure(try group.map { try $0.network(threads: context.threads) })
+            }
+        }
+    }
+
+    /// Numbers by way beside the paper's, and claims that one way's are above or below another's.
+    func comparison(
+        _ title: String, unit: String = "%", digits: Int = 2, _ numbers: [Measurements],
+        published: [Double]? = nil, claims: [(String, Claim.Direction, way: Int, against: Int)]
+    ) -> Report.Block {
+        .comparison(
+            Comparison(
+                title: title, unit: unit, digits: digits,
+                rows: ways.indices.map { .init(names[$0], published: published?[$0], ours: numbers[$0]) },
+                claims: claims.map { statement, expected, way, other in
+                    Claim(
+                        statement, expected: expected,
+                        publishedDifference: published.map { $0[way] - $0[other] }, ours: numbers[way],
+                        against: numbers[other])
+                }))
+    }
+
+    /// The panel's claims.
+    fileprivate func claims(_ numbers: [Measurements]) -> [Claim] {
         panel.claims.compactMap { claim in
-            guard let way = ways.firstIndex(where: { $0.name == claim.way }),
-                let other = ways.firstIndex(where: { $0.name == claim.against })
+            guard let way = names.firstIndex(of: claim.way), let other = names.firstIndex(of: claim.against)
             else { return nil }
             let published = panel.published[claim.way].flatMap { first in
                 panel.published[claim.against].map { first - $0 }
@@ -85,7 +110,8 @@ struct TrainedPanel: Sendable {
             guard let difference = claim.difference ?? published else { return nil }
             return Claim(
                 "\(title): \(claim.statement ?? "\(claim.way) against \(claim.against)")",
-                publishedDifference: difference, ours: numbers[way], against: numbers[other], images: images)
+                publishedDifference: difference, ours: numbers[way], against: numbers[other],
+                images: data.test.count)
         }
     }
 }
@@ -93,82 +119,64 @@ struct TrainedPanel: Sendable {
 // MARK: - What most pages show
 
 extension Finding {
-    /// A number of every training, and the panels' claims of them.
-    enum Quantity: Sendable {
-        /// In percent, the mean of the last epochs.
-        case testError(lastEpochs: Int = 1)
-        /// In percent.
-        case accuracy(digits: Int = 2)
+    /// Of every training, in percent.
+    enum Quantity: String {
+        case testError = "Test error"
+        case accuracy = "Accuracy"
     }
 
-    static func table(_ heading: String, _ quantity: Quantity = .testError()) -> Finding {
-        var comparison: Comparison
-        let facts: [Fact]
-        switch quantity {
-        case .testError(let epochs):
-            comparison = Comparison(title: "Test error", unit: "%", rows: [])
-            facts = [Fact("epochs whose errors are averaged", epochs)]
-        case .accuracy(let digits):
-            comparison = Comparison(title: "Accuracy", unit: "%", digits: digits, rows: [])
-            facts = []
-        }
-        return Finding(facts: facts) { [comparison] grid in
-            var comparison = comparison
-            for panel in grid.panels {
-                let numbers = panel.ways.indices.map { way in
+    /// A number of every training, and the panels' claims of them.
+    ///
+    /// - Parameter epochs: the last ones, whose mean the error is.
+    static func table(
+        _ heading: String, _ quantity: Quantity = .testError, digits: Int = 2, lastEpochs epochs: Int = 1
+    ) -> Finding {
+        let facts = [Fact("epochs whose errors are averaged", epochs)]
+        return Finding(facts: quantity == .testError ? facts : []) { panels in
+            var comparison = Comparison(title: quantity.rawValue, unit: "%", digits: digits, rows: [])
+            for panel in panels {
+                let numbers = panel.ways.enumerated().map { index, way in
                     Measurements(
-                        panel.seeds(of: way).map { $0.number(quantity, chosen: panel.ways[way].stopsEarly) })
+                        panel.seeds(of: index).map {
+                            let error = way.stopsEarly ? $0.chosenTestError : $0.testError(lastEpochs: epochs)
+                            return quantity == .testError ? error : 100 - error
+                        })
                 }
-                comparison.rows += zip(panel.ways, numbers).map { way, ours in
-                    .init(
-                        "\(panel.title), \(way.name)", published: panel.panel.published[way.name], ours: ours)
+                comparison.rows += zip(panel.names, numbers).map { name, ours in
+                    .init("\(panel.title), \(name)", published: panel.panel.published[name], ours: ours)
                 }
-                comparison.claims += panel.claims(numbers, images: panel.data.test.count)
+                comparison.claims += panel.claims(numbers)
             }
             return [Report.Section(heading, [.comparison(comparison)])]
         }
     }
 
+    /// Training errors, dashed, and test errors over the epochs, averaged over the seeds.
     static func errorCurves(_ heading: String) -> Finding {
-        Finding { grid in
-            [
-                Report.Section(
-                    heading,
-                    grid.panels.map { panel in
-                        .plot(
-                            Plot.errorCurves(
-                                panel.title,
-                                panel.ways.indices.map { (panel.ways[$0].name, panel.seeds(of: $0)) }))
-                    })
-            ]
+        Finding { panels in
+            let plots = panels.map { panel in
+                let series = panel.names.enumerated().flatMap { way, name in
+                    let histories = panel.seeds(of: way).map(\.history)
+                    return [
+                        Plot.Series("\(name), test", means(histories, \.testError), color: way),
+                        Plot.Series(
+                            "\(name), training", means(histories, \.trainError), style: .dashed, color: way),
+                    ]
+                }
+                return Plot(
+                    title: panel.title, x: .init("epoch"), y: .init("error in %", .logarithmic),
+                    series: series)
+            }
+            return [Report.Section(heading, plots.map { .plot($0) })]
         }
     }
-}
 
-extension TrainedNetwork {
-    fileprivate func number(_ quantity: Finding.Quantity, chosen: Bool) -> Double {
-        switch quantity {
-        case .testError(let epochs): chosen ? chosenTestError : testError(lastEpochs: epochs)
-        case .accuracy: 100 - (chosen ? chosenTestError : testError())
+    private static func means(
+        _ histories: [RunHistory], _ error: KeyPath<RunHistory.Row, Double>
+    ) -> [Plot.Point] {
+        (0..<(histories.map(\.rows.count).max() ?? 0)).map { epoch in
+            let rows = histories.filter { epoch < $0.rows.count }.map { $0.rows[epoch] }
+            return Plot.Point(Double(epoch + 1), Measurements(rows.map { $0[keyPath: error] }))
         }
-    }
-}
-
-extension Plot {
-    /// A curve each name: over x, averaged over the seeds.
-    ///
-    /// - Parameter values: by name, seed, and x.
-    static func curves(
-        _ title: String, x: Axis, y: Axis, at positions: [Float], names: [String], _ values: [[[Double]]]
-    ) -> Plot {
-        Plot(
-            title: title, x: x, y: y,
-            series: zip(names, values).map { name, seeds in
-                Series(
-                    name,
-                    positions.indices.map { index in
-                        .init(Double(positions[index]), Measurements(seeds.map { $0[index] }))
-                    })
-            })
     }
 }

@@ -2,6 +2,40 @@ import Foundation
 import Sparring
 
 extension Experiment {
+    /// In percent, of the paper's test set: under layerwise and under random perturbation.
+    private static let publishedFeatures: [(epsilon: Float, accuracies: [Double])] = [
+        (0, [91.9, 91.9]), (0.02, [69.4, 91.85]), (0.04, [48.2, 91.9]), (0.06, [34.6, 85.8]),
+    ]
+
+    /// Two classes, in the order of the data set.
+    private static let shownClasses: [Int32] = [3, 5]
+
+    static let layerwiseFigure1 = Experiment(
+        .layerwise, "f1", "Features under layerwise and random perturbation",
+        at: "Figure 1 (Figure 2 in the AAAI text)",
+        """
+        t-SNE of what the last dense layer reads, for the test images of two classes, when all hidden points are \
+        moved by ε times the sign of the gradient of the image before, and by ε times Gaussian noise.
+        """
+    ) { scale in
+        let epsilons = scale == .smoke ? [0, 0.06] : publishedFeatures.map(\.epsilon)
+        let images = scale.pick(paper: 1000, long: 1000, short: 200, smoke: 6)
+        let iterations = scale == .smoke ? 50 : 1000
+        // One network's features are shown.
+        let panel = Panel.layerwise(ways: [.baseline])
+            .cutLayerwise(to: scale, short: (.thinVGG, 12, 25_000)).cut(seeds: 1)
+        return Grid(
+            panels: [panel],
+            findings: [
+                Finding(
+                    facts: [
+                        Fact("ε", epsilons), Fact("images of a class", images),
+                        Fact("iterations", iterations),
+                    ]
+                ) { try featureSections($0[0], epsilons, images, iterations) }
+            ], notes: [Layerwise.note], measuringHours: scale == .long ? 0.3 : 0.05)
+    }
+
     /// One way to perturb, at one ε.
     private struct FeaturePanel: Codable {
         let epsilon: Float
@@ -11,41 +45,22 @@ extension Experiment {
         let points: [TSNE.Embedding.Point]
         /// One a point.
         let labels: [Int32]
-    }
 
-    /// In percent, of the paper's test set.
-    private static let published: [(epsilon: Float, layerwise: Double, random: Double)] = [
-        (0, 91.9, 91.9), (0.02, 69.4, 91.85), (0.04, 48.2, 91.9), (0.06, 34.6, 85.8),
-    ]
+        /// - Parameter labels: of the images shown.
+        func isOf(_ labels: [Int32]) -> Bool {
+            self.labels == labels && points.count == labels.count && [accuracy].arePercents(1)
+        }
 
-    /// Two classes, in the order of the data set.
-    private static let shownClasses: [Int32] = [3, 5]
-
-    static let layerwiseFigure1 = Experiment(
-        "layerwise-f1", "Features under layerwise and random perturbation",
-        source: "\(Layerwise.source), Figure 1 (Figure 2 in the AAAI text)",
-        summary: """
-            t-SNE of what the last dense layer reads, for the test images of two classes, when all hidden points are \
-            moved by ε times the sign of the gradient of the image before, and by ε times Gaussian noise.
-            """
-    ) { scale in
-        let epsilons = scale == .smoke ? [0, 0.06] : published.map(\.epsilon)
-        let images = scale == .smoke ? 6 : scale == .short ? 200 : 1000
-        let iterations = scale == .smoke ? 50 : 1000
-        var panel = Panel.layerwise(ways: [Layerwise.baseline], seeds: 1).cutLayerwise(
-            to: scale, short: .thinVGG)
-        // One network's features are shown.
-        panel.seeds = 1
-        return Grid(
-            panels: [panel],
-            findings: [
-                Finding(
-                    facts: [
-                        Fact("ε", epsilons), Fact("images of a class", images),
-                        Fact("iterations", iterations),
-                    ]
-                ) { try featureSections($0.panel, epsilons, images, iterations) }
-            ], notes: [Layerwise.note], measuringHours: scale == .long ? 0.3 : 0.05)
+        func plot(_ classNames: [String]) -> Report.Block {
+            let series = Set(labels).sorted().map { label in
+                let points = zip(points, labels).filter { $0.1 == label }
+                return Plot.Series(
+                    classNames[Int(label)], points.map { .init(Double($0.0.x), Double($0.0.y)) },
+                    style: .points)
+            }
+            let title = "ε = \(epsilon), \(isRandom ? "random" : "layerwise")"
+            return .plot(Plot(title: title, x: .init(""), y: .init(""), series: series))
+        }
     }
 
     private static func featureSections(
@@ -55,72 +70,45 @@ extension Experiment {
         let images = shownClasses.flatMap { label in
             test.labels.indices.filter { test.labels[$0] == label }.prefix(imagesOfAClass)
         }.sorted()
+        let wanted = [false, true].flatMap { isRandom in epsilons.map { ($0, isRandom) } }
         let panels = try panel.measured(
             "perturbed-features",
             [Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations)],
             batchSize: 1,
             as: Form { panels in
-                panels.map(\.epsilon) == epsilons + epsilons
-                    && panels.allSatisfy { isValid($0, images.map { test.labels[$0] }) }
-                    && panels.map(\.isRandom) == epsilons.map { _ in false } + epsilons.map { _ in true }
+                panels.map(\.epsilon) == wanted.map(\.0) && panels.map(\.isRandom) == wanted.map(\.1)
+                    && panels.allSatisfy { $0.isOf(images.map { test.labels[$0] }) }
             }
         ) { network in
-            try [false, true].flatMap { isRandom in
-                try epsilons.map { epsilon in
-                    try featurePanel(
-                        of: network, test, images, epsilon, isRandom: isRandom, iterations: iterations)
-                }
+            try wanted.map { epsilon, isRandom in
+                try featurePanel(
+                    of: network, test, images, epsilon, isRandom: isRandom, iterations: iterations)
             }
         }[0][0]
-        let (layerwise, random) = (panels.filter { !$0.isRandom }, panels.filter(\.isRandom))
-        var comparison = Comparison(title: "Accuracy", unit: "%", digits: 1, rows: [])
-        for (index, epsilon) in epsilons.enumerated() {
-            let paper = published.first { $0.epsilon == epsilon }
-            let ours = [layerwise, random].map { Measurements([$0[index].accuracy]) }
-            comparison.rows += [
-                .init("layerwise, ε = \(epsilon)", published: paper?.layerwise, ours: ours[0]),
-                .init("random, ε = \(epsilon)", published: paper?.random, ours: ours[1]),
-            ]
-            guard let paper, paper.layerwise != paper.random else { continue }
-            comparison.claims.append(
-                Claim(
-                    "ε = \(epsilon): the gradients of the sample before harm more than noise",
-                    publishedDifference: paper.layerwise - paper.random, ours: ours[0], against: ours[1],
-                    images: images.count))
-        }
-        let names = shownClasses.map { data.classNames[Int($0)] }.joined(separator: " and ")
-        return [
-            Report.Section("Layerwise perturbation", layerwise.map { .plot(plot($0, data)) }),
-            Report.Section("Random perturbation", random.map { .plot(plot($0, data)) }),
-            Report.Section(
-                "Accuracy",
-                [
-                    .comparison(comparison),
-                    .paragraph(
-                        """
-                        The paper draws its two classes at random and gives accuracies of the whole test set; here they \
-                        are \(names), and the accuracies are of the \(images.count) images shown, among all classes.
-                        """),
-                ]),
-        ]
-    }
-
-    /// - Parameter labels: of the images shown.
-    private static func isValid(_ panel: FeaturePanel, _ labels: [Int32]) -> Bool {
-        panel.labels == labels && panel.points.count == labels.count && [panel.accuracy].arePercents(1)
-    }
-
-    private static func plot(_ panel: FeaturePanel, _ data: ExperimentData) -> Plot {
-        Plot(
-            title: "ε = \(panel.epsilon), \(panel.isRandom ? "random" : "layerwise")", x: .init(""),
-            y: .init(""),
-            series: Set(panel.labels).sorted().map { label in
-                Plot.Series(
-                    data.classNames[Int(label)],
-                    zip(panel.points, panel.labels).filter { $0.1 == label }.map {
-                        .init(Double($0.0.x), Double($0.0.y))
-                    }, style: .points)
+        let byKind = [panels.filter { !$0.isRandom }, panels.filter(\.isRandom)]
+        let curves = Curves(
+            title: "Accuracy", epsilons: epsilons, names: ["layerwise", "random"],
+            values: byKind.map { [$0.map(\.accuracy)] },
+            published: [0, 1].map { kind in
+                epsilons.map { epsilon in
+                    publishedFeatures.first { $0.epsilon == epsilon }?.accuracies[kind]
+                }
+            }, images: images.count)
+        let comparison = curves.comparison(
+            rows: epsilons.indices.flatMap { index in [0, 1].map { curves.row($0, index) } },
+            claims: epsilons.indices.map {
+                curves.claim(
+                    0, against: 1, at: $0,
+                    "ε = \(epsilons[$0]): the gradients of the sample before harm more than noise")
             })
+        let names = shownClasses.map { data.classNames[Int($0)] }.joined(separator: " and ")
+        let note = """
+            The paper draws its two classes at random and gives accuracies of the whole test set; here they \
+            are \(names), and the accuracies are of the \(images.count) images shown, among all classes.
+            """
+        return zip(["Layerwise perturbation", "Random perturbation"], byKind).map { heading, panels in
+            Report.Section(heading, panels.map { $0.plot(data.classNames) })
+        } + [Report.Section("Accuracy", [comparison, .paragraph(note)])]
     }
 
     /// Runs the images one by one through the network's encoder, whose points are moved, and the classifier.
@@ -155,8 +143,7 @@ extension Experiment {
 
     /// The last dense layer of a network, with the softmax and its cross-entropy.
     private struct Classifier {
-        private let weights: [Float]
-        private let biases: [Float]
+        private let (weights, biases): ([Float], [Float])
 
         init(of network: Network) throws(SparringError) {
             guard let layer = try network.layers.last(where: { $0.kind == "dense" }) else {

@@ -24,13 +24,9 @@ struct Maker: Hashable, Codable, CustomStringConvertible {
 final class Credits: Sendable {
     private let parts = Mutex<[Maker: Int]>([:])
 
-    func add(_ maker: Maker) {
-        parts.withLock { $0[maker, default: 0] += 1 }
-    }
+    func add(_ maker: Maker) { parts.withLock { $0[maker, default: 0] += 1 } }
 
-    func clear() {
-        parts.withLock { $0 = [:] }
-    }
+    func clear() { parts.withLock { $0 = [:] } }
 
     /// The parts each has measured.
     var makers: [Maker: Int] { parts.withLock { $0 } }
@@ -78,9 +74,8 @@ extension ExperimentContext {
     ) throws -> Value {
         try Task.checkCancellation()
         let origin = Origin(
-            networks: networks.map(\.name),
-            models: networks.map(\.weights), data: try data.map { try $0.fingerprint } ?? "",
-            setting: facts.map { "\($0.name): \($0.value)" })
+            networks: networks.map(\.name), models: networks.map(\.weights),
+            data: try data.map { try $0.fingerprint } ?? "", setting: facts.map(\.line))
         let path = "\(folder)/parts/\(name)-\(fingerprint(of: origin.lines)).json"
         if FileManager.default.fileExists(atPath: path) {
             if let part = try? decodeJSON(Part<Value>.self, from: try read(path), of: path),
@@ -100,16 +95,10 @@ extension ExperimentContext {
     }
 }
 
-extension Sequence<Double> {
+extension [Double] {
     /// Whether these are as many finite numbers.
-    func areFinite(_ count: Int) -> Bool {
-        let values = Array(self)
-        return values.count == count && values.allSatisfy(\.isFinite)
-    }
+    func areFinite(_ count: Int) -> Bool { self.count == count && allSatisfy(\.isFinite) }
 
     /// Whether these are as many shares in percent.
-    func arePercents(_ count: Int) -> Bool {
-        let values = Array(self)
-        return values.count == count && values.allSatisfy { 0...100 ~= $0 }
-    }
+    func arePercents(_ count: Int) -> Bool { self.count == count && allSatisfy { 0...100 ~= $0 } }
 }

@@ -5,22 +5,18 @@ package struct Way: Hashable, Sendable {
     var name: String
     var method: Method
     /// Whether the network has the papers' dropout.
-    var drops = false
+    var drops: Bool
     /// Whether its number is that of the epoch that held-out images choose, not of the last one.
-    var stopsEarly = false
+    var stopsEarly: Bool
     /// Trainings beyond the panel's seeds.
     var extraSeeds = 0
 
-    init(
-        _ name: String, _ method: Method = .backprop, drops: Bool = false, stopsEarly: Bool = false,
-        extraSeeds: Int = 0
-    ) {
-        self.name = name
-        self.method = method
-        self.drops = drops
-        self.stopsEarly = stopsEarly
-        self.extraSeeds = extraSeeds
+    init(_ name: String, _ method: Method = .backprop, drops: Bool = false, stopsEarly: Bool = false) {
+        (self.name, self.method, self.drops, self.stopsEarly) = (name, method, drops, stopsEarly)
     }
+
+    static let baseline = Way("baseline")
+    static let dropout = Way("dropout", drops: true)
 }
 
 /// That one way's number differs from another's as the paper's do.
@@ -33,10 +29,7 @@ struct PanelClaim: Hashable, Sendable {
     let difference: Double?
 
     init(_ way: String, against: String, _ statement: String? = nil, difference: Double? = nil) {
-        self.way = way
-        self.against = against
-        self.statement = statement
-        self.difference = difference
+        (self.way, self.against, self.statement, self.difference) = (way, against, statement, difference)
     }
 }
 
@@ -45,48 +38,40 @@ package struct Panel: Sendable {
     /// Its name in the paper's setting, whatever a scale makes of it.
     let place: String
     /// Behind the network and the images in its title.
-    var detail = ""
+    let detail: String
     var images: DataSetting
     var network: Architecture
     var ways: [Way]
     var recipe: Recipe
-    var normalization = Normalization.perChannel
+    var normalization: Normalization
     var inputPoint = InputPoint.pixels
     var seeds: Int
     /// The paper's numbers by the ways' names.
-    var published: [String: Double]
-    var claims: [PanelClaim]
+    let published: [String: Double]
+    let claims: [PanelClaim]
 
     /// - Parameters:
     ///   - published: in the order of the ways.
     ///   - claims: nil for each way against the first, where the paper has numbers for both.
     init(
         _ network: Architecture, on images: DataSetting, detail: String = "", ways: [Way], recipe: Recipe,
-        seeds: Int = 1, published: [Double?] = [], claims: [PanelClaim]? = nil
+        normalization: Normalization = .perChannel, seeds: Int = 1, published: [Double?] = [],
+        claims: [PanelClaim]? = nil
     ) {
         place = "\(network) on \(images.source)\(detail)"
-        self.detail = detail
-        self.images = images
-        self.network = network
-        self.ways = ways
-        self.recipe = recipe
-        self.seeds = seeds
-        self.published = Dictionary(
-            zip(ways, published).compactMap { way, number in number.map { (way.name, $0) } },
-            uniquingKeysWith: { first, _ in first })
-        let known = self.published
-        self.claims =
-            claims
-            ?? ways.dropFirst().compactMap {
-                known[$0.name] == nil || known[ways[0].name] == nil
-                    ? nil : PanelClaim($0.name, against: ways[0].name)
-            }
+        (self.detail, self.images, self.network, self.ways) = (detail, images, network, ways)
+        (self.recipe, self.normalization, self.seeds) = (recipe, normalization, seeds)
+        let known = zip(ways, published).compactMap { way, number in number.map { (way.name, $0) } }
+        self.published = Dictionary(known, uniquingKeysWith: { first, _ in first })
+        let others = known.first?.0 == ways[0].name ? known.dropFirst() : []
+        self.claims = claims ?? others.map { PanelClaim($0.0, against: ways[0].name) }
     }
 
     /// What decides its numbers but the ways and the seed, and how many seeds there are.
     var facts: [Fact] {
-        images.facts + [Fact("network", "\(network)")] + [
-            Fact("normalization", normalization.rawValue), Fact("input point", inputPoint.rawValue),
+        images.facts + [
+            Fact("network", "\(network)"), Fact("normalization", normalization.rawValue),
+            Fact("input point", inputPoint.rawValue),
             Fact("ways", ways.map(\.name).joined(separator: ", ")),
         ]
             + ways.filter(\.method.isPerturbing).flatMap { way in
@@ -94,13 +79,15 @@ package struct Panel: Sendable {
             } + recipe.facts + [Fact("seeds", seeds)]
     }
 
-    /// The trainings, seed by seed.
-    var trainings: [Training] {
+    /// The trainings' ways and seeds, seed by seed.
+    var order: [(way: Int, seed: Int)] {
         let most = seeds + (ways.map(\.extraSeeds).max() ?? 0)
         return (1...max(most, 1)).flatMap { seed in
-            ways.filter { seed <= seeds + $0.extraSeeds }.map { training($0, seed: seed) }
+            ways.indices.filter { seed <= seeds + ways[$0].extraSeeds }.map { ($0, seed) }
         }
     }
+
+    var trainings: [Training] { order.map { training(ways[$0.way], seed: $0.seed) } }
 
     func training(_ way: Way, seed: Int) -> Training {
         var recipe = recipe
@@ -113,37 +100,44 @@ package struct Panel: Sendable {
             drops: way.drops, images: images, normalization: normalization, inputPoint: inputPoint,
             method: way.method, recipe: recipe, seed: UInt64(seed))
     }
+}
 
-    // MARK: Cuts
+// MARK: - Cuts
 
-    /// The paper's recipe in another number of epochs.
-    mutating func cut(epochs: Int, seeds: Int) {
-        recipe = recipe.scaled(to: epochs)
-        self.seeds = seeds
-    }
-
-    /// The same schedule from another learning rate.
-    mutating func start(at learningRate: Float) {
-        recipe.schedule.learningRate = learningRate
+extension Panel {
+    /// What a scale makes of the paper's setting; what is nil stays.
+    ///
+    /// - Parameters:
+    ///   - epochs: in the paper's schedule, scaled to them.
+    ///   - schedule: in place of that.
+    ///   - keep: as many of the first images.
+    ///   - heldOut: training images.
+    func cut(
+        to network: Architecture? = nil, epochs: Int? = nil, schedule: Schedule? = nil, seeds: Int? = nil,
+        keep: (train: Int, test: Int)? = nil, heldOut: Int? = nil
+    ) -> Panel {
+        changed {
+            $0.network = network ?? $0.network
+            if let epochs { $0.recipe = $0.recipe.scaled(to: epochs) }
+            $0.recipe.schedule = schedule ?? $0.recipe.schedule
+            $0.recipe.validationImages = heldOut ?? $0.recipe.validationImages
+            $0.seeds = seeds ?? $0.seeds
+            if let keep { $0.images.keep(train: keep.train, test: keep.test) }
+        }
     }
 
     /// Drawn images, two epochs, and a thin network in the place of a large one.
-    mutating func cutToSmoke(train: Int, test: Int, epochs: Int = 2) {
-        images.draw(train: train, test: test)
-        if network.secondsAStep(batchSize: 128, pixels: 1024) > 0.05 { network = .thinVGG }
-        cut(epochs: epochs, seeds: 1)
+    func cutToSmoke(_ network: Architecture? = nil, train: Int, test: Int, epochs: Int = 2) -> Panel {
+        let small = network ?? self.network
+        let isLarge = small.secondsAStep(batchSize: 128, pixels: 1024) > 0.05
+        return cut(to: isLarge ? .thinVGG : small, epochs: epochs, seeds: 1).changed {
+            $0.images.draw(train: train, test: test)
+        }
     }
-}
 
-extension Panel {
     func changed(_ change: (inout Panel) -> Void) -> Panel {
         var panel = self
         change(&panel)
         return panel
     }
-}
-
-extension [Panel] {
-    /// Each changed in the same way.
-    func map(changing change: (inout Panel) -> Void) -> [Panel] { map { $0.changed(change) } }
 }

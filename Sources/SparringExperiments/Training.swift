@@ -27,7 +27,7 @@ package struct Training: Sendable {
             + network.facts(drops: drops)
             + [Fact("normalization", normalization.rawValue), Fact("input point", inputPoint.rawValue)]
             + method.facts + recipe.facts + [Fact("seed", seed)]
-        return facts.map { "\($0.name): \($0.value)" }
+        return facts.map(\.line)
     }
 
     /// The run folder's name: trainings that are equal in all but their labels are one.
@@ -87,7 +87,14 @@ private struct TrainingRecord: Codable {
     let maker: Maker
     /// Of the model file.
     let weights: String
-    package let history: RunHistory
+    let history: RunHistory
+}
+
+extension TrainedNetwork {
+    fileprivate init(_ training: Training, _ record: TrainingRecord, name: String, model: String) {
+        (label, self.name, self.model) = (training.label, name, model)
+        (weights, history, maker) = (record.weights, record.history, record.maker)
+    }
 }
 
 extension ExperimentContext {
@@ -105,14 +112,12 @@ extension ExperimentContext {
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let record = try? decodeJSON(TrainingRecord.self, from: try read(path), of: path),
             record.key == training.key(fingerprint: try data.fingerprint), !record.history.rows.isEmpty,
-            let weights = try? Sparring.fingerprint(ofFile: model), weights == record.weights
+            (try? Sparring.fingerprint(ofFile: model)) == record.weights
         else {
             onProgress?(.discarded(path))
             return nil
         }
-        return TrainedNetwork(
-            label: training.label, name: name, model: model, weights: weights, history: record.history,
-            maker: record.maker)
+        return TrainedNetwork(training, record, name: name, model: model)
     }
 
     /// Trains the network. One that is finished is read; one that was stopped goes on from its last epoch.
@@ -123,10 +128,11 @@ extension ExperimentContext {
     ) async throws -> TrainedNetwork {
         try Task.checkCancellation()
         if let finished = try finished(training, on: data) { return finished }
-        let fingerprint = try data.fingerprint
-        let path = "\(folder)/runs/\(training.name(fingerprint: fingerprint))"
-        let exists = RunFolder.exists(at: path)
-        let (run, trainer) = try exists ? resume(training, data, path) : begin(training, data, path)
+        let name = training.name(fingerprint: try data.fingerprint)
+        let path = "\(folder)/runs/\(name)"
+        let (run, trainer) =
+            try RunFolder.exists(at: path)
+            ? resume(training, data, path) : begin(training, data, path)
         if let onProgress {
             trainer.onStep = {
                 onProgress(.training(training.label, position: position, count: count, step: $0))
@@ -134,12 +140,10 @@ extension ExperimentContext {
         }
         for try await _ in trainer.fit(data, recordingTo: run) {}
         let record = TrainingRecord(
-            key: training.key(fingerprint: fingerprint), maker: try .current(),
+            key: training.key(fingerprint: try data.fingerprint), maker: try .current(),
             weights: try Sparring.fingerprint(ofFile: run.lastModel), history: try run.history())
         try write(try encodeJSON(record, for: "\(path)/record.json"), to: "\(path)/record.json")
-        return TrainedNetwork(
-            label: training.label, name: training.name(fingerprint: fingerprint), model: run.lastModel,
-            weights: record.weights, history: record.history, maker: record.maker)
+        return TrainedNetwork(training, record, name: name, model: run.lastModel)
     }
 
     private func begin(
@@ -154,10 +158,10 @@ extension ExperimentContext {
 
     private func settings(of training: Training, _ data: ExperimentData) throws -> RunSettings {
         var spec = try DataSpec(of: data, directory: dataDirectory)
-        spec.name = training.dataDescription
+        let images = training.images
+        spec.name = "\(images.source), \(images.trainImages) and \(images.testImages) images"
         return RunSettings(
-            model: ModelSpec(
-                named: "\(training.network)", classes: data.classes, imageShape: data.shape),
+            model: ModelSpec(named: "\(training.network)", classes: data.classes, imageShape: data.shape),
             data: spec, normalization: training.normalization, inputPoint: training.inputPoint,
             method: training.method, recipe: training.recipe, seed: training.seed)
     }
@@ -174,12 +178,5 @@ extension ExperimentContext {
                     + "(\(differences.joined(separator: "; "))); move the folder away")
         }
         return (run, try run.resume(threads: threads))
-    }
-}
-
-extension Training {
-    /// The images, as run.json calls them.
-    fileprivate var dataDescription: String {
-        "\(images.source), \(images.trainImages) and \(images.testImages) images"
     }
 }

@@ -27,10 +27,7 @@ import Testing
     @Test func everyCutIsTold() throws {
         let other = Panel.layerwise(.named(.vggBN))
         let here = [
-            Self.panel.changed {
-                $0.cut(epochs: 60, seeds: 2)
-                $0.images.draw(train: 20, test: 10)
-            }
+            Self.panel.cut(epochs: 60, seeds: 2).changed { $0.images.draw(train: 20, test: 10) }
         ]
         #expect(
             grid(here, epsilons: [0.1]).differences(from: grid([Self.panel, other])) == [
@@ -50,7 +47,7 @@ import Testing
     /// What all parts have in common is told once.
     @Test func commonCutsAreToldOnce() throws {
         let paper = [Self.panel, .layerwise(.named(.vggBN))]
-        let here = grid(paper.map(changing: { $0.seeds = 1 }))
+        let here = grid(paper.map { $0.cut(seeds: 1) })
         #expect(here.differences(from: grid(paper)) == [["seeds", "5", "1"]])
     }
 
@@ -84,10 +81,25 @@ import Testing
         #expect(renamed.name(fingerprint: "any") == training.name(fingerprint: "any"))
     }
 
+    /// Of all trainings at all scales.
+    private static let keys = [
+        "backprop-t2": "ef9feadc", "backprop-fgs": "44d19957", "backprop-f2": "5d66c113",
+        "backprop-f3": "368f7109", "backprop-t3": "cef389d9", "anl-t1": "3c789b36",
+        "anl-f2": "b4a5bb11", "anl-f3": "356e9c39", "anl-f4": "f92de19e",
+        "anl-t2": "cbfee1e5", "anl-f5": "cb6eaf6f", "anl-t3": "cb6eaf6f",
+        "layerwise-t1": "c99e85af", "layerwise-f1": "f84c0dba", "layerwise-f2": "9d573ff8",
+        "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "4d3fe330",
+        "layerwise-t5": "18228736", "layerwise-t6": "70904c9e", "layerwise-t7": "c56e1323",
+        "layerwise-imagenet": "835c798c",
+    ]
+
     /// Results are kept for long: their keys may change only with what they mean.
-    @Test func keysStayAsTheyAre() throws {
-        let training = try Experiment(id: "layerwise-t3").grid(at: .long).panels[0].trainings[1]
-        #expect(training.name(fingerprint: "any") == "cifar-10-resnet20-seed-1-b276ff02")
+    @Test(arguments: Experiment.all.map(\.id)) func keysStayAsTheyAre(id: String) throws {
+        let experiment = try Experiment(id: id)
+        let names = ExperimentScale.allCases.flatMap {
+            experiment.grid(at: $0).panels.flatMap(\.trainings).map { $0.name(fingerprint: "any") }
+        }
+        #expect(fingerprint(of: names) == Self.keys[id])
     }
 
     /// Tables of one paper share the networks they have in common.

@@ -4,17 +4,17 @@ import Sparring
 
 extension Experiment {
     static let anlTable1 = Experiment(
-        "anl-t1", "Adversarial, Gaussian and opposite noise", source: "\(ANL.source), Table 1",
-        summary: """
-            The test error of networks that are trained without noise, with Gaussian noise, with adversarial noise layers, \
-            and with the opposite of adversarial noise, from the same initial weights.
-            """
+        .anl, "t1", "Adversarial, Gaussian and opposite noise", at: "Table 1",
+        """
+        The test error of networks that are trained without noise, with Gaussian noise, with adversarial noise layers, \
+        and with the opposite of adversarial noise, from the same initial weights.
+        """
     ) { scale in
         let rows: [(ModelName, DataSetting, [Double])] = [
             (.lenet5, .fashionMNIST, [9.44, 9.49, 9.17, 12.00]),
             (.vgg16, .fashionMNIST, [5.93, 5.96, 5.47, 7.02]), (.vgg16, .cifar10, [7.47, 7.62, 6.18, 55.49]),
         ]
-        let panels = rows.map { network, images, published in
+        let panels = rows.prefix(scale == .short ? 1 : 3).map { network, images, published in
             Panel.adversarialNoise(
                 network, on: images, ways: ANL.noises, published: published,
                 claims: [
@@ -24,8 +24,7 @@ extension Experiment {
             ).cutNoise(to: scale)
         }
         return Grid(
-            panels: scale == .short ? Array(panels.prefix(1)) : panels,
-            findings: [.table("Test error (Table 1)"), .errorCurves("Error curves")],
+            panels: panels, findings: [.table("Test error (Table 1)"), .errorCurves("Error curves")],
             notes: [
                 """
                 The paper tells its recipe of CIFAR only; it is used on Fashion-MNIST too, without augmentation. VGG-16 \
@@ -35,12 +34,11 @@ extension Experiment {
     }
 
     static let anlTable2 = Experiment(
-        "anl-t2", "Baseline, dropout and adversarial noise in ten networks",
-        source: "\(ANL.source), Table 2",
-        summary: """
-            The test error of ten networks trained without noise, with dropout, and with adversarial noise layers of an ε \
-            that grows with the network.
-            """
+        .anl, "t2", "Baseline, dropout and adversarial noise in ten networks", at: "Table 2",
+        """
+        The test error of ten networks trained without noise, with dropout, and with adversarial noise layers of an ε \
+        that grows with the network.
+        """
     ) { scale in
         // Test errors of baseline, dropout and noise, on CIFAR-10 and CIFAR-100.
         let rows: [(network: ModelName, epsilon: Float, cifar10: [Double], cifar100: [Double])] = [
@@ -55,23 +53,20 @@ extension Experiment {
             (.wrn40By4, 0.05, [5.54, 5.18, 3.56], [22.83, 23.42, 21.31]),
             (.wrn28By10, 0.1, [4.10, 4.07, 2.86], [21.37, 20.90, 18.16]),
         ]
-        let isCut = scale == .short || scale == .long
-        let networks: [ModelName] =
-            isCut ? [.vgg11, .mobileNetV2] : scale == .smoke ? [.vgg11] : rows.map(\.network)
-        let panels = [DataSetting.cifar10, .cifar100].prefix(isCut ? 1 : 2).flatMap { images in
+        let few: [ModelName] = [.vgg11, .mobileNetV2]
+        let networks = scale.pick(paper: rows.map(\.network), long: few, short: few, smoke: [.vgg11])
+        let sets = scale.pick(paper: 2, long: 1, short: 1, smoke: 2)
+        let panels = [DataSetting.cifar10, .cifar100].prefix(sets).flatMap { images in
             networks.compactMap { name in rows.first { $0.network == name } }.map { row in
                 let noise = Way.noise(row.epsilon)
                 return Panel.adversarialNoise(
                     row.network, on: images, ways: [.baseline, .dropout, noise],
                     published: images == .cifar10 ? row.cifar10 : row.cifar100,
-                    claims: [
+                    claims: [("baseline", "the baseline"), ("dropout", "dropout")].map { way, words in
                         PanelClaim(
-                            noise.name, against: "baseline",
-                            "adversarial noise has a lower test error than the baseline"),
-                        PanelClaim(
-                            noise.name, against: "dropout",
-                            "adversarial noise has a lower test error than dropout"),
-                    ]
+                            noise.name, against: way, "adversarial noise has a lower test error than \(words)"
+                        )
+                    }
                 ).cutNoise(to: scale)
             }
         }
@@ -86,11 +81,11 @@ extension Experiment {
     }
 
     static let anlFigure2 = Experiment(
-        "anl-f2", "Noise scaled by the deviation of its layer", source: "\(ANL.source), Figure 2",
-        summary: """
-            The standard deviation s(h) of what flows into each perturbation point over the epochs, with noise of \
-            Equation 4, r·g/‖g‖∞, and of Equation 5, which multiplies it by s(h).
-            """
+        .anl, "f2", "Noise scaled by the deviation of its layer", at: "Figure 2",
+        """
+        The standard deviation s(h) of what flows into each perturbation point over the epochs, with noise of \
+        Equation 4, r·g/‖g‖∞, and of Equation 5, which multiplies it by s(h).
+        """
     ) { scale in
         let panel = Panel.adversarialNoise(
             .vgg16, ways: [.baseline, .unscaledNoise(0.025), .noise(0.05)], published: [7.47, 6.53, 5.91],
@@ -99,11 +94,17 @@ extension Experiment {
                     "ANL 0.05", against: "ANL Eq. 4 0.025",
                     "noise scaled by the layers' deviations lowers the test error further")
             ]
-        ).replaced(at: scale).cutNoise(to: scale)
-        let curves = Finding { grid in
-            let panel = grid.panel
-            let plots = panel.ways.indices.dropFirst().map { way in
-                Report.Block.plot(deviations(panel.ways[way].name, of: panel.networks[way][0]))
+        ).cutNoise(to: scale, short: .vgg11)
+        // A curve each hidden point.
+        let curves = Finding { panels in
+            let plots = zip(panels[0].names, panels[0].networks).dropFirst().map { name, networks in
+                let history = networks[0].history
+                let series = history.points.filter { $0 != "input" }.map { point in
+                    let deviations = history.deviations.filter { $0.point == point }
+                    return Plot.Series(point, deviations.map { .init(Double($0.epoch), $0.deviation) })
+                }
+                return Report.Block.plot(
+                    Plot(title: name, x: .init("epoch"), y: .init("s(h)"), series: series))
             }
             return [Report.Section("Deviation of the points' inputs (Figure 2)", plots)]
         }
@@ -112,35 +113,18 @@ extension Experiment {
             notes: ["The curves of s(h) are those of seed 1."] + ANL.notes(scale))
     }
 
-    /// A curve each hidden point.
-    private static func deviations(_ title: String, of network: TrainedNetwork) -> Plot {
-        let history = network.history
-        return Plot(
-            title: title, x: .init("epoch"), y: .init("s(h)"),
-            series: history.points.filter { $0 != "input" }.map { point in
-                Plot.Series(
-                    point,
-                    history.deviations.filter { $0.point == point }.map {
-                        .init(Double($0.epoch), $0.deviation)
-                    })
-            })
-    }
-
     static let anlFigure4 = Experiment(
-        "anl-f4", "Test error against the size of adversarial noise", source: "\(ANL.source), Figure 4",
-        summary: "How the best size of adversarial noise depends on the network."
+        .anl, "f4", "Test error against the size of adversarial noise", at: "Figure 4",
+        "How the best size of adversarial noise depends on the network."
     ) { scale in
         // Test errors of the baseline and at the ε of Table 2.
         let rows: [(ModelName, epsilon: Float, baseline: Double, error: Double)] = [
             (.mobileNetV2, 0.02, 7.83, 5.54), (.vgg16, 0.05, 7.47, 5.81), (.resnet18, 0.05, 5.98, 4.21),
         ]
-        let epsilons: [Float] =
-            switch scale {
-            case .paper: [0, 0.01, 0.02, 0.05, 0.08, 0.1, 0.15]
-            case .long, .short: [0, 0.02, 0.05, 0.1]
-            case .smoke: [0, 0.02]
-            }
-        var panels = rows.map { network, best, baseline, error in
+        let few: [Float] = [0, 0.02, 0.05, 0.1]
+        let all: [Float] = [0, 0.01, 0.02, 0.05, 0.08, 0.1, 0.15]
+        let epsilons = scale.pick(paper: all, long: few, short: few, smoke: [0, 0.02])
+        let panels = rows.map { network, best, baseline, error in
             Panel.adversarialNoise(
                 network, ways: epsilons.map { $0 == 0 ? .baseline : .noise($0) },
                 published: epsilons.map { $0 == 0 ? baseline : $0 == best ? error : nil },
@@ -149,46 +133,29 @@ extension Experiment {
                         Way.noise(best).name, against: "baseline",
                         "noise of ε = \(best) lowers the test error")
                 ]
-            )
+            ).cutNoise(to: scale, short: .vgg16)
         }
-        if scale != .paper { panels = [panels[1].replaced(at: scale, short: .vgg16).cutNoise(to: scale)] }
-        let curves = Finding { grid in
-            let plots = grid.panels.map { panel in
-                Report.Block.plot(
+        let curves = Finding { panels in
+            let plots = panels.map { panel in
+                let points = panel.ways.enumerated().map { index, way in
+                    Plot.Point(
+                        Double(way.method.epsilon),
+                        Measurements(panel.seeds(of: index).map { $0.testError() }))
+                }
+                return Report.Block.plot(
                     Plot(
                         title: panel.title, x: .init("ε"), y: .init("test error in %"),
-                        series: [
-                            Plot.Series(
-                                "test error",
-                                panel.ways.indices.map { way in
-                                    .init(
-                                        Double(panel.ways[way].method.epsilon),
-                                        Measurements(panel.seeds(of: way).map { $0.testError() }))
-                                })
-                        ]))
+                        series: [Plot.Series("test error", points)]))
             }
             return [Report.Section("Test error against ε (Figure 4)", plots)]
         }
         return Grid(
-            panels: panels, findings: [curves, .table("Test error")],
+            panels: scale == .paper ? panels : [panels[1]], findings: [curves, .table("Test error")],
             notes: [
                 """
                 The figure's values are not printed: the published errors are those of Table 2, at the ε that the paper \
                 finds best for a network's size. The list of ε is ours.
                 """
             ] + ANL.notes(scale))
-    }
-}
-
-extension Panel {
-    /// A smaller network in the place of VGG-16, the same for all experiments.
-    func replaced(at scale: ExperimentScale, short: ModelName = .vgg11) -> Panel {
-        changed {
-            switch scale {
-            case .paper, .smoke: break
-            case .long: $0.network = .named(.vgg11)
-            case .short: $0.network = .named(short)
-            }
-        }
     }
 }
