@@ -19,24 +19,6 @@ SIGNALS = {signal.SIGKILL: [-signal.SIGKILL], signal.SIGTERM: [-signal.SIGTERM, 
 
 
 class KillTest(CommandTest):
-    def files(self, run):
-        return {str(path.relative_to(self.folder / run)) for path in (self.folder / run).rglob("*")
-                if path.is_file() and "tfevents" not in path.name}
-
-    def rows(self, run):
-        """What metrics.csv has of each epoch but the time, and points.csv."""
-        rows = (self.folder / run / "metrics.csv").read_text().splitlines()
-        times = {"seconds", "images_per_second"}
-        kept = [i for i, column in enumerate(rows[0].split(",")) if column not in times]
-        return ([[row.split(",")[i] for i in kept] for row in rows], (self.folder / run / "points.csv").read_text())
-
-    def check_same(self, run, whole):
-        for name in ["last.safetensors", "best.safetensors"]:
-            self.assertEqual((self.folder / run / name).read_bytes(), (self.folder / whole / name).read_bytes(), name)
-        self.assertEqual(self.rows(run), self.rows(whole))
-        self.assertEqual(self.files(run), self.files(whole))
-        self.assertEqual(len(list((self.folder / run).glob("events.out.tfevents.*"))), 1)
-
     def go_on(self, run, settings):
         begun = (self.folder / run / "run.json").exists()
         arguments = ["train", "--resume", run] if begun else self.train_arguments(run, *settings)

@@ -52,21 +52,6 @@ class RanksTest(CommandTest):
         self.assertEqual(process.returncode, 0, error)
         return output
 
-    def rows(self, run):
-        """What metrics.csv has of each epoch but the time, and points.csv."""
-        rows = (self.folder / run / "metrics.csv").read_text().splitlines()
-        times = {"seconds", "images_per_second"}
-        kept = [i for i, column in enumerate(rows[0].split(",")) if column not in times]
-        return ([[row.split(",")[i] for i in kept] for row in rows], (self.folder / run / "points.csv").read_text())
-
-    def check_same(self, run, whole):
-        names = {path.name for path in (self.folder / whole).iterdir() if "tfevents" not in path.name}
-        self.assertEqual({path.name for path in (self.folder / run).iterdir() if "tfevents" not in path.name}, names)
-        for name in sorted(name for name in names if name.endswith(".safetensors")):
-            self.assertEqual((self.folder / run / name).read_bytes(), (self.folder / whole / name).read_bytes(),
-                             f"{run}/{name}")
-        self.assertEqual(self.rows(run), self.rows(whole))
-
     def check_ranks(self, name, arguments, ranks=(1, 2, 3, 4)):
         self.succeed(*arguments(f"{name}-whole"))
         for count in ranks:

@@ -116,3 +116,22 @@ class CommandTest(unittest.TestCase):
 
     def train(self, out, *more):
         return self.succeed(*self.train_arguments(out, *more))
+
+    def run_files(self, run):
+        return {str(path.relative_to(self.folder / run)) for path in (self.folder / run).rglob("*")
+                if path.is_file() and "tfevents" not in path.name}
+
+    def run_rows(self, run):
+        """What metrics.csv has of each epoch but the time, and points.csv."""
+        rows = (self.folder / run / "metrics.csv").read_text().splitlines()
+        times = {"seconds", "images_per_second"}
+        kept = [i for i, column in enumerate(rows[0].split(",")) if column not in times]
+        return ([[row.split(",")[i] for i in kept] for row in rows], (self.folder / run / "points.csv").read_text())
+
+    def check_same(self, run, whole):
+        """Of two runs of the same settings: models, numbers and the names of files."""
+        self.assertEqual(self.run_files(run), self.run_files(whole))
+        for path in sorted((self.folder / whole).glob("*.safetensors")):
+            self.assertEqual((self.folder / run / path.name).read_bytes(), path.read_bytes(), f"{run}/{path.name}")
+        self.assertEqual(self.run_rows(run), self.run_rows(whole))
+        self.assertEqual(len(list((self.folder / run).glob("events.out.tfevents.*"))), 1)
