@@ -186,20 +186,24 @@ static void transpose_rows(const pack_task *task, int64_t k, float *rows) {
     }
 }
 
-static void pack_row(const pack_task *task, float *weights, int64_t tap_floats, int64_t k) {
+// Rows k … k + count of all panels: of a panel those of a point lie behind each other.
+static void pack_rows(const pack_task *task, float *weights, int64_t stride, int64_t tap_floats, int64_t k,
+                      int64_t count) {
     const spar_winograd_direction *d = &task->d;
     int64_t depth = d->from.channels, columns = d->to_stride;
     int tile_columns = d->products->tile_columns;
     for (int64_t panel = 0; panel < columns; panel += tile_columns) {
         int64_t width = columns - panel < tile_columns ? columns - panel : tile_columns;
         float *taps = weights + panel;
-        d->kernels->weight(&(spar_winograd_strip){.channels = width,
-                                                  .tiles = 1,
-                                                  .rows = {taps, taps + 3 * tap_floats, taps + 6 * tap_floats},
-                                                  .pixel = tap_floats,
-                                                  .width = 3,
-                                                  .points = task->packed + panel * depth + k * width,
-                                                  .point = columns * depth});
+        for (int64_t r = 0; r < count; r++, taps += stride) {
+            d->kernels->weight(&(spar_winograd_strip){.channels = width,
+                                                      .tiles = 1,
+                                                      .rows = {taps, taps + 3 * tap_floats, taps + 6 * tap_floats},
+                                                      .pixel = tap_floats,
+                                                      .width = 3,
+                                                      .points = task->packed + panel * depth + (k + r) * width,
+                                                      .point = columns * depth});
+        }
     }
 }
 
@@ -211,13 +215,12 @@ static void pack_blocks(void *context, int64_t first, int64_t last, int thread) 
     float *own = task->run->scratch + thread * task->run->scratch_floats;
     for (int64_t block = first; block < last; block++) {
         int64_t k = block * PACK_ROWS;
-        if (task->transposed) transpose_rows(task, k, own);
-        for (int64_t r = 0; r < PACK_ROWS && k + r < depth; r++) {
-            if (task->transposed) {
-                pack_row(task, own + r * columns, PACK_ROWS * columns, k + r);
-            } else {
-                pack_row(task, task->weights + (k + r) * task->stride, depth * task->stride, k + r);
-            }
+        int64_t count = depth - k < PACK_ROWS ? depth - k : PACK_ROWS;
+        if (task->transposed) {
+            transpose_rows(task, k, own);
+            pack_rows(task, own, columns, PACK_ROWS * columns, k, count);
+        } else {
+            pack_rows(task, task->weights + k * task->stride, task->stride, depth * task->stride, k, count);
         }
     }
 }
