@@ -51,9 +51,10 @@ struct ModelScaling: Encodable, CustomStringConvertible {
             var (computing, waiting) = ([Double](), gigabits.map { _ in [Double]() })
             for number in 0..<warmUp + steps {
                 if number == warmUp { group.resetTraffic() }
-                let before = ranks.waitedSeconds
+                let (before, others) = (ranks.waitedSeconds, ranks.seconds)
                 // What other ranks seem to send is no gradient to go along.
-                let seconds = try ContinuousClock().measure { try step(learningRate: 0) }.seconds
+                var seconds = try ContinuousClock().measure { try step(learningRate: 0) }.seconds
+                seconds -= ranks.seconds - others
                 guard number >= warmUp else { continue }
                 computing.append(seconds)
                 for (link, (from, to)) in zip(before, ranks.waitedSeconds).enumerated() {

@@ -3,6 +3,8 @@
 // combines that, and sends it to everybody: with many ranks, much less.
 #include "graph/ranks.h"
 
+#include "runtime/parallel.h"
+
 #include <string.h>
 
 enum { LEAST_SHARED_BYTES = 16 * 1024 }; // of a row of large sums
@@ -36,7 +38,7 @@ static size_t move_nodes(const spar_pool *pool, const spar_pooled *pooled, int r
     stretch own = stretch_of(pool, pooled, receiver);
     for (int n = 0; n < count && buffer != NULL; n++, buffer += own.count) {
         char *row = (char *)sums->rows + nodes[n] * sums->row_bytes + own.first;
-        memcpy(back ? row : buffer, back ? buffer : row, (size_t)own.count);
+        spar_copy(pooled->run->threads, back ? row : buffer, back ? buffer : row, (size_t)own.count);
     }
     return (size_t)(count * own.count);
 }
@@ -88,12 +90,14 @@ static void join_slice(spar_ranks *ranks, const spar_pool *pool, const spar_pool
             int count = spar_list_nodes(&other->run->part, other->sums.height, r, nodes);
             int64_t bytes = stretch_of(pool, other, ranks->group.rank).count;
             for (int n = 0; n < count; n++, place += bytes) {
-                if (other == pooled) memcpy(ranks->rows + nodes[n] * bytes, place, (size_t)bytes);
+                if (other == pooled) {
+                    spar_copy(pooled->run->threads, ranks->rows + nodes[n] * bytes, place, (size_t)bytes);
+                }
             }
         }
     }
     spar_combine_rest(pooled->run, &slice);
-    memcpy(result, ranks->rows, (size_t)own.count);
+    spar_copy(pooled->run->threads, result, ranks->rows, (size_t)own.count);
 }
 
 static size_t result_bytes(const spar_pool *pool, int rank) {
@@ -137,8 +141,11 @@ void spar_end_pool(spar_ranks *ranks, spar_pool *pool) {
         for (const spar_pooled *pooled = pool->list; pooled < pool->list + pool->count; pooled++) {
             bool shared = is_shared(pool, &pooled->sums);
             stretch of_rank = stretch_of(pool, pooled, r);
-            if (shared) memcpy((char *)pooled->sums.rows + of_rank.first, result, (size_t)of_rank.count);
-            if (shared) result += of_rank.count;
+            if (shared) {
+                spar_copy(pooled->run->threads, (char *)pooled->sums.rows + of_rank.first, result,
+                          (size_t)of_rank.count);
+                result += of_rank.count;
+            }
             place += move_nodes(pool, pooled, r, ranks->group.rank, shared ? NULL : place, true);
         }
     }

@@ -1,5 +1,7 @@
 #include "graph/ranks.h"
 
+#include "runtime/parallel.h"
+
 #include <string.h>
 
 // Slices begin at whole vectors of channels. Those of groups go together, to the first rank.
@@ -134,12 +136,21 @@ void spar_discard_slices(spar_ranks *ranks) {
     spar_release(ranks->slices);
 }
 
-// Channels first ≤ c < first + count of the pixels of own samples, to rows of whole vectors.
-static void cut(const spar_tensor *x, int64_t pixels, int64_t first, int64_t count, float *to) {
-    int64_t stride = spar_round_up16(count);
-    for (int64_t pixel = 0; pixel < pixels; pixel++, to += stride) {
-        memcpy(to, x->data + pixel * x->stride + first, (size_t)count * sizeof *to);
-        memset(to + count, 0, (size_t)(stride - count) * sizeof *to);
+// Channels first ≤ c < first + count of own pixels, to rows of whole vectors.
+typedef struct cutting {
+    const spar_tensor *x;
+    int64_t first, count;
+    float *to;
+} cutting;
+
+static void cut(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const cutting *cut = context;
+    int64_t stride = spar_round_up16(cut->count);
+    float *to = cut->to + first * stride;
+    for (int64_t pixel = first; pixel < last; pixel++, to += stride) {
+        memcpy(to, cut->x->data + pixel * cut->x->stride + cut->first, (size_t)cut->count * sizeof *to);
+        memset(to + cut->count, 0, (size_t)(stride - cut->count) * sizeof *to);
     }
 }
 
@@ -149,7 +160,7 @@ static void exchange_gradients(spar_ranks *ranks, spar_slot *slot, const spar_ru
     int64_t sample = output_floats(slice), first = run->batch > 0 ? run->first : 0;
     size_t own = (size_t)(run->batch * sample) * sizeof(float);
     float *sent = slot->d + first * sample;
-    if (own > 0) memcpy(sent, slice->work->operation->output->gradient, own);
+    spar_copy(run->threads, sent, slice->work->operation->output->gradient, own);
     bool needs = weight_floats(slice, part, part->rank) > 0;
     for (int r = 0; r < part->ranks; r++) {
         int64_t samples = spar_part_samples(part, r, part->batch), start = samples > 0 ? spar_part_start(part, r) : 0;
@@ -171,8 +182,9 @@ static void exchange_inputs(spar_ranks *ranks, spar_slot *slot, const spar_run *
         int64_t samples = spar_part_samples(part, r, part->batch), start = samples > 0 ? spar_part_start(part, r) : 0;
         int64_t floats = run->batch * input_floats(slice, part, r);
         float *place = r == part->rank ? slot->x + start * own_sample : sent;
-        cut(operation->inputs[0], run->batch * spar_pixels(operation->inputs[0]->extent),
-            channels_before(operation, part, r), channels_of(operation, part, r), place);
+        cutting own = {operation->inputs[0], channels_before(operation, part, r), channels_of(operation, part, r),
+                       place};
+        spar_parallel(run->threads, run->batch * spar_pixels(operation->inputs[0]->extent), cut, &own);
         ranks->messages[r] = (spar_message){.send = place,
                                             .send_bytes = (size_t)floats * sizeof(float),
                                             .receive = slot->x + start * own_sample,
@@ -183,14 +195,15 @@ static void exchange_inputs(spar_ranks *ranks, spar_slot *slot, const spar_run *
 }
 
 // Between the rows of a rank's slice and the gradient that they are of.
-static void move_rows(const spar_slice *slice, const spar_part *part, int rank, float *rows, bool back) {
+static void move_rows(const spar_slice *slice, int rank, float *rows, bool back) {
+    const spar_run *run = &slice->work->run;
     const spar_parameter *weight = slice->work->operation->parameters[0];
     int64_t taps = taps_of(slice), each = weight->spec.rows / taps, stride = weight->spec.stride;
-    int64_t first = rows_before(slice, part, rank), count = rows_before(slice, part, rank + 1) - first;
-    size_t bytes = (size_t)(count * stride) * sizeof *rows;
-    for (int64_t tap = 0; tap < taps && count > 0; tap++, rows += count * stride) {
+    int64_t first = rows_before(slice, &run->part, rank), count = rows_before(slice, &run->part, rank + 1) - first;
+    for (int64_t tap = 0; tap < taps; tap++, rows += count * stride) {
         float *gradient = weight->gradient + (tap * each + first) * stride;
-        memcpy(back ? gradient : rows, back ? rows : gradient, bytes);
+        spar_copy(run->threads, back ? gradient : rows, back ? rows : gradient,
+                  (size_t)(count * stride) * sizeof *rows);
     }
 }
 
@@ -228,7 +241,9 @@ static void make(spar_network *network, spar_slot *slot) {
     spar_end_exchange(ranks, slot->exchanges[0]);
     spar_end_exchange(ranks, slot->exchanges[1]);
     size_t bytes = (size_t)weight_floats(slot->slice, part, part->rank) * sizeof *own;
-    move_rows(slot->slice, part, part->rank, own, false); // to be added to
+    const spar_parameter_spec *spec = &slot->slice->weight.spec;
+    bool adds = network->run.backward_flags & SPAR_BACKWARD_ACCUMULATE, padded = spec->columns < spec->stride;
+    if (adds || padded) move_rows(slot->slice, part->rank, own, false); // zeros behind a row's columns stay
     if (bytes > 0) run_slice(network, slot);
     for (int r = 0; r < part->ranks; r++) {
         ranks->messages[r] = (spar_message){.send = own,
@@ -245,7 +260,7 @@ static void finish(spar_network *network, spar_slot *slot) {
     make(network, slot);
     spar_end_exchange(network->ranks, slot->exchanges[2]);
     const spar_part *part = &slot->slice->work->run.part;
-    for (int r = 0; r < part->ranks; r++) move_rows(slot->slice, part, r, place_of(slot, part, r), true);
+    for (int r = 0; r < part->ranks; r++) move_rows(slot->slice, r, place_of(slot, part, r), true);
     slot->slice = NULL;
 }
 

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,28 @@ void spar_parallel(int threads, int64_t count, spar_task task, void *context) {
         int64_t first = count * member / team, last = count * (member + 1) / team;
         if (first < last) task(context, first, last, (int)member);
     }
+}
+
+typedef struct copy_task {
+    char *to;
+    const char *from;
+    size_t bytes;
+} copy_task;
+
+enum { COPY_BLOCK = 1 << 16 };
+
+static void copy_blocks(void *context, int64_t first, int64_t last, int thread) {
+    (void)thread;
+    const copy_task *task = context;
+    size_t start = (size_t)first * COPY_BLOCK, end = (size_t)last * COPY_BLOCK;
+    if (end > task->bytes) end = task->bytes;
+    memcpy(task->to + start, task->from + start, end - start);
+}
+
+void spar_copy(int threads, void *to, const void *from, size_t bytes) {
+    copy_task task = {to, from, bytes};
+    int64_t blocks = (int64_t)((bytes + COPY_BLOCK - 1) / COPY_BLOCK);
+    spar_parallel(threads < blocks / 2 ? threads : (int)(blocks / 2), blocks, copy_blocks, &task);
 }
 
 int spar_available_threads(void) {

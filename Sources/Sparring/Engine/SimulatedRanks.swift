@@ -33,6 +33,8 @@ package final class SimulatedRanks: Transport, @unchecked Sendable {
     private let latency: Double
     private var clocks: [Clock]
     private let start = ContinuousClock.now
+    /// In which this took the part of the others, who would take no time of this rank's.
+    package private(set) var seconds = 0.0
 
     /// - Parameters:
     ///   - size: the number of ranks, of which this is the last: none has more images.
@@ -52,7 +54,7 @@ package final class SimulatedRanks: Transport, @unchecked Sendable {
         }
         group.wait = { context, exchange in
             guard let ranks = SimulatedRanks.of(context) else { return SPAR_ERROR_ARGUMENT }
-            let now = ranks.seconds
+            let now = ranks.now
             for index in ranks.clocks.indices { ranks.clocks[index].end(exchange, at: now) }
             return SPAR_OK
         }
@@ -61,13 +63,14 @@ package final class SimulatedRanks: Transport, @unchecked Sendable {
     /// Seconds in which this rank would have waited so far, one for each bandwidth.
     package var waitedSeconds: [Double] { clocks.map(\.waited) }
 
-    private var seconds: Double { start.duration(to: .now) / .seconds(1) }
+    private var now: Double { start.duration(to: .now) / .seconds(1) - seconds }
 
     private static func of(_ context: UnsafeMutableRawPointer?) -> SimulatedRanks? {
         context.map { Unmanaged<SimulatedRanks>.fromOpaque($0).takeUnretainedValue() }
     }
 
     private func begin(_ exchange: UInt64, _ messages: UnsafeBufferPointer<spar_message>) {
+        let now = now
         var (sent, received) = (0, 0)
         for message in messages {
             sent += message.send_bytes
@@ -79,10 +82,10 @@ package final class SimulatedRanks: Transport, @unchecked Sendable {
                 memset(place, 0, message.receive_bytes)
             }
         }
-        let now = seconds
         for index in clocks.indices {
             clocks[index].begin(exchange, bytes: max(sent, received), latency: latency, at: now)
         }
+        seconds += self.now - now
     }
 
     func broadcast(_ bytes: inout Data) throws(SparringError) { throw Self.alone }
