@@ -52,7 +52,8 @@ static void sums_are_those_of_the_tree(void) {
     int64_t others = 0;
     for (int batch = 1; batch <= MOST; batch++) {
         int64_t count = spar_chunk_count(batch);
-        spar_run run = {.kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .part = {batch, batch, 0, 1, false}};
+        spar_run run = {
+            .kernels = spar_kernels_for_cpu(), .threads = 1 + batch % 3, .part = {batch, batch, 0, 1, false}};
         draw(leaves, (uint64_t)batch);
         memcpy(rows, leaves, sizeof rows);
         spar_sums sums = spar_sums_of_floats(rows, COLUMNS);

@@ -61,8 +61,8 @@ struct spar_ranks {
     spar_report *reports;
     float *extremes;   // [rank][point][2]
     float *statistics; // [rank][as many as move], of batch norms that have their own
-    spar_pool now;    // of sums that are waited for at once
-    spar_pool *later; // of gradients, one a chain that makes some
+    spar_pool now;     // of sums that are waited for at once
+    spar_pool *later;  // of gradients, one a chain that makes some
     spar_slice *slices;
     spar_slot slots[SPAR_SLOTS];
     int later_count, slice_count, next_slot;

@@ -343,9 +343,9 @@ typedef struct spar_network_options {
     // have no group but what their options name, so that each rank may evaluate and attack on its own.
     const spar_group *group;
     // Batch norm takes the moments of a rank's own images, where those of the whole batch cost an exchange a layer in
-    // either direction, which all ranks wait for. Running statistics are then the mean of the ranks' by their images, and
-    // parameters are the same everywhere as before, but their bits depend on the number of ranks. Without a group it
-    // changes nothing.
+    // either direction, which all ranks wait for. Running statistics are then the mean of the ranks' by their images,
+    // and parameters are the same everywhere as before, but their bits depend on the number of ranks. Without a group
+    // it changes nothing.
     bool rank_statistics;
 } spar_network_options;
 
