@@ -55,6 +55,7 @@ INLINE void outer_product_ways(const spar_outer_product *p, int64_t first, ptrdi
         UNROLL for (int v = 0; v < vectors; v++) {
             sum[0][r][v] = p->accumulate ? vf_load(c + r * p->c_stride + v * LANES) : vf_set1(0);
             sum[1][r][v] = vf_set1(0);
+            fetch_to_write(c + (rows + r) * p->c_stride + v * LANES); // those of the next tile
         }
     }
     for (int64_t line = 0; line < p->lines; line++) {
