@@ -117,10 +117,12 @@ static spar_sums list_of(const batch_norm_state *state, const spar_run *run, int
                        .of_rank = run->part.own_statistics};
 }
 
-// The values of a channel that the statistics are of.
-static double values_of(const spar_run *run, const spar_tensor *x) {
+// The values of a channel that batch statistics are of. A rank without images has none, and what it makes of two goes
+// nowhere.
+static double count_of(const spar_run *run, const spar_tensor *x) {
     int64_t samples = run->part.own_statistics ? run->batch : run->part.batch;
-    return (double)samples * (double)spar_pixels(x->extent);
+    double values = (double)samples * (double)spar_pixels(x->extent);
+    return values > 1 ? values : 2;
 }
 
 static void sum_moments(spar_operation *operation, const spar_run *run, const spar_share *share) {
@@ -186,8 +188,7 @@ static void take_statistics(spar_operation *operation, const spar_run *run) {
     const spar_stage *stage = stage_of(operation);
     batch_norm_state *state = stage->state;
     const spar_batch_norm_params *settings = &stage->node->settings.batch_norm;
-    double values = values_of(run, operation->inputs[0]);
-    double count = values > 1 ? values : 2, unbias = count / (count - 1); // a rank without images has none
+    double count = count_of(run, operation->inputs[0]), unbias = count / (count - 1);
     const double *means = state->sums, *squares = means + operation->inputs[0]->stride;
     for (int c = 0; c < stage->node->extent.channels; c++) {
         double mean = means[c], variance = squares[c] < 0 ? 0 : squares[c] / count;
@@ -294,7 +295,7 @@ static void end_backward(const spar_operation *operation, const spar_run *run, c
     batch_norm_state *state = stage->state;
     spar_parameter *gamma = spar_parameter_of(stage->parameters[GAMMA], run->flags);
     spar_parameter *beta = spar_parameter_of(stage->parameters[BETA], run->flags);
-    double values = values_of(run, operation->output), count = values > 0 ? values : 1;
+    double count = count_of(run, operation->output);
     bool batch_statistics = (run->flags & SPAR_FORWARD_TRAIN) != 0;
     bool add = run->backward_flags & SPAR_BACKWARD_ACCUMULATE;
     // Of ranks with their own statistics these are parts of the gradient, and what was there before is in one of them.
