@@ -146,17 +146,17 @@ extension Group {
     /// The values of all ranks, in their order, on every rank.
     package func gather<Value: Codable>(_ value: Value) throws -> [Value] {
         let own = try PropertyListEncoder.binary.encode([value])
-        let sizes = try transport.gather(
+        var sizes = try transport.gather(
             bytes(of: UInt64(own.count)), sizes: [Int](repeating: 8, count: size))
+        try broadcast(&sizes)
         let counts = stride(from: 0, to: sizes.count, by: 8).map {
             Int(number(in: sizes.dropFirst($0).prefix(8)))
         }
         var all = try transport.gather(own, sizes: counts)
-        return try share { () throws -> [Value] in
-            try counts.map { count throws -> Value in
-                defer { all = all.dropFirst(count) }
-                return try decode(Data(all.prefix(count)))
-            }
+        try broadcast(&all)
+        return try counts.map { count throws -> Value in
+            defer { all = all.dropFirst(count) }
+            return try decode(Data(all.prefix(count)))
         }
     }
 
