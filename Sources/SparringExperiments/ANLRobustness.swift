@@ -166,15 +166,13 @@ extension Experiment {
         func results(from source: Int, to target: Int) -> [AttackAccuracy] {
             matrices.map { AttackAccuracy($0.attack, outcomes: $0.outcomes[source][target]) }
         }
-        let names = panel.names
-        let warnings = names.indices.flatMap { target in
-            robustnessWarnings(
-                whiteBox: results(from: target, to: target),
-                blackBox: names.indices.filter { $0 != target }.flatMap { results(from: $0, to: target) }
-            ).map { Report.Block.notice("\(names[target]): \($0)") }
-        }
-        return Report.Section(
-            "Warnings, seed 1",
-            warnings.isEmpty ? [.paragraph("Nothing suggests that gradients are masked.")] : warnings)
+        return panel.warningSection(
+            panel.names.indices.map { target in
+                robustnessWarnings(
+                    whiteBox: results(from: target, to: target),
+                    blackBox: panel.names.indices.filter { $0 != target }.flatMap {
+                        results(from: $0, to: target)
+                    })
+            })
     }
 }

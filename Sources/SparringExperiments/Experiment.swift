@@ -1,7 +1,8 @@
 import Foundation
 import Sparring
 
-/// A table or a figure of a paper that can be run again. Its page shows the paper's numbers beside ours.
+/// A table or a figure of a paper that can be run again, with the paper's numbers beside ours on its page; or one beyond the
+/// papers.
 package struct Experiment: Sendable, Identifiable {
     /// Each by how it is cited.
     enum Paper: String {
@@ -11,10 +12,11 @@ package struct Experiment: Sendable, Identifiable {
             "Sankaranarayanan et al., Regularizing deep networks using efficient layerwise adversarial training (2017)"
     }
 
-    let paper: Paper
+    /// Nil beyond the papers.
+    let paper: Paper?
     /// The table or figure in it.
     let place: String
-    /// Such as "backprop-t2": the paper and the number of its table or figure.
+    /// Such as "backprop-t2": the paper, if there is one, and the number of its table or figure.
     package let id: String
     package let title: String
     /// What the page is about, in a sentence or two.
@@ -22,23 +24,23 @@ package struct Experiment: Sendable, Identifiable {
     private let declaration: @Sendable (ExperimentScale) -> Grid
 
     init(
-        _ paper: Paper, _ name: String, _ title: String, at place: String, _ summary: String,
+        _ paper: Paper?, _ name: String, _ title: String, at place: String, _ summary: String,
         grid: @escaping @Sendable (ExperimentScale) -> Grid
     ) {
         (self.paper, self.place, self.title, self.summary) = (paper, place, title, summary)
-        id = "\(paper)-\(name)"
+        id = paper.map { "\($0)-\(name)" } ?? name
         declaration = grid
     }
 
     /// The paper and the table or figure in it.
-    package var source: String { "\(paper.rawValue), \(place)" }
+    package var source: String { (paper.map { "\($0.rawValue), " } ?? "") + place }
 
     /// Every experiment, a row each.
     package static let all: [Experiment] = [
         backpropTable2, backpropFGS, backpropFigure2, backpropFigure3, backpropTable3, anlTable1, anlFigure2,
         anlFigure3, anlFigure4, anlTable2, anlFigure5, anlTable3, layerwiseTable1, layerwiseFigure1,
         layerwiseFigure2, layerwiseTable2, layerwiseTable3, layerwiseTable4, layerwiseTable5,
-        layerwiseTable6, layerwiseTable7, layerwiseImageNet,
+        layerwiseTable6, layerwiseTable7, layerwiseImageNet, presets,
     ]
 
     /// Finds an experiment by its id.

@@ -61,7 +61,7 @@ struct PageSummary: Codable {
         let verdicts = Dictionary(grouping: claims, by: \.verdict).sorted { $0.key < $1.key }.map {
             "\($0.key): \($0.value.count)"
         }
-        let told = verdicts.isEmpty ? "" : " The paper's claims: \(verdicts.joined(separator: ", "))."
+        let told = verdicts.isEmpty ? "" : " Claims: \(verdicts.joined(separator: ", "))."
         return "Scale \(scale.rawValue)\(scale == .smoke ? ", a trial on drawn images" : "").\(told)"
     }
 }
@@ -80,8 +80,8 @@ extension Experiment {
         for experiment in here {
             let summary = try? PageSummary(in: "\(folder)/\(experiment.id)")
             let text = summary?.text ?? "Nothing is known of this page; run the experiment again."
-            let paper = experiment.paper.rawValue
-            if sections.last?.heading != paper { sections.append(.init(paper)) }
+            let heading = experiment.paper?.rawValue ?? experiment.place
+            if sections.last?.heading != heading { sections.append(.init(heading)) }
             sections[sections.count - 1].blocks.append(
                 .links([
                     Report.Link(

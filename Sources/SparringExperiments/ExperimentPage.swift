@@ -65,8 +65,8 @@ extension Experiment {
         """
 
     private static let trialNotice = """
-        This is a trial on drawn images, which shows that the experiment runs. Its numbers say nothing about the paper's, \
-        so there are no verdicts on the paper's claims.
+        This is a trial on drawn images, which shows that the experiment runs. Its numbers say nothing about those of real \
+        images, so there are no verdicts on claims.
         """
 
     private static func withoutVerdicts(_ section: Report.Section) -> Report.Section {
@@ -81,12 +81,12 @@ extension Experiment {
 
     private func differences(_ grid: Grid, _ context: ExperimentContext) -> [Report.Block] {
         let rows = grid.differences(from: self.grid(at: .paper))
-        guard !rows.isEmpty else { return [.paragraph("The paper's setting, with nothing cut.")] }
+        guard !rows.isEmpty else { return [.paragraph("Scale paper, with nothing cut.")] }
         let scale = context.scale.rawValue
         return [
             .paragraph(
-                "This is the experiment at scale \(scale): all that differs from the paper's setting is in this table."
-            ), .table(ReportTable(columns: ["What", "Paper", "Here"], rows: rows)),
+                "This is the experiment at scale \(scale): all that differs from scale paper is in this table."
+            ), .table(ReportTable(columns: ["What", "Scale paper", "Here"], rows: rows)),
         ]
     }
 }

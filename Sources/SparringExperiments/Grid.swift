@@ -83,9 +83,12 @@ struct TrainedPanel: Sendable {
     }
 
     /// Numbers by way beside the paper's, and claims that one way's are above or below another's.
+    ///
+    /// - Parameter images: where the numbers are shares of as many images in percent, how many; nil otherwise.
     func comparison(
         _ title: String, unit: String = "%", digits: Int = 2, _ numbers: [Measurements],
-        published: [Double]? = nil, claims: [(String, Claim.Direction, way: Int, against: Int)]
+        published: [Double]? = nil, claims: [(String, Claim.Direction, way: Int, against: Int)],
+        images: Int? = nil
     ) -> Report.Block {
         .comparison(
             Comparison(
@@ -95,8 +98,20 @@ struct TrainedPanel: Sendable {
                     Claim(
                         statement, expected: expected,
                         publishedDifference: published.map { $0[way] - $0[other] }, ours: numbers[way],
-                        against: numbers[other])
+                        against: numbers[other], images: images)
                 }))
+    }
+
+    /// Signs that gradients are masked, of the networks of the first seed.
+    ///
+    /// - Parameter warnings: by way.
+    func warningSection(_ warnings: [[String]]) -> Report.Section {
+        let notices = zip(names, warnings).flatMap { name, texts in
+            texts.map { Report.Block.notice("\(name): \($0)") }
+        }
+        return Report.Section(
+            "Warnings, seed 1",
+            notices.isEmpty ? [.paragraph("Nothing suggests that gradients are masked.")] : notices)
     }
 
     /// The panel's claims.

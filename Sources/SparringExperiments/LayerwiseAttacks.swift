@@ -117,8 +117,8 @@ extension Experiment {
             notes: [
                 Layerwise.note,
                 """
-                The paper does not tell the ε of FGS-orig; here it is \(Layerwise.inputEpsilon) of pixels in [0, 1]. A \
-                time is the shortest step of \(timedSteps), taken in turns with the other methods'.
+                The paper does not tell the ε of FGS-orig; here it is \(Layerwise.inputEpsilon) of pixels in [0, 1]. \
+                \(TrainedPanel.stepTimeNote(timedSteps))
                 """,
             ])
     }
@@ -144,41 +144,12 @@ extension Experiment {
     }
 
     private static func timeSections(_ panel: TrainedPanel, _ steps: Int) throws -> [Report.Section] {
-        let times = try panel.context.part(
-            "step-times", of: panel.networks.flatMap { $0 }, on: panel.data, [Fact("steps", steps)],
-            as: Form { times in times.areFinite(panel.ways.count) && times.allSatisfy { $0 > 0 } }
-        ) { try stepTimes(panel, steps: steps) }
+        let times = try panel.stepTimes(steps)
         let comparison = Comparison(
             title: "Time of a step, in steps of the baseline", unit: "×",
             rows: zip(variants, times).map { variant, time in
-                .init(variant.way.name, published: variant.time, ours: Measurements([time / times[0]]))
+                .init(variant.way.name, published: variant.time, ours: Measurements([time]))
             })
         return [Report.Section("Training time", [.comparison(comparison)])]
-    }
-
-    /// The seconds of the shortest step of each way, on one batch. They take turns, so that other load on the machine meets
-    /// all alike.
-    private static func stepTimes(_ panel: TrainedPanel, steps: Int) throws -> [Double] {
-        let (data, recipe) = (panel.data, panel.panel.recipe)
-        let networks = try panel.ways.map { way in
-            let network = try Network(
-                panel.panel.network.model(classes: data.classes, drops: way.drops), input: data.shape,
-                normalizedBy: data.pixelStatistics, batchSize: recipe.batchSize,
-                threads: panel.context.threads)
-            try network.setMethod(way.method)
-            return network
-        }
-        let count = min(recipe.batchSize, data.train.count)
-        let (images, labels) = (try data.train.pixelValues(0..<count), Array(data.train.labels[..<count]))
-        var shortest = networks.map { _ in Double.infinity }
-        for _ in 0..<steps {
-            for (index, network) in networks.enumerated() {
-                try Task.checkCancellation()
-                let start = ContinuousClock.now
-                try network.trainStep(images, labels, recipe.optimizer, learningRate: 1e-4)
-                shortest[index] = min(shortest[index], start.duration(to: .now) / .seconds(1))
-            }
-        }
-        return shortest
     }
 }

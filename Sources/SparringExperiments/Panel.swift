@@ -10,9 +10,15 @@ package struct Way: Hashable, Sendable {
     var stopsEarly: Bool
     /// Trainings beyond the panel's seeds.
     var extraSeeds = 0
+    /// The part of the recipe's epochs that it trains, rounded up.
+    var epochShare = 1.0
 
-    init(_ name: String, _ method: Method = .backprop, drops: Bool = false, stopsEarly: Bool = false) {
+    init(
+        _ name: String, _ method: Method = .backprop, drops: Bool = false, stopsEarly: Bool = false,
+        epochShare: Double = 1
+    ) {
         (self.name, self.method, self.drops, self.stopsEarly) = (name, method, drops, stopsEarly)
+        self.epochShare = epochShare
     }
 
     static let baseline = Way("baseline")
@@ -94,6 +100,9 @@ package struct Panel: Sendable {
         // Nothing chooses but a rule that watches the loss on held-out images, and early stopping.
         if recipe.validationImages == nil, !recipe.schedule.rule.watchesValidation {
             recipe.validationImages = 0
+        }
+        if way.epochShare != 1 {
+            recipe = recipe.scaled(to: Int((Double(recipe.epochs) * way.epochShare).rounded(.up)))
         }
         return Training(
             label: "\(images.source) \(network)\(detail), \(way.name), seed \(seed)", network: network,

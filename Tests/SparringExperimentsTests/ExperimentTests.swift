@@ -42,7 +42,7 @@ final class Recorder: Sendable {
                 "layerwise-f2",
                 "layerwise-t2", "layerwise-t3", "layerwise-t4", "layerwise-t5", "layerwise-t6",
                 "layerwise-t7",
-                "layerwise-imagenet",
+                "layerwise-imagenet", "presets",
             ])
     }
 

@@ -90,7 +90,7 @@ import Testing
         "layerwise-t1": "c99e85af", "layerwise-f1": "f84c0dba", "layerwise-f2": "9d573ff8",
         "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "4d3fe330",
         "layerwise-t5": "18228736", "layerwise-t6": "70904c9e", "layerwise-t7": "c56e1323",
-        "layerwise-imagenet": "835c798c",
+        "layerwise-imagenet": "835c798c", "presets": "1bd3366c",
     ]
 
     /// Results are kept for long: their keys may change only with what they mean.
@@ -125,6 +125,23 @@ import Testing
             let hours = [ExperimentScale.short, .long].map { experiment.hours(at: $0) }
             #expect(hours[0] > 0 && hours[0] < hours[1], "\(experiment.id)")
         }
+    }
+
+    @Test func everyPresetIsComparedUnderOneRecipe() throws {
+        let panel = try Experiment(id: "presets").grid(at: .paper).panels[0]
+        let untried = Presets.untried
+        #expect(Set(panel.ways.map(\.name)) == Set(Method.names + [untried.name]))
+        for way in Presets.ofPapers + Presets.ofField {
+            var usual = try Method(named: way.name, epsilon: 1)
+            (usual.epsilon, usual.inputEpsilon) = (way.method.epsilon, way.method.inputEpsilon)
+            (usual.iterations, usual.replays) = (way.method.iterations, way.method.replays)
+            (usual.lastPoint, usual.weights) = (way.method.lastPoint, way.method.weights)
+            #expect(usual == way.method, "\(way.name)")
+        }
+        #expect(untried.method.cost == 1 && untried.method.size == .randomDeviation)
+        let epochs = Dictionary(grouping: panel.trainings, by: \.recipe.epochs).mapValues(\.count)
+        #expect(epochs == [30: 3 * (panel.ways.count - 1), 15: 3])
+        #expect(panel.trainings.allSatisfy { $0.recipe.validationImages == 5_000 })
     }
 
     @Test func colorDigitsHaveTheClassesAskedFor() throws {
