@@ -107,20 +107,15 @@ extension Experiment {
 
     /// Over all hidden units and all images.
     private static func hiddenActivations(of network: Network, on set: ImageSet) throws -> HiddenActivations {
-        var (zeros, count) = (0, 0)
+        let zeros = try network.zeroActivations(on: set)
         var bins = [Int](repeating: 0, count: histogramBins)
-        for layer in try network.layers where layer.kind == "relu" {
-            for activation in try network.features(on: set, layer: layer.name).values {
-                count += 1
-                if activation == 0 {
-                    zeros += 1
-                } else {
-                    // Numbers that are not above 0 are in no bin, and Int takes none that is not finite.
-                    bins[Int(min(max(activation * 10, 0), Float(bins.count - 1)))] += 1
-                }
+        for layer in zeros.layers {
+            for activation in try network.features(on: set, layer: layer.name).values where activation != 0 {
+                // Numbers that are not above 0 are in no bin, and Int takes none that is not finite.
+                bins[Int(min(max(activation * 10, 0), Float(bins.count - 1)))] += 1
             }
         }
-        let percent = 100 / Double(count)
-        return HiddenActivations(zeros: Double(zeros) * percent, histogram: bins.map { Double($0) * percent })
+        let percent = 100 / Double(zeros.layers.reduce(0) { $0 + $1.count })
+        return HiddenActivations(zeros: zeros.share, histogram: bins.map { Double($0) * percent })
     }
 }

@@ -150,38 +150,26 @@ extension Experiment {
             ])
     }
 
-    /// Errors in percent at one ε.
-    private struct Errors: Codable {
-        let epsilon: Float
-        let plain: Double
-        let adversarial: Double
-    }
-
     private static func transferSections(
         _ panel: TrainedPanel, _ epsilons: [Float]
     ) throws -> [Report.Section] {
         let published: [(epsilon: Float, errors: [Double])] = [(0.25, [22, 4]), (0.5, [47, 18])]
         let (plain, adversarial, test) = (panel.networks[0], panel.networks[1], panel.data.test)
-        let measured = try panel.measured(
+        // In percent, by seed, way and ε.
+        let errors = try panel.measured(
             "fgs-errors", ofEach: adversarial.indices.map { [plain[$0 + 1], plain[$0], adversarial[$0]] },
             [Fact("ε", epsilons)],
-            as: Form { (errors: [Errors]) in
-                errors.map(\.epsilon) == epsilons
-                    && errors.flatMap { [$0.plain, $0.adversarial] }.arePercents(2 * epsilons.count)
-            }
-        ) { networks -> [Errors] in
-            let errors: [[Double]] = try networks.dropFirst().map {
+            as: Form { $0.count == 2 && $0.allSatisfy { $0.arePercents(epsilons.count) } }
+        ) { networks in
+            try networks.dropFirst().map {
                 try $0.accuracy(on: test, under: unclippedFGS(0), deltas: epsilons, from: networks[0])
                     .map { 100 - $0.accuracy }
-            }
-            return epsilons.indices.map {
-                Errors(epsilon: epsilons[$0], plain: errors[0][$0], adversarial: errors[1][$0])
             }
         }
         let curves = Curves(
             title: "Error on images made on another network", epsilons: epsilons,
             names: ["plain", "adversarial"],
-            values: [measured.map { $0.map(\.plain) }, measured.map { $0.map(\.adversarial) }],
+            values: [0, 1].map { way in errors.map { $0[way] } },
             published: [0, 1].map { way in
                 epsilons.map { epsilon in published.first { $0.epsilon == epsilon }?.errors[way] }
             }, images: test.count)

@@ -36,31 +36,11 @@ extension Experiment {
             ], notes: [Layerwise.note], measuringHours: scale == .long ? 0.3 : 0.05)
     }
 
-    /// One way to perturb, at one ε.
-    private struct FeaturePanel: Codable {
-        let epsilon: Float
-        let isRandom: Bool
-        /// Of the images shown, in percent.
+    /// Of the images shown, under one perturbation.
+    private struct ShownFeatures: Codable {
+        /// In percent.
         let accuracy: Double
         let points: [TSNE.Embedding.Point]
-        /// One a point.
-        let labels: [Int32]
-
-        /// - Parameter labels: of the images shown.
-        func isOf(_ labels: [Int32]) -> Bool {
-            self.labels == labels && points.count == labels.count && [accuracy].arePercents(1)
-        }
-
-        func plot(_ classNames: [String]) -> Report.Block {
-            let series = Set(labels).sorted().map { label in
-                let points = zip(points, labels).filter { $0.1 == label }
-                return Plot.Series(
-                    classNames[Int(label)], points.map { .init(Double($0.0.x), Double($0.0.y)) },
-                    style: .points)
-            }
-            let title = "ε = \(epsilon), \(isRandom ? "random" : "layerwise")"
-            return .plot(Plot(title: title, x: .init(""), y: .init(""), series: series))
-        }
     }
 
     private static func featureSections(
@@ -70,26 +50,31 @@ extension Experiment {
         let images = shownClasses.flatMap { label in
             test.labels.indices.filter { test.labels[$0] == label }.prefix(imagesOfAClass)
         }.sorted()
-        let wanted = [false, true].flatMap { isRandom in epsilons.map { ($0, isRandom) } }
-        let panels = try panel.measured(
+        let labels = images.map { test.labels[$0] }
+        let kinds = ["layerwise", "random"]
+        // By kind and ε.
+        let features = try panel.measured(
             "perturbed-features",
             [Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations)],
             batchSize: 1,
-            as: Form { panels in
-                panels.map(\.epsilon) == wanted.map(\.0) && panels.map(\.isRandom) == wanted.map(\.1)
-                    && panels.allSatisfy { $0.isOf(images.map { test.labels[$0] }) }
+            as: Form { (features: [[ShownFeatures]]) in
+                features.map(\.count) == kinds.map { _ in epsilons.count }
+                    && features.joined().allSatisfy {
+                        $0.points.count == labels.count && [$0.accuracy].arePercents(1)
+                    }
             }
         ) { network in
-            try wanted.map { epsilon, isRandom in
-                try featurePanel(
-                    of: network, test, images, epsilon, isRandom: isRandom, iterations: iterations)
+            try [false, true].map { isRandom in
+                try epsilons.map {
+                    try shownFeatures(
+                        of: network, test, images, $0, isRandom: isRandom, iterations: iterations)
+                }
             }
         }[0][0]
-        let byKind = [panels.filter { !$0.isRandom }, panels.filter(\.isRandom)]
         let curves = Curves(
-            title: "Accuracy", epsilons: epsilons, names: ["layerwise", "random"],
-            values: byKind.map { [$0.map(\.accuracy)] },
-            published: [0, 1].map { kind in
+            title: "Accuracy", epsilons: epsilons, names: kinds,
+            values: features.map { [$0.map(\.accuracy)] },
+            published: kinds.indices.map { kind in
                 epsilons.map { epsilon in
                     publishedFeatures.first { $0.epsilon == epsilon }?.accuracies[kind]
                 }
@@ -106,16 +91,26 @@ extension Experiment {
             The paper draws its two classes at random and gives accuracies of the whole test set; here they \
             are \(names), and the accuracies are of the \(images.count) images shown, among all classes.
             """
-        return zip(["Layerwise perturbation", "Random perturbation"], byKind).map { heading, panels in
-            Report.Section(heading, panels.map { $0.plot(data.classNames) })
+        return zip(kinds, features).map { kind, features in
+            let plots = zip(epsilons, features).map { epsilon, features in
+                let series = shownClasses.map { label in
+                    let points = zip(features.points, labels).filter { $0.1 == label }
+                    return Plot.Series(
+                        data.classNames[Int(label)], points.map { .init(Double($0.0.x), Double($0.0.y)) },
+                        style: .points)
+                }
+                return Report.Block.plot(
+                    Plot(title: "ε = \(epsilon), \(kind)", x: .init(""), y: .init(""), series: series))
+            }
+            return Report.Section("\(kind.capitalized) perturbation", plots)
         } + [Report.Section("Accuracy", [comparison, .paragraph(note)])]
     }
 
     /// Runs the images one by one through the network's encoder, whose points are moved, and the classifier.
-    private static func featurePanel(
+    private static func shownFeatures(
         of network: Network, _ set: ImageSet, _ images: [Int], _ epsilon: Float, isRandom: Bool,
         iterations: Int
-    ) throws -> FeaturePanel {
+    ) throws -> ShownFeatures {
         let encoder = try network.encoder(batchSize: 1)
         let classifier = try Classifier(of: network)
         try encoder.setMethod(
@@ -136,9 +131,8 @@ extension Experiment {
         }
         let tsne = TSNE(perplexity: min(30, Double(images.count - 1) / 3), iterations: iterations)
         let embedding = try tsne.embedding(of: try Features(count: images.count, values: features))
-        return FeaturePanel(
-            epsilon: epsilon, isRandom: isRandom, accuracy: 100 * Double(correct) / Double(images.count),
-            points: embedding.points, labels: images.map { set.labels[$0] })
+        return ShownFeatures(
+            accuracy: 100 * Double(correct) / Double(images.count), points: embedding.points)
     }
 
     /// The last dense layer of a network, with the softmax and its cross-entropy.
