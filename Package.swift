@@ -54,12 +54,13 @@ let package = Package(
         .target(name: "PNGReader", dependencies: ["CPNG"]),
         .target(
             name: "SparringImageFolders", dependencies: ["Sparring", "CTurboJPEG", "PNGReader", "CExif"]),
-        .target(name: "SparringExperiments", dependencies: ["Sparring", "SparringImageFolders"]),
+        .target(name: "SparringReproduction", dependencies: ["Sparring", "SparringImageFolders"]),
+        .target(name: "SparringExperiments", dependencies: ["Sparring", "SparringReproduction"]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "SparringCLI",
             dependencies: [
-                "Sparring", "SparringExperiments", "SparringImageFolders", "CCrypto",
+                "Sparring", "SparringExperiments", "SparringImageFolders", "SparringReproduction", "CCrypto",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]
         ),
@@ -70,7 +71,8 @@ let package = Package(
         .testTarget(
             name: "SparringTests",
             dependencies: ["CSparring", "Sparring", "SparringImageFolders", "CTurboJPEG"]),
-        .testTarget(name: "SparringExperimentsTests", dependencies: ["SparringExperiments"]),
+        .testTarget(
+            name: "SparringExperimentsTests", dependencies: ["SparringExperiments", "SparringReproduction"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Sparring
 import SparringExperiments
+import SparringReproduction
 import Synchronization
 
 struct ReproduceCommand: AsyncParsableCommand {
@@ -81,6 +82,7 @@ struct ReproduceCommand: AsyncParsableCommand {
                     progress.clear()
                     return print("the budget is used up; the same command goes on from here")
                 }
+                try Experiment.all.index(of: out).write(html: "\(out)/index.html")
                 progress.clear()
                 print(page)
             }

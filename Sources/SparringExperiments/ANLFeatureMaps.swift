@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 extension Experiment {
     static let anlFigure3 = Experiment(

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // The networks of You et al. and what trains them.
 
@@ -28,9 +29,7 @@ extension Way {
 
     /// Equation 4.
     static func unscaledNoise(_ epsilon: Float) -> Way {
-        var method = Method.adversarialNoise(epsilon: epsilon)
-        method.size = .random
-        return Way("ANL Eq. 4 \(epsilon)", method)
+        Way("ANL Eq. 4 \(epsilon)", .adversarialNoise(epsilon: epsilon).changed { $0.size = .random })
     }
 
     /// Equation 5.
@@ -38,9 +37,18 @@ extension Way {
 
     /// Equation 5 at the input and at the hidden points, by the paper's name.
     static func noise(input: Float, hidden: Float) -> Way {
-        var method = Method.adversarialNoise(epsilon: hidden)
-        method.inputEpsilon = input
-        return Way("i\(input)-h\(hidden)", input == 0 && hidden == 0 ? .backprop : method)
+        Way(
+            "i\(input)-h\(hidden)",
+            input == 0 && hidden == 0
+                ? .backprop : .adversarialNoise(epsilon: hidden).changed { $0.inputEpsilon = input })
+    }
+}
+
+extension Method {
+    func changed(_ change: (inout Method) -> Void) -> Method {
+        var method = self
+        change(&method)
+        return method
     }
 }
 

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // Six networks under attack: Figure 5 and Table 3.
 

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // What adversarial noise does to the test error: Tables 1 and 2, Figures 2 and 4.
 
@@ -137,10 +138,8 @@ extension Experiment {
         }
         let curves = Finding { panels in
             let plots = panels.map { panel in
-                let points = panel.ways.enumerated().map { index, way in
-                    Plot.Point(
-                        Double(way.method.epsilon),
-                        Measurements(panel.seeds(of: index).map { $0.testError() }))
+                let points = zip(panel.ways, panel.numbers()).map {
+                    Plot.Point(Double($0.method.epsilon), $1)
                 }
                 return Report.Block.plot(
                     Plot(

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // What adversarial back-propagation does to the features of 2×400 ReLU networks on MNIST.
 

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 /// What the ε of the fast gradient sign method counts, which Sankaranarayanan et al. do not say.
 enum FGSReading: String, CaseIterable {
@@ -12,7 +13,7 @@ enum FGSReading: String, CaseIterable {
     /// - Parameter measure: accuracies by name, seed and ε.
     static func blocks(
         _ title: String, _ epsilons: [Float], names: [String], published: [[Double]], images: Int,
-        claims: (Curves) -> [Claim?], measure: (FGSReading) throws -> [[[Double]]]
+        claims: (Curves) -> [Claim], measure: (FGSReading) throws -> [[[Double]]]
     ) throws -> [Report.Block] {
         let curves = try allCases.map { reading in
             Curves(
@@ -83,55 +84,5 @@ enum FGSReading: String, CaseIterable {
             }
         }
         return correct.map { 100 * Double($0) / Double(set.count) }
-    }
-}
-
-/// Numbers in percent at some ε of several networks or attacks, and the paper's.
-struct Curves {
-    let title: String
-    let epsilons: [Float]
-    let names: [String]
-    /// By name, seed and ε.
-    let values: [[[Double]]]
-    /// By name and ε.
-    var published: [[Double?]] = []
-    /// How many the numbers are shares of.
-    var images: Int?
-
-    func ours(_ name: Int, _ epsilon: Int) -> Measurements { Measurements(values[name].map { $0[epsilon] }) }
-
-    func means(of name: Int) -> [Double] { epsilons.indices.map { ours(name, $0).mean } }
-
-    func row(_ name: Int, _ epsilon: Int, _ title: String? = nil) -> Comparison.Row {
-        .init(
-            title ?? "\(names[name]), ε = \(epsilons[epsilon])", published: published[name][epsilon],
-            ours: ours(name, epsilon))
-    }
-
-    /// Nil where the paper has no difference.
-    func claim(_ name: Int, against other: Int, at epsilon: Int, _ statement: String) -> Claim? {
-        guard let first = published[name][epsilon], let second = published[other][epsilon], first != second
-        else { return nil }
-        return Claim(
-            statement, publishedDifference: first - second, ours: ours(name, epsilon),
-            against: ours(other, epsilon), images: images)
-    }
-
-    /// - Parameter title: nil for that of the curves.
-    func comparison(
-        _ title: String? = nil, digits: Int = 1, rows: [Comparison.Row], claims: [Claim?]
-    ) -> Report.Block {
-        .comparison(
-            Comparison(
-                title: title ?? self.title, unit: "%", digits: digits, rows: rows,
-                claims: claims.compactMap { $0 }))
-    }
-
-    /// A curve each name, averaged over the seeds.
-    func plot(x: Plot.Axis = .init("ε"), y: Plot.Axis = .init("accuracy in %")) -> Report.Block {
-        let series = names.enumerated().map { name, label in
-            Plot.Series(label, epsilons.indices.map { .init(Double(epsilons[$0]), ours(name, $0)) })
-        }
-        return .plot(Plot(title: title, x: x, y: y, series: series))
     }
 }

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // How networks stand perturbations at test time: Tables 1 and 4.
 
@@ -53,11 +54,9 @@ extension Experiment {
         let (nearest, text) = FGSReading.nearest([curves.means(of: 0), curves.means(of: 1)], to: fgs)
         let comparison = curves.comparison(
             "Accuracy", rows: epsilons.indices.flatMap { index in (0..<4).map { curves.row($0, index) } },
-            claims: epsilons.indices.map {
-                curves.claim(
-                    2, against: nearest == .pixels ? 0 : 1, at: $0,
-                    "ε = \(epsilons[$0]): layerwise perturbations harm more than FGS at the input")
-            })
+            claims: curves.claims(
+                2, against: nearest == .pixels ? 0 : 1,
+                "layerwise perturbations harm more than FGS at the input"))
         let moved = curves.means(of: 3).map { $0.text(digits: 1, unit: "%") }
         let remark = """
             The paper found that gradients of the image before hardly harm when they move the input alone; \
@@ -129,7 +128,7 @@ extension Experiment {
             images: panel.data.test.count
         ) { curves in
             panel.names.indices.dropFirst().flatMap { way in
-                [0, epsilons.count - 1].map {
+                [0, epsilons.count - 1].compactMap {
                     curves.claim(
                         way, against: 0, at: $0,
                         "\(panel.names[way]) against the baseline at ε = \(epsilons[$0])")

@@ -1,10 +1,11 @@
 import Foundation
 import Sparring
+import SparringReproduction
 
 extension Experiment {
     /// In percent, of the paper's test set: under layerwise and under random perturbation.
-    private static let publishedFeatures: [(epsilon: Float, accuracies: [Double])] = [
-        (0, [91.9, 91.9]), (0.02, [69.4, 91.85]), (0.04, [48.2, 91.9]), (0.06, [34.6, 85.8]),
+    private static let publishedFeatures: [Float: [Double]] = [
+        0: [91.9, 91.9], 0.02: [69.4, 91.85], 0.04: [48.2, 91.9], 0.06: [34.6, 85.8],
     ]
 
     /// Two classes, in the order of the data set.
@@ -18,7 +19,7 @@ extension Experiment {
         moved by ε times the sign of the gradient of the image before, and by ε times Gaussian noise.
         """
     ) { scale in
-        let epsilons = scale == .smoke ? [0, 0.06] : publishedFeatures.map(\.epsilon)
+        let epsilons = scale == .smoke ? [0, 0.06] : publishedFeatures.keys.sorted()
         let images = scale.pick(paper: 1000, long: 1000, short: 200, smoke: 6)
         let iterations = scale == .smoke ? 50 : 1000
         // One network's features are shown.
@@ -74,18 +75,12 @@ extension Experiment {
         let curves = Curves(
             title: "Accuracy", epsilons: epsilons, names: kinds,
             values: features.map { [$0.map(\.accuracy)] },
-            published: kinds.indices.map { kind in
-                epsilons.map { epsilon in
-                    publishedFeatures.first { $0.epsilon == epsilon }?.accuracies[kind]
-                }
-            }, images: images.count)
+            published: kinds.indices.map { kind in epsilons.map { publishedFeatures[$0]?[kind] } },
+            images: images.count)
         let comparison = curves.comparison(
             rows: epsilons.indices.flatMap { index in [0, 1].map { curves.row($0, index) } },
-            claims: epsilons.indices.map {
-                curves.claim(
-                    0, against: 1, at: $0,
-                    "ε = \(epsilons[$0]): the gradients of the sample before harm more than noise")
-            })
+            claims: curves.claims(
+                0, against: 1, "the gradients of the sample before harm more than noise"))
         let names = shownClasses.map { data.classNames[Int($0)] }.joined(separator: " and ")
         let note = """
             The paper draws its two classes at random and gives accuracies of the whole test set; here they \

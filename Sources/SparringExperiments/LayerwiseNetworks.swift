@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // The networks of Sankaranarayanan et al. and what trains them.
 
@@ -15,6 +16,29 @@ enum Layerwise {
         The paper does not say which of 10, 20 and 30 its ε is: here it is \(epsilon) times the gradients' range at each \
         point. It gives no weight decay, and none is used.
         """
+}
+
+extension Architecture {
+    /// Convolutions of these channels and a dense layer.
+    static func convolutions(_ channels: [Int]) -> Architecture {
+        let listed = channels.map(String.init).joined(separator: ", ")
+        return Architecture(
+            "convolutions of \(listed) channels and a dense layer", cost: .convolutional(milliseconds: 8)
+        ) {
+            ConvNet(
+                .init(
+                    channels: channels, kernel: 3, isNormalized: true, pool: 2, hidden: [],
+                    initializer: .heFanIn), classes: $0)
+        }
+    }
+
+    /// WRN-(6·blocks + 4)-widening.
+    static func wideResidual(blocks: Int, widening: Int) -> Architecture {
+        Architecture(
+            "wrn-\(6 * blocks + 4)-\(widening)",
+            cost: .convolutional(milliseconds: 10 * Double(blocks * widening * widening + widening))
+        ) { WideResNet(.init(blocks: blocks, widening: widening), classes: $0) }
+    }
 }
 
 extension Panel {

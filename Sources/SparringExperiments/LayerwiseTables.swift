@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // What layerwise training does to the accuracy of deep networks: Tables 3, 5, 6 and 7, and AlexNet.
 
@@ -73,9 +74,9 @@ extension Experiment {
         "Test accuracy when only the points from the first convolution up to a pooling are perturbed."
     ) { scale in
         let ways = (1...(scale == .smoke ? 2 : 5)).map { pool in
-            var method = Method.layerwise(epsilon: Layerwise.epsilon)
-            method.lastPoint = "pool\(pool)"
-            return Way("conv1 to pool\(pool)", method)
+            Way(
+                "conv1 to pool\(pool)",
+                .layerwise(epsilon: Layerwise.epsilon).changed { $0.lastPoint = "pool\(pool)" })
         }
         let panel = Panel.layerwise(
             flips: false, ways: [.baseline] + ways, published: [89.4, 89.5, 89.62, 90.24, 91.1, 91.3]

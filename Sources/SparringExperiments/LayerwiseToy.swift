@@ -1,6 +1,18 @@
 import Sparring
+import SparringReproduction
 
 // The toy networks of Sankaranarayanan et al., Section 3.4.
+
+extension Architecture {
+    fileprivate static func toy(_ hidden: [Int]) -> Architecture {
+        Architecture(
+            "toy \(hidden.map(String.init).joined(separator: "–"))", cost: .dense([1024] + hidden + [10])
+        ) {
+            MLP(
+                classes: $0, hidden: hidden, unit: .tanh, initializer: .xavier, loss: .softmaxCrossEntropy)
+        }
+    }
+}
 
 extension Panel {
     fileprivate static func toy(at scale: ExperimentScale) -> Panel {
@@ -58,13 +70,9 @@ extension Experiment {
             "Accuracy of the baseline", epsilons, names: panel.names.map { "made on \($0)" },
             published: published, images: panel.data.test.count
         ) { curves in
-            sources.dropFirst().flatMap { source in
-                epsilons.indices.dropFirst().map {
-                    curves.claim(
-                        source, against: 0, at: $0,
-                        "ε = \(epsilons[$0]): images \(curves.names[source]) harm the baseline less than its own"
-                    )
-                }
+            sources.dropFirst().flatMap {
+                curves.claims(
+                    $0, against: 0, "images \(curves.names[$0]) harm the baseline less than its own")
             }
         } measure: { reading in
             let bySeed = try panel.measured(
@@ -133,22 +141,24 @@ extension Experiment {
     ///   - value: of the network of this number (``Panel/toy(at:)``) and this rank.
     private static func spectrumClaims(_ ranks: [Int], _ value: (Int, Int) -> Measurements) -> [Claim] {
         let (baseline, fgs, ours, last) = (0, 1, 2, ranks[ranks.count - 1])
+        func claim(
+            _ statement: String, _ expected: Claim.Direction, _ way: Int, against other: Int, at rank: Int
+        ) -> Claim {
+            Claim(
+                "\(statement): number \(rank)", expected: expected, ours: value(way, rank),
+                against: value(other, rank))
+        }
         func fall(_ way: Int) -> Measurements {
             Measurements(zip(value(way, last).values, value(way, 1).values).map { $0 / $1 })
         }
-        let claims: [(String, Claim.Direction, way: Int, against: Int, rank: Int)] =
-            ranks.map {
-                (
-                    "FGS training suppresses the response in all dimensions: number \($0)", .lower, fgs,
-                    baseline, $0
-                )
-            } + [
-                ("Ours suppresses the trailing dimensions: number \(last)", .lower, ours, baseline, last),
-                ("Ours keeps more of the leading dimensions than FGS: number 1", .higher, ours, fgs, 1),
-            ]
-        return claims.map { statement, expected, way, other, rank in
-            Claim(statement, expected: expected, ours: value(way, rank), against: value(other, rank))
-        }
+        return ranks.map {
+            claim(
+                "FGS training suppresses the response in all dimensions", .lower, fgs, against: baseline,
+                at: $0)
+        } + [
+            claim("Ours suppresses the trailing dimensions", .lower, ours, against: baseline, at: last),
+            claim("Ours keeps more of the leading dimensions than FGS", .higher, ours, against: fgs, at: 1),
+        ]
             + [(fgs, "FGS"), (ours, "Ours")].map { way, name in
                 Claim(
                     "the spectrum of \(name) falls faster than the baseline's: number \(last) over number 1",

@@ -1,4 +1,5 @@
 import Sparring
+import SparringReproduction
 
 // All methods that have a name, side by side under one recipe, and a combination that no paper has.
 
@@ -19,16 +20,17 @@ enum Presets {
     ]
 
     static let untried = Way(
-        "anl of the previous batch", .adversarialNoise(epsilon: noise).with { $0.direction = .previousBatch })
+        "anl of the previous batch",
+        .adversarialNoise(epsilon: noise).changed { $0.direction = .previousBatch })
 
     static let ofField = [
-        Way("pgd", .pgd(epsilon: radius).with { $0.iterations = 10 }),
+        Way("pgd", .pgd(epsilon: radius).changed { $0.iterations = 10 }),
         Way("fgsm-rs", .fgsmRS(epsilon: radius)), Way("n-fgsm", .nFGSM(epsilon: radius)),
-        Way("slat", .slat(epsilon: radius).with { $0.lastPoint = "pool1" }),
-        Way("free", .free(epsilon: radius).with { $0.replays = 4 }, epochShare: 0.5),
+        Way("slat", .slat(epsilon: radius).changed { $0.lastPoint = "pool1" }),
+        Way("free", .free(epsilon: radius).changed { $0.replays = 4 }, epochShare: 0.5),
         Way("trades", .trades(epsilon: radius)), Way("advprop", .advProp(epsilon: radius)),
         Way("sam", .sam()), Way("sam-on", .samON()),
-        Way("awp", .awp(epsilon: radius).with { $0.iterations = 10 }),
+        Way("awp", .awp(epsilon: radius).changed { $0.iterations = 10 }),
     ]
 
     static let notes = [
@@ -48,14 +50,6 @@ enum Presets {
         anl --direction previous-batch.
         """,
     ]
-}
-
-extension Method {
-    fileprivate func with(_ change: (inout Method) -> Void) -> Method {
-        var method = self
-        change(&method)
-        return method
-    }
 }
 
 extension Experiment {
@@ -112,9 +106,6 @@ extension Experiment {
                 $0.attacks.map(\.count) == attacks.map { _ in sample.count }
             }
         ) { try $0.robustness(on: sample, under: attacks) }
-        let clean = panel.ways.indices.map { way in
-            Measurements(panel.seeds(of: way).map { 100 - $0.testError() })
-        }
         // By attack and way.
         let attacked = attacks.indices.map { attack in
             evaluations.map { Measurements($0.map { $0.attacks[attack].accuracy }) }
@@ -127,9 +118,10 @@ extension Experiment {
             title: "Accuracy in % and cost",
             columns: ["", "clean", "FGSM", "PGD-20", "AutoAttack", "cost in plain trainings"],
             rows: panel.ways.indices.map { way in
-                [panel.names[way]] + ([clean] + attacked).map { $0[way].text(digits: 1) } + [
-                    costs[way].text(digits: 2)
-                ]
+                [panel.names[way]] + ([panel.numbers(.accuracy)] + attacked).map { $0[way].text(digits: 1) }
+                    + [
+                        costs[way].text(digits: 2)
+                    ]
             })
         let plot = Plot(
             title: "Accuracy under AutoAttack over cost", x: .init("cost in plain trainings"),

@@ -2,6 +2,7 @@ import Sparring
 import Testing
 
 @testable import SparringExperiments
+@testable import SparringReproduction
 
 /// How the noise experiments set up their trainings.
 @Suite struct ANLTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Sparring
 import SparringExperiments
+import SparringReproduction
 import Synchronization
 import Testing
 

@@ -3,6 +3,7 @@ import Sparring
 import Testing
 
 @testable import SparringExperiments
+@testable import SparringReproduction
 
 /// What was trained and measured before, and may have changed, been damaged or come from elsewhere.
 @Suite struct PartTests {
@@ -166,7 +167,7 @@ import Testing
         for id in ["backprop-f2", "backprop-f3"] {
             _ = try await Experiment(id: id).reproduce(in: Recorder().context(id, in: folder))
         }
-        let index = try text("\(folder.path)/index.html")
+        let index = try Experiment.all.index(of: folder.path).html()
         for part in [
             "2 of 23 experiments", "<a href=\"./backprop-f2/report.html\">",
             "<a href=\"./backprop-f3/report.html\">",
@@ -175,7 +176,7 @@ import Testing
             #expect(index.contains(part), "\(part)")
         }
         try write("{\"scale\": \"<script>\"}", to: "\(folder.path)/backprop-f2/summary.json")
-        let report = try Experiment.index(of: folder.path).html()
+        let report = try Experiment.all.index(of: folder.path).html()
         #expect(report.contains("Nothing is known of this page") && !report.contains("<script"))
     }
 

@@ -2,6 +2,7 @@ import Sparring
 import Testing
 
 @testable import SparringExperiments
+@testable import SparringReproduction
 
 /// That a page tells exactly what was cut, and that what decides a number keys it.
 @Suite struct SettingTests {

@@ -26,6 +26,7 @@ class ReproduceTest(CommandTest):
         self.assertEqual(page, "results/backprop-fgs/report.html")
         html = (self.folder / page).read_text()
         self.assertIn("sparring reproduce backprop-fgs --scale smoke --out RESULTS", html)
+        self.assertIn('"./backprop-fgs/report.html"', (self.folder / "results/index.html").read_text())
         markdown = (self.folder / "results/backprop-fgs/backprop-fgs.md").read_text()
         images = list((self.folder / "results/backprop-fgs").glob("*.svg"))
         self.assertTrue(images)

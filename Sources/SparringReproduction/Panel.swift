@@ -2,31 +2,31 @@ import Sparring
 
 /// A way to train a network: a column of a table.
 package struct Way: Hashable, Sendable {
-    var name: String
-    var method: Method
-    /// Whether the network has the papers' dropout.
-    var drops: Bool
+    package let name: String
+    package let method: Method
+    /// Whether the network has its usual dropout.
+    let drops: Bool
     /// Whether its number is that of the epoch that held-out images choose, not of the last one.
-    var stopsEarly: Bool
+    let stopsEarly: Bool
     /// Trainings beyond the panel's seeds.
-    var extraSeeds = 0
+    let extraSeeds: Int
     /// The part of the recipe's epochs that it trains, rounded up.
-    var epochShare = 1.0
+    let epochShare: Double
 
-    init(
+    package init(
         _ name: String, _ method: Method = .backprop, drops: Bool = false, stopsEarly: Bool = false,
-        epochShare: Double = 1
+        extraSeeds: Int = 0, epochShare: Double = 1
     ) {
         (self.name, self.method, self.drops, self.stopsEarly) = (name, method, drops, stopsEarly)
-        self.epochShare = epochShare
+        (self.extraSeeds, self.epochShare) = (extraSeeds, epochShare)
     }
 
-    static let baseline = Way("baseline")
-    static let dropout = Way("dropout", drops: true)
+    package static let baseline = Way("baseline")
+    package static let dropout = Way("dropout", drops: true)
 }
 
 /// That one way's number differs from another's as the paper's do.
-struct PanelClaim: Hashable, Sendable {
+package struct PanelClaim: Hashable, Sendable {
     let way: String
     let against: String
     /// Nil for one made of the panel's title and the ways.
@@ -34,7 +34,7 @@ struct PanelClaim: Hashable, Sendable {
     /// In the paper; nil for the difference of the panel's published numbers.
     let difference: Double?
 
-    init(_ way: String, against: String, _ statement: String? = nil, difference: Double? = nil) {
+    package init(_ way: String, against: String, _ statement: String? = nil, difference: Double? = nil) {
         (self.way, self.against, self.statement, self.difference) = (way, against, statement, difference)
     }
 }
@@ -45,13 +45,13 @@ package struct Panel: Sendable {
     let place: String
     /// Behind the network and the images in its title.
     let detail: String
-    var images: DataSetting
-    var network: Architecture
-    var ways: [Way]
-    var recipe: Recipe
-    var normalization: Normalization
-    var inputPoint = InputPoint.pixels
-    var seeds: Int
+    package var images: DataSetting
+    package private(set) var network: Architecture
+    let ways: [Way]
+    package var recipe: Recipe
+    let normalization: Normalization
+    let inputPoint: InputPoint
+    private(set) var seeds: Int
     /// The paper's numbers by the ways' names.
     let published: [String: Double]
     let claims: [PanelClaim]
@@ -59,14 +59,15 @@ package struct Panel: Sendable {
     /// - Parameters:
     ///   - published: in the order of the ways.
     ///   - claims: nil for each way against the first, where the paper has numbers for both.
-    init(
+    package init(
         _ network: Architecture, on images: DataSetting, detail: String = "", ways: [Way], recipe: Recipe,
-        normalization: Normalization = .perChannel, seeds: Int = 1, published: [Double?] = [],
-        claims: [PanelClaim]? = nil
+        normalization: Normalization = .perChannel, inputPoint: InputPoint = .pixels, seeds: Int = 1,
+        published: [Double?] = [], claims: [PanelClaim]? = nil
     ) {
         place = "\(network) on \(images.source)\(detail)"
         (self.detail, self.images, self.network, self.ways) = (detail, images, network, ways)
-        (self.recipe, self.normalization, self.seeds) = (recipe, normalization, seeds)
+        (self.recipe, self.normalization) = (recipe, normalization)
+        (self.inputPoint, self.seeds) = (inputPoint, seeds)
         let known = zip(ways, published).compactMap { way, number in number.map { (way.name, $0) } }
         self.published = Dictionary(known, uniquingKeysWith: { first, _ in first })
         let others = known.first?.0 == ways[0].name ? known.dropFirst() : []
@@ -121,7 +122,7 @@ extension Panel {
     ///   - schedule: in place of that.
     ///   - keep: as many of the first images.
     ///   - heldOut: training images.
-    func cut(
+    package func cut(
         to network: Architecture? = nil, epochs: Int? = nil, schedule: Schedule? = nil, seeds: Int? = nil,
         keep: (train: Int, test: Int)? = nil, heldOut: Int? = nil
     ) -> Panel {
@@ -136,7 +137,7 @@ extension Panel {
     }
 
     /// Drawn images, two epochs, and a thin network in the place of a large one.
-    func cutToSmoke(_ network: Architecture? = nil, train: Int, test: Int, epochs: Int = 2) -> Panel {
+    package func cutToSmoke(_ network: Architecture? = nil, train: Int, test: Int, epochs: Int = 2) -> Panel {
         let small = network ?? self.network
         let isLarge = small.secondsAStep(batchSize: 128, pixels: 1024) > 0.05
         return cut(to: isLarge ? .thinVGG : small, epochs: epochs, seeds: 1).changed {
@@ -144,7 +145,7 @@ extension Panel {
         }
     }
 
-    func changed(_ change: (inout Panel) -> Void) -> Panel {
+    package func changed(_ change: (inout Panel) -> Void) -> Panel {
         var panel = self
         change(&panel)
         return panel

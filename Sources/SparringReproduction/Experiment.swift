@@ -4,54 +4,36 @@ import Sparring
 /// A table or a figure of a paper that can be run again, with the paper's numbers beside ours on its page; or one beyond the
 /// papers.
 package struct Experiment: Sendable, Identifiable {
-    /// Each by how it is cited.
-    enum Paper: String {
-        case backprop = "Nøkland, Improving back-propagation by adding an adversarial gradient (2016)"
-        case anl = "You et al., Adversarial noise layer: regularize neural network by adding noise (2018)"
-        case layerwise =
-            "Sankaranarayanan et al., Regularizing deep networks using efficient layerwise adversarial training (2017)"
+    package struct Paper: Sendable {
+        /// What the ids of its experiments begin with.
+        let name: String
+        let citation: String
+
+        package init(_ name: String, citation: String) { (self.name, self.citation) = (name, citation) }
     }
 
     /// Nil beyond the papers.
     let paper: Paper?
     /// The table or figure in it.
     let place: String
-    /// Such as "backprop-t2": the paper, if there is one, and the number of its table or figure.
+    /// The name of the paper, if there is one, and a short one of the table or figure, such as "t2".
     package let id: String
     package let title: String
     /// What the page is about, in a sentence or two.
     let summary: String
     private let declaration: @Sendable (ExperimentScale) -> Grid
 
-    init(
+    package init(
         _ paper: Paper?, _ name: String, _ title: String, at place: String, _ summary: String,
         grid: @escaping @Sendable (ExperimentScale) -> Grid
     ) {
         (self.paper, self.place, self.title, self.summary) = (paper, place, title, summary)
-        id = paper.map { "\($0)-\(name)" } ?? name
+        id = paper.map { "\($0.name)-\(name)" } ?? name
         declaration = grid
     }
 
     /// The paper and the table or figure in it.
-    package var source: String { (paper.map { "\($0.rawValue), " } ?? "") + place }
-
-    /// Every experiment, a row each.
-    package static let all: [Experiment] = [
-        backpropTable2, backpropFGS, backpropFigure2, backpropFigure3, backpropTable3, anlTable1, anlFigure2,
-        anlFigure3, anlFigure4, anlTable2, anlFigure5, anlTable3, layerwiseTable1, layerwiseFigure1,
-        layerwiseFigure2, layerwiseTable2, layerwiseTable3, layerwiseTable4, layerwiseTable5,
-        layerwiseTable6, layerwiseTable7, layerwiseImageNet, presets,
-    ]
-
-    /// Finds an experiment by its id.
-    ///
-    /// - Throws: when there is none of this id, with the nearest one and the list.
-    package init(id: String) throws(SparringError) {
-        guard let known = Experiment.all.first(where: { $0.id == id }) else {
-            throw unknownName(id, of: "experiment", among: Experiment.all.map(\.id))
-        }
-        self = known
-    }
+    package var source: String { (paper.map { "\($0.citation), " } ?? "") + place }
 
     /// - Parameter seeds: of each panel; nil for the scale's own.
     package func grid(at scale: ExperimentScale, seeds: Int? = nil) -> Grid {
@@ -103,7 +85,7 @@ package struct Experiment: Sendable, Identifiable {
     }
 
     /// Runs and writes the page into a folder named after the experiment: `report.html`, and `ID.md` with its
-    /// images beside it. `index.html` beside the folder leads to the pages of all experiments.
+    /// images beside it.
     ///
     /// - Returns: the path of `report.html`.
     package func reproduce(in context: ExperimentContext) async throws -> String {
@@ -118,7 +100,6 @@ package struct Experiment: Sendable, Identifiable {
         for file in files where file.hasPrefix("\(id)-") && !written.contains(file) {
             try? FileManager.default.removeItem(atPath: "\(folder)/\(file)")
         }
-        try Experiment.index(of: context.folder).write(html: "\(context.folder)/index.html")
         return "\(folder)/report.html"
     }
 }

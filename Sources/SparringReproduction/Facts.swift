@@ -2,22 +2,22 @@ import Sparring
 
 /// Something that decides a number, in words: its name and its value. Facts are what a key is made of and what a page
 /// compares with the paper's setting, so their texts stay as they are for as long as their meaning does.
-struct Fact: Hashable, Sendable {
+package struct Fact: Hashable, Sendable {
     let name: String
     let value: String
 
     /// As keys have it.
     var line: String { "\(name): \(value)" }
 
-    init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
+    package init(_ name: String, _ value: String) { (self.name, self.value) = (name, value) }
 
     init(_ name: String, _ value: Bool) { self.init(name, value ? "yes" : "no") }
 
-    init(_ name: String, _ values: [Float]) {
+    package init(_ name: String, _ values: [Float]) {
         self.init(name, values.map { "\($0)" }.joined(separator: ", "))
     }
 
-    init(_ name: String, _ value: some Numeric) { self.init(name, "\(value)") }
+    package init(_ name: String, _ value: some Numeric) { self.init(name, "\(value)") }
 }
 
 /// Eight hexadecimal digits that differ where the texts do (FNV-1a).

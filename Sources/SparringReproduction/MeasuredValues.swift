@@ -33,8 +33,10 @@ final class Credits: Sendable {
 }
 
 /// What the page counts on of a measured value, such as one number an ε.
-struct Form<Value> {
+package struct Form<Value> {
     let accepts: (Value) -> Bool
+
+    package init(accepts: @escaping (Value) -> Bool) { self.accepts = accepts }
 }
 
 extension ExperimentContext {
@@ -97,8 +99,8 @@ extension ExperimentContext {
 
 extension [Double] {
     /// Whether these are as many finite numbers.
-    func areFinite(_ count: Int) -> Bool { self.count == count && allSatisfy(\.isFinite) }
+    package func areFinite(_ count: Int) -> Bool { self.count == count && allSatisfy(\.isFinite) }
 
     /// Whether these are as many shares in percent.
-    func arePercents(_ count: Int) -> Bool { self.count == count && allSatisfy { 0...100 ~= $0 } }
+    package func arePercents(_ count: Int) -> Bool { self.count == count && allSatisfy { 0...100 ~= $0 } }
 }

@@ -6,7 +6,7 @@ package struct Training: Sendable {
     /// What people call it, such as "mnist 2×400 relu, adversarial, seed 1".
     var label: String
     var network: Architecture
-    /// Whether the network has the papers' dropout.
+    /// Whether the network has its usual dropout.
     var drops: Bool
     var images: DataSetting
     var normalization: Normalization
@@ -35,7 +35,7 @@ package struct Training: Sendable {
         let words = "\(images.source) \(network) seed \(seed)".lowercased().split {
             !($0.isASCII && ($0.isLetter || $0.isNumber))
         }
-        return (words + [SparringExperiments.fingerprint(of: key(fingerprint: fingerprint))[...]])
+        return (words + [SparringReproduction.fingerprint(of: key(fingerprint: fingerprint))[...]])
             .joined(separator: "-")
     }
 
@@ -64,7 +64,7 @@ package struct TrainedNetwork: Sendable {
     let maker: Maker
 
     /// - Parameter batchSize: the most images one pass will see.
-    func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
+    package func network(batchSize: Int = 100, threads: Int = 0) throws(SparringError) -> Network {
         try Network(contentsOf: model, batchSize: batchSize, threads: threads)
     }
 

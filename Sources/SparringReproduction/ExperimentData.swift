@@ -26,19 +26,19 @@ package struct DataSetting: Hashable, Sendable {
     package var classes: Int
     package var trainImages: Int
     package var testImages: Int
-    /// Each pixel becomes so many in both directions; nil for images as they are.
-    var enlargement = 1
+    /// Each pixel becomes so many in both directions; 1 for images as they are.
+    package var enlargement = 1
 
     init(_ source: ImageSource, classes: Int = 10, train: Int, test: Int) {
         (self.source, self.classes, trainImages, testImages) = (source, classes, train, test)
     }
 
-    static let mnist = DataSetting(.named(.mnist), train: 60_000, test: 10_000)
-    static let fashionMNIST = DataSetting(.named(.fashionMNIST), train: 60_000, test: 10_000)
-    static let cifar10 = DataSetting(.named(.cifar10), train: 50_000, test: 10_000)
-    static let cifar100 = DataSetting(.named(.cifar100), classes: 100, train: 50_000, test: 10_000)
-    static let cifar10Gray = DataSetting(.named(.cifar10Gray), train: 50_000, test: 10_000)
-    static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
+    package static let mnist = DataSetting(.named(.mnist), train: 60_000, test: 10_000)
+    package static let fashionMNIST = DataSetting(.named(.fashionMNIST), train: 60_000, test: 10_000)
+    package static let cifar10 = DataSetting(.named(.cifar10), train: 50_000, test: 10_000)
+    package static let cifar100 = DataSetting(.named(.cifar100), classes: 100, train: 50_000, test: 10_000)
+    package static let cifar10Gray = DataSetting(.named(.cifar10Gray), train: 50_000, test: 10_000)
+    package static let imageNet = DataSetting(.imageNet, classes: 1000, train: 1_281_167, test: 50_000)
 
     /// Whether the images are drawn, as no paper's are.
     var isDrawn: Bool { source == .named(.digits) || source == .colorDigits }
@@ -146,7 +146,7 @@ private func caveats(of name: DatasetName, _ data: any Dataset) -> [String] {
 
 extension ImageSet {
     /// The images of these numbers as the engine takes them, pixels in [0, 1].
-    func pixelValues(_ range: Range<Int>) throws -> [Float] {
+    package func pixelValues(_ range: Range<Int>) throws -> [Float] {
         var images = [Float](repeating: 0, count: range.count * shape.count)
         try images.withUnsafeMutableBufferPointer { try copyImages(range, into: $0) }
         return images

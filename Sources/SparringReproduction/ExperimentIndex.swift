@@ -66,13 +66,13 @@ struct PageSummary: Codable {
     }
 }
 
-extension Experiment {
-    /// The page that leads to the pages of all experiments in a folder, paper by paper.
-    static func index(of folder: String) -> Report {
+extension [Experiment] {
+    /// The page that leads to the pages of these experiments in a folder, paper by paper.
+    package func index(of folder: String) -> Report {
         func page(_ experiment: Experiment, _ folder: String) -> String {
             "\(folder)/\(experiment.id)/report.html"
         }
-        let (here, missing) = all.reduce(into: ([Experiment](), [Experiment]())) { lists, experiment in
+        let (here, missing) = reduce(into: ([Experiment](), [Experiment]())) { lists, experiment in
             let isHere = FileManager.default.fileExists(atPath: page(experiment, folder))
             if isHere { lists.0.append(experiment) } else { lists.1.append(experiment) }
         }
@@ -80,7 +80,7 @@ extension Experiment {
         for experiment in here {
             let summary = try? PageSummary(in: "\(folder)/\(experiment.id)")
             let text = summary?.text ?? "Nothing is known of this page; run the experiment again."
-            let heading = experiment.paper?.rawValue ?? experiment.place
+            let heading = experiment.paper?.citation ?? experiment.place
             if sections.last?.heading != heading { sections.append(.init(heading)) }
             sections[sections.count - 1].blocks.append(
                 .links([
@@ -89,7 +89,7 @@ extension Experiment {
                         "\(experiment.place). \(text)")
                 ]))
         }
-        let rows = all.flatMap { experiment in
+        let rows = flatMap { experiment in
             ((try? PageSummary(in: "\(folder)/\(experiment.id)"))?.claims ?? []).map {
                 [experiment.id] + $0.cells
             }
@@ -106,6 +106,6 @@ extension Experiment {
         }
         return Report(
             title: "Tables and figures of the papers, run again",
-            summary: "\(here.count) of \(all.count) experiments have a page here.", sections: sections)
+            summary: "\(here.count) of \(count) experiments have a page here.", sections: sections)
     }
 }

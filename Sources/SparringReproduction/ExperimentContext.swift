@@ -14,7 +14,7 @@ package enum ExperimentScale: String, CaseIterable, Hashable, Sendable, Codable 
     case paper
 
     /// The scale's own of these.
-    func pick<Value>(paper: Value, long: Value, short: Value, smoke: Value) -> Value {
+    package func pick<Value>(paper: Value, long: Value, short: Value, smoke: Value) -> Value {
         switch self {
         case .paper: paper
         case .long: long

@@ -3,13 +3,13 @@ import Sparring
 // What training costs.
 
 extension TrainedPanel {
-    static func stepTimeNote(_ steps: Int) -> String {
+    package static func stepTimeNote(_ steps: Int) -> String {
         "The time of a step is that of the shortest of \(steps), taken in turns with the first way's."
     }
 
     /// The time of a step of each way on one batch, in those of the first way: the shortest of some. Each takes turns with
     /// the first, so that other load on the machine meets both alike, and two networks are there at a time.
-    func stepTimes(_ steps: Int) throws -> [Double] {
+    package func stepTimes(_ steps: Int) throws -> [Double] {
         try context.part(
             "relative-step-times", of: networks.flatMap { $0 }, on: data, [Fact("steps", steps)],
             as: Form { times in times.areFinite(ways.count) && times.allSatisfy { $0 > 0 } }
