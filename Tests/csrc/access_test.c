@@ -26,8 +26,12 @@ static void what_was_set_can_be_asked_for(void) {
     CHECK(got.direction == method.direction && got.shape == method.shape && got.size == method.size);
     CHECK(got.granularity == method.granularity && got.epsilon == method.epsilon);
     CHECK(got.input_epsilon == method.input_epsilon && got.clean_weight == method.clean_weight);
-    CHECK(strcmp(got.last_point, point.name) == 0);
+    CHECK(strcmp(got.last_point, point.name) == 0 && got.hidden_points == NULL);
     CHECK_OK(spar_network_set_method(network, &got));
+    method.last_point = NULL, method.hidden_points = point.name;
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK_OK(spar_network_get_method(network, &got));
+    CHECK(got.last_point == NULL && strcmp(got.hidden_points, point.name) == 0);
     spar_network_destroy(network);
     oracle_destroy(o);
 }

@@ -64,7 +64,7 @@ static spar_status change_method(void) {
     spar_point_info point = {.struct_size = sizeof point};
     CHECK_OK(spar_method_preset("layerwise", 0.1f, &method));
     CHECK_OK(spar_network_point(network, 1, &point));
-    method.last_point = point.name;
+    method.hidden_points = point.name;
     return spar_network_set_method(network, &method);
 }
 

@@ -177,6 +177,12 @@ static void bad_methods_are_refused_and_the_old_one_stays(void) {
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "nan");
     bad = good, bad.last_point = "point7";
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "point7");
+    bad = good, bad.hidden_points = "point1,point7";
+    CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "\"point7\"");
+    bad = good, bad.hidden_points = "point1,";
+    CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "\"\"");
+    bad = good, bad.hidden_points = bad.last_point = "point1";
+    CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "one way");
     bad = good, bad.direction = (spar_direction)8;
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "8");
     bad = good, bad.shape = (spar_shape)8;

@@ -93,6 +93,8 @@ static void what_a_graph_or_a_state_has_besides_is_named(void) {
         {"\\\"step\\\":\\\"1\\\"", "\\\"step\\\":1", "the training state: \"step\" is not a whole number in quotes"},
         {"\\\"points\\\"", "\\\"places\\\"", "the training state: \"places\" is nothing"},
         {"\\\"last_point\\\":null", "\\\"last_point\\\":7", "\"last_point\" is not a string or null"},
+        {"\\\"last_point\\\":null", "\\\"last_point\\\":null,\\\"hidden_points\\\":7",
+         "\"hidden_points\" is not a string or null"},
         {"\"sparring.loss\":\"0\"", "\"sparring.loss\":\"9\"", "there is no loss 9"},
         {"\"sparring.seed\"", "\"sparring.seat\"", "seed is missing"},
     };

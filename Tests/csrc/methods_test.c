@@ -400,6 +400,15 @@ static void points_after_the_last_one_stay_off(void) {
     check_setting("ANL up to point2", example_convolutional, method_adversarial_noise_layer, method);
 }
 
+static void points_that_are_not_listed_stay_off(void) {
+    spar_method method = of_preset("layerwise", 20);
+    method.hidden_points = "point2";
+    check_setting("layerwise at point2", example_residual, method_layerwise, method);
+    method = of_preset("anl", 0.5f);
+    method.hidden_points = "point3,point1";
+    check_setting("ANL at point1 and point3", example_convolutional, method_adversarial_noise_layer, method);
+}
+
 static void the_input_has_its_own_epsilon(void) {
     spar_method method = of_preset("anl", 0.5f);
     method.input_epsilon = 0.3f;
@@ -530,7 +539,8 @@ TEST_MAIN(TEST(every_preset_has_its_algorithm_here), TEST(presets_on_a_convoluti
           TEST(presets_on_a_dense_network), TEST(presets_on_a_network_without_batch_normalization),
           TEST(presets_on_a_network_of_large_maps), TEST(negative_epsilon_turns_the_perturbation_round),
           TEST(a_fixed_epsilon_drops_the_range), TEST(both_granularities), TEST(noise_of_equation_4_has_no_deviation),
-          TEST(points_after_the_last_one_stay_off), TEST(the_input_has_its_own_epsilon),
-          TEST(the_size_of_anl_with_the_direction_of_the_previous_batch), TEST(other_weights_of_the_clean_loss),
-          TEST(divergences_go_with_other_choices), TEST(a_clean_weight_of_one_is_back_propagation),
-          TEST(a_previous_batch_of_another_size), TEST(a_gradient_of_zero_perturbs_nothing))
+          TEST(points_after_the_last_one_stay_off), TEST(points_that_are_not_listed_stay_off),
+          TEST(the_input_has_its_own_epsilon), TEST(the_size_of_anl_with_the_direction_of_the_previous_batch),
+          TEST(other_weights_of_the_clean_loss), TEST(divergences_go_with_other_choices),
+          TEST(a_clean_weight_of_one_is_back_propagation), TEST(a_previous_batch_of_another_size),
+          TEST(a_gradient_of_zero_perturbs_nothing))

@@ -95,7 +95,8 @@ void spar_network_destroy(spar_network *network) {
                             network->workspace,
                             network->works,
                             network->first_parameter,
-                            (void *)network->method.last_point};
+                            (void *)network->method.last_point,
+                            (void *)network->method.hidden_points};
     for (size_t i = 0; i < sizeof memory / sizeof *memory; i++) spar_release(memory[i]);
     for (int part = 0; part < SPAR_PARTS; part++) spar_release(network->slots[part]);
     spar_discard_perturbed_weights(&network->perturbed_weights);

@@ -59,7 +59,7 @@ struct spar_network {
 
     spar_point *points;
     int point_count;
-    spar_method method; // last_point is owned
+    spar_method method; // last_point and hidden_points are owned
     spar_perturbed_weights perturbed_weights;
     bool aims; // backward passes make gradients of the parameters that the method perturbs, and of no others
 

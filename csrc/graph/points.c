@@ -5,20 +5,57 @@
 
 #include <string.h>
 
-// The number of points from the first up to the last one the method names.
-static spar_status count_reached(const spar_network *network, const spar_method *method, int *reached) {
-    *reached = network->point_count;
-    if (method->last_point == NULL) return SPAR_OK;
-    for (int p = 0; p < network->point_count; p++) {
-        *reached = p + 1;
-        if (!network->points[p].input && strcmp(network->points[p].node->name, method->last_point) == 0) return SPAR_OK;
+// Is the name one of those between commas?
+static bool is_listed(const char *names, const char *name) {
+    size_t length = strlen(name);
+    while (names != NULL) {
+        if (strncmp(names, name, length) == 0 && (names[length] == ',' || names[length] == 0)) return true;
+        names = strchr(names, ',');
+        if (names != NULL) names++;
     }
-    return spar_fail(SPAR_ERROR_ARGUMENT, "method: there is no hidden point \"%.64s\"", method->last_point);
+    return false;
 }
 
-static bool is_reached(const spar_point *point, const spar_method *method, int reached) {
+// Hidden points that the method names, up to a last one or one by one.
+static bool is_chosen(const spar_network *network, const spar_method *method, const spar_point *point) {
+    if (method->hidden_points != NULL) return is_listed(method->hidden_points, point->node->name);
+    if (method->last_point == NULL) return true;
+    for (int p = 0; p < point->index; p++) {
+        const spar_point *before = &network->points[p];
+        if (!before->input && strcmp(before->node->name, method->last_point) == 0) return false;
+    }
+    return true;
+}
+
+static bool is_active(const spar_network *network, const spar_method *method, const spar_point *point) {
     if (method->direction == SPAR_DIRECTION_NONE) return false;
-    return point->input ? method->input_epsilon != 0 : method->epsilon != 0 && point->index < reached;
+    return point->input ? method->input_epsilon != 0 : method->epsilon != 0 && is_chosen(network, method, point);
+}
+
+static spar_status check_name(const spar_network *network, const char *name, size_t length) {
+    for (int p = 0; p < network->point_count; p++) {
+        const char *own = network->points[p].node->name;
+        bool same = strlen(own) == length && memcmp(own, name, length) == 0;
+        if (!network->points[p].input && same) return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "method: there is no hidden point \"%.*s\"", (int)(length < 64 ? length : 64),
+                     name);
+}
+
+static spar_status check_names(const spar_network *network, const spar_method *method) {
+    if (method->last_point != NULL && method->hidden_points != NULL) {
+        return spar_fail(SPAR_ERROR_ARGUMENT,
+                         "method: points up to \"%.64s\" and the points \"%.64s\"; name them one way",
+                         method->last_point, method->hidden_points);
+    }
+    if (method->last_point != NULL) {
+        SPAR_TRY(check_name(network, method->last_point, strlen(method->last_point)));
+    }
+    for (const char *name = method->hidden_points, *end; name != NULL; name = *end == 0 ? NULL : end + 1) {
+        end = name + strcspn(name, ",");
+        SPAR_TRY(check_name(network, name, (size_t)(end - name)));
+    }
+    return SPAR_OK;
 }
 
 // Do the bounds fit the numbers at a point?
@@ -68,9 +105,11 @@ static spar_status check_points(const spar_network *network, const spar_method *
     return SPAR_OK;
 }
 
+static bool same_names(const char *a, const char *b) {
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
 static bool same_method(const spar_method *a, const spar_method *b) {
-    bool same_last = a->last_point == b->last_point ||
-                     (a->last_point != NULL && b->last_point != NULL && strcmp(a->last_point, b->last_point) == 0);
     return a->direction == b->direction && a->shape == b->shape && a->size == b->size &&
            a->granularity == b->granularity && a->epsilon == b->epsilon && a->input_epsilon == b->input_epsilon &&
            a->clean_weight == b->clean_weight && a->iterations == b->iterations && a->climb == b->climb &&
@@ -78,16 +117,17 @@ static bool same_method(const spar_method *a, const spar_method *b) {
            a->replays == b->replays && a->weight_radius == b->weight_radius && a->weight_scope == b->weight_scope &&
            a->weight_norm == b->weight_norm && a->divergence_weight == b->divergence_weight && a->ascent == b->ascent &&
            a->start_distribution == b->start_distribution && a->evaluation_mode == b->evaluation_mode &&
-           a->separate_statistics == b->separate_statistics && same_last;
+           a->separate_statistics == b->separate_statistics && same_names(a->last_point, b->last_point) &&
+           same_names(a->hidden_points, b->hidden_points);
 }
 
 // All points or none.
-static spar_status configure(spar_network *network, const spar_method *method, int reached) {
+static spar_status configure(spar_network *network, const spar_method *method) {
     spar_point *made = spar_allocate((size_t)network->point_count, sizeof *made);
     spar_status status = made == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
     for (int p = 0; p < network->point_count && status == SPAR_OK; p++) {
         const spar_point *point = &network->points[p];
-        bool active = is_reached(point, method, reached);
+        bool active = is_active(network, method, point);
         if (active) status = check_bounds(network, point, method);
         if (status == SPAR_OK) status = spar_point_configure(point, method, active, &made[p]);
     }
@@ -106,15 +146,17 @@ size_t spar_kept_output_bytes(const spar_network *network) {
 
 // What a method needs besides its points.
 typedef struct method_memory {
-    char *last_point;
+    char *last_point, *hidden_points;
     float *outputs;
     spar_perturbed_weights weights;
 } method_memory;
 
 static spar_status take_memory(const spar_network *network, const spar_method *method, method_memory *made) {
     if (method->last_point != NULL) made->last_point = spar_copy_string(method->last_point);
+    if (method->hidden_points != NULL) made->hidden_points = spar_copy_string(method->hidden_points);
     if (compares_outputs(method)) made->outputs = spar_allocate(spar_kept_output_bytes(network), 1);
     bool all = (method->last_point == NULL || made->last_point != NULL) &&
+               (method->hidden_points == NULL || made->hidden_points != NULL) &&
                (!compares_outputs(method) || made->outputs != NULL);
     return all ? spar_find_perturbed_weights(network, method, &made->weights) : SPAR_ERROR_MEMORY;
 }
@@ -123,24 +165,26 @@ spar_status spar_network_set_method(spar_network *network, const spar_method *gi
     SPAR_REQUIRE_POINTER(network);
     spar_method taken = {0}, *method = &taken;
     SPAR_TRY(spar_take_structure(SPAR_METHOD, given, method));
-    int reached;
     SPAR_TRY(spar_check_method(method));
     SPAR_TRY(check_points(network, method));
-    SPAR_TRY(count_reached(network, method, &reached));
+    SPAR_TRY(check_names(network, method));
     if (same_method(&network->method, method)) return SPAR_OK;
     method_memory made = {0};
     spar_status status = take_memory(network, method, &made);
-    if (status == SPAR_OK) status = configure(network, method, reached);
+    if (status == SPAR_OK) status = configure(network, method);
     if (status == SPAR_OK) {
-        method_memory used = {(char *)network->method.last_point, network->kept_outputs, network->perturbed_weights};
+        method_memory used = {(char *)network->method.last_point, (char *)network->method.hidden_points,
+                              network->kept_outputs, network->perturbed_weights};
         network->method = *method;
         network->method.last_point = made.last_point;
+        network->method.hidden_points = made.hidden_points;
         spar_count_parameters(network);
         network->kept_outputs = made.outputs;
         network->perturbed_weights = made.weights;
         made = used;
     }
     spar_release(made.last_point);
+    spar_release(made.hidden_points);
     spar_release(made.outputs);
     spar_discard_perturbed_weights(&made.weights);
     return status;

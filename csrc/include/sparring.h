@@ -732,6 +732,7 @@ typedef struct spar_method {
     // parameters, "sparring.auxiliary.NAME.weight" and the like, are behind those of the graph; they begin as copies of
     // these, are updated as they are, and are saved with the training state only.
     bool separate_statistics;
+    const char *hidden_points; // by name, between commas, in place of a last one; NULL: no such list
 } spar_method;
 
 // Methods by name. The papers' are "backprop", "adversarial-backprop", "fgs-orig", "fgs-inter", "layerwise",
@@ -742,7 +743,7 @@ typedef struct spar_method {
 //   "fgsm-rs" (Wong et al. 2020, Algorithm 3): one of α = 1.25·ε from there, within the ball;
 //   "n-fgsm"  (de Jorge et al. 2022, Algorithm 1): one of α = ε from a uniform start in ±2ε, without bounds;
 //   "slat"    (Park & Lee 2021): one of α = ε at hidden points, within each channel's range, and of 0.9·ε at the input,
-//             within [0, 1]. The paper's points are few and early: name a last point;
+//             within [0, 1]. The paper's points are few: behind the first convolution and the first stages;
 //   "free"    (Shafahi et al. 2019, Algorithm 1): 8 replays, δ persistent, within the ball; a climb of ε an update;
 //   "trades"  (Zhang et al. 2019, Algorithm 1; ε 0.031): J(x) + 6·KL, and 10 iterations of α = 0.007/0.031·ε that climb
 //             KL in evaluation mode, from a normal start of deviation 0.001, within the ball and [0, 1];
@@ -763,7 +764,7 @@ SPAR_API const char *const *spar_method_names(void);
 // force is given back. What points held is forgotten, unless `method` equals the one in force.
 SPAR_API spar_status spar_network_set_method(spar_network *network, const spar_method *method);
 
-// The method in force; `last_point` is valid until another is set.
+// The method in force; `last_point` and `hidden_points` are valid until another is set.
 SPAR_API spar_status spar_network_get_method(const spar_network *network, spar_method *method);
 
 typedef struct spar_point_info {

@@ -37,6 +37,7 @@ static const spar_field fields[] = {FIELD(COUNT, "step", step, NULL),
                                     FIELD(INT, "start_distribution", method.start_distribution, "0"),
                                     FIELD(BOOL, "evaluation_mode", method.evaluation_mode, "false"),
                                     FIELD(BOOL, "separate_statistics", method.separate_statistics, "false"),
+                                    FIELD(NAME, "hidden_points", method.hidden_points, "null"),
                                     {0}};
 
 spar_status spar_training_state_write(const spar_network *network, const spar_point *points, spar_buffer *text) {

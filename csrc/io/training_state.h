@@ -28,7 +28,7 @@ typedef struct spar_parameter_state {
 
 typedef struct spar_training_state {
     bool present;
-    spar_method method; // last_point is a part of `text`
+    spar_method method; // last_point and hidden_points are parts of `text`
     uint64_t step;
     spar_parameter_part states[SPAR_PARTS]; // of parameters, in the file
     int state_count;

@@ -81,7 +81,7 @@ class Method(Structure):
     _fields_ = _fields("direction:i shape:i size:i granularity:i epsilon:f input_epsilon:f last_point:s clean_weight:f "
                        "iterations:i climb:f start:f bounds:u persistent:b replays:i weight_radius:f weight_scope:i "
                        "weight_norm:i divergence_weight:f ascent:i start_distribution:i evaluation_mode:b "
-                       "separate_statistics:b")
+                       "separate_statistics:b hidden_points:s")
 
 
 class Optimizer(Structure):

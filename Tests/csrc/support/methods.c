@@ -72,12 +72,21 @@ void method_program_destroy(method_program *p) {
 // ---------------------------------------------------------------------------------------------
 // The words of the algorithms
 
+static bool is_named(const char *names, const char *name) {
+    char all[200], wanted[200];
+    snprintf(all, sizeof all, ",%s,", names);
+    snprintf(wanted, sizeof wanted, ",%s,", name);
+    return strstr(all, wanted) != NULL;
+}
+
 int method_active_points(const method_program *p, active_point *list) {
     int count = 0, number = 0;
     bool past_last = false;
     for (int i = perturbation_next_point(p->o, 0); i >= 0; i = perturbation_next_point(p->o, i + 1), number++) {
         bool input = perturbation_at_input(p->o, i);
-        double epsilon = input ? p->choices.input_epsilon : past_last ? 0 : p->choices.epsilon;
+        bool chosen = !past_last &&
+                      (p->choices.hidden_points == NULL || is_named(p->choices.hidden_points, p->o->layers[i].name));
+        double epsilon = input ? p->choices.input_epsilon : chosen ? p->choices.epsilon : 0;
         if (epsilon != 0) list[count++] = (active_point){i, number, epsilon};
         past_last |= p->choices.last_point != NULL && strcmp(p->choices.last_point, p->o->layers[i].name) == 0;
     }
