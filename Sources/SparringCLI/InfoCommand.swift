@@ -7,8 +7,8 @@ struct InfoCommand: ParsableCommand {
         abstract: "Tells what a model is made of, or of this machine.",
         discussion: """
             With --model: every layer in order with its output, trained parameters and the multiply–adds of one image's \
-            forward pass. Perturbation points are marked ●, with the name by which --last-point knows the last one \
-            before the maps shrink. Without: version, processor, instruction set, threads, OpenBLAS and \
+            forward pass. Perturbation points are marked ●, with the name by which --last-point and --hidden-points \
+            know the last one before the maps shrink. Without: version, processor, instruction set, threads, OpenBLAS and \
             the library of MPI.
             """)
 

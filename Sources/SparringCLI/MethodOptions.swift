@@ -53,6 +53,11 @@ struct MethodOptions: ParsableArguments {
     var lastPoint: String?
 
     @Option(
+        parsing: .upToNextOption,
+        help: "Where: at these hidden points alone, by such names, in place of a last one.")
+    var hiddenPoints: [String] = []
+
+    @Option(
         help:
             "Objective: the weight of the clean loss beside the perturbed one, 0 to 1 (default: as the method has it).",
         transform: real(0...1))
@@ -131,6 +136,9 @@ struct MethodOptions: ParsableArguments {
         if fixedEpsilon, let size, size != .constant {
             throw ValidationError("--fixed-epsilon and --size \(size.rawValue) exclude each other.")
         }
+        if lastPoint != nil, !hiddenPoints.isEmpty {
+            throw ValidationError("--last-point and --hidden-points exclude each other.")
+        }
     }
 
     /// The named method, else this one, with what the options change.
@@ -153,8 +161,7 @@ struct MethodOptions: ParsableArguments {
         guard applied.direction != .none else {
             let choices: [Any?] = [
                 ofWeights == nil ? epsilon : nil, inputEpsilon, direction, shape, size, granularity,
-                lastPoint, alpha, iterations,
-                climb, start,
+                lastPoint, hiddenPoints.first, alpha, iterations, climb, start,
                 bounds.first, persistent, replays, beta, ascent, startDistribution, evaluationMode,
                 separateStatistics,
             ]
@@ -176,7 +183,8 @@ struct MethodOptions: ParsableArguments {
         if let shape { applied.shape = shape }
         if let size { applied.size = size }
         if let granularity { applied.granularity = granularity }
-        if let lastPoint { applied.lastPoint = lastPoint }
+        if let lastPoint { (applied.lastPoint, applied.hiddenPoints) = (lastPoint, nil) }
+        if !hiddenPoints.isEmpty { (applied.lastPoint, applied.hiddenPoints) = (nil, hiddenPoints) }
         if let alpha { applied.cleanWeight = alpha }
         if let iterations { applied.iterations = iterations }
         if let climb { applied.climb = climb }

@@ -26,7 +26,8 @@ enum Presets {
     static let ofField = [
         Way("pgd", .pgd(epsilon: radius).changed { $0.iterations = 10 }),
         Way("fgsm-rs", .fgsmRS(epsilon: radius)), Way("n-fgsm", .nFGSM(epsilon: radius)),
-        Way("slat", .slat(epsilon: radius).changed { $0.lastPoint = "pool1" }),
+        Way(
+            "slat", .slat(epsilon: radius).changed { $0.hiddenPoints = ["point1", "pool1", "pool2"] }),
         Way("free", .free(epsilon: radius).changed { $0.replays = 4 }, epochShare: 0.5),
         Way("trades", .trades(epsilon: radius)), Way("advprop", .advProp(epsilon: radius)),
         Way("sam", .sam()), Way("sam-on", .samON()),
@@ -42,7 +43,7 @@ enum Presets {
         """
         ε is 8/255 wherever pixels move (TRADES' paper has 0.031, AdvProp's 4/255), \(Layerwise.epsilon) times the \
         gradients' range for fgs-inter, layerwise and layerwise-joint, and \(noise) for noise at hidden points. pgd and \
-        awp climb 10 times by 2/255, slat moves hidden points up to pool1, free makes 4 updates a step in half the \
+        awp climb 10 times by 2/255, slat moves the points of its recipe, point1, pool1 and pool2, free makes 4 updates a step in half the \
         epochs; ρ is 0.05 for sam, 0.5 for sam-on, 0.01 for awp.
         """,
         """

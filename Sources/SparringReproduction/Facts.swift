@@ -51,6 +51,7 @@ extension Method {
             Fact("input ε", inputEpsilon), Fact("last point", lastPoint ?? "all"),
             Fact("clean weight", cleanWeight),
         ]
+        facts.add("hidden points", hiddenPoints?.joined(separator: ", "))
         facts.add("iterations", iterations, unless: 1)
         facts.add("climb", climb, unless: 1)
         facts.add("start", start, unless: 0)

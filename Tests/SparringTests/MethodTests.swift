@@ -104,7 +104,7 @@ import Testing
 
     @Test func methodsAreWrittenAndReadExactly() throws {
         var method = Method.adversarialNoise(epsilon: 0.03)
-        method.lastPoint = "pool3"
+        (method.lastPoint, method.hiddenPoints) = ("pool3", ["point1", "pool2"])
         (method.iterations, method.climb, method.start, method.bounds) = (3, 0.5, 2, [.ball, .channels])
         (method.isPersistent, method.replays) = (true, 4)
         (method.divergenceWeight, method.ascent) = (3, .divergence)
@@ -129,7 +129,10 @@ import Testing
         method.lastPoint = "pool1"
         method.inputEpsilon = 0.1
         #expect(try active(method) == ["input", "conv1"])
-        method.lastPoint = "conv3"
+        (method.lastPoint, method.hiddenPoints) = (nil, ["pool2"])
+        #expect(try active(method) == ["input", "conv2"])
+        #expect(try network.method.hiddenPoints == ["conv2"])
+        (method.lastPoint, method.hiddenPoints) = ("conv3", nil)
         let error = #expect(throws: SparringError.self) { try network.setMethod(method) }
         #expect(error?.message.contains("pool2") == true)
     }

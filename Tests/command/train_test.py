@@ -40,6 +40,17 @@ class RunFolderTest(CommandTest):
             self.assertEqual(described["method"]["weights"], weights)
             self.assertNotEqual(*((run / "last.safetensors").read_bytes() for run in [plain, perturbed]))
 
+    def test_hidden_points_are_named(self):
+        method = ["--epochs", "1", "--method", "layerwise", "--epsilon", "10"]
+        self.train("named", *method, "--hidden-points", "dense2")
+        self.train("up-to", *method, "--last-point", "dense2")
+        described = json.loads((self.folder / "named/run.json").read_text())
+        self.assertEqual(described["method"]["hiddenPoints"], ["dense2"])
+        self.assertNotEqual(*((self.folder / run / "last.safetensors").read_bytes() for run in ["named", "up-to"]))
+        self.fail_with(["dense3", "dense2"], *self.train_arguments("run", *method, "--hidden-points", "dense1", "dense3"))
+        self.fail_with(["--last-point", "--hidden-points"],
+                       *self.train_arguments("run", *method, "--hidden-points", "dense1", "--last-point", "dense2"))
+
     def test_existing_run_is_kept(self):
         self.train("run", "--epochs", "1")
         self.fail_with(["run", "already"], *self.train_arguments("run", "--epochs", "1"))

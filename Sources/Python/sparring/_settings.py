@@ -73,7 +73,7 @@ class Method(Settings):
     shape: "sign", "gradient" (over its largest element) or "gaussian"
     size: "constant" (ε), "range" (ε times the gradient's), "random" (r) or "random-deviation" (r·s(h))
     granularity: r and norms of a "batch" or of each "sample"
-    last_point: the last hidden point that is perturbed; None: all are
+    last_point, hidden_points: the last hidden point that is perturbed, or those alone that are named, between commas
     clean_weight: α of α·J(x) + (1 − α)·J(x + η) + β·KL(p(x) ‖ p(x + η)), in [0, 1]
     iterations, climb: how often a step climbs the current batch's gradient, and how far in parts of the size; 0 is 1
     start, start_distribution: a perturbation starts at a "uniform" draw in ± this times |ε|, or a "normal" one of this
@@ -112,6 +112,7 @@ class Method(Settings):
     start_distribution: str = DEFAULT
     evaluation_mode: bool = DEFAULT
     separate_statistics: bool = DEFAULT
+    hidden_points: str | None = None
 
     _enumerations = {field: field for field in ("direction", "shape", "size", "granularity", "weight_scope",
                                                 "weight_norm", "ascent")} | {"start_distribution": "start"}

@@ -166,6 +166,9 @@ extension Network {
             try check(spar_network_get_method(pointer, &method))
             var read = Method(method)
             read.lastPoint = method.last_point.map { String(cString: $0) }
+            read.hiddenPoints = method.hidden_points.map {
+                String(cString: $0).split(separator: ",").map(String.init)
+            }
             return read
         }
     }

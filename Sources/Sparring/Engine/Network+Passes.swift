@@ -199,15 +199,20 @@ extension Network {
     /// Takes the method for the steps to come. What the points held is forgotten, unless the method is the
     /// one in force.
     ///
-    /// - Throws: on settings that are not finite or do not go together, and when ``Method/lastPoint`` is no
-    ///   point.
+    /// - Throws: on settings that are not finite or do not go together, and when ``Method/lastPoint`` or one of
+    ///   ``Method/hiddenPoints`` is no point.
     public func setMethod(_ method: Method) throws(SparringError) {
         let last = try method.lastPoint.map { (name) throws(SparringError) in try hiddenPoint(name) }
+        let points = try method.hiddenPoints.map { (names) throws(SparringError) in
+            try names.map { (name) throws(SparringError) in try hiddenPoint(name) }.joined(separator: ",")
+        }
         var parameters = method.parameters
         try check(
-            withOptionalCString(last) {
-                parameters.last_point = $0
-                return spar_network_set_method(pointer, &parameters)
+            withOptionalCString(last) { last in
+                withOptionalCString(points) { points in
+                    (parameters.last_point, parameters.hidden_points) = (last, points)
+                    return spar_network_set_method(pointer, &parameters)
+                }
             })
     }
 

@@ -9,6 +9,7 @@ extension Method {
             epsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(epsilon))",
             inputEpsilon == 0 ? nil : "ε\u{a0}=\u{a0}\(described(inputEpsilon)) at the input",
             lastPoint.map { "up to \($0)" },
+            hiddenPoints.map { "at \($0.joined(separator: ", "))" },
             weights.map { "ρ\u{a0}=\u{a0}\(described($0.radius)) of weights (\($0.scope.rawValue))" },
         ]
         return "\(name) (\(epsilons.compactMap { $0 }.joined(separator: ", ")))"
@@ -22,7 +23,8 @@ extension Method {
             else { return false }
             if direction == .none { return preset.direction == .none }
             guard preset.epsilon != 0 ? epsilon != 0 : epsilon == 0 && inputEpsilon != 0 else { return false }
-            (preset.epsilon, preset.inputEpsilon, preset.lastPoint) = (epsilon, inputEpsilon, lastPoint)
+            (preset.epsilon, preset.inputEpsilon) = (epsilon, inputEpsilon)
+            (preset.lastPoint, preset.hiddenPoints) = (lastPoint, hiddenPoints)
             preset.weights = weights
             return preset == self
         }

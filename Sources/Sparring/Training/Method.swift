@@ -86,6 +86,8 @@ public struct Method: Hashable, Sendable, Codable {
     /// Hidden points from the first up to this one, a point's name or "pool3" for the last one before the
     /// third pooling; nil for all.
     public var lastPoint: String?
+    /// Hidden points by such names, without those between them, in place of a ``lastPoint``; nil for no such list.
+    public var hiddenPoints: [String]?
     /// α of α·J(x) + (1 − α)·J(x + δ) + β·KL(p(x) ‖ p(x + δ)), in [0, 1]; 0 for no clean loss.
     public var cleanWeight: Float
     /// Climbs of a step along the current batch's gradient, each a round without gradients of weights.
@@ -217,6 +219,7 @@ public struct Method: Hashable, Sendable, Codable {
         epsilon = try values.decode(Float.self, forKey: .epsilon)
         inputEpsilon = try values.decode(Float.self, forKey: .inputEpsilon)
         lastPoint = try values.decodeIfPresent(String.self, forKey: .lastPoint)
+        hiddenPoints = try values.decodeIfPresent([String].self, forKey: .hiddenPoints)
         cleanWeight = try values.decode(Float.self, forKey: .cleanWeight)
         iterations = try values.decodeIfPresent(Int.self, forKey: .iterations) ?? 1
         climb = try values.decodeIfPresent(Float.self, forKey: .climb) ?? 1
@@ -317,7 +320,7 @@ extension Method {
     public static func nFGSM(epsilon: Float) -> Method { Method(preset: "n-fgsm", epsilon: epsilon) }
 
     /// SLAT (Park & Lee 2021): one climb at the input, of 0.9·ε, and at the hidden points, each within its own range.
-    /// The paper's points are few and early: choose a ``lastPoint``.
+    /// The paper's points are few, behind the first convolution and the first stages: choose ``hiddenPoints``.
     public static func slat(epsilon: Float) -> Method { Method(preset: "slat", epsilon: epsilon) }
 
     /// Free adversarial training (Shafahi et al. 2019): 8 updates a batch, with a perturbation that lives on and climbs

@@ -149,11 +149,11 @@ extension PaperSetting {
         PaperSetting(
             "fast-cifar", model: .resnet18, method: "fgsm-rs", epsilon: .constant(8 / 255),
             recipe: .cyclicCIFAR(epochs: 15)),
-        // Park & Lee 2021: hidden points before the maps first shrink, which are those up to the second block.
+        // Park & Lee 2021: points behind the first convolution, the first stage and the second.
         PaperSetting(
             "slat-cifar", model: .resnet18, method: "slat", epsilon: .constant(8 / 255),
             recipe: .cyclicCIFAR(epochs: 30)
-        ) { $0.lastPoint = "pool1" },
+        ) { $0.hiddenPoints = ["point1", "pool1", "pool2"] },
     ]
 }
 

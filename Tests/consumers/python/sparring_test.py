@@ -155,6 +155,8 @@ class SettingsTest(unittest.TestCase):
                                                   clean_weight=0.25, granularity="sample")
         self.assertEqual(network.method, method)
         self.assertEqual((method.direction, method.epsilon), ("previous-batch", 10))
+        network.method = method = sparring.Method("layerwise", epsilon=10, hidden_points="hidden")
+        self.assertEqual(network.method, method)
 
     def test_methods_perturb(self):
         plain, noisy = make_network(), make_network()
