@@ -72,10 +72,35 @@ static void column_products(const float *d, const float *x, int64_t rows, int64_
     sum_all_columns(d, x, rows, stride, shift, sum, product);
 }
 
-// Of few numbers: about the mean of the first vector, from which theirs is not many deviations away.
+// Lanes of a row's last channels, which do not fill a vector.
+typedef struct row_tail {
+    vi lanes;
+    bool padded; // the vector ends within the row
+} row_tail;
+
+INLINE row_tail tail_of(int64_t channels, int64_t stride) {
+    int64_t count = channels % LANES;
+    row_tail tail = {.padded = count > 0 && channels - count + LANES <= stride};
+    for (int lane = 0; lane < LANES; lane++) tail.lanes[lane] = lane < count ? -1 : 0;
+    return tail;
+}
+
+// The mean of the first vector, or of as many rows that are shorter: not many deviations away from that of all,
+// whatever the first number is.
+INLINE float shift_of(const float *x, int64_t rows, int64_t stride, int64_t channels, row_tail tail) {
+    if (channels >= LANES) return vf_sum(vf_load(x)) / LANES;
+    if (!tail.padded) return x[0];
+    vf sum = vf_set1(0);
+    if (rows > LANES) rows = LANES;
+    for (int64_t r = 0; r < rows; r++) sum += vf_select(tail.lanes, vf_load(x + r * stride), vf_set1(0));
+    return vf_sum(sum) / (float)(rows * channels);
+}
+
+// Of few numbers, about one near them.
 static void join_piece(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments) {
     int64_t vectors = channels / LANES * LANES;
-    float shift = vectors > 0 ? vf_sum(vf_load(x)) / LANES : x[0];
+    row_tail tail = tail_of(channels, stride);
+    float shift = shift_of(x, rows, stride, channels, tail);
     double sum = 0, square = 0, count = (double)(rows * channels);
     vf s = vf_set1(0), q = vf_set1(0);
     for (int64_t r = 0; r < rows; r++, x += stride) {
@@ -84,6 +109,12 @@ static void join_piece(const float *x, int64_t rows, int64_t stride, int64_t cha
             vf y = vf_load(x + c) - shift;
             s += y;
             q = vf_fma(y, y, q);
+        }
+        if (tail.padded) {
+            vf y = vf_select(tail.lanes, vf_load(x + c) - shift, vf_set1(0));
+            s += y;
+            q = vf_fma(y, y, q);
+            continue;
         }
         for (; c < channels; c++) {
             double y = (double)x[c] - shift;
@@ -94,9 +125,10 @@ static void join_piece(const float *x, int64_t rows, int64_t stride, int64_t cha
     spar_join_moments(moments, (spar_moments){count, shift + sum / count, square - sum / count * sum});
 }
 
+// A piece has so few vectors that floats may be summed.
 static void moments(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments) {
     enum { PIECE = 128 * LANES };
-    int64_t most = channels < PIECE ? PIECE / channels : 1;
+    int64_t width = (channels + LANES - 1) / LANES * LANES, most = width < PIECE ? PIECE / width : 1;
     for (int64_t r = 0; r < rows; r += most) {
         for (int64_t c = 0; c < channels; c += PIECE) {
             join_piece(x + r * stride + c, rows - r < most ? rows - r : most, stride,
@@ -107,9 +139,10 @@ static void moments(const float *x, int64_t rows, int64_t stride, int64_t channe
 
 // Both are NaN where an element is.
 static void extremes(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest) {
-    float low = *lowest, high = *highest, tail = 0;
+    float low = *lowest, high = *highest, number = 0;
     vf lows = vf_set1(low), highs = vf_set1(high);
     vi unordered = vi_set1(0);
+    row_tail tail = tail_of(channels, stride);
     for (int64_t r = 0; r < rows; r++, x += stride) {
         int64_t c = 0;
         for (; c + LANES <= channels; c += LANES) {
@@ -117,18 +150,24 @@ static void extremes(const float *x, int64_t rows, int64_t stride, int64_t chann
             lows = vf_min(y, lows), highs = vf_max(y, highs);
             unordered |= vf_is_nan(y);
         }
+        if (tail.padded) {
+            vf y = vf_select(tail.lanes, vf_load(x + c), lows);
+            lows = vf_min(y, lows), highs = vf_max(vf_select(tail.lanes, y, highs), highs);
+            unordered |= vf_is_nan(y) & tail.lanes;
+            continue;
+        }
         for (; c < channels; c++) {
             low = x[c] < low ? x[c] : low;
             high = x[c] > high ? x[c] : high;
-            if (isnan(x[c])) tail = x[c];
+            if (isnan(x[c])) number = x[c];
         }
     }
     for (int lane = 0; lane < LANES; lane++) {
         low = lows[lane] < low ? lows[lane] : low;
         high = highs[lane] > high ? highs[lane] : high;
-        if (unordered[lane] != 0) tail = NAN;
+        if (unordered[lane] != 0) number = NAN;
     }
-    *lowest = low + tail, *highest = high + tail;
+    *lowest = low + number, *highest = high + number;
 }
 
 static void column_extremes(const float *x, int64_t rows, int64_t stride, float *lowest, float *highest) {
