@@ -59,6 +59,25 @@ static void normal_values_come_from_pairs_of_uniform_ones(void) {
     }
 }
 
+// FNV-1a of the numbers' bits.
+static void every_instruction_set_draws_the_same_bits(void) {
+    enum { DRAWN = 10007 };
+    static const spar_random_stream stream = {
+        .struct_size = sizeof stream, .seed = 0x123456789abcdef, .purpose = 0x1000, .layer = 3, .step = 77};
+    static const uint64_t first = (1ull << 34) - 5003; // on both sides of a change of keys
+    static const uint64_t expected[3] = {0x92659a1572ad56c4, 0xa83512dddc096e7a, 0xc84a837f83f48552};
+    static uint32_t drawn[3][DRAWN];
+    CHECK_OK(spar_random_bits(&stream, first, DRAWN, drawn[0]));
+    CHECK_OK(spar_random_uniform(&stream, first, DRAWN, (float *)drawn[1]));
+    CHECK_OK(spar_random_normal(&stream, first, DRAWN, (float *)drawn[2]));
+    for (int kind = 0; kind < 3; kind++) {
+        uint64_t hash = 0xcbf29ce484222325;
+        for (int i = 0; i < DRAWN; i++) hash = (hash ^ drawn[kind][i]) * 0x100000001b3;
+        check_that(hash == expected[kind], __FILE__, __LINE__, "kind %d: the hash is %llx", kind,
+                   (unsigned long long)hash);
+    }
+}
+
 static void elements_do_not_depend_on_how_many_are_asked_for(void) {
     static const spar_random_stream stream = {
         .struct_size = sizeof stream, .seed = 12345678901234567ull, .purpose = 0x1002, .layer = 1, .step = 2};
@@ -181,7 +200,7 @@ static void a_stream_ends_with_its_last_element(void) {
 }
 
 TEST_MAIN(TEST(known_answers_of_random123), TEST(uniform_values_are_the_upper_24_bits),
-          TEST(normal_values_come_from_pairs_of_uniform_ones), TEST(elements_do_not_depend_on_how_many_are_asked_for),
-          TEST(streams_that_differ_in_one_word_share_nothing), TEST(uniform_and_normal_moments),
-          TEST(elements_do_not_repeat_where_the_block_outgrows_its_word), TEST(a_stream_ends_with_its_last_element),
-          TEST(bad_arguments_are_refused))
+          TEST(normal_values_come_from_pairs_of_uniform_ones), TEST(every_instruction_set_draws_the_same_bits),
+          TEST(elements_do_not_depend_on_how_many_are_asked_for), TEST(streams_that_differ_in_one_word_share_nothing),
+          TEST(uniform_and_normal_moments), TEST(elements_do_not_repeat_where_the_block_outgrows_its_word),
+          TEST(a_stream_ends_with_its_last_element), TEST(bad_arguments_are_refused))

@@ -2,10 +2,10 @@
 // plane.
 #include "analysis/tsne.h"
 
+#include "kernels/random.h"
 #include "runtime/environment.h"
 #include "runtime/parallel.h"
 #include "runtime/proceed.h"
-#include "runtime/random.h"
 #include "runtime/structure.h"
 
 #include <float.h>

@@ -3,8 +3,8 @@
 #define SPAR_ATTACK_ATTACK_H
 
 #include "graph/network.h"
+#include "kernels/random.h"
 #include "runtime/proceed.h"
-#include "runtime/random.h"
 #include "runtime/structure.h"
 
 #define SPAR_ATTACK_STRUCTURE SPAR_STRUCTURE(spar_attack, context)

@@ -7,6 +7,7 @@
 #include "kernels/moves.h"
 #include "kernels/optimizer.h"
 #include "kernels/peak.h"
+#include "kernels/philox.h"
 #include "kernels/points.h"
 #include "kernels/pooling.h"
 #include "kernels/product.h"
@@ -30,6 +31,9 @@ const spar_kernels TABLE = {
     .affine2 = affine2,
     .add = add,
     .activations = {SPAR_ACTIVATIONS(ACTIVATION)},
+    .draw_bits = draw_bits,
+    .draw_uniforms = draw_uniforms,
+    .draw_normals = draw_normals,
     .add_draws = add_draws,
     .drop = drop,
     .column_moments = column_moments,

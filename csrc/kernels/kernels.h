@@ -15,6 +15,7 @@ enum {
     SPAR_MAX_TILE_COLUMNS = 32, // and its columns
     SPAR_MOST_SQUARE_ROWS = 6,  // of Winograd's squares
     SPAR_BLOCK_FLOATS = 4096,   // of a sweep, which stay in the first-level cache
+    SPAR_DRAWN_BLOCKS = 8,      // of a generator of random numbers, which are drawn at once
 };
 
 // A product of matrices: c[r][0 … columns) (+)= Σ over k of a[r][k] · b[k][…]; rows of every matrix are a stride apart.
@@ -183,6 +184,14 @@ typedef struct spar_embedding_sums {
     double weight;        // Σ w
 } spar_embedding_sums;
 
+// Of Philox 4x32-10: the words of its counter behind the first, which is the block's number, and its key.
+typedef struct spar_counter {
+    uint32_t words[3], key[2];
+} spar_counter;
+
+// Draws the four numbers, of 32 bits, of each of so many blocks, a multiple of SPAR_DRAWN_BLOCKS.
+typedef void (*spar_draw)(const spar_counter *counter, uint32_t block, int64_t blocks, void *to);
+
 typedef struct spar_kernels {
     const char *isa;
     int tile_rows, tile_columns;
@@ -214,6 +223,8 @@ typedef struct spar_kernels {
 #undef SPAR_ACTIVATION
     } activations;
 
+    // Bits; floats from 0 to below 1; floats of the standard normal distribution.
+    spar_draw draw_bits, draw_uniforms, draw_normals;
     // Of dense draws, line by line; where lines are padded, 15 more of them are read.
     void (*add_draws)(float *y, const spar_lines *lines, const float *draws, float magnitude); // y += draws·magnitude
     // y = x·scale where the upper 24 bits are ≥ threshold; zero elsewhere.

@@ -1,5 +1,5 @@
-// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma, vf_sqrt and
-// vi_bits.
+// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma, vf_sqrt, vi_bits and
+// vw_products, of the lower halves of lanes of 64 bits.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef int32_t vi __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
+typedef uint64_t vw __attribute__((vector_size(LANES * 4)));
 typedef float vf_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 typedef uint32_t vu_unaligned __attribute__((vector_size(LANES * 4), aligned(4), may_alias));
 
@@ -73,6 +74,18 @@ INLINE float vf_sum(vf x) {
     for (int lane = 0; lane < LANES; lane++) sum += x[lane];
     return sum;
 }
+
+// The lanes of the lower halves of x and y in turns, and those of the upper halves.
+#if LANES == 16
+#define vw_low(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11)
+#define vw_high(x, y) __builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15)
+#elif LANES == 8
+#define vw_low(x, y) __builtin_shufflevector(x, y, 0, 4, 1, 5)
+#define vw_high(x, y) __builtin_shufflevector(x, y, 2, 6, 3, 7)
+#else
+#define vw_low(x, y) __builtin_shufflevector(x, y, 0, 2)
+#define vw_high(x, y) __builtin_shufflevector(x, y, 1, 3)
+#endif
 
 // The mask whose lane i is all ones where bit i is set.
 INLINE vi vi_from_bits(unsigned bits) {

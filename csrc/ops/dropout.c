@@ -2,7 +2,7 @@
 #include "ops/draws.h"
 #include "ops/sweep.h"
 
-#include "runtime/random.h"
+#include "kernels/random.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include "ops/initializer.h"
 
+#include "kernels/random.h"
 #include "runtime/parallel.h"
-#include "runtime/random.h"
 
 #include <math.h>
 

@@ -1,7 +1,7 @@
 #include "ops/point.h"
 
+#include "kernels/random.h"
 #include "ops/draws.h"
-#include "runtime/random.h"
 
 #include <math.h>
 #include <string.h>

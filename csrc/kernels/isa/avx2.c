@@ -21,6 +21,10 @@ static inline unsigned vi_bits(vi mask) {
     return (unsigned)_mm256_movemask_ps((__m256)mask);
 }
 
+static inline vw vw_products(vw x, vw y) {
+    return (vw)_mm256_mul_epu32((__m256i)x, (__m256i)y);
+}
+
 #define TABLE spar_kernels_avx2
 #define ISA_NAME "avx2"
 #include "kernels/all.h"

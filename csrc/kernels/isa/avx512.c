@@ -21,6 +21,10 @@ static inline unsigned vi_bits(vi mask) {
     return _mm512_movepi32_mask((__m512i)mask);
 }
 
+static inline vw vw_products(vw x, vw y) {
+    return (vw)_mm512_mul_epu32((__m512i)x, (__m512i)y);
+}
+
 #define TABLE spar_kernels_avx512
 #define ISA_NAME "avx512"
 #include "kernels/all.h"

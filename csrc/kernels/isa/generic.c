@@ -18,6 +18,10 @@ static inline unsigned vi_bits(vi mask) {
     return bits;
 }
 
+static inline vw vw_products(vw x, vw y) {
+    return (x & 0xffffffffu) * (y & 0xffffffffu);
+}
+
 #define TABLE spar_kernels_generic
 #define ISA_NAME "generic"
 #include "kernels/all.h"
