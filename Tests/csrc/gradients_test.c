@@ -52,7 +52,9 @@ static void convolutions_of_every_geometry(void) {
         {{32, 7, 5}, 32, {3, 3}, {1, 1}, {1, 1}, 2, false},  {{6, 7, 5}, 4, {1, 1}, {1, 1}, {0, 0}, 2, true},
         {{3, 5, 5}, 4, {3, 3}, {3, 3}, {0, 0}, 1, false},    {{2, 3, 4}, 3, {3, 3}, {1, 1}, {1, 1}, 1, false},
         {{3, 9, 17}, 17, {3, 3}, {2, 2}, {1, 1}, 1, true},   {{2, 7, 11}, 40, {3, 3}, {1, 1}, {1, 1}, 1, true},
-        {{5, 6, 20}, 19, {3, 5}, {1, 2}, {0, 2}, 1, false},
+        {{5, 6, 20}, 19, {3, 5}, {1, 2}, {0, 2}, 1, false},  {{1, 10, 18}, 6, {5, 5}, {1, 1}, {0, 0}, 1, true},
+        {{4, 5, 33}, 17, {4, 4}, {1, 1}, {1, 2}, 1, false},  {{1, 9, 9}, 3, {1, 1}, {1, 1}, {0, 0}, 1, true},
+        {{2, 6, 14}, 5, {2, 7}, {1, 1}, {1, 3}, 1, true},    {{1, 600, 8}, 2, {4, 3}, {1, 1}, {1, 1}, 1, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         spar_conv2d_params params = example_conv2d("conv", cases[i].channels, 3, 1, cases[i].bias);
@@ -68,6 +70,21 @@ static void convolutions_of_every_geometry(void) {
                  params.kernel_height, params.kernel_width, params.channels, params.stride_height, params.stride_width,
                  params.padding_height, params.padding_width, params.groups);
         check_operation(name, cases[i].shape, add_conv2d, &params, true);
+    }
+}
+
+static int add_convolutions(oracle *o, int x, const void *kernels) {
+    const int *kernel = kernels;
+    int first = oracle_conv2d(o, x, example_conv2d("first", 6, kernel[0], 1, true));
+    return oracle_add(o, first, oracle_conv2d(o, x, example_conv2d("second", 6, kernel[1], 1, true)));
+}
+
+static void an_image_that_convolutions_share(void) {
+    static const int shapes[][3] = {{1, 9, 10}, {3, 8, 8}, {3, 7, 5}}, kernels[][2] = {{3, 5}, {5, 3}, {3, 3}};
+    for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+        for (size_t k = 0; k < sizeof kernels / sizeof kernels[0]; k++) {
+            check_operation("convolutions that share", shapes[s], add_convolutions, kernels[k], true);
+        }
     }
 }
 
@@ -271,7 +288,7 @@ static void dropout_follows_the_documented_stream(void) {
     }
 }
 
-TEST_MAIN(TEST(convolutions_of_every_geometry), TEST(pooling_of_every_geometry),
+TEST_MAIN(TEST(convolutions_of_every_geometry), TEST(an_image_that_convolutions_share), TEST(pooling_of_every_geometry),
           TEST(activations_flatten_and_global_pooling), TEST(batch_normalization_in_both_modes),
           TEST(whitening_of_maps_and_flat_values), TEST(additions_and_channel_shortcuts),
           TEST(dense_layers_after_maps_of_every_shape), TEST(flattened_values_count_channels_rows_columns),

@@ -8,6 +8,7 @@
 #include "kernels/optimizer.h"
 #include "kernels/peak.h"
 #include "kernels/philox.h"
+#include "kernels/planes.h"
 #include "kernels/points.h"
 #include "kernels/pooling.h"
 #include "kernels/product.h"
@@ -22,6 +23,7 @@ const spar_kernels TABLE = {
     .multiply_adds = multiply_adds,
     .product = product,
     .outer_product = outer_product,
+    .correlate = correlate,
     .depthwise_row = depthwise_row,
     .depthwise_gradient_row = depthwise_gradient_row,
     .depthwise3_row = depthwise3_row,

@@ -15,6 +15,7 @@ enum {
     SPAR_MAX_TILE_COLUMNS = 32, // and its columns
     SPAR_MOST_SQUARE_ROWS = 6,  // of Winograd's squares
     SPAR_BLOCK_FLOATS = 4096,   // of a sweep, which stay in the first-level cache
+    SPAR_PLANE_LINES = 4,       // of a tile of a correlation
     SPAR_DRAWN_BLOCKS = 8,      // of a generator of random numbers, which are drawn at once
 };
 
@@ -123,6 +124,18 @@ typedef struct spar_runs {
     ptrdiff_t joined_step;
 } spar_runs;
 
+// A correlation of planes with kernels, summed over the planes: out[y][x] = Σ over planes p and taps i, j of
+// in[p][y + i][x + j] · weights[p][i][j]. Lines of a plane are readable up to width + across − 1 floats.
+typedef struct spar_planes {
+    int64_t planes, lines, width; // lines a multiple of SPAR_PLANE_LINES, width of 16
+    int down, across;             // taps
+    const float *in;
+    ptrdiff_t plane, line; // floats from one to the next
+    const float *weights;
+    float *out;
+    ptrdiff_t out_line;
+} spar_planes;
+
 // Where elements lie that follow each other: column i of a line at i·step, the next line `stride` further.
 typedef struct spar_lines {
     int64_t count, columns;
@@ -200,6 +213,7 @@ typedef struct spar_kernels {
     int64_t (*multiply_adds)(int64_t rounds, float *sum);
     void (*product)(const spar_product *product);
     void (*outer_product)(const spar_outer_product *product);
+    void (*correlate)(const spar_planes *planes);
     void (*depthwise_row)(const spar_depthwise_row *row);
     // weights[t][c] += in[t][c] · d[c]
     void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,

@@ -55,8 +55,12 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
     task.reads_padded = s->groups == 1 && !task.rows_are_patches && out.width >= LEAST_PADDED_WIDTH &&
                         s->kernel_height * row * spar_round_up16(task.outputs) <= MOST_CACHED_FLOATS;
     task.few_rows = row <= FEW_ROWS;
+    task.is_image = spar_unfolded_is_image(&task);
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.outputs) : 0;
     task.scratch_floats = task.padded_floats + task.block_pixels * task.patch_stride + 16 + narrow;
+    if (task.is_image && spar_unfolded_image_floats(&task) > task.scratch_floats) {
+        task.scratch_floats = spar_unfolded_image_floats(&task);
+    }
     return task;
 }
 
@@ -282,6 +286,10 @@ static void multiply_gradients(const spar_unfolded *task, int64_t first, int64_t
 static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     spar_unfolded task = spar_unfolded_of(operation, run);
     int64_t end = share->last * task.pixels;
+    if (task.is_image) {
+        spar_unfolded_image_backward(&task, share);
+        return;
+    }
     for (int64_t first = share->first * task.pixels, count; first < end; first += count) {
         count = block_of(&task, first, end);
         multiply_gradients(&task, first, count, share->scratch);
@@ -315,6 +323,7 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
+    if (backward && task.is_image) return task.depth * task.outputs;
     return task.settings->groups *
            (backward ? task.outputs * spar_round_up16(task.depth) : task.depth * spar_round_up16(task.outputs));
 }
@@ -323,6 +332,10 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
     spar_unfolded task = spar_unfolded_of(operation, run);
     const spar_parameter *weight = operation->parameters[SPAR_WEIGHT];
     float *packed = spar_convolution_of(operation)->packed[backward];
+    if (backward && task.is_image) {
+        spar_unfolded_image_pack(&task, packed);
+        return;
+    }
     for (int group = 0; group < task.settings->groups; group++) {
         spar_matrix weights = {weight->value + group * task.outputs, weight->spec.stride};
         if (backward) {

@@ -20,6 +20,7 @@ typedef struct spar_unfolded {
     int64_t padded_width, padded_floats;
     bool rows_are_patches; // the input's
     bool reads_padded;     // patches are read where the padded sample has them
+    bool is_image;         // the gradient of the input is made by planes
     bool few_rows;         // of the sums of a row of the kernel, too few for the multipliers not to wait for them
     int64_t scratch_floats;
 } spar_unfolded;
@@ -37,6 +38,12 @@ spar_matrix spar_unfold(const spar_unfolded *task, int64_t first, int64_t count,
 static inline float *spar_unfolded_narrow(const spar_unfolded *task, float *scratch) {
     return scratch + task->padded_floats + task->block_pixels * task->patch_stride + 16;
 }
+
+// unfolded_image.c: the gradient of an image's pixels by planes, the floats of scratch that it takes, and its weights.
+bool spar_unfolded_is_image(const spar_unfolded *task);
+int64_t spar_unfolded_image_floats(const spar_unfolded *task);
+void spar_unfolded_image_pack(const spar_unfolded *task, float *packed);
+void spar_unfolded_image_backward(const spar_unfolded *task, const spar_share *share);
 
 // unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace.
 static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
