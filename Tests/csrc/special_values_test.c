@@ -224,20 +224,19 @@ static void reductions_pass_special_values(void) {
             float x[ROWS * STRIDE];
             for (int i = 0; i < ROWS * STRIDE; i++) x[i] = i % STRIDE < channels ? (float)(i % 5) - 2 : NAN;
             x[at / channels * STRIDE + at % channels] = NAN;
-            float lowest = INFINITY, highest = -INFINITY;
-            kernels->extremes(x, ROWS, STRIDE, channels, &lowest, &highest);
-            CHECK(isnan(lowest) && isnan(highest));
+            float kept[ROWS * STRIDE];
+            spar_record record = {.rows = ROWS, .stride = STRIDE, .channels = channels, .g = x, .kept = kept};
+            kernels->record(&record);
+            CHECK(isnan(record.lowest) && isnan(record.highest));
             spar_moments moments = {0, 0, 0};
             kernels->moments(x, ROWS, STRIDE, channels, &moments);
             CHECK(isnan(moments.mean) && isnan(moments.squares) && moments.count == ROWS * channels);
             x[at / channels * STRIDE + at % channels] = -INFINITY;
-            lowest = INFINITY, highest = -INFINITY;
-            kernels->extremes(x, ROWS, STRIDE, channels, &lowest, &highest);
-            CHECK(lowest == -INFINITY && !isnan(highest));
+            kernels->record(&record);
+            CHECK(record.lowest == -INFINITY && !isnan(record.highest));
             x[at / channels * STRIDE + at % channels] = 1;
-            lowest = INFINITY, highest = -INFINITY;
-            kernels->extremes(x, ROWS, STRIDE, channels, &lowest, &highest);
-            CHECK(lowest >= -2 && highest <= 2 && lowest <= highest);
+            kernels->record(&record);
+            CHECK(record.lowest >= -2 && record.highest <= 2 && record.lowest <= record.highest);
         }
     }
     for (int at = 0; at < ROWS * STRIDE; at++) {
@@ -259,10 +258,21 @@ static void signs_keep_nan(void) {
     for (int n = 1; n <= MOST; n++) {
         for (int at = 0; at < n; at++) {
             for (int s = 0; s < SPECIALS; s++) {
-                float g[MOST], y[MOST] = {0};
+                float g[MOST], y[MOST] = {0}, kept[MOST + 1];
                 uint16_t positive[4], negative[4];
                 for (int i = 0; i < n; i++) g[i] = i == at ? SPECIAL[s] : (float)(i % 3) - 1;
-                kernels->record_signs(g, n, positive, negative);
+                spar_record record = {.rows = 1,
+                                      .stride = n,
+                                      .channels = n,
+                                      .g = g,
+                                      .positive = positive,
+                                      .negative = negative,
+                                      .scale = 2};
+                kernels->record(&record);
+                record.kept = kept, kept[n] = 5;
+                kernels->record(&record);
+                for (int i = 0; i < n; i++) CHECK(same(kept[i], 2 * g[i]));
+                CHECK(kept[n] == 5);
                 float magnitude = isnan(g[at]) ? NAN : 2;
                 kernels->add_signs(y, n, positive, negative, magnitude);
                 for (int i = 0; i < n; i++) CHECK(same(y[i], g[i] == 0 ? 0 : magnitude * (g[i] < 0 ? -1 : 1)));

@@ -172,6 +172,16 @@ static inline void spar_join_moments(spar_moments *all, spar_moments part) {
     all->count = count;
 }
 
+// What is recorded of a gradient: its extremes, and its signs or the numbers themselves.
+typedef struct spar_record {
+    int64_t rows, stride, channels; // the stride is a multiple of 16, or there is one row of as many channels
+    const float *g;
+    float *kept; // g · scale, or NULL and signs instead
+    float scale;
+    uint16_t *positive, *negative; // masks, of element 16·w + i in bit i of word w; NaN is both
+    float lowest, highest;         // of the true channels; NaN where one of them is
+} spar_record;
+
 enum { SPAR_MOST_STATES = 2 }; // of an optimizer
 
 // A stretch of a parameter that an optimizer updates.
@@ -252,13 +262,11 @@ typedef struct spar_kernels {
     void (*column_products)(const float *d, const float *x, int64_t rows, int64_t stride, const float *shift,
                             double *sum, double *product);
 
-    // Over the true channels of every row, joined to what is there. Extremes are NaN where a number is.
+    // Over the true channels of every row, joined to what is there.
     void (*moments)(const float *x, int64_t rows, int64_t stride, int64_t channels, spar_moments *moments);
-    void (*extremes)(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest);
     void (*column_extremes)(const float *x, int64_t rows, int64_t stride, float *lowest, float *highest); // of numbers
 
-    // Sign masks: bit i of word w tells of element 16·w + i. NaN is both positive and negative.
-    void (*record_signs)(const float *g, int64_t n, uint16_t *positive, uint16_t *negative);
+    void (*record)(spar_record *record);
     void (*add_signs)(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude);
     // y += (x·unit)·magnitude
     void (*add_scaled)(float *y, const float *x, int64_t n, float unit, float magnitude);

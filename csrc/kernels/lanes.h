@@ -51,6 +51,13 @@ INLINE vi vi_set1(int32_t x) {
     return x - (vi){0};
 }
 
+// All ones in the first `count` lanes.
+INLINE vi vi_first(int64_t count) {
+    vi lane;
+    for (int i = 0; i < LANES; i++) lane[i] = i;
+    return lane < (int32_t)(count < LANES ? count : LANES);
+}
+
 // Lanes of x where the mask is all ones, of y where it is zero.
 INLINE vf vf_select(vi mask, vf x, vf y) {
     return (vf)((mask & (vi)x) | (~mask & (vi)y));

@@ -11,15 +11,12 @@ static void join_runs(const spar_runs *s) {
 }
 
 static void add_runs(const spar_runs *s) {
-    vi lane;
-    for (int i = 0; i < LANES; i++) lane[i] = i;
     for (int pixel = 0; pixel < s->pixels; pixel++) {
         const float *from = s->joined + pixel * s->joined_step;
         float *to = s->first + pixel * s->step;
         for (int r = 0; r < s->runs; r++, from += s->run, to += s->stride) {
             for (int i = 0; i < s->run; i += LANES) {
-                vi inside = lane < s->run - i;
-                vf_store(to + i, vf_load(to + i) + (vf)((vi)vf_load(from + i) & inside));
+                vf_store(to + i, vf_load(to + i) + (vf)((vi)vf_load(from + i) & vi_first(s->run - i)));
             }
         }
     }

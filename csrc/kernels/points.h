@@ -1,23 +1,66 @@
 // What perturbation points record and add.
 
-// NaN has both signs: added with a magnitude of NaN, which it makes, it stays NaN.
-static void record_signs(const float *g, int64_t n, uint16_t *positive, uint16_t *negative) {
-    for (int64_t i = 0; i < n; i += 16, positive++, negative++) {
-        float tail[16] = {0};
-        const float *source = g + i;
-        if (n - i < 16) {
-            memcpy(tail, source, (size_t)(n - i) * sizeof(float));
-            source = tail;
-        }
-        unsigned above = 0, below = 0;
-        for (int lane = 0; lane < 16; lane += LANES) {
-            vf x = vf_load(source + lane);
+typedef struct extremes {
+    vf lowest, highest;
+    vi unordered;
+} extremes;
+
+// 16 elements, the first `count` of which are numbers of the row. NaN has both signs: added with a magnitude of NaN,
+// which it makes, it stays NaN.
+INLINE void record_chunk(const spar_record *r, const float *g, int64_t at, int64_t count, extremes *all,
+                         const bool signs) {
+    unsigned above = 0, below = 0;
+    for (int lane = 0; lane < 16; lane += LANES) {
+        vf x = vf_load(g + lane);
+        vi inside = vi_first(count - lane);
+        all->lowest = vf_select(inside, vf_min(x, all->lowest), all->lowest);
+        all->highest = vf_select(inside, vf_max(x, all->highest), all->highest);
+        all->unordered |= inside & vf_is_nan(x);
+        if (signs) {
             above |= vi_bits(~(x <= 0)) << lane;
             below |= vi_bits(~(x >= 0)) << lane;
+        } else {
+            vf_store(r->kept + at + lane, x * r->scale);
         }
-        *positive = (uint16_t)above;
-        *negative = (uint16_t)below;
     }
+    if (!signs) return;
+    r->positive[at / 16] = (uint16_t)above;
+    r->negative[at / 16] = (uint16_t)below;
+}
+
+INLINE extremes record_rows(const spar_record *r, const bool signs) {
+    extremes all = {vf_set1(INFINITY), vf_set1(-INFINITY), vi_set1(0)};
+    int64_t whole = r->channels / 16 * 16, left = r->stride % 16;
+    for (int64_t row = 0, at = 0; row < r->rows; row++) {
+        int64_t c = 0;
+        for (; c < whole; c += 16, at += 16) record_chunk(r, r->g + at, at, 16, &all, signs);
+        for (; c + 16 <= r->stride; c += 16, at += 16) {
+            record_chunk(r, r->g + at, at, r->channels - c, &all, signs);
+        }
+    }
+    if (left == 0) return all;
+    int64_t at = r->stride - left; // of the only row
+    float g[16] = {0}, kept[16];
+    spar_record tail = {.kept = kept, .scale = r->scale};
+    if (signs) tail.positive = r->positive + at / 16, tail.negative = r->negative + at / 16;
+    memcpy(g, r->g + at, (size_t)left * sizeof *g);
+    record_chunk(&tail, g, 0, left, &all, signs);
+    if (!signs) memcpy(r->kept + at, kept, (size_t)left * sizeof *g);
+    return all;
+}
+
+static void record(spar_record *record) {
+    const spar_record own = *record; // which nothing that is written can be part of
+    extremes all = own.kept == NULL ? record_rows(&own, true) : record_rows(&own, false);
+    float lowest = INFINITY, highest = -INFINITY;
+    for (int lane = 0; lane < LANES; lane++) {
+        if (all.lowest[lane] < lowest) lowest = all.lowest[lane];
+        if (all.highest[lane] > highest) highest = all.highest[lane];
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+        if (all.unordered[lane] != 0) lowest = highest = NAN;
+    }
+    record->lowest = lowest, record->highest = highest;
 }
 
 static void add_signs(float *y, int64_t n, const uint16_t *positive, const uint16_t *negative, float magnitude) {

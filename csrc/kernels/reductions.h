@@ -80,9 +80,7 @@ typedef struct row_tail {
 
 INLINE row_tail tail_of(int64_t channels, int64_t stride) {
     int64_t count = channels % LANES;
-    row_tail tail = {.padded = count > 0 && channels - count + LANES <= stride};
-    for (int lane = 0; lane < LANES; lane++) tail.lanes[lane] = lane < count ? -1 : 0;
-    return tail;
+    return (row_tail){vi_first(count), count > 0 && channels - count + LANES <= stride};
 }
 
 // The mean of the first vector, or of as many rows that are shorter: not many deviations away from that of all,
@@ -135,39 +133,6 @@ static void moments(const float *x, int64_t rows, int64_t stride, int64_t channe
                        channels - c < PIECE ? channels - c : PIECE, moments);
         }
     }
-}
-
-// Both are NaN where an element is.
-static void extremes(const float *x, int64_t rows, int64_t stride, int64_t channels, float *lowest, float *highest) {
-    float low = *lowest, high = *highest, number = 0;
-    vf lows = vf_set1(low), highs = vf_set1(high);
-    vi unordered = vi_set1(0);
-    row_tail tail = tail_of(channels, stride);
-    for (int64_t r = 0; r < rows; r++, x += stride) {
-        int64_t c = 0;
-        for (; c + LANES <= channels; c += LANES) {
-            vf y = vf_load(x + c);
-            lows = vf_min(y, lows), highs = vf_max(y, highs);
-            unordered |= vf_is_nan(y);
-        }
-        if (tail.padded) {
-            vf y = vf_select(tail.lanes, vf_load(x + c), lows);
-            lows = vf_min(y, lows), highs = vf_max(vf_select(tail.lanes, y, highs), highs);
-            unordered |= vf_is_nan(y) & tail.lanes;
-            continue;
-        }
-        for (; c < channels; c++) {
-            low = x[c] < low ? x[c] : low;
-            high = x[c] > high ? x[c] : high;
-            if (isnan(x[c])) number = x[c];
-        }
-    }
-    for (int lane = 0; lane < LANES; lane++) {
-        low = lows[lane] < low ? lows[lane] : low;
-        high = highs[lane] > high ? highs[lane] : high;
-        if (unordered[lane] != 0) number = NAN;
-    }
-    *lowest = low + number, *highest = high + number;
 }
 
 static void column_extremes(const float *x, int64_t rows, int64_t stride, float *lowest, float *highest) {

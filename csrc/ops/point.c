@@ -247,20 +247,19 @@ void spar_point_record(spar_point *point, const spar_run *run, const spar_block 
     float unscale = 1 / run->scale;
     for (int64_t i = 0; i < block->samples; i++) {
         spar_block one = spar_sample_of(block, i);
-        int64_t rows, stride, channels, slot = one.sample * point->pieces + one.piece;
-        shape_rows(point, &one, &rows, &stride, &channels);
-        const float *source = g + i * one.floats;
-        float lowest = INFINITY, highest = -INFINITY;
-        run->kernels->extremes(source, rows, stride, channels, &lowest, &highest);
-        point->lowest[slot] = lowest * unscale;
-        point->highest[slot] = highest * unscale;
+        int64_t slot = one.sample * point->pieces + one.piece;
+        spar_record record = {.g = g + i * one.floats, .scale = unscale};
+        shape_rows(point, &one, &record.rows, &record.stride, &record.channels);
         if (point->shape == SPAR_SHAPE_SIGN) {
             int64_t inside = one.offset - one.sample * point->sample_floats;
             int64_t word = one.sample * point->words_per_sample + inside / 16;
-            run->kernels->record_signs(source, one.floats, point->positive + word, point->negative + word);
+            record.positive = point->positive + word;
+            record.negative = point->negative + word;
         } else {
-            float *kept = point->gradient + one.offset;
-            for (int64_t j = 0; j < one.floats; j++) kept[j] = source[j] * unscale;
+            record.kept = point->gradient + one.offset;
         }
+        run->kernels->record(&record);
+        point->lowest[slot] = record.lowest * unscale;
+        point->highest[slot] = record.highest * unscale;
     }
 }
