@@ -296,8 +296,8 @@ typedef struct spar_kernels {
     void (*adamw)(const spar_update_stretch *stretch, const spar_adamw_step *step);
     // average += weight·(w − average); n a multiple of 16
     void (*average)(float *average, const float *w, int64_t n, float weight);
-    // Scales every column of a [rows][stride] matrix back to Euclidean norm ≤ bound.
-    void (*limit_norms)(float *w, int64_t rows, int64_t stride, int64_t columns, float bound);
+    // Scales each of 16 columns back to Euclidean norm ≤ bound.
+    void (*limit_norms)(float *w, int64_t rows, int64_t stride, float bound);
 } spar_kernels;
 
 const spar_kernels *spar_kernels_for_cpu(void);

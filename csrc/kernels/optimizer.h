@@ -49,13 +49,27 @@ static void average(float *average, const float *w, int64_t n, float weight) {
     }
 }
 
-static void limit_norms(float *w, int64_t rows, int64_t stride, int64_t columns, float bound) {
-    for (int64_t c = 0; c < columns; c++) {
-        double square = 0;
-        for (int64_t r = 0; r < rows; r++) square += (double)w[r * stride + c] * w[r * stride + c];
-        double norm = sqrt(square);
-        if (norm <= bound) continue;
-        float factor = (float)(bound / norm);
-        for (int64_t r = 0; r < rows; r++) w[r * stride + c] *= factor;
+static void limit_norms(float *w, int64_t rows, int64_t stride, float bound) {
+    enum { VECTORS = 16 / LANES };
+    vd squares[VECTORS] = {{0}};
+    vf factors[VECTORS];
+    bool longer = false;
+    for (int64_t r = 0; r < rows; r++) {
+        UNROLL for (int v = 0; v < VECTORS; v++) {
+            vd x = __builtin_convertvector(vf_load(w + r * stride + v * LANES), vd);
+            squares[v] += x * x;
+        }
+    }
+    for (int i = 0; i < 16; i++) {
+        double norm = sqrt(squares[i / LANES][i % LANES]);
+        bool within = norm <= bound;
+        factors[i / LANES][i % LANES] = within ? 1 : (float)(bound / norm);
+        longer |= !within;
+    }
+    for (int64_t r = 0; r < rows && longer; r++) {
+        UNROLL for (int v = 0; v < VECTORS; v++) {
+            float *at = w + r * stride + v * LANES;
+            vf_store(at, vf_load(at) * factors[v]);
+        }
     }
 }

@@ -12,7 +12,8 @@ enum { PIECE = 4096, GROUP = 4 * SPAR_DRAWN_BLOCKS, WORD = 4 };
 // The other words of the counter are taken, so that only 32 bits are left for the block. The first 2^32 blocks have the
 // seed for a key, every 2^32 that follow a key drawn from it.
 static spar_counter counter_of(const spar_kernels *kernels, const spar_random_stream *stream, uint32_t high) {
-    spar_counter counter = {{UINT32_MAX, UINT32_MAX, UINT32_MAX}, {(uint32_t)stream->seed, stream->seed >> 32}};
+    spar_counter counter = {{UINT32_MAX, UINT32_MAX, UINT32_MAX},
+                            {(uint32_t)stream->seed, (uint32_t)(stream->seed >> 32)}};
     if (high != 0) {
         uint32_t drawn[GROUP];
         kernels->draw_bits(&counter, high / SPAR_DRAWN_BLOCKS * SPAR_DRAWN_BLOCKS, SPAR_DRAWN_BLOCKS, drawn);

@@ -49,8 +49,6 @@ INLINE void sum_all_columns(const float *d, const float *x, int64_t rows, int64_
     }
 }
 
-typedef double vd __attribute__((vector_size(LANES * 8)));
-
 static double sum_of_squares(const float *x, int64_t n) {
     vd squares = {0};
     double sum = 0;

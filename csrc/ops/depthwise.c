@@ -2,15 +2,12 @@
 #include "ops/convolution.h"
 #include "ops/sums.h"
 
-#include "runtime/parallel.h"
-
 #include <string.h>
 
 enum { MOST_TAPS = 128 };
 
 typedef struct depthwise_task {
     const spar_gather *gather;
-    const spar_phase *phase;
     const spar_run *run;
     const float *weights, *bias;
     spar_rows in, out;
@@ -18,13 +15,10 @@ typedef struct depthwise_task {
     bool accumulate;
 } depthwise_task;
 
-// Kernels of more taps than MOST_TAPS are summed in parts.
-static void product_pixels(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    depthwise_task *task = context;
-    const spar_phase *phase = task->phase;
+// Of the samples of a share. Kernels of more taps than MOST_TAPS are summed in parts.
+static void multiply_pixels(const depthwise_task *task, const spar_phase *phase, const spar_share *share) {
     const float *in[MOST_TAPS], *weights[MOST_TAPS];
-    for (int64_t pixel = first; pixel < last; pixel++) {
+    for (int64_t pixel = share->first * phase->pixels; pixel < share->last * phase->pixels; pixel++) {
         int64_t sample = pixel / phase->pixels, local = pixel % phase->pixels;
         const float *image = task->in.data + sample * task->gather->in_pixels * task->in.stride;
         spar_depthwise_row row = {.channels = (int)task->channels,
@@ -63,58 +57,53 @@ static bool is_3x3(const spar_operation *operation) {
            s->stride_height == s->stride_width && s->stride_height <= 2;
 }
 
-typedef struct rows_task {
-    const spar_operation *operation;
-    const spar_run *run;
-    bool backward;
-} rows_task;
-
-// An index is a row of a sample's outputs, or with stride 1 of its input's gradient.
-static void product_rows(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const rows_task *task = context;
-    const spar_tensor *from = task->backward ? task->operation->output : task->operation->inputs[0];
-    const spar_tensor *to = task->backward ? task->operation->inputs[0] : task->operation->output;
-    spar_rows in = spar_product_input(task->operation, task->backward),
-              out = spar_product_output(task->operation, task->backward);
+// Rows of a share's outputs, or with stride 1 of its inputs' gradients.
+static void multiply_rows(const spar_operation *operation, const spar_run *run, const spar_share *share,
+                          bool backward) {
+    const spar_tensor *from = backward ? operation->output : operation->inputs[0];
+    const spar_tensor *to = backward ? operation->inputs[0] : operation->output;
+    spar_rows in = spar_product_input(operation, backward), out = spar_product_output(operation, backward);
     spar_depthwise3_row row = {.in_width = from->extent.width,
                                .out_width = to->extent.width,
-                               .stride = task->operation->node->settings.convolution.stride_height,
+                               .stride = operation->node->settings.convolution.stride_height,
                                .channels = (int)out.stride,
-                               .accumulate = spar_product_accumulates(task->operation, task->backward),
-                               .bias = spar_product_bias(task->operation, task->backward)};
+                               .accumulate = spar_product_accumulates(operation, backward),
+                               .bias = spar_product_bias(operation, backward)};
     for (int t = 0; t < 9; t++) {
-        row.weights[t] = task->operation->parameters[0]->value + (task->backward ? 8 - t : t) * out.stride;
+        row.weights[t] = operation->parameters[0]->value + (backward ? 8 - t : t) * out.stride;
     }
-    for (int64_t index = first; index < last; index++) {
+    for (int64_t index = share->first * to->extent.height; index < share->last * to->extent.height; index++) {
         const float *image = in.data + index / to->extent.height * spar_sample_floats(from);
         list_rows(image, from->extent.height, from->extent.width * in.stride, (int)(index % to->extent.height),
                   row.stride, row.in);
         row.out = out.data + index * to->extent.width * out.stride;
-        task->run->kernels->depthwise3_row(&row);
+        run->kernels->depthwise3_row(&row);
     }
 }
 
-static void product(const spar_operation *operation, const spar_run *run, bool backward) {
+static void product_samples(const spar_operation *operation, const spar_run *run, const spar_share *share,
+                            bool backward) {
     if (is_3x3(operation) && (!backward || operation->node->settings.convolution.stride_height == 1)) {
-        const spar_tensor *to = backward ? operation->inputs[0] : operation->output;
-        rows_task task = {operation, run, backward};
-        spar_parallel(run->threads, (int64_t)run->batch * to->extent.height, product_rows, &task);
+        multiply_rows(operation, run, share, backward);
         return;
     }
-    const spar_gather *gather = &spar_convolution_of(operation)->gather[backward];
-    for (int p = 0; p < gather->phase_count; p++) {
-        depthwise_task task = {.gather = gather,
-                               .phase = &gather->phases[p],
-                               .run = run,
-                               .weights = operation->parameters[0]->value,
-                               .bias = spar_product_bias(operation, backward),
-                               .in = spar_product_input(operation, backward),
-                               .out = spar_product_output(operation, backward),
-                               .channels = operation->output->stride,
-                               .accumulate = spar_product_accumulates(operation, backward)};
-        spar_parallel(run->threads, (int64_t)run->batch * task.phase->pixels, product_pixels, &task);
-    }
+    depthwise_task task = {.gather = &spar_convolution_of(operation)->gather[backward],
+                           .run = run,
+                           .weights = operation->parameters[0]->value,
+                           .bias = spar_product_bias(operation, backward),
+                           .in = spar_product_input(operation, backward),
+                           .out = spar_product_output(operation, backward),
+                           .channels = operation->output->stride,
+                           .accumulate = spar_product_accumulates(operation, backward)};
+    for (int p = 0; p < task.gather->phase_count; p++) multiply_pixels(&task, &task.gather->phases[p], share);
+}
+
+static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    product_samples(operation, run, share, false);
+}
+
+static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
+    product_samples(operation, run, share, true);
 }
 
 // Sums of the weights' gradient are kept by chunk, [chunk][tap][channel] in the workspace.
@@ -215,7 +204,8 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
 const spar_convolution_algorithm spar_convolution_depthwise = {
     .name = "depthwise",
     .fits = fits,
+    .chains = spar_chains_always,
     .prepare = prepare,
     .workspace = workspace,
-    .product = product,
+    .product_samples = {forward_samples, backward_samples},
     .gradient_pass = {.samples = sum_share, .sums = list_sums, .end = finish, .writes = SPAR_SUMS}};

@@ -1,7 +1,7 @@
 // Convolutions as matrix products (im2col): the inputs that one output pixel reads, in the order of the weights, are
 // its patch, and patches are the rows of a matrix. A sample is copied with its padding first, so that what a row of the
 // kernel reads is one run of floats, and a patch is as many runs as the kernel has rows. The gradient of the input goes
-// the way back: product, then patches added to a padded sample.
+// the way back: product, then patches added to a padded sample; that of an image, another (unfolded_image.c).
 //
 // Patches are not always copied: where the weights are few, the product reads the runs where the padded sample has
 // them; and those of a 1×1 convolution are the rows of the input.

@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-// Lines must be worth a vector, and the four pixels that are transposed at once. Planes are made of as many lines of
-// the image as stay in the second-level cache.
-enum { MOST_CHANNELS = 4, LEAST_WIDTH = 8, MOST_PLANE_FLOATS = 1 << 17 };
+// Lines must be worth a vector, and the four pixels that are transposed at once. Planes have as many lines as stay in
+// the second-level cache, which those that a kernel reaches must not fill.
+enum { MOST_CHANNELS = 4, MOST_TAPS = 16, LEAST_WIDTH = 8, MOST_PLANE_FLOATS = 1 << 17 };
 
 static int64_t whole_lines(int64_t lines) {
     return (lines + SPAR_PLANE_LINES - 1) / SPAR_PLANE_LINES * SPAR_PLANE_LINES;
@@ -18,6 +18,7 @@ bool spar_unfolded_is_image(const spar_unfolded *task) {
     const spar_tensor *in = task->operation->inputs[0];
     return in->stride == task->channels && task->channels <= MOST_CHANNELS && s->groups == 1 && s->stride_height == 1 &&
            s->stride_width == 1 && s->padding_height < s->kernel_height && s->padding_width < s->kernel_width &&
+           s->kernel_height <= MOST_TAPS && s->kernel_width <= MOST_TAPS &&
            task->operation->output->extent.width >= LEAST_WIDTH;
 }
 

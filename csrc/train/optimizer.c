@@ -107,14 +107,24 @@ static void update_pieces(void *context, int64_t first, int64_t last, int thread
     spar_visit_stretches(update->network, first * PIECE, last * PIECE, update_stretch, context);
 }
 
+// Blocks of 16 columns whose norms are limited.
+static int64_t limited_blocks(const spar_parameter *parameter) {
+    return parameter->spec.is_weight && spar_learns(parameter) ? parameter->spec.stride / 16 : 0;
+}
+
+// An index is one of the blocks of all parameters.
 static void limit_norms(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const spar_pending_update *update = context;
-    for (int64_t p = first; p < last; p++) {
-        const spar_parameter *parameter = &update->network->parameters[p];
-        if (!parameter->spec.is_weight || !spar_learns(parameter)) continue;
-        update->network->run.kernels->limit_norms(parameter->value, parameter->spec.rows, parameter->spec.stride,
-                                                  parameter->spec.columns, update->settings.max_norm);
+    const spar_network *network = update->network;
+    for (int p = 0; p < network->parameter_count; p++) {
+        const spar_parameter *parameter = &network->parameters[p];
+        int64_t blocks = limited_blocks(parameter), end = last < blocks ? last : blocks;
+        for (int64_t block = first > 0 ? first : 0; block < end; block++) {
+            network->run.kernels->limit_norms(parameter->value + 16 * block, parameter->spec.rows,
+                                              parameter->spec.stride, update->settings.max_norm);
+        }
+        first -= blocks, last -= blocks;
     }
 }
 
@@ -146,8 +156,11 @@ void spar_finish_update(spar_pending_update *update) {
     spar_keep_states(network, kept, update->row->state_count + 1);
     int64_t pieces = (network->trainable_floats + PIECE - 1) / PIECE;
     spar_parallel(network->run.threads, pieces, update_pieces, update);
-    if (update->settings.max_norm > 0)
-        spar_parallel(network->run.threads, network->parameter_count, limit_norms, update);
+    if (update->settings.max_norm > 0) {
+        int64_t blocks = 0;
+        for (int p = 0; p < network->parameter_count; p++) blocks += limited_blocks(&network->parameters[p]);
+        spar_parallel(network->run.threads, blocks, limit_norms, update);
+    }
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
         parameter->updates += update->needs_states && spar_learns(parameter);
