@@ -7,11 +7,12 @@ import Testing
     /// Of an epoch: the loss trained on, the clean accuracy and the robust one.
     private typealias Numbers = (Double, Double, Double)
 
-    private func course(_ epochs: [Numbers], images: Int = 512) -> [RobustEpoch] {
+    private func course(_ epochs: [Numbers], images: Int = 512, trained: [Double]? = nil) -> [RobustEpoch] {
         epochs.enumerated().map { index, epoch in
             RobustEpoch(
-                epoch: index + 1, trainLoss: epoch.0, accuracy: epoch.1, robustAccuracy: epoch.2,
-                attackedImages: images)
+                epoch: index + 1, trainLoss: epoch.0, trainAccuracy: trained.map { $0[index] },
+                accuracy: epoch.1,
+                robustAccuracy: epoch.2, attackedImages: images)
         }
     }
 
@@ -47,6 +48,19 @@ import Testing
         for epochs in [stillAQuarter, nothingToLose, diverging, neverRobust, [(2, 30, 32)]] {
             #expect(warnings(course(epochs)).epochs == [])
         }
+    }
+
+    @Test func perturbationsThatTellTheClassAreToldOnce() {
+        let leaking: [Numbers] = [(2.2, 20, 3), (1.7, 26, 1), (1.4, 40, 8), (1.2, 60, 15), (1.1, 69, 16)]
+        let told = warnings(course(leaking, trained: [20, 36, 48, 55, 60]))
+        #expect(told.epochs == [3])
+        #expect(
+            told.texts[0].hasPrefix(
+                "in epoch 3 48.0 % of the images are right as training perturbs them and 8.0 %"))
+        // What stands under attack too, and a collapse, which is told as one.
+        #expect(warnings(course(leaking, trained: [10, 20, 24, 39, 39])).epochs == [])
+        let collapsing: [Numbers] = [(2, 30, 25), (1.6, 40, 30), (1.2, 60, 1), (1, 65, 0)]
+        #expect(warnings(course(collapsing, trained: [28, 38, 60, 70])).texts.count == 1)
     }
 
     @Test func robustOverfittingIsToldOnce() {

@@ -4,6 +4,9 @@ public struct RobustEpoch: Hashable, Sendable, Codable {
     public let epoch: Int
     /// The loss trained on, over the epoch's steps.
     public let trainLoss: Double
+    /// Over the epoch's steps, of the images as they were perturbed, in percent; nil where the attack goes farther than
+    /// training or clean images are trained on too.
+    public let trainAccuracy: Double?
     /// Of all held-out images as they are, in percent.
     public let accuracy: Double
     /// Of some of them under attack, in percent.
@@ -16,6 +19,11 @@ public struct RobustEpoch: Hashable, Sendable, Codable {
         let share = robustAccuracy / 100
         return 200 * (share * (1 - share) / Double(max(attackedImages, 1))).squareRoot()
     }
+
+    /// Whether the attack finds far more than the perturbations that were trained on.
+    fileprivate var fallsBehindTraining: Bool {
+        trainAccuracy.map { $0 >= 40 && robustAccuracy < $0 / 3 } ?? false
+    }
 }
 
 extension [RobustEpoch] {
@@ -23,7 +31,7 @@ extension [RobustEpoch] {
     ///
     /// - Parameter isSingleStep: whether one step of an attack makes the perturbations.
     func warnings(isSingleStep: Bool) -> [String] {
-        [collapse(isSingleStep: isSingleStep), robustOverfitting].compactMap { $0 }
+        [collapse(isSingleStep: isSingleStep), labelLeaking, robustOverfitting].compactMap { $0 }
     }
 
     /// Catastrophic overfitting (Wong et al. 2020): within an epoch or two the robust accuracy falls below a quarter of
@@ -46,6 +54,19 @@ extension [RobustEpoch] {
         return
             "robust accuracy fell from \(percent(best.robustAccuracy)) to \(percent(now.robustAccuracy)) in epoch "
             + "\(now.epoch): \(what)"
+    }
+
+    /// Label leaking (Kurakin et al. 2017), where it was so from the first: the perturbations of training give the image's
+    /// class away, and what is learned is to read them.
+    private var labelLeaking: String? {
+        guard let now = last, let trained = now.trainAccuracy, now.fallsBehindTraining,
+            !dropLast().contains(where: \.fallsBehindTraining),
+            !indices.contains(where: { Array(self[...$0]).collapse(isSingleStep: true) != nil })
+        else { return nil }
+        return
+            "in epoch \(now.epoch) \(percent(trained)) of the images are right as training perturbs them and "
+            + "\(percent(now.robustAccuracy)) under attack: the perturbations may tell the class, and the network read them. "
+            + "Fewer points, a --start or more --iterations help"
     }
 
     /// Robust overfitting (Rice et al. 2020): the clean accuracy still rises, the robust one falls.

@@ -19,6 +19,12 @@ struct RobustValidation: Sendable {
         }
     }
 
+    /// Whether training moves all its images about as far as the attack does.
+    func isWithin(_ method: Method) -> Bool {
+        attack.norm == .maximum && attack.delta / attack.unit.range <= 1.2 * abs(method.inputEpsilon)
+            && method.cleanWeight == 0 && method.divergenceWeight == 0
+    }
+
     /// Of the attacked images, in percent.
     func accuracy(of network: Network) throws -> Double {
         var progress = ProgressCounter(parts: 1, nil)

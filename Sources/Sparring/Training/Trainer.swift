@@ -272,17 +272,18 @@ public final class Trainer {
             pointDeviations: deviations, average: try averaged.map { try average($0, on: parts) },
             robustAccuracy: robustAccuracy,
             warnings: warnings(
-                robustAccuracy, of: parts.attacked, accuracy: validated?.accuracy, trainLoss: trained.loss))
+                robustAccuracy, of: parts.attacked, accuracy: validated?.accuracy, trained: trained))
     }
 
     /// What the epoch's accuracy under attack means after those before it.
     private func warnings(
-        _ robustAccuracy: Double?, of attacked: RobustValidation?, accuracy: Double?, trainLoss: Double
+        _ robustAccuracy: Double?, of attacked: RobustValidation?, accuracy: Double?, trained: Metrics
     ) -> [String] {
         guard let robustAccuracy, let attacked, let accuracy else { return [] }
         let epoch = RobustEpoch(
-            epoch: state.epoch, trainLoss: trainLoss, accuracy: accuracy, robustAccuracy: robustAccuracy,
-            attackedImages: attacked.images.count)
+            epoch: state.epoch, trainLoss: trained.loss,
+            trainAccuracy: attacked.isWithin(method) ? 100 - trained.error : nil, accuracy: accuracy,
+            robustAccuracy: robustAccuracy, attackedImages: attacked.images.count)
         state.course = (state.course ?? []) + [epoch]
         return state.course?.warnings(isSingleStep: method.isSingleStepOnInput) ?? []
     }
