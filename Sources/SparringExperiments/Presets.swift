@@ -23,16 +23,18 @@ enum Presets {
         "anl of the previous batch",
         .adversarialNoise(epsilon: noise).changed { $0.direction = .previousBatch })
 
-    static let ofField = [
-        Way("pgd", .pgd(epsilon: radius).changed { $0.iterations = 10 }),
-        Way("fgsm-rs", .fgsmRS(epsilon: radius)), Way("n-fgsm", .nFGSM(epsilon: radius)),
-        Way(
-            "slat", .slat(epsilon: radius).changed { $0.hiddenPoints = ["point1", "pool1", "pool2"] }),
-        Way("free", .free(epsilon: radius).changed { $0.replays = 4 }, epochShare: 0.5),
-        Way("trades", .trades(epsilon: radius)), Way("advprop", .advProp(epsilon: radius)),
-        Way("sam", .sam()), Way("sam-on", .samON()),
-        Way("awp", .awp(epsilon: radius).changed { $0.iterations = 10 }),
-    ]
+    /// - Parameter slatPoints: behind the first convolution and the first two stages.
+    static func ofField(slatPoints: [String] = ["point1", "pool1", "pool2"]) -> [Way] {
+        [
+            Way("pgd", .pgd(epsilon: radius).changed { $0.iterations = 10 }),
+            Way("fgsm-rs", .fgsmRS(epsilon: radius)), Way("n-fgsm", .nFGSM(epsilon: radius)),
+            Way("slat", .slat(epsilon: radius).changed { $0.hiddenPoints = slatPoints }),
+            Way("free", .free(epsilon: radius).changed { $0.replays = 4 }, epochShare: 0.5),
+            Way("trades", .trades(epsilon: radius)), Way("advprop", .advProp(epsilon: radius)),
+            Way("sam", .sam()), Way("sam-on", .samON()),
+            Way("awp", .awp(epsilon: radius).changed { $0.iterations = 10 }),
+        ]
+    }
 
     static let notes = [
         """
@@ -62,7 +64,9 @@ extension Experiment {
         """
     ) { scale in
         let panel = Panel(
-            .named(.resnet20), on: .cifar10, ways: Presets.ofPapers + [Presets.untried] + Presets.ofField,
+            .named(.resnet20), on: .cifar10,
+            ways: Presets.ofPapers + [Presets.untried]
+                + (scale == .smoke ? Presets.ofField(slatPoints: ["pool1"]) : Presets.ofField()),
             recipe: Recipe(
                 epochs: 30, schedule: Schedule(.cyclic(), learningRate: 0.2),
                 optimizer: Optimizer(weightDecay: 2e-4), augmentation: .flipsAndCrops, validationImages: 5_000
