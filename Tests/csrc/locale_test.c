@@ -29,7 +29,7 @@ static void remove_locales(void) {
 
 // Makes a German locale, whose numbers have commas, in a folder of this test.
 static bool make_german_locale(void) {
-    char command[2 * TEMPORARY_PATH];
+    char command[3 * TEMPORARY_PATH];
     temporary_path(locales, "locales");
     snprintf(command, sizeof command, "mkdir '%s' && localedef -i de_DE -f UTF-8 '%s/de_DE.UTF-8' 2>&1", locales,
              locales);

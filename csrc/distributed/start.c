@@ -111,7 +111,7 @@ static spar_status join(spar_mpi *mpi) {
 spar_status spar_mpi_start(spar_mpi **mpi) {
     if (mpi == NULL) return spar_mpi_fail(SPAR_ERROR_ARGUMENT, "spar_mpi_start: mpi is NULL");
     *mpi = NULL;
-    bool initialized_here;
+    bool initialized_here = false;
     int cores = count_cores(), level;
     spar_status status = initialize(&initialized_here, &level);
     if (status != SPAR_OK) return status;

@@ -15,9 +15,11 @@ INLINE vw vw_set1(uint64_t x) {
 INLINE void philox(const spar_counter *counter, uint32_t block, drawn_words *drawn, const int vectors) {
     const vw multiplier0 = vw_set1(0xD2511F53u), multiplier2 = vw_set1(0xCD9E8D57u);
     uint32_t key0 = counter->key[0], key1 = counter->key[1];
+    vw lanes = vw_set1(0);
+    for (int lane = 0; lane < DRAWN_BLOCKS; lane++) lanes[lane] = (uint64_t)lane;
     UNROLL for (int v = 0; v < vectors; v++) {
         vw *c = drawn[v].words;
-        for (int lane = 0; lane < DRAWN_BLOCKS; lane++) c[0][lane] = block + (uint32_t)(v * DRAWN_BLOCKS + lane);
+        c[0] = lanes + (block + (uint64_t)(v * DRAWN_BLOCKS));
         UNROLL for (int i = 1; i < 4; i++) c[i] = vw_set1(counter->words[i - 1]);
     }
     for (int round = 0; round < 10; round++, key0 += 0x9E3779B9u, key1 += 0xBB67AE85u) {

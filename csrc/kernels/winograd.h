@@ -107,8 +107,8 @@ INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, c
                 }
                 map(in, 1, column);
                 UNROLL for (int y = 0; y < to; y++) half[y * from + x] = column[y];
-                UNROLL for (int y = 0; y < from && s->ahead != 0; y++) {
-                    if (x + s->step >= from && y + s->step >= from) {
+                UNROLL for (int y = 0; y < from; y++) {
+                    if (s->ahead != 0 && x + s->step >= from && y + s->step >= from) {
                         fetch_to_read(rows[y] + x * pixel + c + s->ahead);
                     }
                 }

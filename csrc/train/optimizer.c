@@ -26,7 +26,7 @@ static spar_status find_row(spar_optimizer_kind kind, const spar_optimizer_row *
 #define OPTIMIZER SPAR_STRUCTURE(spar_optimizer, epsilon)
 
 spar_status spar_optimizer_set_defaults(spar_optimizer *optimizer, uint32_t struct_size, spar_optimizer_kind kind) {
-    const spar_optimizer_row *row;
+    const spar_optimizer_row *row = NULL;
     spar_status status = find_row(kind, &row);
     spar_optimizer defaults = status == SPAR_OK ? row->defaults : (spar_optimizer){.kind = kind};
     SPAR_TRY(spar_fill_defaults(OPTIMIZER, &defaults, optimizer, struct_size));
