@@ -12,8 +12,8 @@ struct ReproduceCommand: AsyncParsableCommand {
             "Runs a table or figure of the papers again and writes a page with their numbers beside ours.",
         discussion: """
             OUT gets the trainings in runs/, what was measured in parts/, a folder each experiment with report.html, and \
-            the same as Markdown with its images, and index.html, which leads to all of them. Experiments with the same \
-            OUT share their networks. What was stopped goes on where it was; what is finished is not run again, unless \
+            the same as Markdown with its images, and index.html and index.md, which lead to all of them and list every claim \
+            with its verdict. Experiments with the same OUT share their networks. What was stopped goes on where it was; what is finished is not run again, unless \
             the images, the setting or the weights have changed.
             """)
 
@@ -82,7 +82,7 @@ struct ReproduceCommand: AsyncParsableCommand {
                     progress.clear()
                     return print("the budget is used up; the same command goes on from here")
                 }
-                try Experiment.all.index(of: out).write(html: "\(out)/index.html")
+                try Experiment.all.writeIndex(of: out)
                 progress.clear()
                 print(page)
             }

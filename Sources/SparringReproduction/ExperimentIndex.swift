@@ -67,13 +67,16 @@ struct PageSummary: Codable {
 }
 
 extension [Experiment] {
-    /// The page that leads to the pages of these experiments in a folder, paper by paper.
-    package func index(of folder: String) -> Report {
-        func page(_ experiment: Experiment, _ folder: String) -> String {
-            "\(folder)/\(experiment.id)/report.html"
-        }
+    /// Writes the pages that lead to those of these experiments in a folder, paper by paper: `index.html`, and `index.md`
+    /// to those in Markdown.
+    package func writeIndex(of folder: String) throws(SparringError) {
+        try index(of: folder) { "./\($0)/report.html" }.write(html: "\(folder)/index.html")
+        try index(of: folder) { "./\($0)/\($0).md" }.write(markdown: "\(folder)/index.md", assets: folder)
+    }
+
+    private func index(of folder: String, target: (String) -> String) -> Report {
         let (here, missing) = reduce(into: ([Experiment](), [Experiment]())) { lists, experiment in
-            let isHere = FileManager.default.fileExists(atPath: page(experiment, folder))
+            let isHere = FileManager.default.fileExists(atPath: "\(folder)/\(experiment.id)/report.html")
             if isHere { lists.0.append(experiment) } else { lists.1.append(experiment) }
         }
         var sections: [Report.Section] = []
@@ -85,7 +88,7 @@ extension [Experiment] {
             sections[sections.count - 1].blocks.append(
                 .links([
                     Report.Link(
-                        "\(experiment.title) (\(experiment.id))", target: page(experiment, "."),
+                        "\(experiment.title) (\(experiment.id))", target: target(experiment.id),
                         "\(experiment.place). \(text)")
                 ]))
         }

@@ -167,16 +167,24 @@ import Testing
         for id in ["backprop-f2", "backprop-f3"] {
             _ = try await Experiment(id: id).reproduce(in: Recorder().context(id, in: folder))
         }
-        let index = try Experiment.all.index(of: folder.path).html()
+        func index(_ name: String) throws -> String {
+            try Experiment.all.writeIndex(of: folder.path)
+            return try text("\(folder.path)/\(name)")
+        }
+        let (html, markdown) = (try index("index.html"), try index("index.md"))
         for part in [
             "2 of 23 experiments", "<a href=\"./backprop-f2/report.html\">",
             "<a href=\"./backprop-f3/report.html\">",
             "Scale smoke, a trial on drawn images. Claims: not confirmed: 2.", "Not run here",
         ] {
-            #expect(index.contains(part), "\(part)")
+            #expect(html.contains(part), "\(part)")
+        }
+        let links = ["](./backprop-f2/backprop-f2.md)", "](./backprop-f3/backprop-f3.md)"]
+        for part in links + ["| Page | Claim |", "| backprop-f3 | "] {
+            #expect(markdown.contains(part), "\(part)")
         }
         try write("{\"scale\": \"<script>\"}", to: "\(folder.path)/backprop-f2/summary.json")
-        let report = try Experiment.all.index(of: folder.path).html()
+        let report = try index("index.html")
         #expect(report.contains("Nothing is known of this page") && !report.contains("<script"))
     }
 

@@ -80,8 +80,8 @@ class KillTest(CommandTest):
         """All that an experiment shows, by name; the time that its trainings took, which stands on the page, is told by
         their runs and left out."""
         files = {path.name: path.read_bytes() for path in [
-            self.folder / out / "index.html", *(self.folder / out / EXPERIMENT).iterdir()]}
-        self.assertTrue({"report.html", f"{EXPERIMENT}.md", "summary.json"} < set(files))
+            *(self.folder / out).glob("index.*"), *(self.folder / out / EXPERIMENT).iterdir()]}
+        self.assertTrue({"index.html", "index.md", "report.html", f"{EXPERIMENT}.md", "summary.json"} < set(files))
         self.assertTrue(any(name.endswith(".svg") for name in files))
         runs = list((self.folder / out / "runs").glob("*/metrics.csv"))
         seconds = sum(float(row["seconds"]) for run in runs for row in csv.DictReader(run.read_text().splitlines()))
