@@ -47,6 +47,11 @@ struct ReproduceCommand: AsyncParsableCommand {
     @OptionGroup
     var threads: ThreadOptions
 
+    @Option(
+        help: "Trainings at a time, which share the threads: small networks train faster so.",
+        transform: whole(1...1000))
+    var jobs = 1
+
     @Flag(help: "Print only the pages' paths.")
     var quiet = false
 
@@ -68,7 +73,7 @@ struct ReproduceCommand: AsyncParsableCommand {
         let contexts = try experiments.map { experiment in
             let context = ExperimentContext(
                 experiment: experiment.id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
-                threads: threads.count, onProgress: { progress.show($0) })
+                threads: threads.count, jobs: jobs, onProgress: { progress.show($0) })
             // What is missing is told before anything is trained.
             return (experiment, context, id == "all" ? try experiment.plan(in: context).hours : 0)
         }.sorted { $0.2 < $1.2 }
@@ -168,7 +173,8 @@ extension ExperimentScale: ExpressibleByArgument {}
 
 /// The progress line of an experiment, and a line for each training done.
 private final class ExperimentProgressLine: Sendable {
-    private let line = Mutex(ProgressLine())
+    /// Of trainings at a time the line shows the first.
+    private let line = Mutex((line: ProgressLine(), training: Int.max))
     private let isQuiet: Bool
 
     init(isQuiet: Bool) {
@@ -187,8 +193,13 @@ private final class ExperimentProgressLine: Sendable {
                 to train: \(toCome == 0 ? "nothing" : plan.remaining.joined(separator: "; "))
                 """)
         case .training(let label, let position, let count, let step):
-            line.withLock { $0.show(step, of: "[\(position)/\(count)] \(label): ") }
+            line.withLock { shown in
+                shown.training = min(shown.training, position)
+                guard shown.training == position else { return }
+                shown.line.show(step, of: "[\(position)/\(count)] \(label): ")
+            }
         case .trained(let network, let position, let count):
+            line.withLock { if $0.training == position { $0.training = .max } }
             clear()
             print(
                 """
@@ -205,6 +216,6 @@ private final class ExperimentProgressLine: Sendable {
     }
 
     func clear() {
-        line.withLock { $0.clear() }
+        line.withLock { $0.line.clear() }
     }
 }

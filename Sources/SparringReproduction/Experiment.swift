@@ -67,19 +67,7 @@ package struct Experiment: Sendable, Identifiable {
         context.credits.clear()
         let plan = try plan(in: context)
         context.onProgress?(.planned(plan))
-        let count = plan.grid.panels.reduce(0) { $0 + $1.trainings.count }
-        var (panels, position): ([TrainedPanel], Int) = ([], 0)
-        for (panel, data) in zip(plan.grid.panels, plan.data) {
-            var networks = panel.ways.map { _ in [TrainedNetwork]() }
-            for (way, seed) in panel.order {
-                position += 1
-                let network = try await context.train(
-                    panel.training(panel.ways[way], seed: seed), on: data, position: position, count: count)
-                context.onProgress?(.trained(network, position: position, count: count))
-                networks[way].append(network)
-            }
-            panels.append(TrainedPanel(panel: panel, data: data, networks: networks, context: context))
-        }
+        let panels = try await context.train(plan)
         let results = try plan.grid.findings.flatMap { try $0.sections(panels) }
         return try page(of: panels, plan.grid, results, in: context)
     }

@@ -40,6 +40,8 @@ package struct ExperimentContext: Sendable {
     package let seeds: Int?
     /// 0 for all cores. The results do not depend on it, but times do.
     package let threads: Int
+    /// Trainings at a time, which share the threads evenly.
+    package let jobs: Int
     /// Called on the task that runs the experiment.
     package let onProgress: (@Sendable (ExperimentProgress) -> Void)?
     /// Of the experiment that runs.
@@ -47,10 +49,19 @@ package struct ExperimentContext: Sendable {
 
     package init(
         experiment: String, scale: ExperimentScale, dataDirectory: String? = nil, folder: String,
-        seeds: Int? = nil, threads: Int = 0, onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
+        seeds: Int? = nil, threads: Int = 0, jobs: Int = 1,
+        onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
     ) {
         (self.experiment, self.scale, self.dataDirectory) = (experiment, scale, dataDirectory)
-        (self.folder, self.seeds, self.threads, self.onProgress) = (folder, seeds, threads, onProgress)
+        (self.folder, self.seeds, self.threads, self.jobs) = (folder, seeds, threads, jobs)
+        self.onProgress = onProgress
+    }
+
+    /// Of one training.
+    var trainingThreads: Int {
+        guard jobs > 1 else { return threads }
+        let cores = ProcessInfo.processInfo.activeProcessorCount
+        return max(1, (threads == 0 ? cores : threads) / jobs)
     }
 
     /// The command that runs this experiment, with words in place of this machine's folders.

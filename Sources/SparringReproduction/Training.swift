@@ -120,10 +120,37 @@ extension ExperimentContext {
         return TrainedNetwork(training, record, name: name, model: model)
     }
 
-    /// Trains the network. One that is finished is read; one that was stopped goes on from its last epoch.
+    /// Trains the networks of a plan, as many at a time as there are jobs.
     ///
-    /// - Throws: `CancellationError` between two steps when the task is cancelled.
-    func train(
+    /// - Throws: `CancellationError` between two steps when the task is cancelled. What is done by then is kept.
+    func train(_ plan: ExperimentPlan) async throws -> [TrainedPanel] {
+        let trainings = zip(plan.grid.panels, plan.data).flatMap { panel, data in
+            panel.trainings.map { (training: $0, data: data) }
+        }
+        // Those of one run folder, one after another: all but the first find it finished.
+        let names = try trainings.map { $0.training.name(fingerprint: try $0.data.fingerprint) }
+        let groups = names.unique().map { name in names.indices.filter { names[$0] == name } }
+        let trained = try await results(ofEach: groups, atOnce: jobs) { group in
+            var networks: [(Int, TrainedNetwork)] = []
+            for index in group {
+                let (position, count) = (index + 1, trainings.count)
+                let network = try await train(
+                    trainings[index].training, on: trainings[index].data, position: position, count: count)
+                onProgress?(.trained(network, position: position, count: count))
+                networks.append((index, network))
+            }
+            return networks
+        }
+        var networks = trained.joined().sorted { $0.0 < $1.0 }.map(\.1)[...]
+        return zip(plan.grid.panels, plan.data).map { panel, data in
+            var ofWays = panel.ways.map { _ in [TrainedNetwork]() }
+            for (way, _) in panel.order { ofWays[way].append(networks.removeFirst()) }
+            return TrainedPanel(panel: panel, data: data, networks: ofWays, context: self)
+        }
+    }
+
+    /// One that is finished is read; one that was stopped goes on from its last epoch.
+    private func train(
         _ training: Training, on data: ExperimentData, position: Int, count: Int
     ) async throws -> TrainedNetwork {
         try Task.checkCancellation()
@@ -152,7 +179,7 @@ extension ExperimentContext {
         let settings = try settings(of: training, data)
         let trainer = try Trainer(
             settings, on: data, model: training.network.model(classes: data.classes, drops: training.drops),
-            threads: threads)
+            threads: trainingThreads)
         return (try RunFolder(creating: path, for: trainer, settings: settings), trainer)
     }
 
@@ -177,6 +204,22 @@ extension ExperimentContext {
                 "\(path)/run.json tells of another training than '\(training.label)' "
                     + "(\(differences.joined(separator: "; "))); move the folder away")
         }
-        return (run, try run.resume(threads: threads))
+        return (run, try run.resume(threads: trainingThreads))
+    }
+}
+
+/// What `work` makes of each element, in their order; it begins with the first ones, so many at a time.
+private func results<Element: Sendable, Result: Sendable>(
+    ofEach elements: [Element], atOnce count: Int,
+    _ work: @escaping @Sendable (Element) async throws -> Result
+) async throws -> [Result] {
+    try await withThrowingTaskGroup(of: (Int, Result).self) { group in
+        var results: [Int: Result] = [:]
+        for (index, element) in elements.enumerated() {
+            if index >= count, let (done, result) = try await group.next() { results[done] = result }
+            group.addTask { (index, try await work(element)) }
+        }
+        for try await (done, result) in group { results[done] = result }
+        return elements.indices.compactMap { results[$0] }
     }
 }

@@ -46,6 +46,17 @@ class ReproduceTest(CommandTest):
         self.assertIn("the budget is used up", output)
         self.assertLess(len(list((self.folder / "results").glob("*/report.html"))), 23)
 
+    def test_trainings_at_a_time_are_those_one_after_another(self):
+        def results(out, jobs):
+            self.succeed("reproduce", "backprop-t2", "--scale", "smoke", "--seeds", "2", "--threads", "1", "--jobs", jobs,
+                         "--out", out)
+            networks = {run.name: (run / "last.safetensors").read_bytes()
+                        for run in (self.folder / out / "runs").iterdir()}
+            self.assertEqual(len(networks), 12)
+            return networks, (self.folder / out / "backprop-t2/summary.json").read_bytes()
+
+        self.assertEqual(results("one", "1"), results("five", "5"))
+
     def test_interrupted_and_gone_on_with(self):
         arguments = ["reproduce", "backprop-t2", "--scale", "smoke", "--out", "results", "--seeds", "2", "--threads", "1"]
         process = subprocess.Popen(self.arguments(*arguments), cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
