@@ -12,9 +12,9 @@ struct ReproduceCommand: AsyncParsableCommand {
             "Runs a table or figure of the papers again and writes a page with their numbers beside ours.",
         discussion: """
             OUT gets the trainings in runs/, what was measured in parts/, a folder each experiment with report.html, and \
-            the same as Markdown with its images, and index.html and index.md, which lead to all of them and list every claim \
-            with its verdict. Experiments with the same OUT share their networks. What was stopped goes on where it was; what is finished is not run again, unless \
-            the images, the setting or the weights have changed.
+            the same as Markdown with its images, and index.html and index.md, which lead to all of them and list every \
+            claim with its verdict. Experiments with the same OUT share their networks. What was stopped goes on where it \
+            was; what is finished is not run again, unless the images, the setting or the weights have changed.
             """)
 
     @Argument(
