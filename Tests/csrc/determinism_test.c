@@ -68,6 +68,18 @@ static oracle *wide_dense(int batch_size) {
     return o;
 }
 
+// Convolutions on maps of which their kernels reach beyond.
+static oracle *wide_small(int batch_size) {
+    oracle *o = oracle_create(3, 6, 5, batch_size, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = oracle_conv2d(o, oracle_point(o, 0, "input"), example_conv2d("conv1", 40, 3, 2, true));
+    x = oracle_unary(o, oracle_point(o, oracle_batch_norm(o, x, "bn1"), "point1"), ORACLE_RELU);
+    x = oracle_conv2d(o, x, example_conv2d("conv2", 72, 3, 1, false));
+    x = oracle_unary(o, oracle_point(o, oracle_batch_norm(o, x, "bn2"), "point2"), ORACLE_RELU);
+    x = oracle_unary(o, oracle_conv2d(o, x, example_conv2d("conv3", 33, 5, 1, true)), ORACLE_FLATTEN);
+    oracle_dense(o, x, example_dense_params("fc", 10));
+    return o;
+}
+
 static spar_network *create(const oracle *o, int threads, int method_index) {
     spar_network *network = oracle_engine(o, threads, SEED);
     spar_method method = {.struct_size = sizeof method};
@@ -124,7 +136,7 @@ static void check_same_bits(const char *what, int method_index, const spar_netwo
     free(b_values);
 }
 
-static const example_network NETWORKS[] = {wide_residual, wide_dense, example_depthwise};
+static const example_network NETWORKS[] = {wide_residual, wide_dense, wide_small, example_depthwise};
 enum { NETWORK_COUNT = sizeof NETWORKS / sizeof NETWORKS[0] };
 
 static void any_number_of_threads_and_any_run_give_the_same_bits(void) {

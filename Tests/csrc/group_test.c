@@ -25,7 +25,8 @@ static const preset PRESETS[] = {{"backprop", 0},    {"layerwise", 20},  {"layer
                                  {"awp", 0.06f}};
 enum { PRESET_COUNT = sizeof PRESETS / sizeof PRESETS[0] };
 
-// Sums of weights' gradients over the whole batch (Winograd's, unfolded and dense), over several chunks, and by groups.
+// Sums of weights' gradients over the whole batch (Winograd's, unfolded, direct and dense), over several chunks, and by
+// groups.
 static oracle *large(int batch_size) {
     oracle *o = oracle_create(3, 9, 8, batch_size, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
     int x = oracle_conv2d(o, oracle_point(o, 0, "input"), example_conv2d("stem", 56, 3, 1, false));
@@ -37,6 +38,7 @@ static oracle *large(int batch_size) {
     x = oracle_conv2d(o, oracle_point(o, x, "point2"), example_conv2d("conv2", 300, 3, 1, false));
     x = oracle_unary(o, oracle_batch_norm(o, x, "bn2"), ORACLE_RELU);
     x = oracle_conv2d(o, x, example_conv2d("conv3", 1000, 3, 2, true));
+    x = oracle_conv2d(o, oracle_unary(o, x, ORACLE_RELU), example_conv2d("conv4", 40, 3, 1, true));
     x = oracle_unary(o, oracle_unary(o, x, ORACLE_RELU), ORACLE_FLATTEN);
     oracle_dense(o, x, example_dense_params("fc", 10));
     return o;

@@ -111,7 +111,7 @@ static spar_status prepare_packing(spar_operation *operation) {
 
 static const spar_convolution_algorithm *algorithm_for(const spar_operation *operation) {
     static const spar_convolution_algorithm *const algorithms[] = {
-        &spar_convolution_depthwise, &spar_convolution_winograd, &spar_convolution_unfolded};
+        &spar_convolution_depthwise, &spar_convolution_direct, &spar_convolution_winograd, &spar_convolution_unfolded};
     const spar_convolution_algorithm *const *algorithm = algorithms;
     while (!(*algorithm)->fits(operation)) algorithm++;
     return *algorithm;

@@ -29,7 +29,7 @@ typedef struct spar_convolution_algorithm {
     void (*gradient)(spar_operation *operation, const spar_run *run);
 } spar_convolution_algorithm;
 
-extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_winograd,
+extern const spar_convolution_algorithm spar_convolution_depthwise, spar_convolution_direct, spar_convolution_winograd,
     spar_convolution_unfolded;
 
 typedef struct spar_convolution {
