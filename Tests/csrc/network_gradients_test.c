@@ -25,6 +25,36 @@ static void networks_of_every_kind(void) {
     check_example("network of whitened images", example_whitened);
 }
 
+// Convolutions on maps of which their kernels reach beyond, and a value that two dense layers read.
+static oracle *small_maps(int batch_size) {
+    oracle *o = oracle_create(3, 3, 2, batch_size, SPAR_LOSS_SOFTMAX_CROSS_ENTROPY);
+    int x = oracle_unary(o, oracle_conv2d(o, 0, example_conv2d("conv1", 17, 3, 1, true)), ORACLE_RELU);
+    x = oracle_unary(o, oracle_conv2d(o, x, example_conv2d("conv2", 33, 3, 1, false)), ORACLE_RELU);
+    x = oracle_unary(o, x, ORACLE_FLATTEN);
+    int left = oracle_dense(o, x, example_dense_params("left", 37));
+    x = oracle_add(o, left, oracle_dense(o, x, example_dense_params("right", 37)));
+    oracle_dense(o, oracle_unary(o, x, ORACLE_TANH), example_dense_params("fc", EXAMPLE_CLASSES));
+    return o;
+}
+
+// Register tiles that the samples fill, and the rest.
+static void batches_of_many_images(void) {
+    static const struct {
+        const char *name;
+        example_network network;
+    } networks[] = {{"dense network", example_dense},
+                    {"small maps", small_maps},
+                    {"convolutional network", example_convolutional},
+                    {"residual network", example_residual}};
+    for (size_t n = 0; n < sizeof networks / sizeof *networks; n++) {
+        for (int count = 16; count <= 53; count += 37) {
+            oracle *o = networks[n].network(count);
+            differences_check_network(networks[n].name, o, count, true, 2);
+            oracle_destroy(o);
+        }
+    }
+}
+
 static void the_loss_scale_multiplies_and_accumulation_adds(void) {
     oracle *o = example_convolutional(EXAMPLE_BATCH);
     spar_network *network = oracle_engine(o, DIFFERENCES_THREADS, DIFFERENCES_SEED);
@@ -168,6 +198,6 @@ static void points_are_the_identity_in_passes_that_do_not_perturb(void) {
     oracle_destroy(o);
 }
 
-TEST_MAIN(TEST(networks_of_every_kind), TEST(the_loss_scale_multiplies_and_accumulation_adds),
-          TEST(perturbed_passes_of_every_gradient_setting), TEST(perturbed_passes_of_every_noise_setting),
-          TEST(points_are_the_identity_in_passes_that_do_not_perturb))
+TEST_MAIN(TEST(networks_of_every_kind), TEST(batches_of_many_images),
+          TEST(the_loss_scale_multiplies_and_accumulation_adds), TEST(perturbed_passes_of_every_gradient_setting),
+          TEST(perturbed_passes_of_every_noise_setting), TEST(points_are_the_identity_in_passes_that_do_not_perturb))

@@ -45,33 +45,10 @@ static int64_t multiply_adds(const spar_node *node, spar_extent input) {
     return (int64_t)node->settings.dense.units * input.channels;
 }
 
-// Batches up to this size are multiplied by the weights as they are; larger ones by packed panels of their transpose,
-// which take as much memory as the weights and are worth it where many rows read them.
-enum { SMALL_BATCH = 32 };
-
-typedef struct dense_state {
-    float *transposed;           // [panel][unit][columns of the panel]
-    uint64_t transposed_version; // of the weights
-} dense_state;
-
 static spar_status prepare(spar_operation *operation) {
-    dense_state *state = spar_allocate(1, sizeof *state);
-    if (state == NULL) return SPAR_ERROR_MEMORY;
-    operation->state = state;
     operation->kernel = "dense";
     operation->sum_height = SPAR_TREE_HEIGHT;
-    const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
-    size_t floats = operation->part_batch_size > SMALL_BATCH ? (size_t)(spar_round_up16(spec->rows) * spec->stride) : 0;
-    state->transposed = spar_allocate(floats, sizeof(float));
-    operation->state_bytes += floats * sizeof(float);
-    return state->transposed == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
-}
-
-static void discard(spar_operation *operation) {
-    dense_state *state = operation->state;
-    if (state == NULL) return;
-    spar_release(state->transposed);
-    spar_release(state);
+    return SPAR_OK;
 }
 
 typedef struct dense_task {
@@ -143,78 +120,56 @@ static void backward_weights(spar_operation *operation, const spar_run *run) {
                   &task);
 }
 
-static void put(float *target, float value, bool accumulate) {
-    *target = accumulate ? *target + value : value;
+enum { MOST_BLOCK_ROWS = 2 * SPAR_MAX_TILE_ROWS };
+
+// Rows of w whose gradients are turned back at once, in whole tiles.
+static int block_rows(const dense_task *task) {
+    return MOST_BLOCK_ROWS / task->tile_rows * task->tile_rows;
 }
 
-// dxᵀ = w · dyᵀ, dyᵀ in the workspace: w is read once, in order. An index is a tile of rows of w.
-static void small_data_tiles(void *context, int64_t first, int64_t last, int thread) {
-    (void)thread;
-    const dense_task *task = context;
+// The gradients of `width` samples from `first` on, as columns of a block of rows of w.
+static void put_samples(const dense_task *task, int64_t row, int rows, int first, int width,
+                        const float block[][SPAR_MAX_TILE_COLUMNS]) {
     const spar_tensor *x = task->operation->inputs[0];
-    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT];
-    int samples = (int)spar_round_up16(task->run->batch);
-    for (int64_t index = first; index < last; index++) {
-        int64_t row = index * task->tile_rows;
-        int rows = part_of(weight->spec.rows, row, task->tile_rows);
-        float tile[SPAR_MAX_TILE_ROWS][SMALL_BATCH];
-        task->run->kernels->product(&(spar_product){.rows = rows,
-                                                    .depth = weight->spec.columns,
-                                                    .columns = samples,
-                                                    .a = weight->value + row * weight->spec.stride,
-                                                    .a_stride = weight->spec.stride,
-                                                    .b = task->run->workspace,
-                                                    .b_stride = samples,
-                                                    .c = tile[0],
-                                                    .c_stride = SMALL_BATCH});
-        for (int n = 0; n < task->run->batch; n++) {
-            float *dx = x->gradient + n * x->stride + row;
-            for (int r = 0; r < rows; r++) put(dx + r, tile[r][n], task->operation->accumulates[0]);
+    bool accumulate = task->operation->accumulates[0];
+    int last = first + width < task->run->batch ? first + width : task->run->batch;
+    for (int n = first; n < last; n++) {
+        float *dx = x->gradient + n * x->stride + row;
+        int whole = accumulate || n / 16 * 16 + 16 > last ? 0 : rows / 4 * 4;
+        if (n % 16 == 0 && whole > 0) {
+            task->run->kernels->transpose16(block[0] + n - first, SPAR_MAX_TILE_COLUMNS, whole, dx, x->stride);
         }
+        for (int r = whole; r < rows; r++) dx[r] = accumulate ? dx[r] + block[r][n - first] : block[r][n - first];
     }
 }
 
-static void transpose_gradient(const spar_tensor *y, const spar_run *run) {
-    int64_t samples = spar_round_up16(run->batch);
-    for (int64_t unit = 0; unit < y->extent.channels; unit++) {
-        for (int64_t n = 0; n < samples; n++) {
-            run->workspace[unit * samples + n] = n < run->batch ? y->gradient[n * y->stride + unit] : 0;
-        }
-    }
-}
-
-// dx (+)= dy · wᵀ; columns that do not fill vectors are made in a tile of their own.
-static void data_tiles(void *context, int64_t first, int64_t last, int thread) {
+// dxᵀ = w · dyᵀ, dyᵀ in the workspace: w is read once, in order. An index is a block of rows of w.
+static void data_blocks(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     const dense_task *task = context;
-    const spar_tensor *x = task->operation->inputs[0], *y = task->operation->output;
-    const spar_parameter_spec *spec = &task->operation->parameters[SPAR_WEIGHT]->spec;
-    const float *transposed = ((const dense_state *)task->operation->state)->transposed;
-    bool accumulate = task->operation->accumulates[0];
-    for (int64_t index = first; index < last; index++) {
-        int64_t row = index % task->row_tiles * task->tile_rows, column = index / task->row_tiles * task->tile_columns;
-        int rows = part_of(task->run->batch, row, task->tile_rows);
-        int width = part_of(spar_round_up16(spec->rows), column, task->tile_columns);
-        bool whole = column + width <= x->stride;
-        float narrow[SPAR_MAX_TILE_ROWS][SPAR_MAX_TILE_COLUMNS];
-        task->run->kernels->product(&(spar_product){.rows = rows,
-                                                    .depth = spec->columns,
-                                                    .columns = width,
-                                                    .a = y->gradient + row * y->stride,
-                                                    .a_stride = y->stride,
-                                                    .b = transposed + column * spec->columns,
-                                                    .b_stride = width,
-                                                    .c = whole ? x->gradient + row * x->stride + column : narrow[0],
-                                                    .c_stride = whole ? x->stride : SPAR_MAX_TILE_COLUMNS,
-                                                    .accumulate = whole && accumulate});
-        for (int r = 0; r < rows && !whole; r++) {
-            float *dx = x->gradient + (row + r) * x->stride;
-            for (int64_t i = column; i < spec->rows; i++) put(dx + i, narrow[r][i - column], accumulate);
+    const spar_parameter *weight = task->operation->parameters[SPAR_WEIGHT];
+    int64_t depth = weight->spec.columns, samples = spar_round_up16(task->run->batch);
+    int most = block_rows(task);
+    for (int64_t row = first * most; row < last * most && row < weight->spec.rows; row += most) {
+        int rows = part_of(weight->spec.rows, row, most);
+        for (int64_t panel = 0; panel < samples; panel += task->tile_columns) {
+            int width = part_of(samples, panel, task->tile_columns);
+            float block[MOST_BLOCK_ROWS][SPAR_MAX_TILE_COLUMNS];
+            task->run->kernels->product(&(spar_product){.rows = rows,
+                                                        .depth = depth,
+                                                        .columns = width,
+                                                        .a = weight->value + row * weight->spec.stride,
+                                                        .a_stride = weight->spec.stride,
+                                                        .b = task->run->workspace + panel * depth,
+                                                        .b_stride = width,
+                                                        .c = block[0],
+                                                        .c_stride = SPAR_MAX_TILE_COLUMNS});
+            put_samples(task, row, rows, (int)panel, width, block);
         }
     }
 }
 
-// Small batches write the true columns only; what reads the gradient relies on zeros in its padding.
+// Only the true columns are written; what reads the gradient relies on zeros in its padding.
 static void clear_padding(const spar_tensor *x, int batch) {
     size_t padding = (size_t)(x->stride - x->extent.channels);
     for (int n = 0; n < batch && padding > 0; n++) {
@@ -224,21 +179,11 @@ static void clear_padding(const spar_tensor *x, int batch) {
 
 static void backward(spar_operation *operation, const spar_run *run) {
     dense_task task = task_of(operation, run);
-    dense_state *state = operation->state;
-    const spar_parameter_spec *spec = &operation->parameters[SPAR_WEIGHT]->spec;
-    if (run->part.batch <= SMALL_BATCH) {
-        transpose_gradient(operation->output, run);
-        spar_parallel(run->threads, tiles_of(spec->rows, task.tile_rows), small_data_tiles, &task);
-        clear_padding(operation->inputs[0], run->batch);
-        return;
-    }
-    if (state->transposed_version != run->weights_version) {
-        const float *weights = operation->parameters[SPAR_WEIGHT]->value;
-        spar_pack_transposed(run, (spar_matrix){weights, spec->stride}, spec->columns, spec->rows, state->transposed);
-        state->transposed_version = run->weights_version;
-    }
-    int64_t columns = tiles_of(spar_round_up16(spec->rows), task.tile_columns);
-    spar_parallel(run->threads, task.row_tiles * columns, data_tiles, &task);
+    const spar_tensor *y = operation->output;
+    spar_pack_transposed(run, (spar_matrix){y->gradient, y->stride}, y->extent.channels, run->batch, run->workspace);
+    spar_parallel(run->threads, tiles_of(operation->parameters[SPAR_WEIGHT]->spec.rows, block_rows(&task)), data_blocks,
+                  &task);
+    clear_padding(operation->inputs[0], run->batch);
 }
 
 static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pass *passes) {
@@ -246,9 +191,11 @@ static int passes(const spar_operation *operation, spar_pass_kind kind, spar_pas
         passes[0] = (spar_pass){.begin = backward_weights, .reads = SPAR_INPUT_VALUE | SPAR_OUTPUT_GRADIENT};
         return 1 + spar_list_bias_pass(operation, &passes[1]);
     }
-    return spar_list_passes(kind, (spar_pass){.begin = forward},
-                            (spar_pass){.begin = backward, .workspace = operation->output->stride * SMALL_BATCH},
-                            passes);
+    return spar_list_passes(
+        kind, (spar_pass){.begin = forward},
+        (spar_pass){.begin = backward,
+                    .workspace = operation->output->extent.channels * spar_round_up16(operation->batch_size)},
+        passes);
 }
 
 static int onnx(const spar_node *node, spar_extent input, spar_onnx_operator *operators) {
@@ -280,6 +227,5 @@ const spar_layer spar_layer_dense = {.kind = "dense",
                                      .multiply_adds = multiply_adds,
                                      .onnx = onnx,
                                      .prepare = prepare,
-                                     .discard = discard,
                                      .slices = spar_chains_always,
                                      .passes = passes};
