@@ -189,10 +189,8 @@ static spar_status prepare(spar_operation *operation) {
     const spar_conv2d_params *s = &operation->node->settings.convolution;
     spar_convolution *convolution = operation->state;
     spar_extent in = operation->inputs[0]->extent, out = operation->output->extent;
-    spar_window window = {s->kernel_height, s->kernel_width,   s->stride_height,
-                          s->stride_width,  s->padding_height, s->padding_width};
-    SPAR_TRY(spar_gather_forward(&convolution->gather[0], &window, in, out));
-    SPAR_TRY(spar_gather_backward(&convolution->gather[1], &window, in, out));
+    SPAR_TRY(spar_gather_forward(&convolution->gather[0], s, in, out));
+    SPAR_TRY(spar_gather_backward(&convolution->gather[1], s, in, out));
     operation->state_bytes += spar_gather_bytes(&convolution->gather[0]) + spar_gather_bytes(&convolution->gather[1]);
     return SPAR_OK;
 }

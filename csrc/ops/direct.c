@@ -19,14 +19,9 @@ static int64_t taps_of(const spar_operation *operation) {
     return (int64_t)s->kernel_height * s->kernel_width;
 }
 
-// The pixel of the input that a tap joins to one of the output, or −1.
 static int64_t joined_pixel(const spar_operation *operation, int64_t tap, int64_t pixel) {
-    const spar_conv2d_params *s = &operation->node->settings.convolution;
-    spar_extent in = operation->inputs[0]->extent;
-    int64_t width = operation->output->extent.width;
-    int64_t y = pixel / width * s->stride_height + tap / s->kernel_width - s->padding_height;
-    int64_t x = pixel % width * s->stride_width + tap % s->kernel_width - s->padding_width;
-    return y < 0 || y >= in.height || x < 0 || x >= in.width ? -1 : y * in.width + x;
+    return spar_joined_pixel(&operation->node->settings.convolution, operation->inputs[0]->extent,
+                             operation->output->extent, tap, pixel);
 }
 
 static int64_t joined_pairs(const spar_operation *operation) {

@@ -11,23 +11,20 @@ static spar_status allocate_phase(spar_phase *phase, int pixels, int taps) {
     return SPAR_OK;
 }
 
-spar_status spar_gather_forward(spar_gather *gather, const spar_window *w, spar_extent in, spar_extent out) {
+spar_status spar_gather_forward(spar_gather *gather, const spar_conv2d_params *s, spar_extent in, spar_extent out) {
     gather->in_pixels = (int)spar_pixels(in);
     gather->out_pixels = (int)spar_pixels(out);
     gather->phase_count = 1;
     gather->phases = spar_allocate(1, sizeof *gather->phases);
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     spar_phase *phase = &gather->phases[0];
-    int taps = w->kernel_height * w->kernel_width;
+    int taps = s->kernel_height * s->kernel_width;
     SPAR_TRY(allocate_phase(phase, gather->out_pixels, taps));
     for (int t = 0; t < taps; t++) phase->tap[t] = t;
     for (int pixel = 0; pixel < phase->pixels; pixel++) {
         phase->target[pixel] = pixel;
         for (int t = 0; t < taps; t++) {
-            int y = pixel / out.width * w->stride_height + t / w->kernel_width - w->padding_height;
-            int x = pixel % out.width * w->stride_width + t % w->kernel_width - w->padding_width;
-            bool inside = y >= 0 && y < in.height && x >= 0 && x < in.width;
-            phase->source[pixel * taps + t] = inside ? y * in.width + x : -1;
+            phase->source[pixel * taps + t] = (int32_t)spar_joined_pixel(s, in, out, t, pixel);
         }
     }
     return SPAR_OK;
@@ -47,40 +44,40 @@ static int source_of(int position, int tap, int stride, int padding, int size) {
     return numerator < 0 || numerator / stride >= size ? -1 : numerator / stride;
 }
 
-static spar_status build_phase(spar_phase *phase, const spar_window *w, spar_extent in, spar_extent out, int phase_y,
-                               int phase_x, int *taps_y, int *taps_x) {
-    int count_y = taps_of_phase(phase_y, w->stride_height, w->kernel_height, w->padding_height, taps_y);
-    int count_x = taps_of_phase(phase_x, w->stride_width, w->kernel_width, w->padding_width, taps_x);
-    int rows = (in.height - phase_y + w->stride_height - 1) / w->stride_height;
-    int columns = (in.width - phase_x + w->stride_width - 1) / w->stride_width;
+static spar_status build_phase(spar_phase *phase, const spar_conv2d_params *s, spar_extent in, spar_extent out,
+                               int phase_y, int phase_x, int *taps_y, int *taps_x) {
+    int count_y = taps_of_phase(phase_y, s->stride_height, s->kernel_height, s->padding_height, taps_y);
+    int count_x = taps_of_phase(phase_x, s->stride_width, s->kernel_width, s->padding_width, taps_x);
+    int rows = (in.height - phase_y + s->stride_height - 1) / s->stride_height;
+    int columns = (in.width - phase_x + s->stride_width - 1) / s->stride_width;
     SPAR_TRY(allocate_phase(phase, rows * columns, count_y * count_x));
-    for (int t = 0; t < phase->taps; t++) phase->tap[t] = taps_y[t / count_x] * w->kernel_width + taps_x[t % count_x];
+    for (int t = 0; t < phase->taps; t++) phase->tap[t] = taps_y[t / count_x] * s->kernel_width + taps_x[t % count_x];
     for (int pixel = 0; pixel < phase->pixels; pixel++) {
-        int y = phase_y + pixel / columns * w->stride_height, x = phase_x + pixel % columns * w->stride_width;
+        int y = phase_y + pixel / columns * s->stride_height, x = phase_x + pixel % columns * s->stride_width;
         phase->target[pixel] = y * in.width + x;
         for (int t = 0; t < phase->taps; t++) {
-            int sy = source_of(y, taps_y[t / count_x], w->stride_height, w->padding_height, out.height);
-            int sx = source_of(x, taps_x[t % count_x], w->stride_width, w->padding_width, out.width);
+            int sy = source_of(y, taps_y[t / count_x], s->stride_height, s->padding_height, out.height);
+            int sx = source_of(x, taps_x[t % count_x], s->stride_width, s->padding_width, out.width);
             phase->source[pixel * phase->taps + t] = sy < 0 || sx < 0 ? -1 : sy * out.width + sx;
         }
     }
     return SPAR_OK;
 }
 
-spar_status spar_gather_backward(spar_gather *gather, const spar_window *w, spar_extent in, spar_extent out) {
+spar_status spar_gather_backward(spar_gather *gather, const spar_conv2d_params *s, spar_extent in, spar_extent out) {
     gather->in_pixels = (int)spar_pixels(out);
     gather->out_pixels = (int)spar_pixels(in);
-    int phases_y = w->stride_height < in.height ? w->stride_height : in.height;
-    int phases_x = w->stride_width < in.width ? w->stride_width : in.width;
+    int phases_y = s->stride_height < in.height ? s->stride_height : in.height;
+    int phases_x = s->stride_width < in.width ? s->stride_width : in.width;
     int count = phases_y * phases_x;
     gather->phases = spar_allocate((size_t)count, sizeof *gather->phases);
     if (gather->phases == NULL) return SPAR_ERROR_MEMORY;
     gather->phase_count = count;
-    int *taps = spar_allocate((size_t)(w->kernel_height + w->kernel_width), sizeof *taps);
+    int *taps = spar_allocate((size_t)(s->kernel_height + s->kernel_width), sizeof *taps);
     if (taps == NULL) return SPAR_ERROR_MEMORY;
     spar_status status = SPAR_OK;
     for (int p = 0; p < count && status == SPAR_OK; p++) {
-        status = build_phase(&gather->phases[p], w, in, out, p / phases_x, p % phases_x, taps, taps + w->kernel_height);
+        status = build_phase(&gather->phases[p], s, in, out, p / phases_x, p % phases_x, taps, taps + s->kernel_height);
     }
     spar_release(taps);
     return status;

@@ -15,9 +15,13 @@ typedef struct spar_phase {
     int32_t *tap;     // [taps] place in the kernel, ky·width + kx
 } spar_phase;
 
-typedef struct spar_window {
-    int kernel_height, kernel_width, stride_height, stride_width, padding_height, padding_width;
-} spar_window;
+// The pixel of the input that a tap joins to one of the output, or −1.
+static inline int64_t spar_joined_pixel(const spar_conv2d_params *settings, spar_extent in, spar_extent out,
+                                        int64_t tap, int64_t pixel) {
+    int64_t y = pixel / out.width * settings->stride_height + tap / settings->kernel_width - settings->padding_height;
+    int64_t x = pixel % out.width * settings->stride_width + tap % settings->kernel_width - settings->padding_width;
+    return y < 0 || y >= in.height || x < 0 || x >= in.width ? -1 : y * in.width + x;
+}
 
 typedef struct spar_gather {
     int phase_count;
@@ -25,8 +29,10 @@ typedef struct spar_gather {
     int in_pixels, out_pixels;
 } spar_gather;
 
-spar_status spar_gather_forward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
-spar_status spar_gather_backward(spar_gather *gather, const spar_window *window, spar_extent in, spar_extent out);
+spar_status spar_gather_forward(spar_gather *gather, const spar_conv2d_params *settings, spar_extent in,
+                                spar_extent out);
+spar_status spar_gather_backward(spar_gather *gather, const spar_conv2d_params *settings, spar_extent in,
+                                 spar_extent out);
 size_t spar_gather_bytes(const spar_gather *gather);
 void spar_gather_discard(spar_gather *gather);
 
