@@ -29,6 +29,7 @@ typedef struct spar_product {
     ptrdiff_t run_stride;
     const float *b;
     ptrdiff_t b_stride;
+    const float *next_b; // depth · columns floats that the next product reads, to be fetched; NULL: rows of a are
     float *c;
     ptrdiff_t c_stride;
     bool accumulate;   // add to c

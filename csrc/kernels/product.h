@@ -3,6 +3,11 @@
 // A tile's accumulators stay in registers only when its loops are fully unrolled with constant bounds, so every number
 // of rows and vectors is a case of its own. On AVX-512, 14 × 2 vectors leave 4 of 32 registers. Rows are reached three
 // to a pointer, so that all pointers stay in registers too.
+//
+// What comes next is fetched meanwhile, a line for every row of the panel: the hardware's prefetchers stop at the ends
+// of rows, and a panel that few rows are multiplied by needs more than memory gives. A product fetches the next tile's
+// rows or, spread over its tiles, the next panel; a sum of outer products the next panel during its first two tiles,
+// then the next tile's rows.
 
 enum { POINTERS = (TILE_ROWS + 2) / 3 };
 
@@ -14,6 +19,9 @@ INLINE void product_tile(const spar_product *p, int64_t first, ptrdiff_t column,
     const ptrdiff_t stride = p->a_stride, b_stride = p->b_stride;
     const float *a[POINTERS], *b = p->b + column;
     UNROLL for (int i = 0; 3 * i < rows; i++) a[i] = p->a + (first + 3 * i) * stride;
+    const float *ahead =
+        p->next_b == NULL ? p->a + (first + rows) * stride : p->next_b + first * p->columns * p->depth / p->rows;
+    const ptrdiff_t ahead_stride = p->next_b == NULL ? 16 : rows * p->columns / p->rows;
     const int64_t run = p->run > 0 ? p->run : p->depth;
     for (int64_t start = 0; start < p->depth; start += run) {
         for (int64_t k = 0; k < run; k++, b += b_stride) {
@@ -24,6 +32,8 @@ INLINE void product_tile(const spar_product *p, int64_t first, ptrdiff_t column,
                 UNROLL for (int v = 0; v < vectors; v++) sum[r][v] = vf_fma(left, right[v], sum[r][v]);
             }
             UNROLL for (int i = 0; 3 * i < rows; i++) a[i]++;
+            fetch_to_read(ahead);
+            ahead += ahead_stride;
         }
         UNROLL for (int i = 0; 3 * i < rows; i++) a[i] += p->run_stride - run;
     }
@@ -60,10 +70,15 @@ INLINE void outer_product_ways(const spar_outer_product *p, int64_t first, ptrdi
     }
     for (int64_t line = 0; line < p->lines; line++) {
         const float *x = p->x + line * p->x_line + first, *d = p->d + line * p->d_line + column;
+        const bool early = first <= TILE_ROWS;
+        const float *ahead = early ? d + vectors * LANES + (first > 0) * 16 : x + rows;
+        const ptrdiff_t ahead_stride = early ? p->d_stride : p->x_stride;
         int64_t i = 0;
         for (; i + ways <= p->count; i += ways) {
             UNROLL for (int w = 0; w < ways; w++, x += p->x_stride, d += p->d_stride) {
                 add_outer_product(x, d, sum[w], rows, vectors);
+                fetch_to_read(ahead);
+                ahead += ahead_stride;
             }
         }
         if (i < p->count) add_outer_product(x, d, sum[0], rows, vectors);

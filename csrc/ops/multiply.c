@@ -75,6 +75,7 @@ void spar_multiply(const spar_kernels *kernels, spar_matrix a, int64_t rows, int
                                          .a_stride = a.stride,
                                          .b = packed + panel * depth,
                                          .b_stride = width,
+                                         .next_b = panel == 0 ? NULL : packed + (panel + width) * depth,
                                          .c = c.data + panel,
                                          .c_stride = c.stride,
                                          .accumulate = accumulate,
