@@ -46,10 +46,10 @@ typedef struct product_task {
 static void multiply_points(const spar_winograd_direction *d, const float *packed, int64_t first, int64_t last,
                             int64_t tiles, int64_t block, const float *left, float *right) {
     int64_t depth = d->from.channels, columns = d->to_stride;
+    int64_t from = spar_winograd_point_floats(block, d->from_stride), to = spar_winograd_point_floats(block, columns);
     for (int64_t p = first; p < last; p++) {
-        spar_multiply(d->products, (spar_matrix){left + p * block * d->from_stride, d->from_stride}, tiles, depth,
-                      packed + p * columns * depth, columns, NULL, (spar_rows){right + p * block * columns, columns},
-                      false);
+        spar_multiply(d->products, (spar_matrix){left + p * from, d->from_stride}, tiles, depth,
+                      packed + p * columns * depth, columns, NULL, (spar_rows){right + p * to, columns}, false);
     }
 }
 
@@ -67,8 +67,13 @@ static void transform_outputs(const product_task *task, int64_t first, int64_t l
                                   (spar_winograd_strip){.accumulate = task->accumulate, .bias = task->bias});
 }
 
+// The products' place, behind the transformed inputs.
+static float *products_behind(const product_task *task, float *transformed) {
+    return transformed + task->d.winograd->points * spar_winograd_point_floats(task->block, task->d.from_stride);
+}
+
 static void product_block(const product_task *task, int64_t first, int64_t last, float *scratch) {
-    float *left = scratch, *right = left + task->d.winograd->points * task->block * task->d.from_stride;
+    float *left = scratch, *right = products_behind(task, left);
     for (int64_t start = first; start < last; start += task->block) {
         int64_t end = start + task->block < last ? start + task->block : last;
         transform_inputs(task, start, end, left);
@@ -93,21 +98,17 @@ static void transform_all_inputs(void *context, int64_t first, int64_t last, int
     transform_inputs(task, first, last, task->run->workspace + first * task->d.from_stride);
 }
 
-static float *all_products(const product_task *task) {
-    return task->run->workspace + task->d.winograd->points * task->block * task->d.from_stride;
-}
-
 static void multiply_all_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     product_task *task = context;
     multiply_points(&task->d, task->packed, first, last, task->block, task->block, task->run->workspace,
-                    all_products(task));
+                    products_behind(task, task->run->workspace));
 }
 
 static void transform_all_outputs(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     product_task *task = context;
-    transform_outputs(task, first, last, all_products(task) + first * task->d.to_stride);
+    transform_outputs(task, first, last, products_behind(task, task->run->workspace) + first * task->d.to_stride);
 }
 
 static product_task task_of(const spar_operation *operation, const spar_run *run, bool backward) {
@@ -266,7 +267,7 @@ static spar_status prepare(spar_operation *operation) {
     operation->kernel = w->tile == 4 ? "winograd4" : "winograd2";
     int64_t widest = w->in_stride > w->out_stride ? w->in_stride : w->out_stride;
     spar_want_scratch(operation, 9 * PACK_ROWS * widest);
-    if (!shares_points(w)) spar_want_scratch(operation, block_tiles(w) * spar_winograd_tile_floats(w));
+    if (!shares_points(w)) spar_want_scratch(operation, spar_winograd_tile_floats(w, block_tiles(w)));
     spar_winograd_gradient_prepare(operation);
     return SPAR_OK;
 }
@@ -282,7 +283,7 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
     if (kind == SPAR_PASS_WEIGHTS) return spar_winograd_gradient_workspace(operation);
     if (!shares_points(w)) return 0;
     spar_extent to = kind == SPAR_PASS_DATA ? w->in : w->out;
-    return spar_winograd_tiles(w, to, operation->batch_size) * spar_winograd_tile_floats(w);
+    return spar_winograd_tile_floats(w, spar_winograd_tiles(w, to, operation->batch_size));
 }
 
 const spar_convolution_algorithm spar_convolution_winograd = {.name = "winograd",

@@ -50,9 +50,16 @@ void spar_winograd_transform_tiles(const spar_winograd_direction *direction, con
 spar_winograd_squares spar_winograd_inputs(const spar_winograd_direction *direction, const float *images,
                                            const float *zeros);
 
-// Floats of a tile's transformed inputs and outputs.
-static inline int64_t spar_winograd_tile_floats(const spar_winograd *winograd) {
-    return winograd->points * (winograd->in_stride + winograd->out_stride);
+// Floats of a point of so many transformed tiles. They are an odd number of lines: a transform writes a tile's points
+// at once, which a power of two apart would share one set of the first-level cache.
+static inline int64_t spar_winograd_point_floats(int64_t tiles, int64_t stride) {
+    return (tiles * stride / 16 | 1) * 16;
+}
+
+// Floats of so many tiles' transformed inputs and outputs.
+static inline int64_t spar_winograd_tile_floats(const spar_winograd *winograd, int64_t tiles) {
+    return winograd->points * (spar_winograd_point_floats(tiles, winograd->in_stride) +
+                               spar_winograd_point_floats(tiles, winograd->out_stride));
 }
 
 // winograd_gradient.c

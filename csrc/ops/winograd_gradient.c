@@ -24,14 +24,14 @@ static bool shares_points(const spar_operation *operation) {
 void spar_winograd_gradient_prepare(spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     spar_split_sums(operation, sum_floats(w));
-    if (!shares_points(operation)) spar_want_scratch(operation, GRADIENT_TILES * spar_winograd_tile_floats(w));
+    if (!shares_points(operation)) spar_want_scratch(operation, spar_winograd_tile_floats(w, GRADIENT_TILES));
 }
 
 int64_t spar_winograd_gradient_workspace(const spar_operation *operation) {
     const spar_winograd *w = &spar_convolution_of(operation)->winograd;
     int64_t tiles = shares_points(operation) ? spar_winograd_tiles(w, w->out, operation->batch_size) : 0;
     return spar_leaf_count(spar_most_chunks(operation->part_batch_size), operation->sum_height) * sum_floats(w) +
-           tiles * spar_winograd_tile_floats(w);
+           spar_winograd_tile_floats(w, tiles);
 }
 
 typedef struct gradient_task {
@@ -78,14 +78,21 @@ static void add_point(const gradient_task *task, int point, int64_t tiles, const
                       float *sums, bool fresh) {
     const spar_winograd_direction *d = &task->d;
     int64_t channels = d->from.channels, columns = d->to_stride;
-    spar_add_outer_products(d->products, (spar_matrix){left + point * task->block * d->from_stride, d->from_stride},
-                            (spar_matrix){right + point * task->block * columns, columns}, tiles, channels, columns,
-                            (spar_rows){sums + point * channels * columns, columns}, !fresh);
+    spar_add_outer_products(
+        d->products,
+        (spar_matrix){left + point * spar_winograd_point_floats(task->block, d->from_stride), d->from_stride},
+        (spar_matrix){right + point * spar_winograd_point_floats(task->block, columns), columns}, tiles, channels,
+        columns, (spar_rows){sums + point * channels * columns, columns}, !fresh);
+}
+
+// The transformed gradients' place, behind the transformed inputs.
+static float *gradients_behind(const gradient_task *task, float *inputs) {
+    return inputs + task->d.winograd->points * spar_winograd_point_floats(task->block, task->d.from_stride);
 }
 
 // Adds the products of tiles first … last to the sums of a split.
 static void sum_tiles(const gradient_task *task, int64_t first, int64_t last, float *sums, bool fresh, float *scratch) {
-    float *left = scratch, *right = left + task->d.winograd->points * task->block * task->d.from_stride;
+    float *left = scratch, *right = gradients_behind(task, left);
     for (int64_t start = first; start < last; start += task->block) {
         int64_t stop = start + task->block < last ? start + task->block : last;
         transform_both(task, start, stop, left, right);
@@ -123,22 +130,18 @@ static float *all_left(const gradient_task *task) {
     return task->sums + sum_floats(task->d.winograd);
 }
 
-static float *all_right(const gradient_task *task) {
-    return all_left(task) + task->d.winograd->points * task->block * task->d.from_stride;
-}
-
 static void transform_tiles(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
     transform_both(task, first, last, all_left(task) + first * task->d.from_stride,
-                   all_right(task) + first * task->d.to_stride);
+                   gradients_behind(task, all_left(task)) + first * task->d.to_stride);
 }
 
 static void sum_points(void *context, int64_t first, int64_t last, int thread) {
     (void)thread;
     gradient_task *task = context;
     for (int64_t p = first; p < last; p++)
-        add_point(task, (int)p, task->tiles, all_left(task), all_right(task), task->sums, true);
+        add_point(task, (int)p, task->tiles, all_left(task), gradients_behind(task, all_left(task)), task->sums, true);
 }
 
 void spar_winograd_gradient(spar_operation *operation, const spar_run *run) {

@@ -27,7 +27,7 @@ void spar_winograd_transform_tiles(const spar_winograd_direction *d, const spar_
     int m = d->winograd->tile, height = squares->extent.height;
     int64_t row_floats = squares->extent.width * squares->stride;
     strip.channels = strip.at = strip.pixel = squares->stride;
-    strip.point = block * squares->stride;
+    strip.point = spar_winograd_point_floats(block, squares->stride);
     strip.step = m;
     strip.width = squares->extent.width;
     strip.zeros = squares->zeros;
