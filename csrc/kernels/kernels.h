@@ -86,6 +86,7 @@ typedef struct spar_winograd_strip {
     float *points;       // of the first tile
     ptrdiff_t point, at; // floats from one point to the next, from one tile to the next
     bool accumulate;
+    bool past_caches;  // of weights: store points past the caches, to be seen by other threads after a fence
     const float *bias; // may be NULL
 } spar_winograd_strip;
 

@@ -1,5 +1,6 @@
-// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma, vf_sqrt, vi_bits and
-// vw_products, of the lower halves of lanes of 64 bits.
+// Vectors of LANES floats, in the compilers' own vector types. The including file adds vf_fma, vf_sqrt, vi_bits,
+// vw_products, of the lower halves of lanes of 64 bits, and vf_store_past_caches, to the place of a whole vector: other
+// threads see that after a fence.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>

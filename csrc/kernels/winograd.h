@@ -90,8 +90,9 @@ WINOGRAD_MAP(winograd_weight_transposed_2) { // Gᵀ, 4 to 3
 
 typedef void (*winograd_map)(const vf *d, const int s, vf *t);
 
-// Squares of from × from pixels to to × to points.
-INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
+// Squares of from × from pixels to to × to points, which are stored past the caches or not.
+INLINE void winograd_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to,
+                            const bool past_caches) {
     const ptrdiff_t pixel = s->pixel;
     for (int64_t tile = 0; tile < s->tiles; tile++) {
         const int64_t left = s->left + tile * s->step;
@@ -117,10 +118,21 @@ INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, c
             UNROLL for (int y = 0; y < to; y++) {
                 vf out[6];
                 map(half + y * from, 1, out);
-                UNROLL for (int x = 0; x < to; x++) vf_store(points + (y * to + x) * s->point, out[x]);
+                UNROLL for (int x = 0; x < to; x++) {
+                    float *place = points + (y * to + x) * s->point;
+                    past_caches ? vf_store_past_caches(place, out[x]) : vf_store(place, out[x]);
+                }
             }
         }
     }
+}
+
+INLINE void winograd_to_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
+    winograd_points(s, map, from, to, false);
+}
+
+INLINE void winograd_weights_to_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
+    s->past_caches ? winograd_points(s, map, from, to, true) : winograd_points(s, map, from, to, false);
 }
 
 INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map, const int from, const int to) {
@@ -160,12 +172,12 @@ INLINE void winograd_from_points(const spar_winograd_strip *s, winograd_map map,
     }
 
 WINOGRAD_TRANSFORM(winograd_input_4, winograd_to_points, 6, 6)
-WINOGRAD_TRANSFORM(winograd_weight_4, winograd_to_points, 3, 6)
+WINOGRAD_TRANSFORM(winograd_weight_4, winograd_weights_to_points, 3, 6)
 WINOGRAD_TRANSFORM(winograd_output_4, winograd_from_points, 6, 4)
 WINOGRAD_TRANSFORM(winograd_output_transposed_4, winograd_to_points, 4, 6)
 WINOGRAD_TRANSFORM(winograd_weight_transposed_4, winograd_from_points, 6, 3)
 WINOGRAD_TRANSFORM(winograd_input_2, winograd_to_points, 4, 4)
-WINOGRAD_TRANSFORM(winograd_weight_2, winograd_to_points, 3, 4)
+WINOGRAD_TRANSFORM(winograd_weight_2, winograd_weights_to_points, 3, 4)
 WINOGRAD_TRANSFORM(winograd_output_2, winograd_from_points, 4, 2)
 WINOGRAD_TRANSFORM(winograd_output_transposed_2, winograd_to_points, 2, 4)
 WINOGRAD_TRANSFORM(winograd_weight_transposed_2, winograd_from_points, 4, 3)

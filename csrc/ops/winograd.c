@@ -3,15 +3,18 @@
 
 #include "runtime/parallel.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 // Larger blocks read the weights less often, smaller ones leave more room in the second-level cache. Weights beyond
 // MOST_SHARED_FLOATS do not stay in cache beside a block, so they are read once, by threads that share out the points.
+// Beyond MOST_KEPT_FLOATS they are out of every cache before the first is read.
 // Chains read the weights for every share of samples: those must be few, and the tiles of a sample many.
 enum {
     BLOCK_FLOATS = 40 * 1024,
     LEAST_TILES = 28,
     MOST_SHARED_FLOATS = 1 << 20,
+    MOST_KEPT_FLOATS = 4 << 20,
     MOST_CHAINED_FLOATS = 1 << 14,
     LEAST_CHAINED_TILES = 14,
 };
@@ -166,6 +169,7 @@ typedef struct pack_task {
     int64_t stride; // of a row of weights
     bool transposed;
     float *packed;
+    bool past_caches;
     const spar_run *run;
 } pack_task;
 
@@ -199,6 +203,7 @@ static void pack_rows(const pack_task *task, float *weights, int64_t stride, int
         for (int64_t r = 0; r < count; r++, taps += stride) {
             d->kernels->weight(&(spar_winograd_strip){.channels = width,
                                                       .tiles = 1,
+                                                      .past_caches = task->past_caches,
                                                       .rows = {taps, taps + 3 * tap_floats, taps + 6 * tap_floats},
                                                       .pixel = tap_floats,
                                                       .width = 3,
@@ -224,6 +229,7 @@ static void pack_blocks(void *context, int64_t first, int64_t last, int thread) 
             pack_rows(task, task->weights + k * task->stride, task->stride, depth * task->stride, k, count);
         }
     }
+    atomic_thread_fence(memory_order_seq_cst);
 }
 
 static void pack(const spar_operation *operation, const spar_run *run, bool backward) {
@@ -234,6 +240,7 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
                       .stride = weight->spec.stride,
                       .transposed = backward,
                       .packed = convolution->packed[backward],
+                      .past_caches = packed_floats(operation, backward) > MOST_KEPT_FLOATS,
                       .run = run};
     spar_parallel(run->threads, (task.d.from.channels + PACK_ROWS - 1) / PACK_ROWS, pack_blocks, &task);
 }

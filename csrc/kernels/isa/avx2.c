@@ -25,6 +25,10 @@ static inline vw vw_products(vw x, vw y) {
     return (vw)_mm256_mul_epu32((__m256i)x, (__m256i)y);
 }
 
+static inline void vf_store_past_caches(float *p, vf x) {
+    _mm256_stream_ps(p, (__m256)x);
+}
+
 #define TABLE spar_kernels_avx2
 #define ISA_NAME "avx2"
 #include "kernels/all.h"

@@ -25,6 +25,10 @@ static inline vw vw_products(vw x, vw y) {
     return (vw)_mm512_mul_epu32((__m512i)x, (__m512i)y);
 }
 
+static inline void vf_store_past_caches(float *p, vf x) {
+    _mm512_stream_ps(p, (__m512)x);
+}
+
 #define TABLE spar_kernels_avx512
 #define ISA_NAME "avx512"
 #include "kernels/all.h"

@@ -22,6 +22,10 @@ static inline vw vw_products(vw x, vw y) {
     return (x & 0xffffffffu) * (y & 0xffffffffu);
 }
 
+static inline void vf_store_past_caches(float *p, vf x) {
+    vf_store(p, x);
+}
+
 #define TABLE spar_kernels_generic
 #define ISA_NAME "generic"
 #include "kernels/all.h"
