@@ -253,6 +253,38 @@ static void reductions_pass_special_values(void) {
     }
 }
 
+// Zeros behind the true channels of a row are no gradients.
+static void extremes_are_those_of_the_true_channels(void) {
+    enum { ROWS = 3, WIDEST = 48 };
+    const spar_kernels *kernels = spar_kernels_for_cpu();
+    for (int channels = 1; channels <= WIDEST; channels++) {
+        int stride = (channels + 15) / 16 * 16;
+        for (int at = 0; at < ROWS * channels; at++) {
+            for (int sign = -1; sign <= 1; sign += 2) {
+                float g[ROWS * WIDEST] = {0}, kept[ROWS * WIDEST];
+                uint16_t positive[ROWS * WIDEST / 16], negative[ROWS * WIDEST / 16];
+                for (int row = 0; row < ROWS; row++) {
+                    for (int c = 0; c < channels; c++) g[row * stride + c] = (float)(2 * sign);
+                }
+                g[at / channels * stride + at % channels] = (float)sign;
+                float lowest = sign > 0 ? 1 : -2, highest = sign > 0 ? 2 : -1;
+                spar_record signs = {.rows = ROWS, .stride = stride, .channels = channels, .g = g, .scale = 1};
+                spar_record numbers = signs;
+                signs.positive = positive, signs.negative = negative, numbers.kept = kept;
+                kernels->record(&signs);
+                kernels->record(&numbers);
+                CHECK(signs.lowest == lowest && signs.highest == highest);
+                CHECK(numbers.lowest == lowest && numbers.highest == highest);
+                for (int i = 0; i < ROWS * stride; i++) {
+                    CHECK(kept[i] == g[i]);
+                    CHECK((positive[i / 16] >> i % 16 & 1) == (g[i] > 0));
+                    CHECK((negative[i / 16] >> i % 16 & 1) == (g[i] < 0));
+                }
+            }
+        }
+    }
+}
+
 static void signs_keep_nan(void) {
     const spar_kernels *kernels = spar_kernels_for_cpu();
     for (int n = 1; n <= MOST; n++) {
@@ -437,6 +469,6 @@ static void a_nan_in_a_gradient_is_in_the_perturbation(void) {
 
 TEST_MAIN(TEST(activations_pass_special_values), TEST(activations_are_exact_to_rounding),
           TEST(sums_scales_and_dropout_pass_special_values), TEST(pools_pass_special_values),
-          TEST(reductions_pass_special_values), TEST(signs_keep_nan), TEST(products_pass_nan),
-          TEST(a_nan_in_any_parameter_reaches_the_output_and_is_forgotten), TEST(a_step_that_met_a_nan_leaves_no_trace),
-          TEST(a_nan_in_a_gradient_is_in_the_perturbation))
+          TEST(reductions_pass_special_values), TEST(extremes_are_those_of_the_true_channels), TEST(signs_keep_nan),
+          TEST(products_pass_nan), TEST(a_nan_in_any_parameter_reaches_the_output_and_is_forgotten),
+          TEST(a_step_that_met_a_nan_leaves_no_trace), TEST(a_nan_in_a_gradient_is_in_the_perturbation))

@@ -13,8 +13,8 @@ INLINE void record_chunk(const spar_record *r, const float *g, int64_t at, int64
     for (int lane = 0; lane < 16; lane += LANES) {
         vf x = vf_load(g + lane);
         vi inside = vi_first(count - lane);
-        all->lowest = vf_select(inside, vf_min(x, all->lowest), all->lowest);
-        all->highest = vf_select(inside, vf_max(x, all->highest), all->highest);
+        all->lowest = vf_min(vf_select(inside, x, vf_set1(INFINITY)), all->lowest);
+        all->highest = vf_max(vf_select(inside, x, vf_set1(-INFINITY)), all->highest);
         all->unordered |= inside & vf_is_nan(x);
         if (signs) {
             above |= vi_bits(~(x <= 0)) << lane;
@@ -24,17 +24,21 @@ INLINE void record_chunk(const spar_record *r, const float *g, int64_t at, int64
         }
     }
     if (!signs) return;
-    r->positive[at / 16] = (uint16_t)above;
-    r->negative[at / 16] = (uint16_t)below;
+    r->positive[(size_t)at / 16] = (uint16_t)above;
+    r->negative[(size_t)at / 16] = (uint16_t)below;
 }
 
 INLINE extremes record_rows(const spar_record *r, const bool signs) {
     extremes all = {vf_set1(INFINITY), vf_set1(-INFINITY), vi_set1(0)};
     int64_t whole = r->channels / 16 * 16, left = r->stride % 16;
-    for (int64_t row = 0, at = 0; row < r->rows; row++) {
-        int64_t c = 0;
-        for (; c < whole; c += 16, at += 16) record_chunk(r, r->g + at, at, 16, &all, signs);
-        for (; c + 16 <= r->stride; c += 16, at += 16) {
+    for (int64_t row = 0; row < r->rows && whole > 0; row++) {
+        for (int64_t c = 0; c < whole; c += 16) {
+            record_chunk(r, r->g + row * r->stride + c, row * r->stride + c, 16, &all, signs);
+        }
+    }
+    // Rows inside: where a row is one chunk, they follow each other.
+    for (int64_t c = whole; c + 16 <= r->stride; c += 16) {
+        for (int64_t at = c; at < r->rows * r->stride; at += r->stride) {
             record_chunk(r, r->g + at, at, r->channels - c, &all, signs);
         }
     }
