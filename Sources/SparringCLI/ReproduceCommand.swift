@@ -41,6 +41,11 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(help: "Trainings of each network (default: the scale's own).", transform: whole(1...1000))
     var seeds: Int?
 
+    @Option(
+        help: "Epochs of a training at most, in its schedule scaled to them (default: the scale's own).",
+        transform: whole(1...1_000_000))
+    var epochs: Int?
+
     @Option(help: "Stop after so long, such as 20h or 90m.", transform: duration)
     var budget: Duration?
 
@@ -73,7 +78,7 @@ struct ReproduceCommand: AsyncParsableCommand {
         let contexts = try experiments.map { experiment in
             let context = ExperimentContext(
                 experiment: experiment.id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
-                threads: threads.count, jobs: jobs, onProgress: { progress.show($0) })
+                epochs: epochs, threads: threads.count, jobs: jobs, onProgress: { progress.show($0) })
             // What is missing is told before anything is trained.
             return (experiment, context, id == "all" ? try experiment.plan(in: context).hours : 0)
         }.sorted { $0.2 < $1.2 }
@@ -111,7 +116,7 @@ struct ReproduceCommand: AsyncParsableCommand {
                 data: experiment.images.map { "\($0)" },
                 hours: Dictionary(
                     uniqueKeysWithValues: ExperimentScale.allCases.map {
-                        ($0.rawValue, slowness * experiment.hours(at: $0))
+                        ($0.rawValue, slowness * experiment.hours(at: $0, seeds: seeds, epochs: epochs))
                     }))
         }
         if json { return try printJSON(rows) }

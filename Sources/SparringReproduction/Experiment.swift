@@ -35,10 +35,14 @@ package struct Experiment: Sendable, Identifiable {
     /// The paper and the table or figure in it.
     package var source: String { (paper.map { "\($0.citation), " } ?? "") + place }
 
-    /// - Parameter seeds: of each panel; nil for the scale's own.
-    package func grid(at scale: ExperimentScale, seeds: Int? = nil) -> Grid {
+    /// - Parameters:
+    ///   - seeds: of each panel; nil for the scale's own.
+    ///   - epochs: of a training at most, in its schedule scaled to them; nil for the scale's own.
+    package func grid(at scale: ExperimentScale, seeds: Int? = nil, epochs: Int? = nil) -> Grid {
         var grid = declaration(scale)
-        grid.panels = grid.panels.map { $0.cut(seeds: seeds) }
+        grid.panels = grid.panels.map { panel in
+            panel.cut(epochs: epochs.flatMap { $0 < panel.recipe.epochs ? $0 : nil }, seeds: seeds)
+        }
         return grid
     }
 
@@ -48,8 +52,8 @@ package struct Experiment: Sendable, Identifiable {
     }
 
     /// Hours on two quiet cores of the machine that ``Architecture`` tells of, if nothing is trained yet.
-    package func hours(at scale: ExperimentScale) -> Double {
-        let grid = grid(at: scale)
+    package func hours(at scale: ExperimentScale, seeds: Int? = nil, epochs: Int? = nil) -> Double {
+        let grid = grid(at: scale, seeds: seeds, epochs: epochs)
         let hours = grid.panels.flatMap(\.trainings).map { ($0.name(fingerprint: ""), $0.hours) }
         return Dictionary(hours, uniquingKeysWith: { first, _ in first }).values
             .reduce(grid.measuringHours, +)
@@ -57,12 +61,15 @@ package struct Experiment: Sendable, Identifiable {
 
     /// Trains and measures what is not in the context's folder yet.
     ///
-    /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000; `CancellationError` when the
-    ///   task is cancelled. What is done by then is kept.
+    /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000, or for no epoch;
+    ///   `CancellationError` when the task is cancelled. What is done by then is kept.
     /// - Returns: the page.
     package func run(in context: ExperimentContext) async throws -> Report {
         if let seeds = context.seeds, !(1...1000 ~= seeds) {
             throw SparringError(.argument, "\(seeds) seeds; there can be 1 to 1000")
+        }
+        if let epochs = context.epochs, epochs < 1 {
+            throw SparringError(.argument, "\(epochs) epochs; there must be 1 at least")
         }
         context.credits.clear()
         let plan = try plan(in: context)

@@ -38,6 +38,8 @@ package struct ExperimentContext: Sendable {
     package let folder: String
     /// Trainings of each network; nil for as many as the scale has.
     package let seeds: Int?
+    /// Of a training at most; nil for as many as the scale has.
+    package let epochs: Int?
     /// 0 for all cores. The results do not depend on it, but times do.
     package let threads: Int
     /// Trainings at a time, which share the threads evenly.
@@ -49,11 +51,12 @@ package struct ExperimentContext: Sendable {
 
     package init(
         experiment: String, scale: ExperimentScale, dataDirectory: String? = nil, folder: String,
-        seeds: Int? = nil, threads: Int = 0, jobs: Int = 1,
+        seeds: Int? = nil, epochs: Int? = nil, threads: Int = 0, jobs: Int = 1,
         onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
     ) {
         (self.experiment, self.scale, self.dataDirectory) = (experiment, scale, dataDirectory)
-        (self.folder, self.seeds, self.threads, self.jobs) = (folder, seeds, threads, jobs)
+        (self.folder, self.seeds, self.epochs) = (folder, seeds, epochs)
+        (self.threads, self.jobs) = (threads, jobs)
         self.onProgress = onProgress
     }
 
@@ -68,6 +71,7 @@ package struct ExperimentContext: Sendable {
     package var command: String {
         "sparring reproduce \(experiment) --scale \(scale.rawValue)"
             + (scale == .smoke ? "" : " --data-dir DATA") + (seeds.map { " --seeds \($0)" } ?? "")
+            + (epochs.map { " --epochs \($0)" } ?? "")
             + " --out RESULTS"
     }
 }

@@ -39,7 +39,7 @@ extension Experiment {
     ///
     /// - Throws: when images are missing.
     package func plan(in context: ExperimentContext) throws -> ExperimentPlan {
-        try ExperimentPlan(grid(at: context.scale, seeds: context.seeds), in: context)
+        try ExperimentPlan(grid(at: context.scale, seeds: context.seeds, epochs: context.epochs), in: context)
     }
 }
 

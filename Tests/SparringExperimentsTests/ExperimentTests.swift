@@ -175,6 +175,16 @@ final class Recorder: Sendable {
         }
     }
 
+    @Test(arguments: [0, -1]) func thereIsAnEpoch(epochs: Int) async throws {
+        let context = ExperimentContext(
+            experiment: "backprop-fgs", scale: .smoke, folder: Folder().path, epochs: epochs)
+        await #expect {
+            try await Experiment(id: "backprop-fgs").run(in: context)
+        } throws: { error in
+            "\(error)".contains("\(epochs) epochs")
+        }
+    }
+
     @Test func realDataIsAskedFor() async throws {
         let context = ExperimentContext(experiment: "backprop-t2", scale: .short, folder: "nowhere")
         await #expect {

@@ -45,6 +45,17 @@ import Testing
             ])
     }
 
+    @Test(arguments: Experiment.all.map(\.id)) func askedEpochsShortenAndNeverLengthen(id: String) throws {
+        let experiment = try Experiment(id: id)
+        let own = experiment.grid(at: .long)
+        #expect(experiment.grid(at: .long, epochs: 10_000).differences(from: own) == [])
+        for (panel, whole) in zip(experiment.grid(at: .long, seeds: 2, epochs: 12).panels, own.panels) {
+            #expect(panel.recipe == whole.recipe.scaled(to: min(12, whole.recipe.epochs)))
+            #expect(panel.trainings.map(\.seed).max() == 2 + UInt64(panel.ways.map(\.extraSeeds).max() ?? 0))
+        }
+        #expect(experiment.hours(at: .long, seeds: 1, epochs: 12) < experiment.hours(at: .long))
+    }
+
     /// What all parts have in common is told once.
     @Test func commonCutsAreToldOnce() throws {
         let paper = [Self.panel, .layerwise(.named(.vggBN))]

@@ -20,6 +20,17 @@ class ReproduceTest(CommandTest):
         self.assertEqual(len(ids), len(set(ids)))
         self.assertTrue({"backprop-t2", "anl-t1", "layerwise-t4"} < set(ids))
 
+    def test_fewer_epochs_and_seeds_cost_less_and_the_page_tells_them(self):
+        def hours(*options):
+            return json.loads(self.succeed("reproduce", "--list", "--json", *options))[0]["hours"]["long"]
+
+        self.assertLess(hours("--epochs", "2", "--seeds", "1"), hours() / 10)
+        arguments = ["--scale", "smoke", "--epochs", "1", "--seeds", "1", "--threads", "1", "--out", "results"]
+        self.assertIn("after 1 epochs", self.succeed("reproduce", "backprop-f3", *arguments))
+        markdown = (self.folder / "results/backprop-f3/backprop-f3.md").read_text()
+        self.assertIn("--seeds 1 --epochs 1 --out RESULTS", markdown)
+        self.assertRegex(markdown, r"\| epochs \| \d+ \| 1 \|")
+
     def test_page(self):
         page = self.succeed("reproduce", "backprop-fgs", "--scale", "smoke", "--out", "results",
                             "--threads", "1", "--quiet").strip()
@@ -37,6 +48,7 @@ class ReproduceTest(CommandTest):
         self.fail_with(["backprop-t9", "did you mean 'backprop-t2'"], "reproduce", "backprop-t9")
         self.fail_with(["mnist", "--data-dir"], "reproduce", "backprop-t2", "--scale", "short")
         self.fail_with(["--seeds", "0"], "reproduce", "backprop-t2", "--seeds", "0")
+        self.fail_with(["--epochs", "0"], "reproduce", "backprop-t2", "--epochs", "0")
         self.fail_with(["--list"], "reproduce")
         self.fail_with(["20h"], "reproduce", "all", "--budget", "20")
 
