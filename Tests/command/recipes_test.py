@@ -160,14 +160,22 @@ class SeedsTest(CommandTest):
     def test_stopped_in_a_decomposition(self):
         for name in [*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"]:
             (self.data / f"{name}.bin").write_bytes(b"".join(bytes([i % 10]) + os.urandom(3072) for i in range(20)))
-        # The eigenvectors of 3,072 directions take some ten seconds, in phases that differ in what they ask of OpenBLAS.
-        for seconds in [2.5, 3.5]:
+        # The eigenvectors of 3,072 directions take some seconds, in phases that differ in what they ask of OpenBLAS.
+        def begin(out):
             process = subprocess.Popen(
                 self.arguments("train", "--data", "cifar-10", "--data-dir", self.data, "--model", "mlp", "--normalize", "zca",
-                               "--epochs", "1", "--out", "run"),
+                               "--epochs", "1", "--out", out),
                 cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
             self.assertIn("whitening", process.stdout.readline())
-            time.sleep(seconds)
+            return process, time.monotonic()
+
+        whole, start = begin("whole")
+        whole.stdout.readline()
+        seconds = time.monotonic() - start
+        self.assertEqual(whole.communicate(timeout=60)[1], "")
+        for part in [0.3, 0.6]:
+            process, _ = begin("run")
+            time.sleep(part * seconds)
             process.send_signal(signal.SIGINT)
             self.assertEqual((process.communicate(timeout=60)[1], process.returncode), ("stopped\n", 130))
 
