@@ -126,17 +126,29 @@ typedef struct spar_runs {
     ptrdiff_t joined_step;
 } spar_runs;
 
-// A correlation of planes with kernels, summed over the planes: out[y][x] = Σ over planes p and taps i, j of
+// A correlation of planes with kernels, summed over the planes: out[y][x] = start + Σ over planes p and taps i, j of
 // in[p][y + i][x + j] · weights[p][i][j]. Lines of a plane are readable up to width + across − 1 floats.
 typedef struct spar_planes {
     int64_t planes, lines, width; // lines a multiple of SPAR_PLANE_LINES, width of 16
     int down, across;             // taps
     const float *in;
     ptrdiff_t plane, line; // floats from one to the next
+    float start;
     const float *weights;
     float *out;
     ptrdiff_t out_line;
 } spar_planes;
+
+// Products of a plane with others, moved by each tap: sums[o][i][j] += Σ over y, x of in[y + i][x + j] · d[o][y][x],
+// each a vector of 16 sums to be added up. Lines of d are those of the sum, lines of `in` are readable as above.
+typedef struct spar_plane_products {
+    int64_t outputs, lines, width; // width a multiple of 16
+    int down, across;              // taps
+    const float *in, *d;
+    ptrdiff_t line, d_plane;
+    float *sums;
+    ptrdiff_t sums_output; // floats from one output's to the next's
+} spar_plane_products;
 
 // Where elements lie that follow each other: column i of a line at i·step, the next line `stride` further.
 typedef struct spar_lines {
@@ -226,6 +238,7 @@ typedef struct spar_kernels {
     void (*product)(const spar_product *product);
     void (*outer_product)(const spar_outer_product *product);
     void (*correlate)(const spar_planes *planes);
+    void (*plane_products)(const spar_plane_products *products);
     void (*depthwise_row)(const spar_depthwise_row *row);
     // weights[t][c] += in[t][c] · d[c]
     void (*depthwise_gradient_row)(int taps, int channels, const float *const *in, const float *d,
@@ -291,8 +304,9 @@ typedef struct spar_kernels {
 
     void (*join_runs)(const spar_runs *runs);
     void (*add_runs)(const spar_runs *runs);
-    // to[c][r] = from[r][c] for 16 columns c; rows a multiple of 4.
-    void (*transpose16)(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride);
+    // to[c][r] = from[r][c]; rows and columns are multiples of 4.
+    void (*transpose)(const float *from, ptrdiff_t from_stride, int64_t rows, int64_t columns, float *to,
+                      ptrdiff_t to_stride);
 
     void (*sgd)(const spar_update_stretch *stretch, float momentum, bool nesterov);
     void (*adamw)(const spar_update_stretch *stretch, const spar_adamw_step *step);

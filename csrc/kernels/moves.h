@@ -25,9 +25,10 @@ static void add_runs(const spar_runs *s) {
 typedef float v4 __attribute__((vector_size(16)));
 typedef float v4_unaligned __attribute__((vector_size(16), aligned(4), may_alias));
 
-static void transpose16(const float *from, ptrdiff_t from_stride, int64_t rows, float *to, ptrdiff_t to_stride) {
+static void transpose(const float *from, ptrdiff_t from_stride, int64_t rows, int64_t columns, float *to,
+                      ptrdiff_t to_stride) {
     for (int64_t r = 0; r < rows; r += 4) {
-        for (int c = 0; c < 16; c += 4) {
+        for (int64_t c = 0; c < columns; c += 4) {
             const float *source = from + r * from_stride + c;
             v4 a0 = *(const v4_unaligned *)source, a1 = *(const v4_unaligned *)(source + from_stride);
             v4 a2 = *(const v4_unaligned *)(source + 2 * from_stride),

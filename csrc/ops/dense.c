@@ -137,7 +137,7 @@ static void put_samples(const dense_task *task, int64_t row, int rows, int first
         float *dx = x->gradient + n * x->stride + row;
         int whole = accumulate || n / 16 * 16 + 16 > last ? 0 : rows / 4 * 4;
         if (n % 16 == 0 && whole > 0) {
-            task->run->kernels->transpose16(&block[0][n - first], SPAR_MAX_TILE_COLUMNS, whole, dx, x->stride);
+            task->run->kernels->transpose(&block[0][n - first], SPAR_MAX_TILE_COLUMNS, whole, 16, dx, x->stride);
         }
         for (int r = whole; r < rows; r++) dx[r] = accumulate ? dx[r] + block[r][n - first] : block[r][n - first];
     }

@@ -51,7 +51,7 @@ static void pack_transposed_rows(void *context, int64_t first, int64_t last, int
             const float *source = task->weights.data + panel * stride + k;
             float *target = task->packed + panel * task->depth + k * width;
             int rows = panel_width(task->depth, k, 16), whole = rows == 16 ? real / 4 * 4 : 0;
-            task->kernels->transpose16(source, stride, whole, target, width);
+            task->kernels->transpose(source, stride, whole, 16, target, width);
             for (int c = whole; c < width; c++) {
                 for (int r = 0; r < rows; r++) target[r * width + c] = c < real ? source[c * stride + r] : 0;
             }

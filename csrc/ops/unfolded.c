@@ -1,7 +1,8 @@
 // Convolutions as matrix products (im2col): the inputs that one output pixel reads, in the order of the weights, are
 // its patch, and patches are the rows of a matrix. A sample is copied with its padding first, so that what a row of the
 // kernel reads is one run of floats, and a patch is as many runs as the kernel has rows. The gradient of the input goes
-// the way back: product, then patches added to a padded sample; that of an image, another (unfolded_image.c).
+// the way back: product, then patches added to a padded sample; between few channels, all is made another way
+// (unfolded_planes.c).
 //
 // Patches are not always copied: where the weights are few, the product reads the runs where the padded sample has
 // them; and those of a 1×1 convolution are the rows of the input.
@@ -55,12 +56,10 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
     task.reads_padded = s->groups == 1 && !task.rows_are_patches && out.width >= LEAST_PADDED_WIDTH &&
                         s->kernel_height * row * spar_round_up16(task.outputs) <= MOST_CACHED_FLOATS;
     task.few_rows = row <= FEW_ROWS;
-    task.is_image = spar_unfolded_is_image(&task);
+    task.inputs_are_planes = spar_unfolded_inputs_are_planes(&task);
+    task.outputs_are_planes = spar_unfolded_outputs_are_planes(&task);
     int64_t narrow = s->groups > 1 ? task.block_pixels * spar_round_up16(task.outputs) : 0;
     task.scratch_floats = task.padded_floats + task.block_pixels * task.patch_stride + 16 + narrow;
-    if (task.is_image && spar_unfolded_image_floats(&task) > task.scratch_floats) {
-        task.scratch_floats = spar_unfolded_image_floats(&task);
-    }
     return task;
 }
 
@@ -262,6 +261,10 @@ static void multiply_blocks(const spar_unfolded *task, const spar_share *share) 
 
 static void forward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     spar_unfolded task = spar_unfolded_of(operation, run);
+    if (task.outputs_are_planes) {
+        spar_unfolded_correlate(&task, share, false);
+        return;
+    }
     memset(share->scratch, 0, (size_t)task.padded_floats * sizeof(float));
     (task.reads_padded ? multiply_padded : multiply_blocks)(&task, share);
 }
@@ -286,8 +289,8 @@ static void multiply_gradients(const spar_unfolded *task, int64_t first, int64_t
 static void backward_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     spar_unfolded task = spar_unfolded_of(operation, run);
     int64_t end = share->last * task.pixels;
-    if (task.is_image) {
-        spar_unfolded_image_backward(&task, share);
+    if (task.inputs_are_planes) {
+        spar_unfolded_correlate(&task, share, true);
         return;
     }
     for (int64_t first = share->first * task.pixels, count; first < end; first += count) {
@@ -310,6 +313,11 @@ static bool chains(const spar_operation *operation) {
 static spar_status prepare(spar_operation *operation) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
     spar_want_scratch(operation, task.scratch_floats);
+    if (task.inputs_are_planes) spar_want_scratch(operation, spar_unfolded_correlation_floats(&task, true));
+    if (task.outputs_are_planes) {
+        spar_want_scratch(operation, spar_unfolded_correlation_floats(&task, false));
+        spar_want_scratch(operation, spar_unfolded_plane_gradient_floats(&task));
+    }
     spar_unfolded_gradient_prepare(operation);
     return SPAR_OK;
 }
@@ -323,7 +331,7 @@ static int64_t workspace(const spar_operation *operation, spar_pass_kind kind) {
 
 static int64_t packed_floats(const spar_operation *operation, bool backward) {
     spar_unfolded task = spar_unfolded_of(operation, NULL);
-    if (backward && task.is_image) return task.depth * task.outputs;
+    if (backward ? task.inputs_are_planes : task.outputs_are_planes) return task.depth * task.outputs;
     return task.settings->groups *
            (backward ? task.outputs * spar_round_up16(task.depth) : task.depth * spar_round_up16(task.outputs));
 }
@@ -332,8 +340,8 @@ static void pack(const spar_operation *operation, const spar_run *run, bool back
     spar_unfolded task = spar_unfolded_of(operation, run);
     const spar_parameter *weight = operation->parameters[SPAR_WEIGHT];
     float *packed = spar_convolution_of(operation)->packed[backward];
-    if (backward && task.is_image) {
-        spar_unfolded_image_pack(&task, packed);
+    if (backward ? task.inputs_are_planes : task.outputs_are_planes) {
+        spar_unfolded_pack_planes(&task, backward, packed);
         return;
     }
     for (int group = 0; group < task.settings->groups; group++) {

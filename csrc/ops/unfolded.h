@@ -18,10 +18,11 @@ typedef struct spar_unfolded {
     int64_t block_pixels;    // whose patches are there at once
     int64_t pixels;          // of a sample of outputs
     int64_t padded_width, padded_floats;
-    bool rows_are_patches; // the input's
-    bool reads_padded;     // patches are read where the padded sample has them
-    bool is_image;         // the gradient of the input is made by planes
-    bool few_rows;         // of the sums of a row of the kernel, too few for the multipliers not to wait for them
+    bool rows_are_patches;   // the input's
+    bool reads_padded;       // patches are read where the padded sample has them
+    bool inputs_are_planes;  // the gradient of the input is made by planes
+    bool outputs_are_planes; // the outputs and the gradient of the weights are
+    bool few_rows;           // of the sums of a row of the kernel, too few for the multipliers not to wait for them
     int64_t scratch_floats;
 } spar_unfolded;
 
@@ -39,15 +40,28 @@ static inline float *spar_unfolded_narrow(const spar_unfolded *task, float *scra
     return scratch + task->padded_floats + task->block_pixels * task->patch_stride + 16;
 }
 
-// unfolded_image.c: the gradient of an image's pixels by planes, the floats of scratch that it takes, and its weights.
-bool spar_unfolded_is_image(const spar_unfolded *task);
-int64_t spar_unfolded_image_floats(const spar_unfolded *task);
-void spar_unfolded_image_pack(const spar_unfolded *task, float *packed);
-void spar_unfolded_image_backward(const spar_unfolded *task, const spar_share *share);
+// unfolded_planes.c: the same between few channels. Which passes, the outputs or the input's gradient, the floats of
+// scratch that they take, and their weights.
+bool spar_unfolded_inputs_are_planes(const spar_unfolded *task);
+bool spar_unfolded_outputs_are_planes(const spar_unfolded *task);
+void spar_unfolded_correlate(const spar_unfolded *task, const spar_share *share, bool backward);
+int64_t spar_unfolded_correlation_floats(const spar_unfolded *task, bool backward);
+void spar_unfolded_pack_planes(const spar_unfolded *task, bool backward, float *packed);
 
-// unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace.
+// The weights' gradient of samples first ≤ n < last, in vectors of sums [output][channel][tap][16], the floats of
+// scratch that it takes, and what the sums add up to.
+static inline int64_t spar_unfolded_plane_sums(const spar_unfolded *task) {
+    return task->outputs * task->depth * 16;
+}
+void spar_unfolded_sum_planes(const spar_unfolded *task, int64_t first, int64_t last, bool fresh, float *sums,
+                              float *scratch);
+int64_t spar_unfolded_plane_gradient_floats(const spar_unfolded *task);
+void spar_unfolded_finish_planes(const spar_unfolded *task, const float *sums);
+
+// unfolded_gradient.c: sums of the weights' gradient, [split][group][row][column, padded] in the workspace, or those of
+// planes.
 static inline int64_t spar_unfolded_sums(const spar_unfolded *task) {
-    return task->patch * spar_round_up16(task->outputs);
+    return task->outputs_are_planes ? spar_unfolded_plane_sums(task) : task->patch * spar_round_up16(task->outputs);
 }
 
 void spar_unfolded_gradient_prepare(spar_operation *operation);

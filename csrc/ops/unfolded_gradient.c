@@ -90,6 +90,10 @@ static void sum_blocks(const spar_unfolded *task, int64_t first, int64_t last, s
 }
 
 static void sum_samples(const spar_unfolded *task, int64_t first, int64_t last, split_sums to, float *scratch) {
+    if (task->outputs_are_planes) {
+        spar_unfolded_sum_planes(task, first, last, to.fresh, to.sums, scratch);
+        return;
+    }
     memset(scratch, 0, (size_t)task->padded_floats * sizeof(float));
     (task->reads_padded ? sum_rows : sum_blocks)(task, first, last, to, scratch);
 }
@@ -168,5 +172,9 @@ static void add_rows(void *context, int64_t first, int64_t last, int thread) {
 
 void spar_unfolded_finish(spar_operation *operation, const spar_run *run) {
     spar_unfolded task = spar_unfolded_of(operation, run);
+    if (task.outputs_are_planes) {
+        spar_unfolded_finish_planes(&task, run->workspace);
+        return;
+    }
     spar_parallel(spar_unfolded_sums(&task) < SPAR_BLOCK_FLOATS ? 1 : run->threads, task.patch, add_rows, &task);
 }

@@ -183,7 +183,7 @@ static void transpose_rows(const pack_task *task, int64_t k, float *rows) {
         const float *weights = task->weights + (8 - tap) * inputs * task->stride + k;
         float *target = rows + tap * PACK_ROWS * columns;
         int64_t whole = inputs / 4 * 4;
-        d->products->transpose16(weights, task->stride, whole, target, columns);
+        d->products->transpose(weights, task->stride, whole, 16, target, columns);
         for (int64_t r = 0; r < PACK_ROWS; r++) {
             for (int64_t c = whole; c < columns; c++)
                 target[r * columns + c] = c < inputs ? weights[c * task->stride + r] : 0;
