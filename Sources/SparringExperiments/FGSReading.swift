@@ -39,14 +39,12 @@ enum FGSReading: String, CaseIterable {
             zip(curve, published).reduce(0) { $0 + abs($1.0 - $1.1) } / Double(max(published.count, 1))
         }
         let nearest = distances[1] < distances[0] ? FGSReading.normalized : .pixels
-        let told = zip(allCases, distances).map {
-            "\($0.rawValue) \($1.text(digits: 1)) points from the published accuracies of the baseline on average"
-        }
+        let told = zip(allCases, distances).map { "\($1.text(digits: 1)) points with ε \($0.rawValue)" }
         return (
             nearest,
             """
-            The paper gives its ε no unit. Read as \(told.joined(separator: ", as ")): claims are judged under the \
-            nearer reading, \(nearest.rawValue).
+            The paper gives its ε no unit. On average the baseline is \(told.joined(separator: ", ")) from its published \
+            accuracies: claims are judged under the nearer reading, \(nearest.rawValue).
             """
         )
     }
