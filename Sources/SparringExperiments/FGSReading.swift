@@ -8,11 +8,14 @@ enum FGSReading: String, CaseIterable {
     case normalized = "of normalized values"
 
     /// Tables and curves of both readings. Claims are those of the reading that is nearer to the accuracies published of the
-    /// first name.
+    /// baseline.
     ///
-    /// - Parameter measure: accuracies by name, seed and ε.
+    /// - Parameters:
+    ///   - baselines: how many of the first names are of the baseline.
+    ///   - measure: accuracies by name, seed and ε.
     static func blocks(
-        _ title: String, _ epsilons: [Float], names: [String], published: [[Double]], images: Int,
+        _ title: String, _ epsilons: [Float], names: [String], baselines: Int = 1, published: [[Double]],
+        images: Int,
         claims: (Curves) -> [Claim], measure: (FGSReading) throws -> [[[Double]]]
     ) throws -> [Report.Block] {
         let curves = try allCases.map { reading in
@@ -20,7 +23,9 @@ enum FGSReading: String, CaseIterable {
                 title: "\(title), ε \(reading.rawValue)", epsilons: epsilons, names: names,
                 values: try measure(reading), published: published, images: images)
         }
-        let (nearest, text) = Self.nearest(curves.map { $0.means(of: 0) }, to: published[0])
+        let (nearest, text) = Self.nearest(
+            curves.map { curves in (0..<baselines).flatMap(curves.means) },
+            to: Array(published.prefix(baselines).joined()))
         return [.paragraph(text)]
             + zip(allCases, curves).flatMap { reading, curves in
                 let rows = names.indices.flatMap { name in epsilons.indices.map { curves.row(name, $0) } }

@@ -68,7 +68,7 @@ extension Experiment {
         let sources = panel.ways.indices
         return try FGSReading.blocks(
             "Accuracy of the baseline", epsilons, names: panel.names.map { "made on \($0)" },
-            published: published, images: panel.data.test.count
+            baselines: panel.names.count, published: published, images: panel.data.test.count
         ) { curves in
             sources.dropFirst().flatMap {
                 curves.claims(
