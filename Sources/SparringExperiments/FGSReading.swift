@@ -15,8 +15,7 @@ enum FGSReading: String, CaseIterable {
     ///   - measure: accuracies by name, seed and ε.
     static func blocks(
         _ title: String, _ epsilons: [Float], names: [String], baselines: Int = 1, published: [[Double]],
-        images: Int,
-        claims: (Curves) -> [Claim], measure: (FGSReading) throws -> [[[Double]]]
+        images: Int, claims: (Curves) -> [Claim], measure: (FGSReading) throws -> [[[Double]]]
     ) throws -> [Report.Block] {
         let curves = try allCases.map { reading in
             Curves(

@@ -41,7 +41,7 @@ package struct Experiment: Sendable, Identifiable {
     package func grid(at scale: ExperimentScale, seeds: Int? = nil, epochs: Int? = nil) -> Grid {
         var grid = declaration(scale)
         grid.panels = grid.panels.map { panel in
-            panel.cut(epochs: epochs.flatMap { $0 < panel.recipe.epochs ? $0 : nil }, seeds: seeds)
+            panel.cut(epochs: epochs.map { min($0, panel.recipe.epochs) }, seeds: seeds)
         }
         return grid
     }

@@ -50,9 +50,7 @@ spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *
     task.rows_are_patches = s->kernel_height == 1 && s->kernel_width == 1 && s->stride_height == 1 &&
                             s->stride_width == 1 && s->padding_height == 0 && s->padding_width == 0 && s->groups == 1 &&
                             operation->inputs[0]->stride % 16 == 0;
-    // Slices sum in the order of the whole.
-    const spar_operation *whole = operation->whole == NULL ? operation : operation->whole;
-    int64_t row = s->kernel_width * whole->inputs[0]->extent.channels;
+    int64_t row = s->kernel_width * spar_unfolded_whole(operation)->inputs[0]->extent.channels;
     task.reads_padded = s->groups == 1 && !task.rows_are_patches && out.width >= LEAST_PADDED_WIDTH &&
                         s->kernel_height * row * spar_round_up16(task.outputs) <= MOST_CACHED_FLOATS;
     task.few_rows = row <= FEW_ROWS;

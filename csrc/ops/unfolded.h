@@ -26,6 +26,11 @@ typedef struct spar_unfolded {
     int64_t scratch_floats;
 } spar_unfolded;
 
+// Slices sum in the order of the whole, so that this decides how.
+static inline const spar_operation *spar_unfolded_whole(const spar_operation *operation) {
+    return operation->whole == NULL ? operation : operation->whole;
+}
+
 spar_unfolded spar_unfolded_of(const spar_operation *operation, const spar_run *run);
 
 // Copies a sample into its padding, which is there.
@@ -41,7 +46,7 @@ static inline float *spar_unfolded_narrow(const spar_unfolded *task, float *scra
 }
 
 // unfolded_planes.c: the same between few channels. Which passes, the outputs or the input's gradient, the floats of
-// scratch that they take, and their weights.
+// scratch that they take, and their weights. The second asks for `inputs_are_planes`.
 bool spar_unfolded_inputs_are_planes(const spar_unfolded *task);
 bool spar_unfolded_outputs_are_planes(const spar_unfolded *task);
 void spar_unfolded_correlate(const spar_unfolded *task, const spar_share *share, bool backward);

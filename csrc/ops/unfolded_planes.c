@@ -23,13 +23,8 @@ static bool reaches_all_inputs(const spar_conv2d_params *s) {
            s->padding_width < s->kernel_width && s->kernel_height <= MOST_TAPS && s->kernel_width <= MOST_TAPS;
 }
 
-// Slices sum in the order of the whole.
-static const spar_operation *whole_of(const spar_unfolded *task) {
-    return task->operation->whole == NULL ? task->operation : task->operation->whole;
-}
-
 bool spar_unfolded_inputs_are_planes(const spar_unfolded *task) {
-    const spar_tensor *in = whole_of(task)->inputs[0];
+    const spar_tensor *in = spar_unfolded_whole(task->operation)->inputs[0];
     return in->stride == in->extent.channels && in->extent.channels <= MOST_IMAGE_CHANNELS &&
            reaches_all_inputs(task->settings) && task->operation->output->extent.width >= LEAST_WIDTH;
 }
@@ -38,9 +33,8 @@ bool spar_unfolded_inputs_are_planes(const spar_unfolded *task) {
 bool spar_unfolded_outputs_are_planes(const spar_unfolded *task) {
     spar_extent out = task->operation->output->extent;
     int64_t line = spar_round_up16(out.width);
-    return spar_unfolded_inputs_are_planes(task) && task->outputs <= MOST_OUTPUTS &&
-           3 * task->outputs * line <= 32 * out.width && task->outputs * out.height * line <= MOST_PLANE_FLOATS &&
-           spar_unfolded_plane_sums(task) <= MOST_SUMS;
+    return task->inputs_are_planes && task->outputs <= MOST_OUTPUTS && 3 * task->outputs * line <= 32 * out.width &&
+           task->outputs * out.height * line <= MOST_PLANE_FLOATS && spar_unfolded_plane_sums(task) <= MOST_SUMS;
 }
 
 // Some lines of a tensor's samples, as planes of its channels.
