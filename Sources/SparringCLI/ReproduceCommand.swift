@@ -42,9 +42,15 @@ struct ReproduceCommand: AsyncParsableCommand {
     var seeds: Int?
 
     @Option(
-        help: "Epochs of a training at most, in its schedule scaled to them (default: the scale's own).",
+        help: """
+            Epochs of a training at most; where they are fewer than the scale's own, the learning rate rises and falls \
+            once in them.
+            """,
         transform: whole(1...1_000_000))
     var epochs: Int?
+
+    @Option(help: "Only the parts of the experiment that train this network, such as resnet20.")
+    var network: String?
 
     @Option(help: "Stop after so long, such as 20h or 90m.", transform: duration)
     var budget: Duration?
@@ -70,15 +76,20 @@ struct ReproduceCommand: AsyncParsableCommand {
         if json, !list { throw ValidationError("--json goes with --list.") }
     }
 
+    private var cut: ExperimentCut { ExperimentCut(seeds: seeds, epochs: epochs, network: network) }
+
     func run() async throws {
         guard let id else { return try printList() }
-        let experiments = id == "all" ? Experiment.all : [try Experiment(id: id)]
+        let experiments = id == "all" ? Experiment.all.filter(hasPart(at: [scale])) : [try Experiment(id: id)]
+        if experiments.isEmpty, let network {
+            throw SparringError(.argument, "no experiment at scale \(scale) has a network '\(network)'")
+        }
         warnOfSlowOpenBLAS(try SystemInfo.current())
         let progress = ExperimentProgressLine(isQuiet: quiet)
         let contexts = try experiments.map { experiment in
             let context = ExperimentContext(
-                experiment: experiment.id, scale: scale, dataDirectory: dataDir, folder: out, seeds: seeds,
-                epochs: epochs, threads: threads.count, jobs: jobs, onProgress: { progress.show($0) })
+                experiment: experiment.id, scale: scale, dataDirectory: dataDir, folder: out, cut: cut,
+                threads: threads.count, jobs: jobs, onProgress: { progress.show($0) })
             // What is missing is told before anything is trained.
             return (experiment, context, id == "all" ? try experiment.plan(in: context).hours : 0)
         }.sorted { $0.2 < $1.2 }
@@ -100,6 +111,11 @@ struct ReproduceCommand: AsyncParsableCommand {
         if !quiet { print("all pages: \(out)/index.html") }
     }
 
+    /// Whether one of the scales of an experiment has the network that was asked for.
+    private func hasPart(at scales: [ExperimentScale]) -> (Experiment) -> Bool {
+        { experiment in scales.contains { !experiment.grid(at: $0, cut).isEmpty } }
+    }
+
     private struct Row: Encodable {
         let id: String
         let title: String
@@ -110,25 +126,28 @@ struct ReproduceCommand: AsyncParsableCommand {
 
     private func printList() throws {
         let slowness = try slowness(threads.count)
-        let rows = Experiment.all.map { experiment in
-            Row(
+        let rows = Experiment.all.filter(hasPart(at: ExperimentScale.allCases)).map { experiment in
+            let scales = ExperimentScale.allCases.filter { hasPart(at: [$0])(experiment) }
+            return Row(
                 id: experiment.id, title: experiment.title, source: experiment.source,
                 data: experiment.images.map { "\($0)" },
                 hours: Dictionary(
-                    uniqueKeysWithValues: ExperimentScale.allCases.map {
-                        ($0.rawValue, slowness * experiment.hours(at: $0, seeds: seeds, epochs: epochs))
+                    uniqueKeysWithValues: scales.map {
+                        ($0.rawValue, slowness * experiment.hours(at: $0, cut))
                     }))
         }
         if json { return try printJSON(rows) }
         for row in rows {
-            let hours = ExperimentScale.allCases.filter { $0 != .smoke }.map {
-                "\($0.rawValue): \(hoursText(row.hours[$0.rawValue, default: 0]))"
+            let hours = ExperimentScale.allCases.compactMap { scale in
+                row.hours[scale.rawValue].map {
+                    "\(scale.rawValue): \(scale == .smoke ? "seconds" : hoursText($0))"
+                }
             }
             print(
                 """
                 \(row.id): \(row.title)
                     \(row.source); \(row.data.joined(separator: ", "))
-                    smoke: seconds; \(hours.joined(separator: "; "))
+                    \(hours.joined(separator: "; "))
                 """)
         }
         let sums = ExperimentScale.allCases.filter { $0 != .smoke }.map { scale in

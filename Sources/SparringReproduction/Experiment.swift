@@ -35,14 +35,10 @@ package struct Experiment: Sendable, Identifiable {
     /// The paper and the table or figure in it.
     package var source: String { (paper.map { "\($0.citation), " } ?? "") + place }
 
-    /// - Parameters:
-    ///   - seeds: of each panel; nil for the scale's own.
-    ///   - epochs: of a training at most, in its schedule scaled to them; nil for the scale's own.
-    package func grid(at scale: ExperimentScale, seeds: Int? = nil, epochs: Int? = nil) -> Grid {
+    /// Without panels where it has none on the cut's network.
+    package func grid(at scale: ExperimentScale, _ cut: ExperimentCut = .init()) -> Grid {
         var grid = declaration(scale)
-        grid.panels = grid.panels.map { panel in
-            panel.cut(epochs: epochs.map { min($0, panel.recipe.epochs) }, seeds: seeds)
-        }
+        grid.panels = grid.panels.compactMap(cut.panel)
         return grid
     }
 
@@ -52,8 +48,8 @@ package struct Experiment: Sendable, Identifiable {
     }
 
     /// Hours on two quiet cores of the machine that ``Architecture`` tells of, if nothing is trained yet.
-    package func hours(at scale: ExperimentScale, seeds: Int? = nil, epochs: Int? = nil) -> Double {
-        let grid = grid(at: scale, seeds: seeds, epochs: epochs)
+    package func hours(at scale: ExperimentScale, _ cut: ExperimentCut = .init()) -> Double {
+        let grid = grid(at: scale, cut)
         let hours = grid.panels.flatMap(\.trainings).map { ($0.name(fingerprint: ""), $0.hours) }
         return Dictionary(hours, uniquingKeysWith: { first, _ in first }).values
             .reduce(grid.measuringHours, +)
@@ -61,16 +57,10 @@ package struct Experiment: Sendable, Identifiable {
 
     /// Trains and measures what is not in the context's folder yet.
     ///
-    /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000, or for no epoch;
-    ///   `CancellationError` when the task is cancelled. What is done by then is kept.
+    /// - Throws: `SparringError`, also when the context asks for no seed or more than 1000, for no epoch, or for a network
+    ///   that the scale does not have; `CancellationError` when the task is cancelled. What is done by then is kept.
     /// - Returns: the page.
     package func run(in context: ExperimentContext) async throws -> Report {
-        if let seeds = context.seeds, !(1...1000 ~= seeds) {
-            throw SparringError(.argument, "\(seeds) seeds; there can be 1 to 1000")
-        }
-        if let epochs = context.epochs, epochs < 1 {
-            throw SparringError(.argument, "\(epochs) epochs; there must be 1 at least")
-        }
         context.credits.clear()
         let plan = try plan(in: context)
         context.onProgress?(.planned(plan))

@@ -36,10 +36,7 @@ package struct ExperimentContext: Sendable {
     /// Gets `runs/` with a run folder each training, `parts/` with what was measured, and a folder each
     /// experiment with its page.
     package let folder: String
-    /// Trainings of each network; nil for as many as the scale has.
-    package let seeds: Int?
-    /// Of a training at most; nil for as many as the scale has.
-    package let epochs: Int?
+    package let cut: ExperimentCut
     /// 0 for all cores. The results do not depend on it, but times do.
     package let threads: Int
     /// Trainings at a time, which share the threads evenly.
@@ -51,12 +48,11 @@ package struct ExperimentContext: Sendable {
 
     package init(
         experiment: String, scale: ExperimentScale, dataDirectory: String? = nil, folder: String,
-        seeds: Int? = nil, epochs: Int? = nil, threads: Int = 0, jobs: Int = 1,
+        cut: ExperimentCut = .init(), threads: Int = 0, jobs: Int = 1,
         onProgress: (@Sendable (ExperimentProgress) -> Void)? = nil
     ) {
         (self.experiment, self.scale, self.dataDirectory) = (experiment, scale, dataDirectory)
-        (self.folder, self.seeds, self.epochs) = (folder, seeds, epochs)
-        (self.threads, self.jobs) = (threads, jobs)
+        (self.folder, self.cut, self.threads, self.jobs) = (folder, cut, threads, jobs)
         self.onProgress = onProgress
     }
 
@@ -70,9 +66,7 @@ package struct ExperimentContext: Sendable {
     /// The command that runs this experiment, with words in place of this machine's folders.
     package var command: String {
         "sparring reproduce \(experiment) --scale \(scale.rawValue)"
-            + (scale == .smoke ? "" : " --data-dir DATA") + (seeds.map { " --seeds \($0)" } ?? "")
-            + (epochs.map { " --epochs \($0)" } ?? "")
-            + " --out RESULTS"
+            + (scale == .smoke ? "" : " --data-dir DATA") + cut.options + " --out RESULTS"
     }
 }
 

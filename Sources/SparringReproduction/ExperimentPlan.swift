@@ -37,9 +37,10 @@ package struct ExperimentPlan: Sendable {
 extension Experiment {
     /// Reads the images and looks at what is there.
     ///
-    /// - Throws: when images are missing.
+    /// - Throws: when images are missing, or the context's cut is impossible.
     package func plan(in context: ExperimentContext) throws -> ExperimentPlan {
-        try ExperimentPlan(grid(at: context.scale, seeds: context.seeds, epochs: context.epochs), in: context)
+        try context.cut.check(self, at: context.scale)
+        return try ExperimentPlan(grid(at: context.scale, context.cut), in: context)
     }
 }
 

@@ -18,6 +18,9 @@ package struct Grid: Sendable {
         (self.notes, self.measuringHours) = (notes, measuringHours)
     }
 
+    /// Whether it trains nothing.
+    package var isEmpty: Bool { panels.isEmpty }
+
     /// What decides the numbers, a list a panel and one of all measurements.
     func facts(of paper: Grid) -> [[Fact]] {
         paper.panels.map { wanted in

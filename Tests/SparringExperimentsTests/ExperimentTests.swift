@@ -18,7 +18,8 @@ final class Recorder: Sendable {
     let discarded = Mutex<[String]>([])
 
     func context(_ id: String, in folder: Folder, seeds: Int? = nil) -> ExperimentContext {
-        ExperimentContext(experiment: id, scale: .smoke, folder: folder.path, seeds: seeds, threads: 1) {
+        let cut = ExperimentCut(seeds: seeds)
+        return ExperimentContext(experiment: id, scale: .smoke, folder: folder.path, cut: cut, threads: 1) {
             progress in
             switch progress {
             case .training: self.steps.withLock { $0 += 1 }

@@ -48,12 +48,29 @@ import Testing
     @Test(arguments: Experiment.all.map(\.id)) func askedEpochsShortenAndNeverLengthen(id: String) throws {
         let experiment = try Experiment(id: id)
         let own = experiment.grid(at: .long)
-        #expect(experiment.grid(at: .long, epochs: 10_000).differences(from: own) == [])
-        for (panel, whole) in zip(experiment.grid(at: .long, seeds: 2, epochs: 12).panels, own.panels) {
-            #expect(panel.recipe == whole.recipe.scaled(to: min(12, whole.recipe.epochs)))
+        #expect(experiment.grid(at: .long, .init(epochs: 10_000)).differences(from: own) == [])
+        for (panel, whole) in zip(experiment.grid(at: .long, .init(seeds: 2, epochs: 12)).panels, own.panels)
+        {
+            var expected = whole.recipe.scaled(to: min(12, whole.recipe.epochs))
+            if whole.recipe.epochs > 12 {
+                expected.schedule = Schedule(
+                    .cyclic(epochs: expected.plainFinish?.afterEpoch),
+                    learningRate: whole.recipe.schedule.learningRate)
+            }
+            #expect(panel.recipe == expected)
             #expect(panel.trainings.map(\.seed).max() == 2 + UInt64(panel.ways.map(\.extraSeeds).max() ?? 0))
         }
-        #expect(experiment.hours(at: .long, seeds: 1, epochs: 12) < experiment.hours(at: .long))
+        #expect(
+            experiment.hours(at: .long, .init(seeds: 1, epochs: 12)) < experiment.hours(at: .long))
+    }
+
+    @Test func anAskedNetworkLeavesOutTheOthers() throws {
+        let experiment = try Experiment(id: "layerwise-t3")
+        let whole = experiment.grid(at: .long)
+        let part = experiment.grid(at: .long, .init(network: "resnet20"))
+        #expect(whole.panels.map { "\($0.network)" } == ["resnet20", "resnet20", "vgg-bn"])
+        #expect(part.panels.map { "\($0.network)" } == ["resnet20", "resnet20"])
+        #expect(part.differences(from: whole) == [["vgg-bn on cifar-10: part", "run", "left out"]])
     }
 
     /// What all parts have in common is told once.

@@ -30,6 +30,20 @@ class ReproduceTest(CommandTest):
         markdown = (self.folder / "results/backprop-f3/backprop-f3.md").read_text()
         self.assertIn("--seeds 1 --epochs 1 --out RESULTS", markdown)
         self.assertRegex(markdown, r"\| epochs \| \d+ \| 1 \|")
+        self.assertRegex(markdown, r"\| learning rate's schedule \| .* \| cyclic \|")
+
+    def test_one_network_leaves_out_the_others_and_the_page_tells_it(self):
+        self.fail_with(["has no network 'resnet20' but 2×400 logistic, 2×400 tanh"],
+                       "reproduce", "backprop-t2", "--scale", "smoke", "--network", "resnet20")
+        self.fail_with(["'lenet-6'"], "reproduce", "all", "--scale", "smoke", "--network", "lenet-6")
+        self.succeed("reproduce", "backprop-t2", "--scale", "smoke", "--network", "2×400 tanh", "--threads", "1",
+                     "--out", "results")
+        markdown = (self.folder / "results/backprop-t2/backprop-t2.md").read_text()
+        self.assertIn("--scale smoke --network '2×400 tanh' --out RESULTS", markdown)
+        self.assertIn("| 2×400 logistic on mnist: part | run | left out |", markdown)
+        self.assertNotIn("2×400 tanh on mnist: part", markdown)
+        ids = [row["id"] for row in json.loads(self.succeed("reproduce", "--list", "--json", "--network", "2×400 tanh"))]
+        self.assertEqual(ids, ["backprop-t2"])
 
     def test_page(self):
         page = self.succeed("reproduce", "backprop-fgs", "--scale", "smoke", "--out", "results",
