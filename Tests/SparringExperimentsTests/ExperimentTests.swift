@@ -167,22 +167,18 @@ final class Recorder: Sendable {
         }
     }
 
-    @Test(arguments: [0, -1, 1001, Int.max]) func seedsAreBounded(seeds: Int) async throws {
-        let context = Recorder().context("backprop-fgs", in: Folder(), seeds: seeds)
-        await #expect {
-            try await Experiment(id: "backprop-fgs").run(in: context)
-        } throws: { error in
-            "\(error)".contains("\(seeds) seeds")
-        }
-    }
-
-    @Test(arguments: [0, -1]) func thereIsAnEpoch(epochs: Int) async throws {
+    @Test(arguments: [
+        (ExperimentCut(seeds: 0), "0 seeds"), (.init(seeds: -1), "-1 seeds"),
+        (.init(seeds: 1001), "1001 seeds"),
+        (.init(seeds: .max), "\(Int.max) seeds"), (.init(epochs: 0), "0 epochs"),
+        (.init(epochs: -1), "-1 epochs"), (.init(network: "lenet-6"), "'lenet-6'"),
+    ]) func impossibleCutsAreRefused(cut: ExperimentCut, words: String) async throws {
         let context = ExperimentContext(
-            experiment: "backprop-fgs", scale: .smoke, folder: Folder().path, epochs: epochs)
+            experiment: "backprop-fgs", scale: .smoke, folder: Folder().path, cut: cut)
         await #expect {
-            try await Experiment(id: "backprop-fgs").run(in: context)
+            _ = try await Experiment(id: "backprop-fgs").run(in: context)
         } throws: { error in
-            "\(error)".contains("\(epochs) epochs")
+            "\(error)".contains(words)
         }
     }
 
