@@ -71,7 +71,8 @@ extension Panel {
     func cutNoise(to scale: ExperimentScale, short: ModelName? = nil) -> Panel {
         // Without batch normalization LeNet-5 dies of the recipe's learning rate under some seeds.
         let isLeNet = network == .named(.lenet5)
-        let (learningRate, least): (Float, Float) = (isLeNet ? 0.02 : 0.1, 1e-3)
+        let (learningRate, divisor): (Float, Float) = isLeNet ? (0.02, 20) : (0.1, 100)
+        let least: Float = 1e-3
         switch scale {
         case .paper: return self
         case .long:
@@ -87,8 +88,7 @@ extension Panel {
             let noisy = isLeNet ? 12 : 8
             return cut(
                 to: short.map { .named($0) }, epochs: isLeNet ? 15 : 10,
-                schedule: Schedule(
-                    .steps(divisor: learningRate / least, epochs: noisy), learningRate: learningRate),
+                schedule: Schedule(.steps(divisor: divisor, epochs: noisy), learningRate: learningRate),
                 seeds: isLeNet ? 3 : 1, keep: isLeNet ? (30_000, 10_000) : (10_000, 2_000)
             ).changed { $0.recipe.plainFinish = .init(afterEpoch: noisy, learningRate: least) }
         case .smoke: return cutToSmoke(train: 128, test: 64)
