@@ -6,8 +6,8 @@ import SparringReproduction
 enum Layerwise {
     /// ε of the hidden points, in units of their gradients' range.
     static let epsilon: Float = 10
-    /// ε of FGS-orig, of pixels in [0, 1].
-    static let inputEpsilon: Float = 0.06
+    /// ε of FGS-orig, of pixels in [0, 1]: 0.06 of normalized values.
+    static let inputEpsilon: Float = 0.015
 
     static let perturbed = Way("perturbed", .layerwise(epsilon: epsilon))
 
