@@ -23,7 +23,7 @@ extension Experiment {
             notes: [
                 "The paper trains 3 convolutions and a dense layer; its text tells neither widths nor filters.",
                 Layerwise.note,
-            ], measuringHours: scale == .long ? 0.7 : 0.05)
+            ], measuringHours: scale == .long ? 0.2 : 0.05)
     }
 
     private static func strengthSections(_ panel: TrainedPanel, _ images: Int) throws -> [Report.Section] {

@@ -22,9 +22,8 @@ extension Experiment {
         let epsilons = scale == .smoke ? [0, 0.06] : publishedFeatures.keys.sorted()
         let images = scale.pick(paper: 1000, long: 1000, short: 200, smoke: 6)
         let iterations = scale == .smoke ? 50 : 1000
-        // One network's features are shown.
-        let panel = Panel.layerwise(ways: [.baseline])
-            .cutLayerwise(to: scale, short: (.thinVGG, 12, 25_000)).cut(seeds: 1)
+        let panel = Panel.layerwise(ways: [.baseline], seeds: 1)
+            .cutLayerwise(to: scale, short: (.thinVGG, 12, 25_000))
         return Grid(
             panels: [panel],
             findings: [
@@ -53,7 +52,7 @@ extension Experiment {
         }.sorted()
         let labels = images.map { test.labels[$0] }
         let kinds = ["layerwise", "random"]
-        // By kind and ε.
+        // By seed, kind and ε.
         let features = try panel.measured(
             "perturbed-features",
             [Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations)],
@@ -71,10 +70,10 @@ extension Experiment {
                         of: network, test, images, $0, isRandom: isRandom, iterations: iterations)
                 }
             }
-        }[0][0]
+        }[0]
         let curves = Curves(
             title: "Accuracy", epsilons: epsilons, names: kinds,
-            values: features.map { [$0.map(\.accuracy)] },
+            values: kinds.indices.map { kind in features.map { $0[kind].map(\.accuracy) } },
             published: kinds.indices.map { kind in epsilons.map { publishedFeatures[$0]?[kind] } },
             images: images.count)
         let comparison = curves.comparison(
@@ -84,9 +83,10 @@ extension Experiment {
         let names = shownClasses.map { data.classNames[Int($0)] }.joined(separator: " and ")
         let note = """
             The paper draws its two classes at random and gives accuracies of the whole test set; here they \
-            are \(names), and the accuracies are of the \(images.count) images shown, among all classes.
+            are \(names), and the accuracies are of the \(images.count) images shown, among all classes. \
+            The features are those of seed 1.
             """
-        return zip(kinds, features).map { kind, features in
+        return zip(kinds, features[0]).map { kind, features in
             let plots = zip(epsilons, features).map { epsilon, features in
                 let series = shownClasses.map { label in
                     let points = zip(features.points, labels).filter { $0.1 == label }

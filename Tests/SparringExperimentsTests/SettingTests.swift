@@ -117,7 +117,7 @@ import Testing
         "backprop-f3": "368f7109", "backprop-t3": "3d775d1e", "anl-t1": "13f874a1",
         "anl-f2": "b4a5bb11", "anl-f3": "575aab6b", "anl-f4": "f92de19e",
         "anl-t2": "cbfee1e5", "anl-f5": "cb6eaf6f", "anl-t3": "cb6eaf6f",
-        "layerwise-t1": "c99e85af", "layerwise-f1": "f84c0dba", "layerwise-f2": "9d573ff8",
+        "layerwise-t1": "c99e85af", "layerwise-f1": "5069add3", "layerwise-f2": "9d573ff8",
         "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "7ba09efc",
         "layerwise-t5": "18228736", "layerwise-t6": "70904c9e", "layerwise-t7": "c56e1323",
         "layerwise-imagenet": "835c798c", "presets": "d6419d8b",
