@@ -66,28 +66,27 @@ extension Panel {
 
     /// The same cut for all experiments, so that they share networks.
     ///
-    /// - Parameter short: the network at ``ExperimentScale/short``, and a smaller one at ``ExperimentScale/long``; nil for
-    ///   the paper's.
-    func cutNoise(to scale: ExperimentScale, short: ModelName? = nil) -> Panel {
+    /// - Parameter small: the network below ``ExperimentScale/paper``; nil for the paper's.
+    func cutNoise(to scale: ExperimentScale, small: ModelName? = nil) -> Panel {
         // Without batch normalization LeNet-5 dies of the recipe's learning rate under some seeds.
         let isLeNet = network == .named(.lenet5)
+        let cutNetwork = small.map { .named($0) } ?? network
         let (learningRate, divisor): (Float, Float) = isLeNet ? (0.02, 20) : (0.1, 100)
         let least: Float = 1e-3
         switch scale {
         case .paper: return self
         case .long:
-            let small = short == nil ? network : .named(.vgg11)
             let halving = Schedule.Rule.halvingOnValidationLoss(epochs: isLeNet ? 5 : 2, minimum: least)
             return cut(
-                to: small, epochs: isLeNet ? 200 : 30,
+                to: cutNetwork, epochs: isLeNet ? 200 : 30,
                 schedule: Schedule(halving, learningRate: learningRate),
-                seeds: isLeNet ? 5 : small == .named(.vgg11) ? 3 : 1)
+                seeds: isLeNet ? 5 : cutNetwork == .named(.vgg11) ? 3 : 1)
         case .short:
             // The epochs are too few for the halving rule to bring the baseline's learning rate down to where noise leaves
             // off, which alone would decide the comparison.
             let noisy = isLeNet ? 12 : 8
             return cut(
-                to: short.map { .named($0) }, epochs: isLeNet ? 15 : 10,
+                to: cutNetwork, epochs: isLeNet ? 15 : 10,
                 schedule: Schedule(.steps(divisor: divisor, epochs: noisy), learningRate: learningRate),
                 seeds: isLeNet ? 3 : 1, keep: isLeNet ? (30_000, 10_000) : (10_000, 2_000)
             ).changed { $0.recipe.plainFinish = .init(afterEpoch: noisy, learningRate: least) }

@@ -16,7 +16,7 @@ extension Experiment {
                     "noise at hidden points alone raises the accuracy on clean images"),
                 PanelClaim("i0.05-h0.05", against: "i0.0-h0.05", "noise at the input too lowers it"),
             ]
-        ).cutNoise(to: scale, short: .vgg11)
+        ).cutNoise(to: scale, small: .vgg11)
     }
 
     /// Test images that are attacked.

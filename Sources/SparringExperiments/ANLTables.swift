@@ -95,7 +95,7 @@ extension Experiment {
                     "ANL 0.05", against: "ANL Eq. 4 0.025",
                     "noise scaled by the layers' deviations lowers the test error further")
             ]
-        ).cutNoise(to: scale, short: .vgg11)
+        ).cutNoise(to: scale, small: .vgg11)
         // A curve each hidden point.
         let curves = Finding { panels in
             let plots = zip(panels[0].names, panels[0].networks).dropFirst().map { name, networks in
@@ -134,7 +134,7 @@ extension Experiment {
                         Way.noise(best).name, against: "baseline",
                         "noise of ε = \(best) lowers the test error")
                 ]
-            ).cutNoise(to: scale, short: .vgg16)
+            ).cutNoise(to: scale, small: .vgg11)
         }
         let curves = Finding { panels in
             let plots = panels.map { panel in

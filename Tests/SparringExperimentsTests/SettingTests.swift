@@ -115,7 +115,7 @@ import Testing
     private static let keys = [
         "backprop-t2": "ef9feadc", "backprop-fgs": "44d19957", "backprop-f2": "5d66c113",
         "backprop-f3": "368f7109", "backprop-t3": "3d775d1e", "anl-t1": "13f874a1",
-        "anl-f2": "b4a5bb11", "anl-f3": "575aab6b", "anl-f4": "f92de19e",
+        "anl-f2": "b4a5bb11", "anl-f3": "575aab6b", "anl-f4": "976bafaa",
         "anl-t2": "cbfee1e5", "anl-f5": "cb6eaf6f", "anl-t3": "cb6eaf6f",
         "layerwise-t1": "c99e85af", "layerwise-f1": "5069add3", "layerwise-f2": "9d573ff8",
         "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "7ba09efc",
