@@ -17,8 +17,9 @@ extension Experiment {
                 The paper shows maps and gives no number: it finds that adversarial noise makes their edges sharper, and \
                 that opposite noise blurs them. The contrast is ours: the mean size of the difference between \
                 neighbouring pixels of a map under the sigmoid, over 500 test images.
-                """
-            ] + ANL.notes(scale))
+                """,
+                ANL.note,
+            ])
     }
 
     private static func featureMapSections(_ panel: TrainedPanel) throws -> [Report.Section] {

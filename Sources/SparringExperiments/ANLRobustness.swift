@@ -16,7 +16,7 @@ extension Experiment {
                     "noise at hidden points alone raises the accuracy on clean images"),
                 PanelClaim("i0.05-h0.05", against: "i0.0-h0.05", "noise at the input too lowers it"),
             ]
-        ).cutNoise(to: scale, small: .vgg11)
+        ).cutNoise(to: scale, long: .vgg11)
     }
 
     /// Test images that are attacked.
@@ -50,8 +50,9 @@ extension Experiment {
                 """
                 IFGSM takes δ steps of 1/255. The paper prints numbers for δ = 16 only, in its Table 3 (anl-t3), and \
                 attacks by FGSM and IFGSM alone.
-                """
-            ] + ANL.notes(scale), measuringHours: scale == .long ? 1.5 : 0.05)
+                """,
+                ANL.note,
+            ], measuringHours: scale == .long ? 1.5 : 0.05)
     }
 
     private static func whiteBox(
@@ -110,8 +111,9 @@ extension Experiment {
                 """
                 ε of the input (i) counts in standard deviations of the pixels, as s(x) scales the noise. IFGSM takes 16 \
                 steps of 1/255.
-                """
-            ] + ANL.notes(scale))
+                """,
+                ANL.note,
+            ])
     }
 
     /// One a seed.

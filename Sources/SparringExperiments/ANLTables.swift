@@ -30,8 +30,9 @@ extension Experiment {
                 """
                 The paper tells its recipe of CIFAR only; it is used on Fashion-MNIST too, without augmentation. VGG-16 \
                 pools images of 28×28 without leaving out pixels.
-                """
-            ] + ANL.notes(scale))
+                """,
+                ANL.note,
+            ])
     }
 
     static let anlTable2 = Experiment(
@@ -54,8 +55,8 @@ extension Experiment {
             (.wrn40By4, 0.05, [5.54, 5.18, 3.56], [22.83, 23.42, 21.31]),
             (.wrn28By10, 0.1, [4.10, 4.07, 2.86], [21.37, 20.90, 18.16]),
         ]
-        let few: [ModelName] = [.vgg11, .mobileNetV2]
-        let networks = scale.pick(paper: rows.map(\.network), long: few, short: few, smoke: [.vgg11])
+        let networks = scale.pick(
+            paper: rows.map(\.network), long: [.vgg11, .mobileNetV2], short: [.vgg11], smoke: [.vgg11])
         let sets = scale.pick(paper: 2, long: 1, short: 1, smoke: 2)
         let panels = [DataSetting.cifar10, .cifar100].prefix(sets).flatMap { images in
             networks.compactMap { name in rows.first { $0.network == name } }.map { row in
@@ -77,8 +78,9 @@ extension Experiment {
                 """
                 Dropout is 0.3 between the convolutions of wide residual blocks, and 0.5 before the dense layer of the \
                 others.
-                """
-            ] + ANL.notes(scale))
+                """,
+                ANL.note,
+            ])
     }
 
     static let anlFigure2 = Experiment(
@@ -95,7 +97,7 @@ extension Experiment {
                     "ANL 0.05", against: "ANL Eq. 4 0.025",
                     "noise scaled by the layers' deviations lowers the test error further")
             ]
-        ).cutNoise(to: scale, small: .vgg11)
+        ).cutNoise(to: scale, long: .vgg11)
         // A curve each hidden point.
         let curves = Finding { panels in
             let plots = zip(panels[0].names, panels[0].networks).dropFirst().map { name, networks in
@@ -111,7 +113,7 @@ extension Experiment {
         }
         return Grid(
             panels: [panel], findings: [curves, .table("Test error")],
-            notes: ["The curves of s(h) are those of seed 1."] + ANL.notes(scale))
+            notes: ["The curves of s(h) are those of seed 1.", ANL.note])
     }
 
     static let anlFigure4 = Experiment(
@@ -134,7 +136,7 @@ extension Experiment {
                         Way.noise(best).name, against: "baseline",
                         "noise of ε = \(best) lowers the test error")
                 ]
-            ).cutNoise(to: scale, small: .vgg11)
+            ).cutNoise(to: scale, long: .vgg11)
         }
         let curves = Finding { panels in
             let plots = panels.map { panel in
@@ -154,7 +156,8 @@ extension Experiment {
                 """
                 The figure's values are not printed: the published errors are those of Table 2, at the ε that the paper \
                 finds best for a network's size. The list of ε is ours.
-                """
-            ] + ANL.notes(scale))
+                """,
+                ANL.note,
+            ])
     }
 }

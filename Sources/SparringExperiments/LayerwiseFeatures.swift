@@ -55,8 +55,10 @@ extension Experiment {
         // By seed, kind and ε.
         let features = try panel.measured(
             "perturbed-features",
-            [Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations)],
-            batchSize: 1,
+            [
+                Fact("ε", epsilons), Fact("images", imagesOfAClass), Fact("iterations", iterations),
+                Fact("random draws", "one an image"),
+            ], batchSize: 1,
             as: Form { (features: [[ShownFeatures]]) in
                 features.map(\.count) == kinds.map { _ in epsilons.count }
                     && features.joined().allSatisfy {
@@ -116,6 +118,8 @@ extension Experiment {
         var correct = 0
         for image in images {
             try Task.checkCancellation()
+            // Draws go by the step: each image has its own.
+            try encoder.setStep(UInt64(image))
             let label = Int(set.labels[image])
             try encoder.forward(try set.pixelValues(image..<image + 1), .perturb)
             let values = try encoder.output()

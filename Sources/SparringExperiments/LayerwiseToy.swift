@@ -34,8 +34,8 @@ extension Panel {
 extension Experiment {
     private static let toyNote = """
         The paper tells neither the learning rate, the epochs and the weight decay of its toy networks nor the ε they \
-        were trained with. Here: batches of 128, Nesterov's momentum 0.9, learning rate 0.01 divided by 5 after each \
-        third of the epochs, weight decay 5e-4, pixels normalized by their mean and deviation; FGS with ε = 0.01 of \
+        were trained with. Here, uncut: batches of 128, Nesterov's momentum 0.9, 60 epochs, learning rate 0.01 divided by 5 \
+        after each third of them, weight decay 5e-4, pixels normalized by their mean and deviation; FGS with ε = 0.01 of \
         pixels in [0, 1] beside the clean loss, Ours with ε = 10 times the gradients' range.
         """
 

@@ -44,14 +44,17 @@ package struct ExperimentCut: Hashable, Sendable {
 }
 
 extension Panel {
-    /// At most as many epochs, in which the learning rate rises and falls once where they are fewer than its own: the steps
-    /// of a schedule that is scaled to few epochs get so short that the last ones train nothing.
+    /// At most as many epochs. Where they are fewer than its own the learning rate rises and falls once in them: the steps of
+    /// a schedule that is scaled to few epochs get so short that the last ones train nothing. With a plain finish it stays at
+    /// its first value until then, for the ways without perturbation too, as another course would decide the comparison.
     fileprivate func shortened(to epochs: Int) -> Panel {
         guard epochs < recipe.epochs else { return self }
         return cut(epochs: epochs).changed {
-            $0.recipe.schedule = Schedule(
-                .cyclic(epochs: $0.recipe.plainFinish?.afterEpoch),
-                learningRate: $0.recipe.schedule.learningRate)
+            let rate = $0.recipe.schedule.learningRate
+            let rule = $0.recipe.plainFinish.map {
+                Schedule.Rule.steps(divisor: (rate / $0.learningRate).rounded(), epochs: $0.afterEpoch)
+            }
+            $0.recipe.schedule = Schedule(rule ?? .cyclic(), learningRate: rate)
         }
     }
 }

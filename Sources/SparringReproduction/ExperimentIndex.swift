@@ -25,6 +25,7 @@ struct PageSummary: Codable {
                 switch claim.verdict(digits: digits) {
                 case .confirmed: "confirmed"
                 case .contradicted: "contradicted"
+                case .notConfirmed(.trial): "trial"
                 case .notConfirmed: "not confirmed"
                 }
         }

@@ -11,7 +11,8 @@ package struct ExperimentPlan: Sendable {
     /// That the trainings to come and the measurements will take on two quiet cores of this machine.
     package private(set) var hours: Double
 
-    init(_ grid: Grid, in context: ExperimentContext) throws {
+    /// - Parameter isMeasured: whether a page at this scale is there, so that what remains to measure is of trainings to come.
+    init(_ grid: Grid, isMeasured: Bool, in context: ExperimentContext) throws {
         var loaded: [DataSetting: ExperimentData] = [:]
         self.grid = grid
         data = try grid.panels.map { panel in
@@ -19,7 +20,7 @@ package struct ExperimentPlan: Sendable {
             loaded[panel.images] = data
             return data
         }
-        hours = grid.measuringHours
+        hours = 0
         for (panel, data) in zip(grid.panels, data) {
             for training in panel.trainings {
                 if context.isFinished(training, fingerprint: try data.fingerprint) {
@@ -30,6 +31,7 @@ package struct ExperimentPlan: Sendable {
                 }
             }
         }
+        if !isMeasured || !remaining.isEmpty { hours += grid.measuringHours }
         if context.scale != .smoke { hours *= try slowness(context.threads) }
     }
 }
@@ -40,7 +42,9 @@ extension Experiment {
     /// - Throws: when images are missing, or the context's cut is impossible.
     package func plan(in context: ExperimentContext) throws -> ExperimentPlan {
         try context.cut.check(self, at: context.scale)
-        return try ExperimentPlan(grid(at: context.scale, context.cut), in: context)
+        let page = try? PageSummary(in: "\(context.folder)/\(id)")
+        return try ExperimentPlan(
+            grid(at: context.scale, context.cut), isMeasured: page?.scale == context.scale, in: context)
     }
 }
 

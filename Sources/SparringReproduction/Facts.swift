@@ -5,6 +5,8 @@ import Sparring
 package struct Fact: Hashable, Sendable {
     let name: String
     let value: String
+    /// The way to train that it is of; nil for what all of a panel have.
+    private(set) var way: String?
 
     /// As keys have it.
     var line: String { "\(name): \(value)" }
@@ -18,6 +20,13 @@ package struct Fact: Hashable, Sendable {
     }
 
     package init(_ name: String, _ value: some Numeric) { self.init(name, "\(value)") }
+
+    /// The same of one way.
+    func of(_ way: String) -> Fact {
+        var fact = Fact("\(way): \(name)", value)
+        fact.way = way
+        return fact
+    }
 }
 
 /// Eight hexadecimal digits that differ where the texts do (FNV-1a).
@@ -120,6 +129,27 @@ extension Schedule.Rule {
     }
 }
 
+extension [Fact] {
+    /// A part of the paper's setting that is run, or not.
+    static let run = [Fact("part", "run")], leftOut = [Fact("part", "left out")]
+
+    /// With those of the same name, or "none". Facts of a way that one side does not train are left out, as are all of a part
+    /// that is not run.
+    fileprivate func pairs(with others: [Fact]) -> [(Fact, Fact)] {
+        if self == .leftOut { return [(self[0], others[0])] }
+        let ways = Set(map(\.way)).union([nil])
+        let otherWays = Set(others.map(\.way)).union([nil])
+        let onlyOthers = others.filter { other in !contains { $0.name == other.name } }
+        return (self + onlyOthers).filter { ways.contains($0.way) && otherWays.contains($0.way) }.map {
+            fact in
+            func value(_ facts: [Fact]) -> Fact {
+                facts.first { $0.name == fact.name } ?? Fact(fact.name, "none")
+            }
+            return (value(self), value(others))
+        }
+    }
+}
+
 extension [[Fact]] {
     /// One row each fact that differs from the paper's: its name, the paper's value, the value here. Facts that are the
     /// same in all blocks are told once.
@@ -128,7 +158,7 @@ extension [[Fact]] {
     func differences(from paper: [[Fact]], names: [String]) -> [[String]] {
         var rows: [[String]] = []
         for (index, (here, there)) in zip(self, paper).enumerated() {
-            for (fact, published) in zip(here, there) where fact.value != published.value {
+            for (fact, published) in here.pairs(with: there) where fact.value != published.value {
                 // The same in all blocks that have it.
                 let isCommon = zip(self, paper).allSatisfy { here, there in
                     !here.contains { $0.name == fact.name }

@@ -25,9 +25,9 @@ package struct Grid: Sendable {
     func facts(of paper: Grid) -> [[Fact]] {
         paper.panels.map { wanted in
             guard let panel = panels.first(where: { $0.place == wanted.place }) else {
-                return [Fact("part", "left out")]
+                return .leftOut
             }
-            return [Fact("part", "run")] + panel.facts
+            return .run + panel.facts
         } + [findings.flatMap(\.facts)]
     }
 
@@ -61,7 +61,7 @@ extension Finding {
 
     /// A number of every training, and the panels' claims of them.
     ///
-    /// - Parameter epochs: the last ones, whose mean the error is.
+    /// - Parameter epochs: the last ones, whose mean the error is; at most a tenth of all.
     package static func table(
         _ heading: String, _ quantity: Quantity = .testError, digits: Int = 2, lastEpochs epochs: Int = 1
     ) -> Finding {
@@ -69,7 +69,8 @@ extension Finding {
         return Finding(facts: quantity == .testError ? facts : []) { panels in
             var comparison = Comparison(title: quantity.rawValue, unit: "%", digits: digits, rows: [])
             for panel in panels {
-                let numbers = panel.numbers(quantity, lastEpochs: epochs)
+                let averaged = min(epochs, max(panel.panel.recipe.epochs / 10, 1))
+                let numbers = panel.numbers(quantity, lastEpochs: averaged)
                 comparison.rows += zip(panel.names, numbers).map { name, ours in
                     .init("\(panel.title), \(name)", published: panel.panel.published[name], ours: ours)
                 }

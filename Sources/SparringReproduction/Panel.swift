@@ -82,8 +82,17 @@ package struct Panel: Sendable {
             Fact("ways", ways.map(\.name).joined(separator: ", ")),
         ]
             + ways.filter(\.method.isPerturbing).flatMap { way in
-                way.method.facts.map { Fact("\(way.name): \($0.name)", $0.value) }
-            } + recipe.facts + [Fact("seeds", seeds)]
+                way.method.facts.map { $0.of(way.name) }
+            } + trainedRecipe.facts + [Fact("seeds", seeds)]
+    }
+
+    /// Without held-out images where nothing looks at them: neither a rule that watches the loss on them nor early stopping.
+    private var trainedRecipe: Recipe {
+        var recipe = recipe
+        if recipe.validationImages == nil, !recipe.schedule.rule.watchesValidation {
+            recipe.validationImages = 0
+        }
+        return recipe
     }
 
     /// The trainings' ways and seeds, seed by seed.
@@ -97,11 +106,7 @@ package struct Panel: Sendable {
     var trainings: [Training] { order.map { training(ways[$0.way], seed: $0.seed) } }
 
     func training(_ way: Way, seed: Int) -> Training {
-        var recipe = recipe
-        // Nothing chooses but a rule that watches the loss on held-out images, and early stopping.
-        if recipe.validationImages == nil, !recipe.schedule.rule.watchesValidation {
-            recipe.validationImages = 0
-        }
+        var recipe = trainedRecipe
         if way.epochShare != 1 {
             recipe = recipe.scaled(to: Int((Double(recipe.epochs) * way.epochShare).rounded(.up)))
         }
@@ -139,7 +144,7 @@ extension Panel {
     /// Drawn images, two epochs, and a thin network in the place of a large one.
     package func cutToSmoke(_ network: Architecture? = nil, train: Int, test: Int, epochs: Int = 2) -> Panel {
         let small = network ?? self.network
-        let isLarge = small.secondsAStep(batchSize: 128, pixels: 1024) > 0.05
+        let isLarge = small.secondsAStep(batchSize: 128, pixels: images.pixels) > 0.05
         return cut(to: isLarge ? .thinVGG : small, epochs: epochs, seeds: 1).changed {
             $0.images.draw(train: train, test: test)
         }

@@ -25,7 +25,7 @@ package enum StepCost: Sendable {
     private static let millisecondsOf128: [ModelName: Double] = [
         .lenet5: 3.3, .vgg11: 170, .vgg16: 330, .vggBN: 330, .resnet20: 66, .resnet56: 190, .resnet18: 600,
         .resnet34: 1200, .mobileNet: 330, .mobileNetV2: 463, .wrn40By4: 2000, .wrn28By10: 5300,
-        .pyramidNet48: 2500, .pyramidNet270: 14_000, .conv3Dense3: 330, .conv3Dense1: 40, .alexNet: 500,
+        .pyramidNet48: 2500, .pyramidNet270: 14_000, .conv3Dense3: 330, .conv3Dense1: 40, .alexNet: 30,
     ]
 }
 

@@ -11,7 +11,8 @@ extension TrainedPanel {
     /// the first, so that other load on the machine meets both alike, and two networks are there at a time.
     package func stepTimes(_ steps: Int) throws -> [Double] {
         try context.part(
-            "relative-step-times", of: networks.flatMap { $0 }, on: data, [Fact("steps", steps)],
+            "relative-step-times", of: networks.map { $0[0] }, on: data,
+            [Fact("steps", steps), Fact("threads", context.threads)],
             as: Form { times in times.areFinite(ways.count) && times.allSatisfy { $0 > 0 } }
         ) {
             let count = min(panel.recipe.batchSize, data.train.count)

@@ -54,7 +54,7 @@ import Testing
             var expected = whole.recipe.scaled(to: min(12, whole.recipe.epochs))
             if whole.recipe.epochs > 12 {
                 expected.schedule = Schedule(
-                    .cyclic(epochs: expected.plainFinish?.afterEpoch),
+                    panel.recipe.plainFinish == nil ? Schedule.Rule.cyclic() : panel.recipe.schedule.rule,
                     learningRate: whole.recipe.schedule.learningRate)
             }
             #expect(panel.recipe == expected)
@@ -62,6 +62,33 @@ import Testing
         }
         #expect(
             experiment.hours(at: .long, .init(seeds: 1, epochs: 12)) < experiment.hours(at: .long))
+    }
+
+    /// Perturbing methods end at the plain finish's learning rate: the others have to come to it at the same epoch.
+    @Test(arguments: ["anl-t1", "anl-t2", "anl-f4"], [2, 7, 12, 29])
+    func shortenedWaysShareTheirLearningRates(id: String, epochs: Int) throws {
+        for panel in try Experiment(id: id).grid(at: .long, .init(epochs: epochs)).panels {
+            let recipe = panel.recipe
+            let finish = try #require(recipe.plainFinish)
+            for epoch in 0..<recipe.epochs {
+                let rate = ScheduleProgress(recipe.schedule).learningRate(
+                    at: TrainingPosition(epoch: epoch, epochs: recipe.epochs, stepsAnEpoch: 10))
+                let expected =
+                    epoch < finish.afterEpoch ? recipe.schedule.learningRate : finish.learningRate
+                #expect(abs(rate / expected - 1) < 1e-5, "\(panel.network), epoch \(epoch)")
+            }
+        }
+    }
+
+    /// Ways that a scale leaves out do not shift the others' facts.
+    @Test func missingWaysLeaveTheOtherRowsAlone() throws {
+        let f4 = try Experiment(id: "anl-f4")
+        let rows = f4.grid(at: .short).differences(from: f4.grid(at: .paper))
+        #expect(rows.contains(["epochs", "200", "10"]))
+        #expect(rows.filter { $0[0] == "ways" }.count == 1)
+        #expect(!rows.contains { $0[0].contains("ANL") })
+        // Nothing watches held-out images, so that there are none.
+        #expect(rows.contains(["held-out images", "a tenth", "0"]))
     }
 
     @Test func anAskedNetworkLeavesOutTheOthers() throws {

@@ -110,7 +110,8 @@ public struct Claim: Hashable, Sendable, Codable {
             publishedDifference: publishedDifference, ours: ours, against: other, images: images)
     }
 
-    /// Of the difference of two shares in percent of as many images each.
+    /// Of the difference of two shares in percent of as many images each, at most: it is less where both are of the same
+    /// images, which fool both networks alike.
     private static func samplingError(_ first: Double, _ second: Double, images: Int) -> Double {
         let variances = [first, second].map { $0 * (100 - $0) / Double(max(images, 1)) }
         return 1.96 * max(variances.reduce(0, +), 0).squareRoot()
@@ -206,7 +207,7 @@ extension Claim {
             "as the interval spans zero; so many seeds would have shown a difference from "
                 + "\((ours.meanError ?? 0).text(digits: digits, unit: unit)) on"
         case .images:
-            "as the choice of the images alone makes up to \(samplingError.text(digits: digits, unit: unit))"
+            "as the choice of the images may make up to \(samplingError.text(digits: digits, unit: unit))"
         }
     }
 }

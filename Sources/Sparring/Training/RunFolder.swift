@@ -62,7 +62,7 @@ public struct RunFolder: Hashable, Sendable, Codable {
         let lock = try RunLock(path)
         let trainer = try Trainer(
             checkpoint: checkpointFile, of: description, threads: threads, rule: rule, step: step)
-        trainer.recorder = try RunRecorder(resuming: self, lock, after: trainer.state.epoch)
+        trainer.recorder = try RunRecorder(resuming: self, lock, by: trainer)
         return trainer
     }
 }
@@ -98,6 +98,11 @@ extension RunFolder {
     public var reportFile: String { file("report.html") }
     /// All that training needs to go on.
     public var checkpointFile: String { "\(checkpointFolder)/training.safetensors" }
+
+    /// What a run writes beside its description and its checkpoint.
+    var files: [String] {
+        [lastModel, bestModel, averagedModel, metricsFile, pointsFile, reportFile]
+    }
 
     var checkpointFolder: String { file("checkpoint") }
     var descriptionFile: String { Self.descriptionFile(in: path) }

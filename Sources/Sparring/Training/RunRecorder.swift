@@ -21,6 +21,12 @@ final class RunRecorder {
             throw SparringError(
                 .file, "\(folder.path) holds a run already; resume it or name another folder")
         }
+        // A run that could not be begun leaves files too, beside the folder of its checkpoint.
+        if !FileManager.default.fileExists(atPath: folder.checkpointFolder),
+            let foreign = folder.files.first(where: FileManager.default.fileExists)
+        {
+            throw SparringError(.file, "\(foreign) is there already; name another folder for the run")
+        }
         self.folder = folder
         history = RunHistory(
             rows: [], deviations: [],
@@ -33,10 +39,14 @@ final class RunRecorder {
         try write(json, to: folder.descriptionFile)
     }
 
-    /// Of a run that goes on after an epoch: rows and events after it are dropped.
+    /// Of a run that goes on after its checkpoint: rows and events that came later are dropped, and the last model is that
+    /// of the checkpoint, whatever became of the file.
     ///
-    /// - Parameter lock: of the folder, from before its checkpoint was read.
-    init(resuming folder: RunFolder, _ lock: RunLock, after epoch: Int) throws(SparringError) {
+    /// - Parameters:
+    ///   - lock: of the folder, from before its checkpoint was read.
+    ///   - trainer: as the checkpoint has it.
+    init(resuming folder: RunFolder, _ lock: RunLock, by trainer: Trainer) throws(SparringError) {
+        let epoch = trainer.state.epoch
         let recorded = try folder.history(through: epoch)
         guard recorded.history.rows.count == epoch else {
             throw SparringError(
@@ -50,6 +60,11 @@ final class RunRecorder {
         removeLeftovers()
         try folder.metrics.cut(to: recorded.metricsLength)
         try folder.points.cut(to: recorded.pointsLength)
+        if let last = history.rows.last {
+            let metadata = ModelDescription(of: folder.settings, epoch: epoch, testError: last.testError)
+                .metadata
+            try trainer.network.save(to: folder.lastModel, metadata: metadata)
+        }
         try folder.writeEvents(history)
         try folder.writeReport(history)
     }
