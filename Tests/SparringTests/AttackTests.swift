@@ -147,6 +147,33 @@ import Testing
         #expect(throws: SparringError.self) { try network.attacked(images, [0], by: .fgsm) }
     }
 
+    /// Before the attacks ahead of them, and before an epoch is trained.
+    @Test func attacksThatANetworkIsTooSmallForAreRefusedAtOnce() async throws {
+        let data = try Quadrants()
+        let three = try ImageSet(
+            shape: data.train.shape, classes: 3, labels: (0..<12).map { Int32($0 % 3) },
+            pixels: [UInt8](repeating: 100, count: 12 * data.train.shape.count))
+        let network = try Network(
+            MLP(classes: 3, hidden: [4]), input: data.train.shape, batchSize: 4, threads: 1)
+        for attack in [BallAttack(.apgdT, delta: 8), .autoAttack(delta: 8)] {
+            var states = 0
+            let error = #expect(throws: SparringError.self) {
+                try network.robustness(on: three, under: [.fgsm, attack], onState: { _ in states += 1 })
+            }
+            #expect(error?.kind == .argument && states == 0)
+            #expect(error?.message.contains(attack.kind.rawValue) == true)
+            var recipe = Recipe(epochs: 2, batchSize: 4, schedule: .constant(0.1))
+            recipe.validationAttack = attack
+            let trainer = Trainer(network, method: .backprop, recipe: recipe)
+            let images = try ImageDataset(
+                name: "three", train: three, test: three, classNames: ["a", "b", "c"])
+            await #expect(throws: SparringError.self) {
+                for try await _ in trainer.fit(images) { Issue.record("an epoch was trained") }
+            }
+        }
+        try BallAttack(.fabT, delta: 8).check(on: network)
+    }
+
     @Test func emptyAndForeignSetsAreRefused() throws {
         let network = try Network.small()
         let data = try Quadrants()

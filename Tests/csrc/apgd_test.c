@@ -262,7 +262,11 @@ static void the_targeted_loss_needs_four_classes(void) {
     spar_attack attack = settings(SPAR_ATTACK_APGD_T, SPAR_BALL_MAXIMUM);
     CHECK_FAILS(spar_attack_images(network, &attack, image, &label, 1, image), SPAR_ERROR_ARGUMENT, "4 classes",
                 "has 3");
+    CHECK_FAILS(spar_check_attack(network, &attack), SPAR_ERROR_ARGUMENT, "4 classes", "has 3");
     attack.kind = SPAR_ATTACK_APGD_CE;
+    CHECK_OK(spar_check_attack(network, &attack));
+    CHECK_FAILS(spar_check_attack(network, NULL), SPAR_ERROR_ARGUMENT, "NULL", "");
+    CHECK_FAILS(spar_check_attack(NULL, &attack), SPAR_ERROR_ARGUMENT, "NULL", "");
     CHECK_OK(spar_attack_images(network, &attack, image, &label, 1, image));
     spar_network_destroy(network);
     oracle_destroy(o);

@@ -86,16 +86,26 @@ spar_status spar_attack_images(spar_network *network, const spar_attack *attack,
     return spar_evaluate_attack(network, attack, images, labels, count, attacked, NULL);
 }
 
-spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attack, const float *images,
-                                 const int32_t *labels, int32_t count, float *attacked, int32_t *verdicts) {
+static spar_status choose(const spar_network *network, const spar_attack *attack, spar_attack *chosen) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_TRY(spar_check_structure(SPAR_ATTACK_STRUCTURE, attack));
+    *chosen = spar_attack_defaults_of(attack->kind);
+    SPAR_TRY(spar_take_structure(SPAR_ATTACK_STRUCTURE, attack, chosen));
+    return spar_attack_check(chosen, network);
+}
+
+spar_status spar_check_attack(const spar_network *network, const spar_attack *attack) {
+    spar_attack chosen;
+    return choose(network, attack, &chosen);
+}
+
+spar_status spar_evaluate_attack(spar_network *network, const spar_attack *attack, const float *images,
+                                 const int32_t *labels, int32_t count, float *attacked, int32_t *verdicts) {
+    spar_attack chosen;
+    SPAR_TRY(choose(network, attack, &chosen));
     SPAR_REQUIRE_POINTER(images);
     SPAR_REQUIRE_POINTER(labels);
     SPAR_REQUIRE_POINTER(attacked);
-    spar_attack chosen = spar_attack_defaults_of(attack->kind);
-    SPAR_TRY(spar_take_structure(SPAR_ATTACK_STRUCTURE, attack, &chosen));
-    SPAR_TRY(spar_attack_check(&chosen, network));
     SPAR_TRY(spar_check_count(network, "attack: ", count));
     SPAR_TRY(spar_require_alone(network, "attack"));
     // A failed attack leaves `attacked` as it was, so the work is done in memory of its own.

@@ -996,6 +996,10 @@ static inline spar_attack spar_attack_defaults(spar_attack_kind kind) {
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
 
+// Whether the network can be attacked so: SPAR_OK, or the error that spar_attack_images would return, before anything
+// is computed.
+SPAR_API spar_status spar_check_attack(const spar_network *network, const spar_attack *attack);
+
 // The kinds that AutoAttack consists of, in their order; `count` is how many. What each leaves standing is what the
 // next one is given: to attack with one kind after the other does what STANDARD does, where the images keep their
 // numbers.

@@ -108,7 +108,7 @@ extension Network {
 }
 
 /// Throws when the network does not take these images or has too few outputs for their classes.
-func checkFit(_ network: Network, _ set: ImageSet) throws(SparringError) {
+package func checkFit(_ network: Network, _ set: ImageSet) throws(SparringError) {
     guard network.inputShape == set.shape else {
         throw SparringError(
             .shape, "the network takes images of \(network.inputShape), these are \(set.shape)")

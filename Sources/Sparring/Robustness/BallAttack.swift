@@ -138,6 +138,19 @@ public struct BallAttack: Hashable, Sendable, Codable {
     }
 }
 
+extension BallAttack {
+    /// - Throws: `SparringError` when a network cannot be attacked so, which ``perturb(_:_:on:numbers:onProgress:)`` would
+    ///   tell at the first images.
+    public func check(on network: Network) throws(SparringError) {
+        var parameters = parameters
+        do {
+            try Sparring.check(spar_check_attack(network.pointer, &parameters))
+        } catch {
+            throw SparringError(error.kind, "\(kind.rawValue): \(error.message)")
+        }
+    }
+}
+
 extension BallAttack: Attack {
     public var name: String { kind.rawValue }
     public var ball: Ball? { Ball(norm, delta: delta, unit: unit) }

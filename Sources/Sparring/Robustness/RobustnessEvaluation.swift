@@ -94,6 +94,7 @@ extension Network {
         onProgress: ((EvaluationProgress) -> Void)? = nil
     ) throws -> RobustnessEvaluation {
         let parts = attacks.map { $0.parts.isEmpty ? [$0] : $0.parts }
+        for attack in attacks { try (attack as? BallAttack)?.check(on: self) }
         let progress = ProgressCounter(
             weights: parts.joined().map { ($0 as? BallAttack)?.forwardPasses ?? 100 }, onProgress)
         var evaluator = Evaluator(

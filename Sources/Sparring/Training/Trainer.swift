@@ -174,6 +174,12 @@ public final class Trainer {
             throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
         let count = recipe.validationImages(of: data.train.count)
+        if let own = data.validation, let asked = recipe.validationImages, ![0, own.count].contains(asked) {
+            throw SparringError(
+                .argument,
+                "\(asked) images are to be held out, but \(data.name) has \(own.count) held-out images of its own"
+            )
+        }
         var (train, validation) = (data.train, count == 0 ? nil : data.validation)
         if count != 0, validation == nil {
             let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
@@ -216,6 +222,7 @@ public final class Trainer {
                 .argument,
                 "what is attacked after every epoch are held-out images, of which there have to be some")
         }
+        try recipe.validationAttack?.check(on: network)
         try network.setMethod(finish == nil ? method : .backprop)
     }
 
