@@ -9,8 +9,7 @@ struct AttackCommand: AsyncParsableCommand, RanksCommand {
         discussion: """
             The folder gets attacked.npz, whose arrays are images (float32, [count][channels][rows][columns], pixels of 0 to \
             1), labels, original_classes and attacked_classes (int32, what the model says before and after); and each image \
-            as CLASS/NUMBER.png by its label, its place in the arrays and rounded to bytes, which 'evaluate --data \
-            image-folder' reads too.
+            as CLASS/NUMBER.png by its label, its place in the arrays and rounded to bytes.
             """)
 
     @Argument(
@@ -61,7 +60,19 @@ struct AttackCommand: AsyncParsableCommand, RanksCommand {
         }
     }
 
+    /// The folder is there when it is whole.
     private func write(_ images: AttackedImages, classNames: [String]) throws {
+        let partial = "\(out).\(getpid()).partial"
+        do {
+            try write(images, classNames: classNames, in: partial)
+            try FileManager.default.moveItem(atPath: partial, toPath: out)
+        } catch {
+            try? FileManager.default.removeItem(atPath: partial)
+            throw error
+        }
+    }
+
+    private func write(_ images: AttackedImages, classNames: [String], in out: String) throws {
         try makeFolder(out)
         try Sparring.write(try images.archive().data, to: "\(out)/attacked.npz")
         let folders = classNames.enumerated().map { "\(out)/\($1.isFolderName ? $1 : "\($0)")" }

@@ -69,6 +69,9 @@ struct AttackOptions: ParsableArguments {
             let users = use.by.map(\.rawValue).joined(separator: " or ")
             throw ValidationError("\(option) goes with --attack \(users).")
         }
+        if !attacks.contains(where: { $0.kind != nil }), norm != .maximum || unit != .byte || noClip {
+            throw ValidationError("--norm, --unit and --no-clip go with an attack inside a ball.")
+        }
         if let other = attacks.first(where: { $0.kind.map { !$0.norms.contains(norm) } ?? false }) {
             throw ValidationError("--attack \(other.rawValue) has no --norm \(norm.rawValue).")
         }

@@ -35,6 +35,10 @@ struct DataOptions: ParsableArguments {
     var strictImages = false
 
     mutating func validate() throws {
+        if let data { try check(data) }
+    }
+
+    private func check(_ name: DataName) throws {
         if name != .imageFolder, imageSize != nil || resizedSide != nil || strictImages {
             throw ValidationError(
                 "--image-size, --resized-side and --strict-images go with --data image-folder.")
@@ -45,7 +49,8 @@ struct DataOptions: ParsableArguments {
     private var name: DataName { data ?? .known(.digits) }
 
     func load() throws -> any Dataset {
-        try name.load(
+        try check(name)
+        return try name.load(
             directory: dataDir, imageSize: imageSize, resizedSide: resizedSide, strictImages: strictImages)
     }
 
@@ -59,6 +64,7 @@ struct DataOptions: ParsableArguments {
                 "the model was trained on '\(spec.name)', which is no data set of this command; name one by --data"
             )
         }
+        if strictImages || resizedSide != nil { try check(name) }
         return try name.load(
             directory: dataDir ?? spec.directory, imageSize: imageSize ?? shape.height,
             resizedSide: resizedSide ?? spec.resizedSide, strictImages: strictImages)

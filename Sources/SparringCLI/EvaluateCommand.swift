@@ -65,10 +65,15 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
     var json = false
 
     mutating func validate() throws {
-        if corruptions != nil, attack != [.none] || deltas != nil || !source.isEmpty || data.data != nil {
+        if corruptions != nil,
+            attack != [.none] || deltas != nil || !source.isEmpty || data.data != nil || data.dataDir != nil
+        {
             throw ValidationError(
-                "--corruptions brings its own images, and no attack: it goes without --data, --attack, --deltas and --source."
+                "--corruptions brings its own images, and no attack: it goes without --data, --data-dir, --attack, --deltas and --source."
             )
+        }
+        if !source.isEmpty, attack == [.none] {
+            throw ValidationError("--source goes with an attack, whose images are made against it.")
         }
         try options.check(for: attack)
         if deltas != nil, !attack.contains(where: { $0.kind != nil || $0 == .layerwise }) {
@@ -147,43 +152,56 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
         guard !attacks.isEmpty else {
             return Output(table: table.text, data: words(data.name, images), json: table.rows)
         }
-        let start = ContinuousClock.now
-        let evaluation = try robustness(network, images, data, under: attacks, onProgress)
-        let numbers = try sample.numbers(of: data)
-        table.add(evaluation, numbers: numbers)
-        var blackBox: [AttackAccuracy] = []
-        for source in sources {
-            let results = try network.accuracies(
-                on: images, under: attacks, from: try options.passes.network(source, group: processGroup),
-                onProgress: onProgress)
-            table.add(results, madeOn: source.name)
-            blackBox += results
+        let foreign = try sources.map { (source) throws(SparringError) in
+            let network = try options.passes.network(source, group: processGroup)
+            try checkFit(network, images)
+            return (name: source.name, network: network)
         }
-        let warnings = robustnessWarnings(
-            whiteBox: evaluation.attacks + (try noise(network, images, besides: attacks, onProgress)),
-            blackBox: blackBox,
-            inspection: attacks.contains { $0.followsGradient } ? try network.inspect(on: images) : nil)
-        let seconds = start.duration(to: .now).seconds
-        let lines = table.decisions + ["\(words(data.name, images)), \(Duration.seconds(seconds).short)"]
-        return Output(
-            table: table.text, data: lines.joined(separator: "\n"), json: table.rows, warnings: warnings)
+        let start = ContinuousClock.now
+        let (evaluation, file) = try robustness(network, images, data, under: attacks, onProgress)
+        return try keeping(file) {
+            table.add(evaluation, numbers: try sample.numbers(of: data))
+            let blackBox = try foreign.flatMap { source in
+                let results = try network.accuracies(
+                    on: images, under: attacks, from: source.network, onProgress: onProgress)
+                table.add(results, madeOn: source.name)
+                return results
+            }
+            let warnings = robustnessWarnings(
+                whiteBox: evaluation.attacks + (try noise(network, images, besides: attacks, onProgress)),
+                blackBox: blackBox,
+                inspection: attacks.contains { $0.followsGradient } ? try network.inspect(on: images) : nil)
+            if isFirstRank { file.remove() }
+            let seconds = start.duration(to: .now).seconds
+            let lines = table.decisions + ["\(words(data.name, images)), \(Duration.seconds(seconds).short)"]
+            return Output(
+                table: table.text, data: lines.joined(separator: "\n"), json: table.rows, warnings: warnings)
+        }
     }
 
-    /// Goes on where the same command was interrupted.
+    /// Goes on where the same command was interrupted. The file stays, for what comes behind it to be interrupted too.
     private func robustness(
         _ network: Network, _ images: ImageSet, _ data: any Dataset, under attacks: [BallAttack],
         _ onProgress: @escaping (EvaluationProgress) -> Void
-    ) throws -> RobustnessEvaluation {
+    ) throws -> (RobustnessEvaluation, EvaluationFile) {
         var file = try EvaluationFile(
             of: modelFile, data: data, count: images.count, seed: sample.seed, attacks: attacks)
         do {
-            let evaluation = try network.robustness(
-                on: images, under: attacks, from: try onFirstRank { try file.state() },
-                onState: { if isFirstRank { file.keep($0) } }, onProgress: onProgress)
-            if isFirstRank { file.remove() }
-            return evaluation
+            let evaluation = try keeping(file) {
+                try network.robustness(
+                    on: images, under: attacks, from: try onFirstRank { try file.state() },
+                    onState: { if isFirstRank { file.keep($0) } }, onProgress: onProgress)
+            }
+            return (evaluation, file)
         } catch let error as SparringError where error.kind == .format && file.exists {
             throw SparringError(.format, "\(file.path): \(error.message)")
+        }
+    }
+
+    /// Tells of the file where the work is interrupted.
+    private func keeping<Result>(_ file: EvaluationFile, _ work: () throws -> Result) throws -> Result {
+        do {
+            return try work()
         } catch is CancellationError {
             if file.exists {
                 printError("\(file.path) has what was done; the same command goes on from there")
@@ -232,7 +250,7 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
             attack: "lbfgs", data: data, count: examples.count,
             found: 100 * Double(examples.filter(\.isFound).count) / Double(examples.count),
             meanNorm: norms.isEmpty ? nil : norms.reduce(0, +) / Double(norms.count),
-            medianNorm: norms.isEmpty ? nil : norms[norms.count / 2])
+            medianNorm: norms.isEmpty ? nil : median(norms))
         let table = ReportTable(
             columns: ["attack", "found %", "mean ‖r‖₂ of 1", "median ‖r‖₂ of 1", "images"],
             rows: [

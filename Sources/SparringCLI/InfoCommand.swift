@@ -20,21 +20,21 @@ struct InfoCommand: ParsableCommand {
         transform: shape)
     var input: ImageShape?
 
-    @Option(help: "The number of classes.", transform: whole(classCounts))
-    var classes = 10
+    @Option(help: "The number of classes (default: 10).", transform: whole(classCounts))
+    var classes: Int?
 
     @Flag(help: "Print a JSON object.")
     var json = false
 
     mutating func validate() throws {
-        if model.model == nil, input != nil {
-            throw ValidationError("--input is the shape of a model's images; --model is missing.")
+        if model.model == nil, input != nil || classes != nil {
+            throw ValidationError("--input and --classes are of a model's images; --model is missing.")
         }
     }
 
     func run() throws {
         if model.model != nil {
-            try tell(ModelSummary(of: model.spec(classes: classes, imageShape: input)))
+            try tell(ModelSummary(of: model.spec(classes: classes ?? 10, imageShape: input)))
         } else {
             let info = try SystemInfo.current()
             try tell(MachineInfo(system: info, mpi: Group.library))

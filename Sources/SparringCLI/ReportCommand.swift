@@ -46,9 +46,10 @@ struct ReportCommand: AsyncParsableCommand {
         let (sections, table, warnings) = try await withProgress { try measure($0) }
         report.sections.insert(contentsOf: sections.prefix(1), at: 1)
         report.sections += sections.dropFirst()
-        try report.write(html: out)
+        print(table.text)
         for warning in warnings { printError("warning: \(warning)") }
-        print("\(table.text)\n\nreport: \(out)")
+        try report.write(html: out)
+        print("\nreport: \(out)")
     }
 
     private func measure(

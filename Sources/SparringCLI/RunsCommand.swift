@@ -42,11 +42,11 @@ struct RunsCommand: AsyncParsableCommand {
 
     func run() async throws {
         let attack = attack.map { ball.attack($0, seed: sample.seed) }
-        let rows = try await withProgress { onProgress in
+        let (rows, count) = try await withProgress { onProgress in
             let paths = try runFolders(in: folder)
             guard !paths.isEmpty else { throw SparringError(.file, "\(folder): there is no run in it") }
             var sets: [DataSpec: ImageSet] = [:]
-            return try paths.compactMap { path in
+            let rows = try paths.compactMap { path in
                 do {
                     return try listed(path, under: attack, &sets, onProgress)
                 } catch let error as SparringError {
@@ -54,6 +54,10 @@ struct RunsCommand: AsyncParsableCommand {
                     return nil
                 }
             }
+            return (rows, paths.count)
+        }
+        guard !rows.isEmpty else {
+            throw SparringError(.format, "\(folder): none of its \(count) runs can be read")
         }
         if json { try printJSON(rows) } else { print(table(rows, attack).text) }
     }

@@ -95,7 +95,7 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
     /// Whether nothing says what to train.
     private var isDemonstration: Bool {
         data.data == nil && model.model == nil && method.method == nil && recipe.recipe == nil
-            && seeds.seeds == nil && initialModel == nil
+            && method.weights.weightRadius == nil && seeds.seeds == nil && initialModel == nil
     }
 
     func run() async throws {

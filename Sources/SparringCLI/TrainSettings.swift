@@ -51,11 +51,31 @@ extension TrainCommand {
         settings.method = try method.applied(to: usual.method)
         settings.recipe = practice.applied(to: recipe.applied(to: usual.recipe))
         try normalization.apply(to: &settings)
+        try checkPixels(of: settings)
         settings.seed = seeds.seed ?? usual.seed
         settings.exactConvolutions = exactConvolutions || usual.exactConvolutions
         settings.statistics = statistics ?? usual.statistics
         settings.setting = setting?.name ?? usual.setting
         return settings
+    }
+
+    /// Throws when an ε was surely meant to be of 255.
+    private func checkPixels(of settings: RunSettings) throws {
+        let (method, epsilon) = (settings.method, settings.method.inputEpsilon)
+        if settings.inputPoint == .pixels, method.direction != .none, method.size == .constant, epsilon > 1 {
+            throw SparringError(
+                .argument,
+                "ε of the input is \(epsilon.brief), of pixels of 0 to 1; for \(epsilon.brief) of 255 say \((epsilon / 255).brief)"
+            )
+        }
+        if let attack = settings.recipe.validationAttack, attack.unit == .byte, 0..<1 ~= attack.delta,
+            attack.delta > 0
+        {
+            throw SparringError(
+                .argument,
+                "--validate-attack's δ of \(attack.delta.brief) of 255 is less than a step of a pixel; for \(attack.delta.brief) of a pixel range of 1 say unit=one"
+            )
+        }
     }
 
     /// The options on the command line that may say another setting than a run's.

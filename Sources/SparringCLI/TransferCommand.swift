@@ -64,8 +64,8 @@ struct TransferCommand: AsyncParsableCommand, RanksCommand {
                         ).accuracies)
                 })
         }
-        if let out, isFirstRank { try result.report.write(html: out) }
         if json { try printJSON(result) } else { print(result) }
+        if let out, isFirstRank { try result.report.write(html: out) }
     }
 }
 

@@ -3,6 +3,7 @@
 import ast
 import json
 import struct
+import subprocess
 import unittest
 import zipfile
 
@@ -31,6 +32,14 @@ class AttackTest(CommandTest):
     def setUp(self):
         super().setUp()
         self.train("run", "--epochs", "6")
+
+    def test_a_folder_that_could_not_be_written_whole_is_not_there(self):
+        limited = ["bash", "-c", 'ulimit -f 4; trap "" XFSZ; exec "$@"', "-"]
+        result = subprocess.run(limited + self.arguments("attack", "run", "--out", "out"), cwd=self.folder,
+                                capture_output=True, text=True)
+        self.assertEqual((result.returncode, result.stdout), (1, ""))
+        self.assertEqual(list(self.folder.glob("out*")), [])
+        self.succeed("attack", "run", "--out", "out")
 
     def test_arrays_and_pictures_are_the_attacked_images(self):
         told = json.loads(self.succeed("attack", "run", "--delta", "12", "--out", "out", "--json"))

@@ -92,6 +92,14 @@ class PracticeTest(CommandTest):
                         ["--mixup", "-1"], ["--cutout", "13"]]:
             self.fail_with([], *self.train_arguments("run", "--epochs", "1", *options))
 
+    def test_units_that_were_surely_mixed_up_are_refused(self):
+        self.fail_with(["0.03", "unit=one"],
+                       *self.train_arguments("run", "--validate-attack", "pgd:iterations=2,delta=0.03"))
+        self.fail_with(["ε of the input is 8", "say 0.0313"],
+                       *self.train_arguments("run", "--method", "pgd", "--epsilon", "8"))
+        self.train("run", "--epochs", "1", "--method", "fgs-orig", "--epsilon", "2", "--input-point", "normalized")
+        self.train("other", "--epochs", "1", "--validate-attack", "fgsm:delta=0.03,unit=one")
+
 
 if __name__ == "__main__":
     unittest.main()

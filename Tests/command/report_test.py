@@ -48,6 +48,11 @@ class RunsTest(CommandTest):
         self.assertEqual(result.returncode, 0)
         self.assertIn("left out: runs/plain/run.json", result.stderr)
         self.assertNotIn("plain", result.stdout)
+        for path in (self.folder / "runs").rglob("run.json"):
+            path.write_text("{}")
+        result = self.run_command("runs")
+        self.assertEqual((result.returncode, result.stdout), (65, ""))
+        self.assertIn("none of its 3 runs can be read", result.stderr)
 
     def test_links_are_not_followed(self):
         (self.folder / "runs/again").symlink_to(self.folder / "runs")

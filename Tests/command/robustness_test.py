@@ -177,6 +177,11 @@ class RobustnessTest(CommandTest):
         self.assertEqual((row["attack"], row["count"]), ("lbfgs", 20))
         self.assertGreater(row["found"], 80)
         self.assertGreater(row["medianNorm"], 0)
+        # Of two numbers the median is the mean.
+        rows = [self.results("--attack", "lbfgs", "--count", "2", "--seed", str(seed))[0] for seed in range(1, 4)]
+        self.assertIn(100, [row["found"] for row in rows])
+        for row in rows:
+            self.assertAlmostEqual(row["medianNorm"], row["meanNorm"], places=5)
         self.assertIn("‖r‖₂", self.succeed(*self.evaluate("--attack", "lbfgs", "--count", "3")))
 
     def test_layerwise(self):
@@ -202,6 +207,9 @@ class RobustnessTest(CommandTest):
         page = (self.folder / "page.html").read_text()
         self.assertIn("fgsm", page)
         self.assertIn(f"{result['matrices'][1]['accuracies'][0][1]:.2f}", page)
+        # What was measured is told where the page cannot be written.
+        lost = self.run_command(*arguments, "--out", "nowhere/page.html")
+        self.assertEqual((lost.returncode, lost.stdout), (1, table))
 
     def test_tables_and_json_name_the_unit_and_the_images(self):
         for unit, head in [("byte", "δ of 255"), ("one", "δ of 1")]:
@@ -251,6 +259,14 @@ class RobustnessTest(CommandTest):
         self.assertEqual(rows[0], rows[1])
         self.assertGreater(len({row["accuracy"] for row in rows}), 1)
 
+    def test_a_source_that_does_not_fit_is_told_before_the_attack(self):
+        self.succeed("train", "--data", "digits", "--model", "mlp", "--widths", "8", "--epochs", "1", "--out", "other")
+        (self.folder / "other/run.json").unlink()
+        began = time.monotonic()
+        self.fail_with(["1×28×28"], *self.evaluate("--attack", "square", "--queries", "10000000", "--deltas", "0.001",
+                                                   "--unit", "one", "--source", "other/last.safetensors"))
+        self.assertLess(time.monotonic() - began, 30)
+
     def test_interrupted(self):
         settings = ["--attack", "square", "--deltas", "0.00004", "--unit", "one", "--queries", "10000000"]
         process = subprocess.Popen(self.arguments(*self.evaluate(*settings)), cwd=self.folder,
@@ -290,6 +306,10 @@ class RobustnessTest(CommandTest):
             (["--step", "at most 255"], self.evaluate("--attack", "pgd", "--step", "1e30")),
             (["1e-30", "iterations"], self.evaluate("--attack", "ifgsm", "--step", "1e-30")),
             (["1×28×28"], ["transfer", "first", "second", "--data", "digits"]),
+            (["--source", "goes with"], self.evaluate("--source", "second")),
+            (["--norm, --unit"], self.evaluate("--norm", "l2")),
+            (["--norm, --unit"], self.evaluate("--attack", "lbfgs", "--no-clip")),
+            (["--data-dir"], self.evaluate("--corruptions", ".", "--data-dir", ".")),
         ]:
             with self.subTest(arguments):
                 self.fail_with(parts, *arguments)

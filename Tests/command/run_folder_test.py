@@ -90,6 +90,17 @@ class WriterTest(RunPlaceTest):
 
 
 class PlaceTest(RunPlaceTest):
+    def test_other_peoples_files_stay(self):
+        for name in ["metrics.csv", "report.html", "best.safetensors"]:
+            folder = self.folder / name.split(".")[0]
+            folder.mkdir()
+            (folder / name).write_text("mine")
+            self.fail_with([name, "already"], *self.train_arguments(folder.name, "--epochs", "1"))
+        # What a run does not write may be beside it.
+        (self.folder / "notes").mkdir()
+        (self.folder / "notes/log.txt").write_text("mine")
+        self.train("notes", "--epochs", "1")
+
     def test_files_that_may_not_grow(self):
         """A limit on the size of files stands for a full device: the epoch that does not fit is lost, and no other."""
         settings = ["--widths", "4", "--batch-size", "128"]

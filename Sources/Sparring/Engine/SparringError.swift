@@ -50,6 +50,8 @@ package func reason(of error: any Error) -> String {
     return switch system.domain {
     case NSPOSIXErrorDomain: String(cString: strerror(Int32(truncatingIfNeeded: system.code)))
     case NSURLErrorDomain: system.localizedDescription
+    case NSCocoaErrorDomain where system.code == CocoaError.fileReadNoSuchFile.rawValue:
+        String(cString: strerror(ENOENT))
     default: "the system refused it"
     }
 }
