@@ -4,6 +4,7 @@
 #include "support/check.h"
 #include "support/examples.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +39,12 @@ static spar_status ask(void) {
     return spar_system(&info);
 }
 
-static spar_status (*const calls[])(void) = {create, embed, ask};
+static spar_status measure(void) {
+    spar_machine machine = {.struct_size = sizeof machine};
+    return spar_measure_machine(1, &machine);
+}
+
+static spar_status (*const calls[])(void) = {create, embed, ask, measure};
 
 enum { CALLS = sizeof calls / sizeof *calls };
 
@@ -80,6 +86,8 @@ static void unknown_instruction_sets_are_refused_with_the_list(void) {
     for (int c = 0; c < CALLS; c++) {
         CHECK_FAILS(calls[c](), SPAR_ERROR_ARGUMENT, "SPARRING_ISA is \"avx3\"", "generic", "avx2", "avx512");
     }
+    spar_network *network = NULL;
+    CHECK_FAILS(spar_network_load("any", NULL, &network), SPAR_ERROR_ARGUMENT, "SPARRING_ISA is \"avx3\"");
     static const char *const known[] = {"", "generic", "avx2", "avx512"};
     for (int i = 0; i < 4; i++) {
         setenv("SPARRING_ISA", known[i], 1);
@@ -90,5 +98,23 @@ static void unknown_instruction_sets_are_refused_with_the_list(void) {
     free(kept);
 }
 
+static void *ask_for_the_name(void *info) {
+    CHECK_OK(spar_system(info));
+    return NULL;
+}
+
+static void the_processors_name_outlives_the_thread_that_asked(void) {
+    spar_system_info info = {.struct_size = sizeof info}, own = {.struct_size = sizeof own};
+    pthread_attr_t attributes;
+    pthread_t thread;
+    // Large enough that the system takes the thread's memory back when it ends.
+    CHECK(pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, (size_t)64 << 20) == 0);
+    CHECK(pthread_create(&thread, &attributes, ask_for_the_name, &info) == 0 && pthread_join(thread, NULL) == 0);
+    pthread_attr_destroy(&attributes);
+    CHECK_OK(spar_system(&own));
+    CHECK(strcmp(info.cpu_name, own.cpu_name) == 0);
+}
+
 TEST_MAIN(TEST(what_a_killed_process_of_the_same_number_left_does_no_harm),
-          TEST(numbers_of_threads_that_are_none_are_refused), TEST(unknown_instruction_sets_are_refused_with_the_list))
+          TEST(numbers_of_threads_that_are_none_are_refused), TEST(unknown_instruction_sets_are_refused_with_the_list),
+          TEST(the_processors_name_outlives_the_thread_that_asked))

@@ -173,6 +173,10 @@ static void bad_methods_are_refused_and_the_old_one_stays(void) {
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "epsilon", "inf");
     bad = good, bad.clean_weight = 1.5f;
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "1.5");
+    bad = good, bad.clean_weight = 1e-39f;
+    CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "1e-39", "clean loss", "1.17549e-38");
+    bad = good, bad.divergence_weight = 1e-40f;
+    CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "e-41", "divergence");
     bad = good, bad.clean_weight = NAN;
     CHECK_FAILS(spar_network_set_method(f.network, &bad), SPAR_ERROR_ARGUMENT, "nan");
     bad = good, bad.last_point = "point7";

@@ -51,6 +51,24 @@ static void every_layer_ends_a_prefix(void) {
     }
 }
 
+static void a_prefix_ends_where_its_flatten_would_have_a_layers_name(void) {
+    spar_graph *graph = NULL;
+    spar_network *network = NULL, *prefix = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_conv2d_params convolution = spar_conv2d_defaults();
+    convolution.channels = 3, convolution.name = "flatten1";
+    spar_value x = spar_relu(graph, spar_conv2d(graph, spar_input(graph, 2, 4, 4), &convolution));
+    spar_dense_params dense = example_dense_params("fc", 2);
+    CHECK_OK(spar_network_create(graph, spar_dense(graph, spar_flatten(graph, x), &dense), NULL, &network));
+    CHECK_OK(spar_network_prefix(network, "relu1", NULL, &prefix));
+    spar_layer_info info = {.struct_size = sizeof info};
+    CHECK_OK(spar_network_layer(prefix, spar_network_layer_count(prefix) - 1, &info));
+    CHECK(strcmp(info.name, "flatten2") == 0);
+    spar_network_destroy(prefix);
+    spar_network_destroy(network);
+    spar_graph_destroy(graph);
+}
+
 static void without_a_layer_a_prefix_ends_where_the_last_dense_layer_reads(void) {
     for (int e = 0; e < EXAMPLE_COUNT; e++) {
         oracle *o = EXAMPLES[e].create(EXAMPLE_BATCH);
@@ -192,6 +210,7 @@ static void what_cannot_be_done_is_refused(void) {
     oracle_destroy(o);
 }
 
-TEST_MAIN(TEST(every_layer_ends_a_prefix), TEST(without_a_layer_a_prefix_ends_where_the_last_dense_layer_reads),
+TEST_MAIN(TEST(a_prefix_ends_where_its_flatten_would_have_a_layers_name), TEST(every_layer_ends_a_prefix),
+          TEST(without_a_layer_a_prefix_ends_where_the_last_dense_layer_reads),
           TEST(layers_tell_their_parameters_and_multiply_adds), TEST(a_prefix_stands_alone),
           TEST(the_gradient_of_the_loss_gives_the_pass_of_the_loss), TEST(what_cannot_be_done_is_refused))

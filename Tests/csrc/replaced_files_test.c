@@ -45,6 +45,22 @@ static void links_at_guessable_names_are_not_followed(void) {
     spar_network_destroy(network);
 }
 
+static void the_longest_names_are_written_too(void) {
+    spar_network *network = model_create_tiny();
+    char name[256] = "", path[TEMPORARY_PATH];
+    for (size_t length = 235; length <= 255; length++) {
+        memset(name, 'n', length);
+        name[length] = 0;
+        temporary_path(path, name);
+        int files = temporary_count();
+        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+        CHECK_OK(spar_network_save(network, path, false, NULL, 0));
+        CHECK_EQUAL(temporary_count(), files + 1);
+        unlink(path);
+    }
+    spar_network_destroy(network);
+}
+
 // A child begins to write `path` and is killed.
 static void die_writing(const char *path) {
     pid_t child = fork();
@@ -216,7 +232,7 @@ static void a_link_to_a_file_is_replaced_and_the_file_stays(void) {
     spar_network_destroy(loaded);
 }
 
-TEST_MAIN(TEST(links_at_guessable_names_are_not_followed),
+TEST_MAIN(TEST(the_longest_names_are_written_too), TEST(links_at_guessable_names_are_not_followed),
           TEST(what_dead_processes_left_is_removed_and_the_living_go_on), TEST(the_mode_is_that_of_the_umask),
           TEST(a_full_disk_leaves_the_old_file_alone), TEST(fifos_folders_and_devices_are_refused_and_stay),
           TEST(a_link_to_a_file_is_replaced_and_the_file_stays), TEST(any_bytes_replace_a_file),

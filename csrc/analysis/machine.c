@@ -1,5 +1,6 @@
 // What the machine reaches at most: multiply–adds in registers, and bytes of memory.
 #include "kernels/kernels.h"
+#include "runtime/environment.h"
 #include "runtime/memory.h"
 #include "runtime/parallel.h"
 #include "runtime/structure.h"
@@ -47,6 +48,7 @@ spar_status spar_measure_machine(int32_t threads, spar_machine *machine) {
     if (threads < 0 || threads > SPAR_MOST_THREADS) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%d threads: 0 for all cores, or 1 to %d", threads, SPAR_MOST_THREADS);
     }
+    SPAR_TRY(spar_check_environment());
     int used = threads == 0 ? spar_available_threads() : threads;
     int64_t floats = (int64_t)PIECE * PIECES;
     turn turn = {.kernels = spar_kernels_for_cpu(), .from = spar_allocate((size_t)floats, sizeof(float))};

@@ -80,6 +80,11 @@ static void insert_name(spar_graph *graph, int node) {
     graph->by_name[place] = node;
 }
 
+static bool is_taken(const spar_graph *graph, const char *name) {
+    int place = place_of(graph, name);
+    return place < graph->count && strcmp(graph->nodes[graph->by_name[place]].name, name) == 0;
+}
+
 static spar_status check_name(const spar_graph *graph, const char *kind, const char *name) {
     if (name[0] == 0 || strlen(name) >= 256) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: a layer's name has 1 to 255 bytes", kind);
@@ -91,14 +96,17 @@ static spar_status check_name(const spar_graph *graph, const char *kind, const c
     if (strncmp(name, "sparring.", 9) == 0) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "%s: layers' names that begin with \"sparring.\" are reserved", name);
     }
-    int place = place_of(graph, name);
-    if (place == graph->count || strcmp(graph->nodes[graph->by_name[place]].name, name) != 0) return SPAR_OK;
+    if (!is_taken(graph, name)) return SPAR_OK;
     return spar_fail(SPAR_ERROR_ARGUMENT, "%s: two layers have this name", name);
 }
 
 static spar_status choose_name(const spar_graph *graph, const spar_node *wanted, spar_node *node) {
     char made[96];
     snprintf(made, sizeof made, "%s%d", node->layer->kind, node->number);
+    // A caller may have given another layer the name that this one would have.
+    while (wanted->name == NULL && is_taken(graph, made)) {
+        snprintf(made, sizeof made, "%s%d", node->layer->kind, ++node->number);
+    }
     const char *name = wanted->name == NULL ? made : wanted->name;
     SPAR_TRY(check_name(graph, node->layer->kind, name));
     node->name = spar_copy_string(name);

@@ -5,6 +5,7 @@
 #include "runtime/parallel.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
 typedef struct image_task {
     const spar_tensor *tensor;
@@ -28,6 +29,11 @@ static void load_images(void *context, int64_t first, int64_t last, int thread) 
     image_task *task = context;
     const spar_tensor *tensor = task->tensor;
     int64_t pixels = spar_pixels(tensor->extent), channels = tensor->extent.channels;
+    // The memory is shared: what was there may not even be a number.
+    for (int64_t pixel = first * pixels; pixel < last * pixels && tensor->stride > channels; pixel++) {
+        memset(tensor->data + pixel * tensor->stride + channels, 0,
+               (size_t)(tensor->stride - channels) * sizeof(float));
+    }
     for (int64_t plane = first * channels; plane < last * channels; plane++) {
         const float *source = task->images + plane * pixels;
         float *target = tensor->data + plane / channels * pixels * tensor->stride + plane % channels;

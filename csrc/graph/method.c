@@ -3,6 +3,7 @@
 
 #include "runtime/structure.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -249,6 +250,14 @@ spar_status spar_check_method(const spar_method *m) {
     if (!(m->clean_weight >= 0 && m->clean_weight <= 1)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: the clean loss's weight is %g, not between 0 and 1",
                          (double)m->clean_weight);
+    }
+    // A loss is scaled by them, which takes a normal number.
+    for (int i = 0; i < 2; i++) {
+        float weight = i == 0 ? m->clean_weight : m->divergence_weight;
+        if (weight > 0 && weight < FLT_MIN) {
+            return spar_fail(SPAR_ERROR_ARGUMENT, "method: the %s's weight is %g; above 0 it must be at least %g",
+                             i == 0 ? "clean loss" : "divergence", (double)weight, (double)FLT_MIN);
+        }
     }
     SPAR_TRY(check_rounds(m));
     SPAR_TRY(check_weights(m));

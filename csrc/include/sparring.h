@@ -27,8 +27,8 @@
 // - Worker threads are OpenMP's, of LLVM's libomp in a build by clang and of GNU's libgomp in one by gcc, and wait
 //   between calls; one process should hold one of the two. Either reads the OMP_ variables once, when it is first used.
 //   libomp ends the program on an OMP_NUM_THREADS that is no number, and where the system refuses it a thread: calls
-//   that make networks and t-SNE objects, and spar_system, refuse such a number instead, which helps where the program
-//   has not used OpenMP before them.
+//   that make networks and t-SNE objects, spar_system and spar_measure_machine refuse such a number instead, which
+//   helps where the program has not used OpenMP before them.
 // - SPARRING_ISA ("avx512", "avx2" or "generic") caps the instruction set; it is read once. The same calls refuse
 //   anything else.
 // - OpenBLAS decomposes matrices (ZCA, Jacobian, the start of t-SNE) on one thread: openblas_set_num_threads, which is
@@ -1148,8 +1148,9 @@ typedef struct spar_metadata {
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 
-// Makes a network from a file. Of `options`, batch_size, threads and exact_convolutions count; NULL: defaults. The
-// seed, the loss and, where saved, the method and the training state are the file's. A parameter or a constant of the
+// Makes a network from a file. The seed, the loss and, where saved, the method and the training state are the file's,
+// the other options `options`; NULL: defaults. A batch size below the samples that saved points hold is an error. A
+// parameter or a constant of the
 // graph that is not in the file, or is there in another type or shape, is an error that names it. Files of all versions
 // from 0.1.0 on load. Noise and dropout counted padding in 0.1.0: training that goes on from its files draws others
 // than it would have drawn there; the magnitudes r are the same. Of files of later versions, those load that use

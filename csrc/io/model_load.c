@@ -3,6 +3,7 @@
 
 #include "io/graph_json.h"
 #include "io/number.h"
+#include "runtime/environment.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -265,6 +266,7 @@ static spar_status load(const char *path, const void *bytes, size_t size, const 
     *network = NULL;
     spar_network_options chosen = spar_network_defaults();
     SPAR_TRY(spar_take_options(options, &chosen));
+    SPAR_TRY(spar_check_environment()); // no fault of the file
     spar_tensor_file file;
     spar_status status = open_model(path, bytes, size, &file);
     if (status == SPAR_OK) status = load_network(&file, &chosen, network);

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,12 @@ static const char *name_of(const char *path) {
     return slash == NULL ? path : slash + 1;
 }
 
+// A name may have 255 bytes, with what is around it in that of the file beside.
+static int beside_length(const char *name) {
+    size_t most = NAME_MAX - (2 + RANDOM_LETTERS + strlen(SUFFIX)), length = strlen(name);
+    return (int)(length < most ? length : most);
+}
+
 static int folder_length(const char *path) {
     return (int)(name_of(path) - path);
 }
@@ -36,13 +43,13 @@ static int open_folder(const char *path) {
     return length < (int)sizeof folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
-// Is it .NAME.XXXXXX.partial? NULL: of any name.
+// Is it .NAME.XXXXXX.partial, of the name or as much of it as fits? NULL: of any name.
 static bool is_beside(const char *entry, const char *name) {
     size_t length = strlen(entry), around = 2 + RANDOM_LETTERS + strlen(SUFFIX);
     if (length < around || entry[0] != '.' || strcmp(entry + length - strlen(SUFFIX), SUFFIX) != 0) return false;
     size_t name_length = length - around;
     if (entry[1 + name_length] != '.') return false;
-    return name == NULL || (strlen(name) == name_length && strncmp(entry + 1, name, name_length) == 0);
+    return name == NULL || ((size_t)beside_length(name) == name_length && strncmp(entry + 1, name, name_length) == 0);
 }
 
 // Removes what dead processes left of this name. Takes over `folder`; false where it cannot be read.
@@ -72,7 +79,8 @@ static bool choose_name(spar_buffer *beside, const char *path) {
     if (getentropy(numbers, sizeof numbers) != 0) return false;
     for (int i = 0; i < RANDOM_LETTERS; i++) random[i] = letters[numbers[i] % (sizeof letters - 1)];
     beside->length = 0;
-    spar_buffer_append(beside, "%.*s.%s.%s%s", folder_length(path), path, name_of(path), random, SUFFIX);
+    const char *name = name_of(path);
+    spar_buffer_append(beside, "%.*s.%.*s.%s%s", folder_length(path), path, beside_length(name), name, random, SUFFIX);
     return !beside->failed;
 }
 

@@ -12,40 +12,77 @@ INLINE bool windows_tile(const spar_pool_row *s, int side) {
     return s->kernel_width == side && s->rows == side && s->stride == side && s->padding == 0;
 }
 
-INLINE void pool_with(const spar_pool_row *s, const bool maximum, const int side) {
+INLINE void max_pool_with(const spar_pool_row *s, const int side) {
     for (int x = 0; x < s->out_width; x++) {
         int begin, end;
         pool_columns(s, x, &begin, &end);
         const int rows = side > 0 ? side : s->rows, columns = side > 0 ? side : end - begin;
         const float *window = s->in + (side > 0 ? x * side : begin) * s->pixel;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
-            vf result = vf_set1(maximum ? -INFINITY : 0);
+            vf result = vf_set1(-INFINITY);
             vi unordered = vi_set1(0);
             for (int y = 0; y < rows; y++) {
                 for (int i = 0; i < columns; i++) {
                     const float *in = window + y * s->row + i * s->pixel + c;
                     vf value = vf_load(in);
                     fetch_to_read(in + rows * s->row);
-                    result = maximum ? vf_max(value, result) : result + value;
-                    if (maximum) unordered |= vf_is_nan(value);
+                    result = vf_max(value, result);
+                    unordered |= vf_is_nan(value);
                 }
             }
-            vf_store(s->out + (ptrdiff_t)x * s->channels + c,
-                     maximum ? (vf)((vi)result | unordered) : result * s->scale);
+            vf_store(s->out + (ptrdiff_t)x * s->channels + c, (vf)((vi)result | unordered));
         }
     }
 }
 
 static void max_pool(const spar_pool_row *s) {
     if (windows_tile(s, 2)) {
-        pool_with(s, true, 2);
+        max_pool_with(s, 2);
     } else {
-        pool_with(s, true, 0);
+        max_pool_with(s, 0);
     }
 }
 
+// The sum of a window's pixels from `line` and `column` on, at most so many of each.
+INLINE vf pool_sum(const spar_pool_row *s, const float *window, int line, int lines, int column, int columns) {
+    vf sum = vf_set1(0);
+    for (int y = line; y < line + lines && y < s->rows; y++) {
+        for (int i = column; i < column + columns; i++) {
+            const float *in = window + y * s->row + i * s->pixel;
+            fetch_to_read(in + s->rows * s->row);
+            sum += vf_load(in);
+        }
+    }
+    return sum;
+}
+
+// Windows may have millions of pixels, which one sum would soon be too large for: no sum has more terms than this, but
+// that of a line's pieces and the last one, which have at most 256.
+enum { POOL_TERMS = 64 };
+
 static void average_pool(const spar_pool_row *s) {
-    pool_with(s, false, 0);
+    for (int x = 0; x < s->out_width; x++) {
+        int begin, end;
+        pool_columns(s, x, &begin, &end);
+        const int columns = end - begin, lines = columns < POOL_TERMS ? POOL_TERMS / columns : 1;
+        for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
+            const float *window = s->in + begin * s->pixel + c;
+            vf whole = vf_set1(0);
+            for (int first = 0; first < s->rows; first += POOL_TERMS * lines) {
+                vf part = vf_set1(0);
+                for (int y = first; y < first + POOL_TERMS * lines && y < s->rows; y += lines) {
+                    vf line = vf_set1(0);
+                    for (int i = 0; i < columns; i += POOL_TERMS) {
+                        int left = columns - i;
+                        line += pool_sum(s, window, y, lines, i, left < POOL_TERMS ? left : POOL_TERMS);
+                    }
+                    part += line;
+                }
+                whole += part;
+            }
+            vf_store(s->out + (ptrdiff_t)x * s->channels + c, whole * s->scale);
+        }
+    }
 }
 
 // Of equal inputs the first has the gradient. So has the first where the maximum is NaN: nothing is below that.

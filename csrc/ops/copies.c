@@ -37,6 +37,12 @@ static spar_status prepare(spar_operation *operation) {
     return SPAR_OK;
 }
 
+// The memory is shared: what an overflow left in the padding would go on into weights and sums.
+static void clear_padding(const spar_tensor *tensor, int64_t sample) {
+    int64_t values = tensor->extent.channels;
+    memset(tensor->data + sample * tensor->stride + values, 0, (size_t)(tensor->stride - values) * sizeof(float));
+}
+
 // Flatten as a copy leaves the padding out; without padding the plan makes it a view instead.
 static void flatten_samples(spar_operation *operation, const spar_run *run, const spar_share *share) {
     (void)run;
@@ -47,6 +53,7 @@ static void flatten_samples(spar_operation *operation, const spar_run *run, cons
             memcpy(out->data + sample * out->stride + pixel * channels,
                    in->data + (sample * pixels + pixel) * in->stride, (size_t)channels * sizeof(float));
         }
+        clear_padding(out, sample);
     }
 }
 
@@ -70,6 +77,7 @@ static void reorder_samples(spar_operation *operation, const spar_run *run, cons
             int64_t row = sample * pixels + i % pixels;
             out->data[sample * out->stride + i] = in->data[row * in->stride + i / pixels];
         }
+        clear_padding(out, sample);
     }
 }
 

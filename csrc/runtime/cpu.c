@@ -5,6 +5,7 @@
 #include "runtime/structure.h"
 
 #include <cblas.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,20 +43,24 @@ spar_isa spar_used_isa(void) {
     return (spar_isa)used;
 }
 
-const char *spar_cpu_name(void) {
-    static _Thread_local char name[49];
-    strcpy(name, "unknown");
+static char cpu_name[49] = "unknown";
+
+static void read_cpu_name(void) {
 #if defined(__x86_64__)
     unsigned words[12];
     for (unsigned leaf = 0; leaf < 3; leaf++) {
         unsigned *w = words + 4 * leaf;
-        if (!__get_cpuid(0x80000002u + leaf, w, w + 1, w + 2, w + 3)) return name;
+        if (!__get_cpuid(0x80000002u + leaf, w, w + 1, w + 2, w + 3)) return;
     }
-    memcpy(name, words, 48);
-    name[48] = 0;
-    for (size_t end = strlen(name); end > 0 && name[end - 1] == ' '; end--) name[end - 1] = 0;
+    memcpy(cpu_name, words, 48);
+    for (size_t end = strlen(cpu_name); end > 0 && cpu_name[end - 1] == ' '; end--) cpu_name[end - 1] = 0;
 #endif
-    return name;
+}
+
+const char *spar_cpu_name(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, read_cpu_name);
+    return cpu_name;
 }
 
 // OpenBLAS has AVX-512 kernels under these names and AVX2 kernels under those.

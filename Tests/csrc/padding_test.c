@@ -1,0 +1,88 @@
+// Channels are padded to whole vectors, in memory that passes share: what an overflow leaves there goes nowhere.
+#include "support/check.h"
+#include "support/examples.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { COUNT = 6, SIDE = 8, CLASSES = 5, CHANNELS = 2 };
+
+// Flattened to 24 values, which are added to a dense layer's and normalized: both mix all columns into gradients.
+// Pixels in the order of memory, or not.
+static spar_network *create(bool pooled_to_one) {
+    spar_graph *graph = NULL;
+    spar_network *network = NULL;
+    CHECK_OK(spar_graph_create(&graph));
+    spar_conv2d_params convolution = spar_conv2d_defaults();
+    spar_batch_norm_params normalization = spar_batch_norm_defaults();
+    spar_pool_params pool = spar_pool_defaults();
+    spar_dense_params dense = spar_dense_defaults();
+    spar_value x = spar_input(graph, 3, SIDE, SIDE);
+    convolution.channels = 20;
+    x = spar_relu(graph, spar_batch_norm(graph, spar_conv2d(graph, x, &convolution), &normalization));
+    convolution.channels = pooled_to_one ? 24 : 6;
+    x = spar_relu(graph, spar_conv2d(graph, x, &convolution));
+    pool.kernel_height = pool.kernel_width = pool.stride_height = pool.stride_width = pooled_to_one ? SIDE : SIDE / 2;
+    x = spar_flatten(graph, spar_average_pool2d(graph, x, &pool));
+    dense.units = 24;
+    x = spar_batch_norm(graph, spar_add(graph, spar_dense(graph, x, &dense), x), &normalization);
+    dense.units = CLASSES;
+    spar_network_options options = spar_network_defaults();
+    options.batch_size = COUNT, options.threads = 2;
+    CHECK_OK(spar_network_create(graph, spar_dense(graph, x, &dense), &options, &network));
+    spar_graph_destroy(graph);
+    return network;
+}
+
+static void an_overflow_leaves_nothing_behind(void) {
+    float images[COUNT * 3 * SIDE * SIDE];
+    int32_t labels[COUNT];
+    for (int i = 0; i < COUNT * 3 * SIDE * SIDE; i++) images[i] = (float)((unsigned)i * 2654435761U >> 16) / 65536;
+    for (int i = 0; i < COUNT; i++) labels[i] = i % CLASSES;
+    for (int pooled = 0; pooled < 2; pooled++) {
+        spar_network *network = create(pooled), *calm = NULL;
+        spar_optimizer optimizer = spar_sgd_defaults();
+        optimizer.learning_rate = 0.01f, optimizer.clip_norm = 1, optimizer.momentum = 0.9f;
+        spar_loss_result result = {.struct_size = sizeof result}, expected = {.struct_size = sizeof expected};
+        CHECK_OK(spar_train_step(network, &optimizer, images, labels, COUNT, &result));
+        CHECK_OK(spar_network_clone(network, NULL, &calm));
+        CHECK_OK(spar_forward(network, images, COUNT, SPAR_FORWARD_TRAIN));
+        spar_backward(network, labels, 3e38f, SPAR_BACKWARD_WEIGHTS, NULL); // may tell that it overflows
+        for (int step = 0; step < 3; step++) {
+            optimizer.clip_norm = step == 0 ? 0 : 1;
+            CHECK_OK(spar_train_step(calm, &optimizer, images, labels, COUNT, &expected));
+            CHECK_OK(spar_train_step(network, &optimizer, images, labels, COUNT, &result));
+            CHECK(result.loss == expected.loss);
+            double norm = 0;
+            CHECK_OK(spar_gradient_norm(network, &norm));
+            CHECK(isfinite(norm));
+        }
+        spar_network_destroy(calm);
+        spar_network_destroy(network);
+    }
+}
+
+// The mean of equal pixels is that pixel, however many there are.
+static void means_of_many_pixels_are_exact(void) {
+    static const int sides[][2] = {{2, 2}, {8, 8}, {63, 65}, {1, 16384}, {16384, 1}, {700, 900}, {2048, 2048}};
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        spar_graph *graph = NULL;
+        spar_network *network = NULL;
+        size_t floats = (size_t)sides[i][0] * (size_t)sides[i][1] * CHANNELS;
+        float *image = malloc(floats * sizeof *image), means[CHANNELS] = {0};
+        CHECK_OK(spar_graph_create(&graph));
+        spar_value x = spar_global_average_pool(graph, spar_input(graph, CHANNELS, sides[i][0], sides[i][1]));
+        spar_network_options options = spar_network_defaults();
+        options.batch_size = 1, options.threads = 1;
+        CHECK_OK(spar_network_create(graph, x, &options, &network));
+        for (size_t p = 0; p < floats; p++) image[p] = 0.1f;
+        CHECK_OK(spar_forward(network, image, 1, 0));
+        CHECK_OK(spar_read_output(network, means));
+        for (int c = 0; c < CHANNELS; c++) CHECK_NEAR(means[c], 0.1f, 1e-6);
+        free(image);
+        spar_network_destroy(network);
+        spar_graph_destroy(graph);
+    }
+}
+
+TEST_MAIN(TEST(an_overflow_leaves_nothing_behind), TEST(means_of_many_pixels_are_exact))
