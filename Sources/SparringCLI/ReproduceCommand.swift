@@ -44,7 +44,7 @@ struct ReproduceCommand: AsyncParsableCommand {
     @Option(
         help: """
             Epochs of a training at most; where they are fewer than the scale's own, the learning rate rises and falls \
-            once in them.
+            once in them, or stays at its first value until training ends without perturbation.
             """,
         transform: whole(1...1_000_000))
     var epochs: Int?

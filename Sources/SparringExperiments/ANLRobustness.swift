@@ -150,7 +150,7 @@ extension Experiment {
             rows: names.indices.map { .init(names[$0], published: published[$0][$0], ours: ours($0, $0)) },
             claims: names.indices.dropFirst().map { index in
                 Claim(
-                    "\(names[index]) is more accurate than the baseline, each under attacks on itself",
+                    "\(names[index]) is more accurate than the baseline, each under \(name) on itself",
                     publishedDifference: published[index][index] - published[0][0], ours: ours(index, index),
                     against: ours(0, 0), images: matrices.first?.count)
             })
