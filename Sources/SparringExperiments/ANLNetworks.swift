@@ -8,7 +8,7 @@ enum ANL {
     static let noises = [Way.baseline, .gaussian(0.03), .noise(0.03), .noise(-0.03)]
 
     static let note = """
-        Errors are those of the last epoch. A learning rate that is halved by the loss on held-out images watches a tenth of \
+        r and ‖g‖∞ are a batch's, as the equations read. Errors are those of the last epoch. A learning rate that is halved by the loss on held-out images watches a tenth of \
         the training images; the paper does not say how many it holds out. In few epochs it is not halved but stays at its \
         first value while there is noise and is 0.001 then, for networks without noise too: by their own losses they would \
         come to other rates, which alone would decide the comparison.
@@ -23,22 +23,28 @@ extension Way {
 
     /// Equation 4.
     static func unscaledNoise(_ epsilon: Float) -> Way {
-        Way("ANL Eq. 4 \(epsilon)", .adversarialNoise(epsilon: epsilon).changed { $0.size = .random })
+        Way("ANL Eq. 4 \(epsilon)", .batchNoise(epsilon: epsilon).changed { $0.size = .random })
     }
 
     /// Equation 5.
-    static func noise(_ epsilon: Float) -> Way { Way("ANL \(epsilon)", .adversarialNoise(epsilon: epsilon)) }
+    static func noise(_ epsilon: Float) -> Way { Way("ANL \(epsilon)", .batchNoise(epsilon: epsilon)) }
 
     /// Equation 5 at the input and at the hidden points, by the paper's name.
     static func noise(input: Float, hidden: Float) -> Way {
         Way(
             "i\(input)-h\(hidden)",
             input == 0 && hidden == 0
-                ? .backprop : .adversarialNoise(epsilon: hidden).changed { $0.inputEpsilon = input })
+                ? .backprop : .batchNoise(epsilon: hidden).changed { $0.inputEpsilon = input })
     }
 }
 
 extension Method {
+    /// With one r and one ‖g‖∞ a point and batch, as the paper's equations read: where each sample has its own, as in the
+    /// public implementation, nearly all samples are moved much further.
+    fileprivate static func batchNoise(epsilon: Float) -> Method {
+        .adversarialNoise(epsilon: epsilon).changed { $0.granularity = .batch }
+    }
+
     func changed(_ change: (inout Method) -> Void) -> Method {
         var method = self
         change(&method)
