@@ -3,10 +3,7 @@
 
 #include <string.h>
 
-spar_status spar_find_kept(spar_network *network) {
-    const spar_network_options *options = &network->options;
-    network->kept = spar_allocate((size_t)network->graph->count, sizeof *network->kept);
-    if (network->kept == NULL) return SPAR_ERROR_MEMORY;
+spar_status spar_check_kept(const spar_network_options *options) {
     if (options->kept_count < 0 || (options->kept_count > 0 && options->kept_layers == NULL)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: %d layers to keep, with their names at %p", options->kept_count,
                          (const void *)options->kept_layers);
@@ -14,6 +11,15 @@ spar_status spar_find_kept(spar_network *network) {
     for (int k = 0; k < options->kept_count; k++) {
         if (options->kept_layers[k] == NULL)
             return spar_fail(SPAR_ERROR_ARGUMENT, "network: the name of layer %d to keep is NULL", k);
+    }
+    return SPAR_OK;
+}
+
+spar_status spar_find_kept(spar_network *network) {
+    const spar_network_options *options = &network->options;
+    network->kept = spar_allocate((size_t)network->graph->count, sizeof *network->kept);
+    if (network->kept == NULL) return SPAR_ERROR_MEMORY;
+    for (int k = 0; k < options->kept_count; k++) {
         int32_t index;
         SPAR_TRY(spar_network_find_layer(network, options->kept_layers[k], &index));
         network->kept[spar_node_of_layer(network, index)] = true;

@@ -25,7 +25,9 @@ spar_status spar_take_options(const spar_network_options *given, spar_network_op
     if (options->loss < SPAR_LOSS_SOFTMAX_CROSS_ENTROPY || options->loss > SPAR_LOSS_SQUARED_ERROR) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: there is no loss %d", (int)options->loss);
     }
-    return SPAR_OK;
+    spar_group group;
+    SPAR_TRY(spar_take_group(options->group, &group));
+    return spar_check_kept(options);
 }
 
 static spar_status fill(spar_network *network, const spar_graph *graph) {
@@ -187,16 +189,20 @@ int32_t spar_network_layer_count(const spar_network *network) {
     return count;
 }
 
+spar_status spar_find_live(const spar_graph *graph, const bool *live, const char *name, int32_t *index) {
+    for (int v = 0, i = 0; v < graph->count; v++) {
+        if (!live[v]) continue;
+        *index = i++;
+        if (strcmp(graph->nodes[v].name, name) == 0) return SPAR_OK;
+    }
+    return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no layer \"%.256s\"", name);
+}
+
 spar_status spar_network_find_layer(const spar_network *network, const char *name, int32_t *index) {
     SPAR_REQUIRE_POINTER(network);
     SPAR_REQUIRE_POINTER(name);
     SPAR_REQUIRE_POINTER(index);
-    for (int v = 0, i = 0; v < network->graph->count; v++) {
-        if (!network->live[v]) continue;
-        *index = i++;
-        if (strcmp(network->graph->nodes[v].name, name) == 0) return SPAR_OK;
-    }
-    return spar_fail(SPAR_ERROR_ARGUMENT, "the network has no layer \"%.256s\"", name);
+    return spar_find_live(network->graph, network->live, name, index);
 }
 
 #define LAYER SPAR_STRUCTURE(spar_layer_info, multiply_adds)

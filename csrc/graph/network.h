@@ -83,10 +83,14 @@ spar_status spar_take_options(const spar_network_options *options, spar_network_
 // The node of the layer with this number among those the output depends on; −1 where there is none.
 int spar_node_of_layer(const spar_network *network, int32_t index);
 
+// The layer of this name among those that are `live`, as callers count them.
+spar_status spar_find_live(const spar_graph *graph, const bool *live, const char *name, int32_t *index);
+
 // prefix.c: the last layer that reads features; SPAR_NO_VALUE where there is none.
 spar_value spar_find_classifier(const spar_network *network);
 
-// kept.c: the layers that the options name.
+// kept.c: whether the options name layers at all, and those of the network that they name.
+spar_status spar_check_kept(const spar_network_options *options);
 spar_status spar_find_kept(spar_network *network);
 
 // plan.c: from graph, output and options to everything but values.

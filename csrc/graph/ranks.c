@@ -7,21 +7,29 @@
 
 #define GROUP SPAR_STRUCTURE(spar_group, error)
 
-spar_status spar_join_group(spar_network *network, const spar_group *given) {
-    spar_group group = {0};
-    network->part = (spar_part){network->options.batch_size, network->options.batch_size, 0, 1, false};
-    if (given == NULL) return SPAR_OK;
-    SPAR_TRY(spar_check_structure(GROUP, given));
-    SPAR_TRY(spar_take_structure(GROUP, given, &group));
+spar_status spar_take_group(const spar_group *given, spar_group *taken) {
+    spar_group group = {.size = 1};
+    if (given != NULL) {
+        SPAR_TRY(spar_check_structure(GROUP, given));
+        SPAR_TRY(spar_take_structure(GROUP, given, &group));
+    }
     if (group.size < 1 || group.size > SPAR_MOST_RANKS || group.rank < 0 || group.rank >= group.size) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: rank %d of a group of %d; there may be 1 to %d, from 0",
                          group.rank, group.size, SPAR_MOST_RANKS);
     }
-    if (group.size == 1) return SPAR_OK;
-    if (group.begin == NULL || group.wait == NULL) {
+    if (group.size > 1 && (group.begin == NULL || group.wait == NULL)) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "network: a group of %d that cannot begin or wait for exchanges",
                          group.size);
     }
+    *taken = group;
+    return SPAR_OK;
+}
+
+spar_status spar_join_group(spar_network *network, const spar_group *given) {
+    spar_group group;
+    network->part = (spar_part){network->options.batch_size, network->options.batch_size, 0, 1, false};
+    SPAR_TRY(spar_take_group(given, &group));
+    if (group.size == 1) return SPAR_OK;
     network->part.rank = group.rank;
     network->part.ranks = group.size;
     network->part.own_statistics = network->options.rank_statistics;

@@ -72,7 +72,9 @@ struct spar_ranks {
     size_t bytes;
 };
 
-// ranks.c: takes the group of the options; nothing where there is none or it is of one.
+// ranks.c: a copy of the group that a caller gives, checked; one of a single rank where none is given.
+spar_status spar_take_group(const spar_group *given, spar_group *group);
+// Takes the group of the options; nothing where there is none or it is of one.
 spar_status spar_join_group(spar_network *network, const spar_group *group);
 // And what its exchanges need, of a network whose passes are planned.
 spar_status spar_plan_ranks(spar_network *network);

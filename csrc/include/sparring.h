@@ -1148,14 +1148,14 @@ typedef struct spar_metadata {
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 
-// Makes a network from a file. The seed, the loss and, where saved, the method and the training state are the file's,
-// the other options `options`; NULL: defaults. A batch size below the samples that saved points hold is an error. A
-// parameter or a constant of the
-// graph that is not in the file, or is there in another type or shape, is an error that names it. Files of all versions
-// from 0.1.0 on load. Noise and dropout counted padding in 0.1.0: training that goes on from its files draws others
-// than it would have drawn there; the magnitudes r are the same. Of files of later versions, those load that use
-// nothing this one does not know: what the graph or the training state has besides, and what the file says it requires,
-// is refused with its name.
+// Makes a network from a file. The seed, the loss and, where saved, the method and the training state are the file's;
+// the others of `options` count; NULL: defaults. The batch size has to be at least the samples that points hold in a
+// saved training state, which SPAR_ERROR_ARGUMENT tells, as it tells of kept_layers that name no layer of the file's
+// network, and of other options that spar_network_create refuses. A parameter or a constant of the graph that is not in
+// the file, or is there in another type or shape, is an error that names it. Files of all versions from 0.1.0 on load.
+// Noise and dropout counted padding in 0.1.0: training that goes on from its files draws others than it would have
+// drawn there; the magnitudes r are the same. Of files of later versions, those load that use nothing this one does not
+// know: what the graph or the training state has besides, and what the file says it requires, is refused with its name.
 SPAR_API spar_status spar_network_load(const char *path, const spar_network_options *options, spar_network **network);
 
 // Takes the parameters (and the training state, where saved) of a file into a network of equal parameter

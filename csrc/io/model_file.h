@@ -12,8 +12,8 @@
 // Of a state of a parameter: "sparring.momentum.NAME".
 void spar_state_tensor_name(const spar_parameter *parameter, spar_parameter_part state, char *name);
 
-// Closes the file of a model and completes the sentence of a failure. What is wrong with it is its format, whichever
-// check found it, and may be so because another version wrote it. `path` NULL: it is in memory.
+// Closes the file of a model and completes the sentence of a failure. A wrong format may be so because another version
+// wrote it. `path` NULL: it is in memory.
 spar_status spar_close_model(const char *path, spar_tensor_file *file, spar_status status);
 
 #endif

@@ -17,6 +17,12 @@ typedef struct reader {
     int count;                // parameters that are read
 } reader;
 
+// What checks of networks call a wrong argument, shape or number is what a file gave them.
+static spar_status of_file(spar_status status) {
+    bool own = status == SPAR_OK || status == SPAR_ERROR_MEMORY || status == SPAR_ERROR_IO;
+    return own ? status : SPAR_ERROR_FORMAT;
+}
+
 // Is parameter p the classifier's, and differs in the file in the number of classes alone?
 static bool has_other_classes(const reader *reader, int p) {
     const spar_network *network = reader->network;
@@ -137,7 +143,7 @@ static spar_status load_parameters(reader *reader) {
     if (status == SPAR_OK) {
         size_t floats = (size_t)(network->parameter_floats + state.state_count * network->all_trainable_floats);
         float *values = spar_allocate(floats, sizeof *values);
-        status = values == NULL ? SPAR_ERROR_MEMORY : load_values(reader, &state, values);
+        status = values == NULL ? SPAR_ERROR_MEMORY : of_file(load_values(reader, &state, values));
         spar_release(values);
     }
     spar_training_state_free(&state);
@@ -165,6 +171,15 @@ static spar_status check_size(const spar_graph *graph, const bool *live, const s
                      (long long)available);
 }
 
+// The names are the caller's, who has to know the file's network.
+static spar_status check_kept(const spar_graph *graph, const bool *live, const spar_network_options *options) {
+    int32_t index;
+    for (int k = 0; k < options->kept_count; k++) {
+        SPAR_TRY(spar_find_live(graph, live, options->kept_layers[k], &index));
+    }
+    return SPAR_OK;
+}
+
 static spar_status plan_network(const spar_graph *graph, uint64_t output, const spar_network_options *options,
                                 const spar_tensor_file *file, spar_network **network) {
     if (output >= (uint64_t)graph->count) {
@@ -175,9 +190,10 @@ static spar_status plan_network(const spar_graph *graph, uint64_t output, const 
     if (live == NULL) return SPAR_ERROR_MEMORY;
     spar_graph_find_live(graph, (spar_value)output, live);
     spar_status status = check_size(graph, live, file);
+    if (status == SPAR_OK) status = check_kept(graph, live, options);
     spar_release(live);
     SPAR_TRY(status);
-    return spar_network_create(graph, (spar_value)output, options, network);
+    return of_file(spar_network_create(graph, (spar_value)output, options, network));
 }
 
 static spar_status make_network(const spar_tensor_file *file, const spar_network_options *options,
@@ -198,7 +214,7 @@ static spar_status make_network(const spar_tensor_file *file, const spar_network
     chosen.loss = (spar_loss)loss;
     chosen.seed = seed;
     spar_graph *graph;
-    SPAR_TRY(spar_graph_read(text, &graph));
+    SPAR_TRY(of_file(spar_graph_read(text, &graph)));
     spar_status status = plan_network(graph, output, &chosen, file, network);
     spar_graph_destroy(graph);
     return status;
@@ -249,8 +265,8 @@ static spar_status open_model(const char *path, const void *bytes, size_t size, 
 }
 
 spar_status spar_close_model(const char *path, spar_tensor_file *file, spar_status status) {
-    bool own = status == SPAR_OK || status == SPAR_ERROR_MEMORY || status == SPAR_ERROR_IO;
-    const char *version = own ? NULL : spar_tensor_file_metadata(file, "sparring.version");
+    const char *version = NULL;
+    if (status == SPAR_ERROR_FORMAT) version = spar_tensor_file_metadata(file, "sparring.version");
     if (version != NULL && strcmp(version, spar_version()) != 0) {
         char what[80];
         snprintf(what, sizeof what, "written by version %.32s", version);
@@ -258,7 +274,7 @@ spar_status spar_close_model(const char *path, spar_tensor_file *file, spar_stat
     }
     spar_tensor_file_close(file);
     if (status == SPAR_OK) return SPAR_OK;
-    return spar_fail_in(path == NULL ? "the model in memory" : path, own ? status : SPAR_ERROR_FORMAT);
+    return spar_fail_in(path == NULL ? "the model in memory" : path, status);
 }
 
 static spar_status load(const char *path, const void *bytes, size_t size, const spar_network_options *options,

@@ -140,8 +140,9 @@ static spar_status read_points(spar_json_value json, const spar_network *network
         spar_point_state *point = &state->points[count];
         if (!read_point(items.value, point)) return spar_fail(SPAR_ERROR_FORMAT, "the state of a point is damaged");
         int samples = point->recorded > point->held ? point->recorded : point->held;
+        if (samples > SPAR_MOST_BATCH) return spar_fail(SPAR_ERROR_FORMAT, "a point holds %d samples", samples);
         if (samples > network->options.batch_size) {
-            return spar_fail(SPAR_ERROR_FORMAT, "points hold %d samples, the network's batch size is %d", samples,
+            return spar_fail(SPAR_ERROR_ARGUMENT, "points hold %d samples, the network's batch size is %d", samples,
                              network->options.batch_size);
         }
     }

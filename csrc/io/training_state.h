@@ -40,7 +40,8 @@ typedef struct spar_training_state {
 } spar_training_state;
 
 // Reads and checks the state that is in a file, with the arrays of its points, for this network; it changes nothing
-// of it. The caller frees the state, also after a failure.
+// of it. SPAR_ERROR_ARGUMENT where the caller gave the network a batch size below the samples that points hold. The
+// caller frees the state, also after a failure.
 spar_status spar_training_state_read(const spar_tensor_file *file, spar_network *network, spar_training_state *state);
 void spar_training_state_free(spar_training_state *state);
 
