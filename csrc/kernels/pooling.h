@@ -43,11 +43,11 @@ static void max_pool(const spar_pool_row *s) {
     }
 }
 
-// The sum of a window's pixels from `line` and `column` on, at most so many of each.
-INLINE vf pool_sum(const spar_pool_row *s, const float *window, int line, int lines, int column, int columns) {
+// The sum of so many lines and columns of pixels, one after the other.
+INLINE vf pool_sum(const spar_pool_row *s, const float *window, const int lines, const int columns) {
     vf sum = vf_set1(0);
-    for (int y = line; y < line + lines && y < s->rows; y++) {
-        for (int i = column; i < column + columns; i++) {
+    for (int y = 0; y < lines; y++) {
+        for (int i = 0; i < columns; i++) {
             const float *in = window + y * s->row + i * s->pixel;
             fetch_to_read(in + s->rows * s->row);
             sum += vf_load(in);
@@ -60,28 +60,46 @@ INLINE vf pool_sum(const spar_pool_row *s, const float *window, int line, int li
 // that of a line's pieces and the last one, which have at most 256.
 enum { POOL_TERMS = 64 };
 
-static void average_pool(const spar_pool_row *s) {
+INLINE int pool_least(int a, int b) {
+    return a < b ? a : b;
+}
+
+static vf pool_sum_of_many(const spar_pool_row *s, const float *window, int columns) {
+    const int lines = columns < POOL_TERMS ? POOL_TERMS / columns : 1;
+    vf whole = vf_set1(0);
+    for (int first = 0; first < s->rows; first += POOL_TERMS * lines) {
+        vf part = vf_set1(0);
+        for (int y = first; y < pool_least(first + POOL_TERMS * lines, s->rows); y += lines) {
+            vf line = vf_set1(0);
+            for (int i = 0; i < columns; i += POOL_TERMS) {
+                const float *piece = window + y * s->row + i * s->pixel;
+                line += pool_sum(s, piece, pool_least(lines, s->rows - y), pool_least(POOL_TERMS, columns - i));
+            }
+            part += line;
+        }
+        whole += part;
+    }
+    return whole;
+}
+
+INLINE void average_pool_with(const spar_pool_row *s, const bool many) {
     for (int x = 0; x < s->out_width; x++) {
         int begin, end;
         pool_columns(s, x, &begin, &end);
-        const int columns = end - begin, lines = columns < POOL_TERMS ? POOL_TERMS / columns : 1;
+        const int rows = s->rows, columns = end - begin;
+        const float *window = s->in + begin * s->pixel;
         for (ptrdiff_t c = 0; c < s->channels; c += LANES) {
-            const float *window = s->in + begin * s->pixel + c;
-            vf whole = vf_set1(0);
-            for (int first = 0; first < s->rows; first += POOL_TERMS * lines) {
-                vf part = vf_set1(0);
-                for (int y = first; y < first + POOL_TERMS * lines && y < s->rows; y += lines) {
-                    vf line = vf_set1(0);
-                    for (int i = 0; i < columns; i += POOL_TERMS) {
-                        int left = columns - i;
-                        line += pool_sum(s, window, y, lines, i, left < POOL_TERMS ? left : POOL_TERMS);
-                    }
-                    part += line;
-                }
-                whole += part;
-            }
-            vf_store(s->out + (ptrdiff_t)x * s->channels + c, whole * s->scale);
+            vf sum = many ? pool_sum_of_many(s, window + c, columns) : pool_sum(s, window + c, rows, columns);
+            vf_store(s->out + (ptrdiff_t)x * s->channels + c, sum * s->scale);
         }
+    }
+}
+
+static void average_pool(const spar_pool_row *s) {
+    if (s->rows * s->kernel_width > POOL_TERMS) {
+        average_pool_with(s, true);
+    } else {
+        average_pool_with(s, false);
     }
 }
 
