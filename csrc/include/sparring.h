@@ -1136,15 +1136,16 @@ typedef struct spar_metadata {
     const char *value;
 } spar_metadata;
 
-// Saves the parameters to `path`: the file is written beside it, as .NAME.XXXXXX.partial in the same folder, is on the
-// disk, and then takes its place, with the mode that the umask gives. When that fails, the file that was at `path`
-// stays and nothing is left beside it; what a process that was killed left is removed by the next that saves to `path`.
-// A symbolic link to a plain file is replaced. `metadata` entries (UTF-8, each key once) come back from
-// spar_file_metadata; their keys must not start with "sparring.". With `training_state` the file also holds
-// the optimizer's states, learning-rate factors, the step and what the points hold, so that training goes on with the
-// same bits. Fails on parameters and points that are not finite (a diverged network). A limit of file sizes
-// (RLIMIT_FSIZE) is told as an error where SIGXFSZ is ignored. With a group and `training_state` all ranks make this
-// call together, rank 0 gets what the points of all hold, and writes; a file goes on with any number of ranks, or none.
+// Saves the parameters to `path`: the file is written beside it, as .NAME.XXXXXX.partial in the same folder (of a NAME
+// beyond 239 bytes as much as fits), is on the disk, and then takes its place, with the mode that the umask gives. When
+// that fails, the file that was at `path` stays and nothing is left beside it; what a process that was killed left is
+// removed by the next that saves to `path`. A symbolic link to a plain file is replaced. `metadata` entries (UTF-8,
+// each key once) come back from spar_file_metadata; their keys must not start with "sparring.". With `training_state`
+// the file also holds the optimizer's states, learning-rate factors, the step and what the points hold, so that
+// training goes on with the same bits. Fails on parameters and points that are not finite (a diverged network). A limit
+// of file sizes (RLIMIT_FSIZE) is told as an error where SIGXFSZ is ignored. With a group and `training_state` all
+// ranks make this call together, rank 0 gets what the points of all hold, and writes; a file goes on with any number of
+// ranks, or none.
 SPAR_API spar_status spar_network_save(const spar_network *network, const char *path, bool training_state,
                                        const spar_metadata *metadata, size_t metadata_count);
 
