@@ -33,6 +33,10 @@ extension TrainCommand {
         settings.initialModel = try initial.map { (model) throws(SparringError) in
             try InitialModel(file: URL(fileURLWithPath: model.file).path)
         }
+        if let own = data.validation, let asked = self.recipe.validation, ![0, own.count].contains(asked) {
+            throw SparringError(
+                .argument, "--validation \(asked): \(data.name) has \(own.count) held-out images of its own")
+        }
         let heldOut = settings.recipe.validationImages(of: data.train.count)
         guard 0..<data.train.count ~= heldOut else {
             throw SparringError(

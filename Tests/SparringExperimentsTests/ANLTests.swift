@@ -31,15 +31,17 @@ import Testing
                 rates.append(schedule.learningRate(at: position))
                 schedule.advance(train: metrics, validation: metrics)
             }
-            #expect(rates.prefix(8).allSatisfy { $0 == 0.1 })
+            #expect(rates.prefix(10).allSatisfy { $0 == 0.1 })
             #expect(rates.suffix(2).allSatisfy { abs($0 - 1e-3) < 1e-8 })
-            #expect(training.recipe.plainFinish == Recipe.PlainFinish(afterEpoch: 8, learningRate: 1e-3))
+            #expect(training.recipe.plainFinish == Recipe.PlainFinish(afterEpoch: 10, learningRate: 1e-3))
         }
     }
 
     @Test func noisesAreThePapersEquations() throws {
         #expect(Way.unscaledNoise(0.025).method.size == .random)
-        #expect(Way.noise(0.05).method == .adversarialNoise(epsilon: 0.05))
+        var ofBatch = Method.adversarialNoise(epsilon: 0.05)
+        ofBatch.granularity = .batch
+        #expect(Way.noise(0.05).method == ofBatch)
         #expect(Way.noise(input: 0, hidden: 0.05).method == Way.noise(0.05).method)
         let input = Way.noise(input: 0.2, hidden: 0).method
         #expect(input.inputEpsilon == 0.2 && input.epsilon == 0 && input.isPerturbing)

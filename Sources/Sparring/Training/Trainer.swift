@@ -174,12 +174,6 @@ public final class Trainer {
             throw SparringError(.format, "\(data.name): these are not the images that the run was begun with")
         }
         let count = recipe.validationImages(of: data.train.count)
-        if let own = data.validation, let asked = recipe.validationImages, ![0, own.count].contains(asked) {
-            throw SparringError(
-                .argument,
-                "\(asked) images are to be held out, but \(data.name) has \(own.count) held-out images of its own"
-            )
-        }
         var (train, validation) = (data.train, count == 0 ? nil : data.validation)
         if count != 0, validation == nil {
             let split = try data.holdingOutValidation(count: count, seed: try network.info.seed)
