@@ -63,7 +63,10 @@ final class RunRecorder {
         if let last = history.rows.last {
             let metadata = ModelDescription(of: folder.settings, epoch: epoch, testError: last.testError)
                 .metadata
-            try trainer.network.save(to: folder.lastModel, metadata: metadata)
+            let model = try trainer.network.data(metadata: metadata)
+            if (try? Data(contentsOf: URL(fileURLWithPath: folder.lastModel))) != model {
+                try write(model, to: folder.lastModel)
+            }
         }
         try folder.writeEvents(history)
         try folder.writeReport(history)
