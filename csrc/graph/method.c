@@ -236,6 +236,13 @@ static spar_status check_objective(const spar_method *m) {
     return reason == NULL ? SPAR_OK : spar_fail(SPAR_ERROR_ARGUMENT, "method: %s", reason);
 }
 
+// A weight scales a loss, which takes a normal number.
+static spar_status check_scale(const char *what, float weight) {
+    if (!(weight > 0 && weight < FLT_MIN)) return SPAR_OK;
+    return spar_fail(SPAR_ERROR_ARGUMENT, "method: the %s's weight is %g; above 0 it must be at least %g", what,
+                     (double)weight, (double)FLT_MIN);
+}
+
 spar_status spar_check_method(const spar_method *m) {
     if (m->direction < SPAR_DIRECTION_NONE || m->direction > SPAR_DIRECTION_RANDOM || m->shape < SPAR_SHAPE_SIGN ||
         m->shape > SPAR_SHAPE_GAUSSIAN || m->size < SPAR_SIZE_CONSTANT || m->size > SPAR_SIZE_RANDOM_DEVIATION ||
@@ -251,14 +258,8 @@ spar_status spar_check_method(const spar_method *m) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "method: the clean loss's weight is %g, not between 0 and 1",
                          (double)m->clean_weight);
     }
-    // A loss is scaled by them, which takes a normal number.
-    for (int i = 0; i < 2; i++) {
-        float weight = i == 0 ? m->clean_weight : m->divergence_weight;
-        if (weight > 0 && weight < FLT_MIN) {
-            return spar_fail(SPAR_ERROR_ARGUMENT, "method: the %s's weight is %g; above 0 it must be at least %g",
-                             i == 0 ? "clean loss" : "divergence", (double)weight, (double)FLT_MIN);
-        }
-    }
+    SPAR_TRY(check_scale("clean loss", m->clean_weight));
+    SPAR_TRY(check_scale("divergence", m->divergence_weight));
     SPAR_TRY(check_rounds(m));
     SPAR_TRY(check_weights(m));
     SPAR_TRY(check_objective(m));
