@@ -62,6 +62,7 @@ struct AttackCommand: AsyncParsableCommand, RanksCommand {
 
     /// The folder is there when it is whole.
     private func write(_ images: AttackedImages, classNames: [String]) throws {
+        let out = URL(fileURLWithPath: out).path  // without a slash at its end
         let partial = "\(out).\(getpid()).partial"
         do {
             try write(images, classNames: classNames, in: partial)

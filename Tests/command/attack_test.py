@@ -39,7 +39,9 @@ class AttackTest(CommandTest):
                                 capture_output=True, text=True)
         self.assertEqual((result.returncode, result.stdout), (1, ""))
         self.assertEqual(list(self.folder.glob("out*")), [])
-        self.succeed("attack", "run", "--out", "out")
+        # A slash at the end, as shells complete folders, names the same one.
+        self.succeed("attack", "run", "--out", "new/out/")
+        self.assertEqual([path.name for path in (self.folder / "new").iterdir()], ["out"])
 
     def test_arrays_and_pictures_are_the_attacked_images(self):
         told = json.loads(self.succeed("attack", "run", "--delta", "12", "--out", "out", "--json"))
