@@ -67,19 +67,27 @@ struct BenchCommand: ParsableCommand, RanksCommand {
     @Flag(help: "Tell what the step would take on more nodes, by what one of them would compute and send.")
     var modelScaling = false
 
-    @Option(help: "For --model-scaling, microseconds that a message takes.", transform: real(0...1e9))
-    var latency = 50.0
+    @Option(
+        help: "For --model-scaling, microseconds that a message takes (default: 50).",
+        transform: real(0...1e9))
+    var latency: Double?
 
     @Option(
         help: "For --model-scaling, gigabits a second between nodes (default: 1,10,100).",
         transform: list(of: real(0...1e6, isOpenBelow: true)))
-    var bandwidths: [Double] = [1, 10, 100]
+    var bandwidths: [Double]?
 
     @Flag(help: "Only measure the machine: multiply–adds in registers, and bandwidth of memory.")
     var machine = false
 
     @Flag(help: "Print a JSON object.")
     var json = false
+
+    mutating func validate() throws {
+        if !modelScaling, latency != nil || bandwidths != nil {
+            throw ValidationError("--latency and --bandwidths go with --model-scaling.")
+        }
+    }
 
     func run() throws {
         if machine {
@@ -134,7 +142,8 @@ struct BenchCommand: ParsableCommand, RanksCommand {
                     otherBytes: 4 * (images.count + 5 * network.info.trainableParameters)) : nil,
             scaling: modelScaling
                 ? ModelScaling(
-                    latency: latency / 1e6, gigabits: bandwidths, batchSize: batchSize,
+                    latency: (latency ?? 50) / 1e6, gigabits: bandwidths ?? [1, 10, 100],
+                    batchSize: batchSize,
                     secondsAlone: secondsPerStep, warmUp: warmUp, steps: steps,
                     makeStep: { try benchedStep(of: model, group: $0) }) : nil)
     }

@@ -27,8 +27,8 @@ struct InfoCommand: ParsableCommand {
     var json = false
 
     mutating func validate() throws {
-        if model.model == nil, input != nil || classes != nil {
-            throw ValidationError("--input and --classes are of a model's images; --model is missing.")
+        if model.model == nil, model.isGiven || input != nil || classes != nil {
+            throw ValidationError("--input, --classes and the choices of a model need --model.")
         }
     }
 

@@ -40,9 +40,9 @@ struct ModelArgument {
                 "\(described), \(description.model.imageShape) images; those of \(data.name) are \(data.shape)"
             )
         }
-        guard description.data.classNames == data.classNames else {
+        if let difference = differingClass(description.data.classNames, data.classNames) {
             throw SparringError(
-                .shape, "\(described), whose classes are not those of \(data.name), or are in another order")
+                .shape, "\(described), whose classes are not those of \(data.name): \(difference)")
         }
     }
 }
@@ -69,14 +69,17 @@ extension [ModelArgument] {
     private func checkTrainedOnOneDataSet() throws(SparringError) {
         let described = compactMap { model in model.description.map { (model.name, $0) } }
         guard let (name, first) = described.first else { return }
-        for (other, description) in described
-        where description.data.name != first.data.name || description.data.classNames != first.data.classNames
-            || description.model.imageShape != first.model.imageShape
-        {
+        for (other, description) in described {
+            let classes = differingClass(first.data.classNames, description.data.classNames)
+            guard
+                description.data.name != first.data.name
+                    || description.model.imageShape != first.model.imageShape || classes != nil
+            else { continue }
             throw SparringError(
                 .shape,
-                "\(name) was trained on \(first.images), \(other) on \(description.images); "
-                    + "models of different data sets cannot be compared")
+                "\(name) was trained on \(first.images), \(other) on \(description.images)"
+                    + (classes.map { ", and \($0)" } ?? "")
+                    + "; models of different data sets cannot be compared")
         }
     }
 
@@ -101,6 +104,16 @@ extension [ModelArgument] {
 
 extension ModelDescription {
     fileprivate var images: String { "\(data.name) (\(model.imageShape) images in \(model.classes) classes)" }
+}
+
+/// The first class that has two names, in words; nil where all have one.
+private func differingClass(_ one: [String]?, _ other: [String]?) -> String? {
+    let (one, other) = (one ?? [], other ?? [])
+    if let index = zip(one, other).enumerated().first(where: { $1.0 != $1.1 })?.offset {
+        let names = [one, other].map { $0[index].withoutControls }
+        return "class \(index) is '\(names[0])' in one and '\(names[1])' in the other"
+    }
+    return one.count == other.count ? nil : "one has \(one.count) and the other \(other.count)"
 }
 
 /// The run in a folder.

@@ -41,6 +41,14 @@ struct ModelOptions: ParsableArguments {
     @Option(help: "The loss (default: the model's own).")
     var loss: Loss?
 
+    /// Whether any of them is on the command line.
+    var isGiven: Bool {
+        let choices: [Any?] = [
+            model, widths, unit, dropout, inputDropout, convolutionDropout, shortcut, definition, loss,
+        ]
+        return choices.contains { $0 != nil }
+    }
+
     /// The model these options describe.
     ///
     /// - Parameter imageShape: nil for the model's usual one.
@@ -54,10 +62,7 @@ struct ModelOptions: ParsableArguments {
     ///
     /// - Throws: when an option is given that the model does not have.
     func applied(to usual: ModelSpec) throws(SparringError) -> ModelSpec {
-        let choices: [Any?] = [
-            model, widths, unit, dropout, inputDropout, convolutionDropout, shortcut, definition, loss,
-        ]
-        guard choices.contains(where: { $0 != nil }) else { return usual }
+        guard isGiven else { return usual }
         let name = if let model { model } else { try ModelName(usual.name) }
         var spec = usual
         if name.rawValue != usual.name || usual.choices == nil {

@@ -56,6 +56,10 @@ extension TrainCommand {
         settings.recipe = practice.applied(to: recipe.applied(to: usual.recipe))
         try normalization.apply(to: &settings)
         try checkPixels(of: settings)
+        if settings.recipe.validationAttack == nil, settings.recipe.validationAttackImages != nil {
+            throw SparringError(
+                .argument, "--validate-count is of the images of --validate-attack, which is missing")
+        }
         settings.seed = seeds.seed ?? usual.seed
         settings.exactConvolutions = exactConvolutions || usual.exactConvolutions
         settings.statistics = statistics ?? usual.statistics

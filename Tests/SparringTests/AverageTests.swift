@@ -139,5 +139,8 @@ import Testing
         #expect(recipe.scaled(to: 20).average == .exponential(decay: 0.5))
         let trainer = Trainer(try .small(), method: .backprop, recipe: self.recipe(.exponential(decay: 2)))
         expectError(.argument, "decay") { try trainer.check() }
+        try Trainer(try .small(), method: .backprop, recipe: self.recipe(.epochs(from: 3))).check()
+        let late = Trainer(try .small(), method: .backprop, recipe: self.recipe(.epochs(from: 4)))
+        expectError(.argument, "from epoch 4 on; the training has 3") { try late.check() }
     }
 }

@@ -57,6 +57,10 @@ class CommandLineTest(CommandTest):
                     self.assertIn(option, sentence)
                     self.assertIn(range, sentence)
 
+    def test_costs_of_more_nodes_go_with_their_flag(self):
+        for options in [["--latency", "5"], ["--bandwidths", "1,10"]]:
+            self.fail_with([options[0], "--model-scaling"], "bench", "--steps", "1", *options)
+
     def test_an_option_given_twice_is_refused(self):
         for arguments in [["evaluate", "--model-file", "a", "--model-file", "b"], ["info", "--json", "--json"],
                           ["bench", "--steps=1", "--steps", "2"]]:

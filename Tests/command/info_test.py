@@ -63,6 +63,7 @@ class InfoTest(CommandTest):
             for command in ["info", "bench"]:
                 self.fail_with([size, "3x32x32"], command, "--model", "lenet5", "--input", size)
         self.fail_with(["--input", "--model"], "info", "--input", "1x28x28")
+        self.fail_with(["--model"], "info", "--widths", "8,8")
         self.fail_with(["0"], "info", "--model", "lenet5", "--classes", "0")
         self.fail_with(["5×5", "1×1"], "info", "--model", "lenet5", "--input", "1x3x3")
         self.fail_with(["resnet18", "--input-dropout"], "info", "--model", "resnet18", "--input-dropout", "0.1")

@@ -91,6 +91,9 @@ class PracticeTest(CommandTest):
         for options in [["--average", "swa:3"], ["--average", "ema:1"], ["--label-smoothing", "1"],
                         ["--mixup", "-1"], ["--cutout", "13"]]:
             self.fail_with([], *self.train_arguments("run", "--epochs", "1", *options))
+        self.fail_with(["epoch 3", "has 2"], *self.train_arguments("run", "--epochs", "2", "--average", "epochs:3"))
+        self.fail_with(["--validate-count", "--validate-attack"],
+                       *self.train_arguments("run", "--epochs", "1", "--validate-count", "5"))
 
     def test_units_that_were_surely_mixed_up_are_refused(self):
         self.fail_with(["0.03", "unit=one"],

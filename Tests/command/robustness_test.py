@@ -246,6 +246,15 @@ class RobustnessTest(CommandTest):
         self.fail_with(["different data sets"], *self.evaluate("--attack", "fgsm", "--source", "digits"))
         self.fail_with(["different data sets"], "analyze", "zeros", "--model-file", "first", "digits")
 
+    def test_classes_that_differ_are_named(self):
+        model = (self.folder / "first/best.safetensors").read_bytes()
+        other = model.replace(rb'\"6\",\"7\"', rb'\"6\",\"x\"')
+        self.assertNotEqual(model, other)
+        (self.folder / "other.safetensors").write_bytes(other)
+        self.fail_with(["class 7 is '7' in one and 'x' in the other"], "transfer", "first", "other.safetensors")
+        self.fail_with(["class 7 is 'x' in one and '7' in the other"],
+                       "evaluate", "--model-file", "other.safetensors", "--data", "mnist", "--data-dir", self.data)
+
     def test_a_folder_of_several_runs_is_recognized(self):
         self.train("seeds", "--epochs", "1", "--seeds", "2")
         self.fail_with(["several seeds", "seeds/seed-1"], "evaluate", "--model-file", "seeds")

@@ -210,7 +210,7 @@ public final class Trainer {
         }
         try recipe.augmentation.check(network.inputShape)
         try recipe.softening?.check()
-        try recipe.average?.check()
+        try recipe.average?.check(epochs: recipe.epochs)
         guard recipe.validationAttack == nil || recipe.validationImages != 0, recipe.attackedImages > 0 else {
             throw SparringError(
                 .argument,

@@ -26,7 +26,8 @@ public enum WeightAverage: Hashable, Sendable, Codable {
         try check()
     }
 
-    func check() throws(SparringError) {
+    /// - Parameter epochs: of the training.
+    func check(epochs: Int = .max) throws(SparringError) {
         switch self {
         case .exponential(let decay):
             guard 0..<1 ~= decay else {
@@ -37,6 +38,10 @@ public enum WeightAverage: Hashable, Sendable, Codable {
             guard first >= 1 else {
                 throw SparringError(
                     .argument, "weights are averaged from epoch \(first) on; epochs count from 1")
+            }
+            guard first <= max(epochs, 1) else {
+                throw SparringError(
+                    .argument, "weights are averaged from epoch \(first) on; the training has \(epochs)")
             }
         }
     }
