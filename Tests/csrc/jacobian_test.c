@@ -163,6 +163,23 @@ static void what_cannot_be_done_is_refused(void) {
     oracle_destroy(o);
 }
 
+static void no_pass_is_left_to_go_on_from(void) {
+    oracle *o = example_dense(EXAMPLE_BATCH);
+    spar_network *network = randomized_engine(o, 1);
+    float images[20] = {0}, gradient[20];
+    int32_t label = 0;
+    spar_loss_result loss = {.struct_size = sizeof loss};
+    double values[EXAMPLE_CLASSES];
+    CHECK_OK(spar_forward(network, images, 1, 0));
+    CHECK_OK(spar_jacobian_singular_values(network, images, 1, NULL, NULL, values));
+    CHECK_FAILS(spar_evaluate_loss(network, &label, &loss), SPAR_ERROR_STATE, "forward");
+    CHECK_FAILS(spar_input_gradient(network, gradient), SPAR_ERROR_STATE, "");
+    CHECK_OK(spar_forward(network, images, 1, 0));
+    CHECK_OK(spar_evaluate_loss(network, &label, &loss));
+    spar_network_destroy(network);
+    oracle_destroy(o);
+}
+
 static bool stop_at_half(void *context, double done) {
     double *last = context;
     CHECK(done >= *last && done < 1);
@@ -184,4 +201,4 @@ static void a_caller_can_stop_it(void) {
 }
 
 TEST_MAIN(TEST(values_of_whole_networks), TEST(values_of_prefixes), TEST(any_number_of_threads_gives_the_same_bits),
-          TEST(what_cannot_be_done_is_refused), TEST(a_caller_can_stop_it))
+          TEST(what_cannot_be_done_is_refused), TEST(no_pass_is_left_to_go_on_from), TEST(a_caller_can_stop_it))

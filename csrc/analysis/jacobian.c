@@ -151,6 +151,7 @@ spar_status spar_jacobian_singular_values(spar_network *network, const float *im
     s.batch = s.outputs < network->options.batch_size ? s.outputs : network->options.batch_size;
     s.passes = (int64_t)count * ((s.outputs + s.batch - 1) / s.batch);
     spar_status status = average(&s, network, images, count, values);
+    network->ran_forward = network->has_input_gradient = false; // its passes were of copies, not of the caller's images
     release(&s);
     return status;
 }
