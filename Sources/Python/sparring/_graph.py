@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import weakref
 from ctypes import byref, c_int32, c_void_p
 from typing import Any, Callable, Tuple, Union
@@ -53,7 +54,7 @@ class Graph:
     def _add(self, layer: str, *arguments: Any) -> Value:
         if any(isinstance(given, Value) and given.graph is not self for given in arguments):
             raise ArgumentError(f"{layer}: a value of another graph")
-        if any(isinstance(given, int) and abs(given) >= 2**31 for given in arguments):
+        if any(isinstance(given, numbers.Integral) and abs(int(given)) >= 2**31 for given in arguments):
             raise OverflowError(f"{layer}: {arguments} is beyond what the engine takes")
         own = (given._index if isinstance(given, Value) else given for given in arguments)
         value = Value(self, calls[layer](self._handle, *own))
@@ -77,7 +78,7 @@ class Graph:
         means, deviations = floats(mean), floats(deviation)
         if not means.shape == deviations.shape == x.shape[:1]:
             raise ShapeError(f"normalize: {x.shape[0]} channels, means {means.shape}, deviations {deviations.shape}")
-        return self._add("normalize", x, text(name), address(means), address(deviations))
+        return self._add("normalize", x, text(name), c_void_p(address(means)), c_void_p(address(deviations)))
 
     def conv2d(self, x: Value, channels: int, kernel: Pair = 3, *, stride: Pair = 1, padding: Pair = 1, groups: int = 1,
                bias: bool = False, initializer: str = "he-fan-in", deviation: float = 0.0,

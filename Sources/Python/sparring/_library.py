@@ -9,6 +9,8 @@ import signal
 import threading
 from typing import Any, Callable, TypeVar
 
+import numpy as np
+
 from . import _structures
 
 S = TypeVar("S", bound=_structures.Structure)
@@ -101,7 +103,8 @@ class Watch:
         def call(*arguments: Any) -> bool:
             try:
                 self._deliver()
-                return function(*arguments) is not False
+                result = function(*arguments)
+                return not (isinstance(result, (bool, np.bool_)) and not result)
             except BaseException as error:
                 self._error = error
                 return False

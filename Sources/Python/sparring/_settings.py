@@ -89,7 +89,7 @@ class Method(Settings):
     separate_statistics: perturbed passes have batch norms of their own
     """
 
-    name: dataclasses.InitVar[str] = "backprop"
+    name: dataclasses.InitVar[str | None] = None  # "backprop"; of a copy by dataclasses.replace() what it was
     epsilon: float = 0.0
     input_epsilon: float = DEFAULT
     direction: str = DEFAULT
@@ -117,10 +117,11 @@ class Method(Settings):
     _enumerations = {field: field for field in ("direction", "shape", "size", "granularity", "weight_scope",
                                                 "weight_norm", "ascent")} | {"start_distribution": "start"}
 
-    def __post_init__(self, name: str) -> None:
+    def __post_init__(self, name: str | None) -> None:
         preset = self._defaults()
-        calls["method_preset"](text(name), self.epsilon, byref(preset))
-        self.epsilon = DEFAULT
+        calls["method_preset"](text(name or "backprop"), self.epsilon, byref(preset))
+        if name is not None:
+            self.epsilon = DEFAULT
         self._take(preset, all=False)
 
     def _defaults(self) -> Any:

@@ -1,4 +1,4 @@
-"""What sparring.h declares: structures, values of enumerations by name, and calls. Imports ctypes alone.
+"""What sparring.h declares: structures, values of enumerations by name, and calls.
 
 Tests/consumers/python/interface_test.py compares all of it with Tests/csrc/abi.txt.
 """
@@ -6,6 +6,7 @@ Tests/consumers/python/interface_test.py compares all of it with Tests/csrc/abi.
 from __future__ import annotations
 
 import ctypes
+import numbers
 from ctypes import CFUNCTYPE, POINTER, c_bool, c_double, c_float, c_int32, c_int64, c_uint32, c_uint64, c_void_p
 from typing import Any
 
@@ -33,7 +34,7 @@ class Structure(ctypes.Structure):
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
-        if isinstance(value, int) and getattr(self, name) != value:  # ctypes cuts integers
+        if isinstance(value, numbers.Integral) and getattr(self, name) != value:  # ctypes cuts integers
             raise OverflowError(f"{name} of {value} is beyond what the engine takes")
 
 

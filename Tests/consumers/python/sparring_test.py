@@ -1,5 +1,6 @@
 """The installed Python package, as a researcher would use it."""
 
+import dataclasses
 import multiprocessing
 import os
 import signal
@@ -56,6 +57,15 @@ class PassesTest(unittest.TestCase):
         self.assertEqual((result.correct, result.count), ((logits.argmax(1) == LABELS).sum(), 20))
         np.testing.assert_allclose(network.gradients["fc.weight"], gradient.T @ x, atol=1e-6)
         np.testing.assert_allclose(network.parameters["fc.weight"], weight - 0.1 * gradient.T @ x, atol=1e-6)
+
+    def test_normalization_is_part_of_the_network(self):
+        graph = sparring.Graph()
+        mean, deviation = np.array([0.4, 0.6]), np.array([0.2, 0.3])
+        x = graph.normalize(graph.input(2, 5, 4), mean, deviation)
+        network = sparring.Network(graph.dense(graph.flatten(x), 3, name="fc"), batch_size=20)
+        normalized = (IMAGES - mean[:, None, None]) / deviation[:, None, None]
+        logits = normalized.reshape(20, -1) @ network.parameters["fc.weight"].T + network.parameters["fc.bias"]
+        np.testing.assert_allclose(network.forward(IMAGES), logits, atol=1e-5)
 
     def test_passes_and_update_are_a_step(self):
         step, passes = make_network(), make_network()
@@ -157,6 +167,14 @@ class SettingsTest(unittest.TestCase):
         self.assertEqual((method.direction, method.epsilon), ("previous-batch", 10))
         network.method = method = sparring.Method("layerwise", epsilon=10, hidden_points="hidden")
         self.assertEqual(network.method, method)
+
+    def test_copies_keep_what_is_not_replaced(self):
+        for name in sparring.method_names():
+            method = sparring.Method(name, epsilon=0.03)
+            copy = dataclasses.replace(method, clean_weight=0.5)
+            self.assertEqual(dataclasses.replace(copy, clean_weight=method.clean_weight), method)
+        self.assertEqual(dataclasses.replace(sparring.Method("anl", epsilon=0.03), epsilon=0.5),
+                         sparring.Method("anl", epsilon=0.5))
 
     def test_methods_perturb(self):
         plain, noisy = make_network(), make_network()
@@ -268,6 +286,9 @@ class FailuresTest(unittest.TestCase):
                 (sparring.ShapeError, ValueError, "dense", lambda: graph.dense(image, 3)),
                 (OverflowError, OverflowError, "channels", lambda: sparring.Graph().conv2d(image, 2**32 + 1)),
                 (OverflowError, OverflowError, "input", lambda: sparring.Graph().input(2**32 + 1, 4, 4)),
+                (OverflowError, OverflowError, "channels",
+                 lambda: sparring.Graph().conv2d(image, np.int64(2**32 + 1))),
+                (OverflowError, OverflowError, "input", lambda: sparring.Graph().input(np.int64(2**32 + 1), 4, 4)),
                 (OverflowError, OverflowError, "seed", lambda: make_network(seed=-1)),
             ):
                 with self.subTest(sentence), self.assertRaisesRegex(kind, sentence) as caught:
@@ -316,6 +337,8 @@ class CallbacksTest(unittest.TestCase):
             network.train_step(IMAGES[:8], None, SGD, loss=fail)
         with self.assertRaises(sparring.CancelledError):
             network.attack(slow_attack(), IMAGES, LABELS, proceed=lambda _: False)
+        with self.assertRaises(sparring.CancelledError):
+            network.attack(slow_attack(), IMAGES, LABELS, proceed=lambda _: np.bool_(False))
         with self.assertRaises(sparring.ShapeError):
             network.train_step(IMAGES[:8], None, SGD, loss=lambda logits: (logits, logits))
         self.assertEqual(network.to_bytes(), before)
