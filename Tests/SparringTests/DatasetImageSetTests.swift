@@ -83,6 +83,19 @@ import Testing
 }
 
 @Suite struct DatasetFingerprintTests {
+    @Test func imagesThatChooseTheBestEpochCount() throws {
+        let data = try Quadrants()
+        func fingerprint(_ validation: ImageSet?) throws -> String {
+            try ImageDataset(
+                name: data.name, train: data.train, test: data.test, validation: validation,
+                classNames: data.classNames
+            ).fingerprint
+        }
+        let fingerprints = try [nil, data.test, data.train].map(fingerprint)
+        #expect(Set(fingerprints).count == 3)
+        #expect(try fingerprints[0] == data.fingerprint)
+    }
+
     /// A fingerprint that is begun before Ctrl-C and ended after it would be another data set's.
     @Test func fingerprintsOfCancelledTasksAreNone() async throws {
         let data = try Quadrants()
