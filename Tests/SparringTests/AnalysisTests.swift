@@ -86,6 +86,13 @@ import Testing
         #expect(zip(spectrum, [8, 4, 2]).allSatisfy { abs($0 - $1) < 1e-5 })
     }
 
+    @Test(arguments: [2, 3]) func anyNumberOfThreadsGivesTheSameSpectrum(threads: Int) throws {
+        let (network, data) = try Self.trained()
+        let images = data.test.prefix(37)
+        let alone = try network.copy(batchSize: 8, threads: 1).jacobianSpectrum(on: images)
+        #expect(try network.copy(batchSize: 8, threads: threads).jacobianSpectrum(on: images) == alone)
+    }
+
     @Test func neighborsOnThePlaneAreOfOneClass() throws {
         let (network, data) = try Self.trained()
         let features = try network.features(on: data.test)

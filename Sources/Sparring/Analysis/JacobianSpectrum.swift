@@ -21,8 +21,8 @@ extension Network {
         let encoder = try prefix(orEncoder: layer, for: set)
         var progress = ProgressCounter(parts: 1, onProgress)
         progress.begin("Jacobian")
-        // As many images at once as the engine decomposes at once.
-        let portion = try encoder.info.threads
+        // The same for any number of threads, as sums of other portions would have other bits.
+        let portion = 16
         var sums = [Double](repeating: 0, count: min(encoder.classes, encoder.inputShape.count))
         for range in set.batches(of: portion) {
             let values = try encoder.jacobianSingularValues(set.images(range)) { [progress] share in
