@@ -95,6 +95,14 @@ private final class Drawing: NSObject, XMLParserDelegate {
         #expect(try Drawing(plot(values, y: Plot.Axis("error", .logarithmic))).yLabels == labels)
     }
 
+    @Test func logarithmicAxesHoldPointsWhoseDeviationIsLarger() throws {
+        let points = [Plot.Point(1, 10, deviation: 1), Plot.Point(2, 0.002, deviation: 0.05)]
+        let plot = Plot(
+            title: "Error", x: Plot.Axis("epoch"), y: Plot.Axis("error", .logarithmic),
+            series: [.init("a", points)])
+        #expect(try Drawing(plot).yLabels.first == "0.001")
+    }
+
     @Test func aGivenRangeIsKept() throws {
         let drawing = try Drawing(plot([1, 500], y: Plot.Axis("error", range: 0...10)))
         #expect(drawing.yLabels == ["0", "2", "4", "6", "8", "10"])

@@ -29,7 +29,7 @@ struct PlotLayout {
         titleLines = Self.wrapped(plot.title)
         legend = Self.legend(plot)
         let points = plot.series.flatMap(\.points)
-        let spread = points.flatMap { [$0.y - ($0.deviation ?? 0), $0.y + ($0.deviation ?? 0)] }
+        let spread = points.flatMap { [$0.y - ($0.deviation ?? 0), $0.y, $0.y + ($0.deviation ?? 0)] }
         let hasBars = plot.series.contains { $0.style == .bars }
         yTicks = AxisTicks(
             plot.y, values: hasBars && plot.y.scale == .linear ? spread + [0] : spread, count: 6,
