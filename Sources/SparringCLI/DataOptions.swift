@@ -64,7 +64,7 @@ struct DataOptions: ParsableArguments {
                 "the model was trained on '\(spec.name)', which is no data set of this command; name one by --data"
             )
         }
-        if strictImages || resizedSide != nil { try check(name) }
+        if strictImages || resizedSide != nil || imageSize != nil { try check(name) }
         return try name.load(
             directory: dataDir ?? spec.directory, imageSize: imageSize ?? shape.height,
             resizedSide: resizedSide ?? spec.resizedSide, strictImages: strictImages)

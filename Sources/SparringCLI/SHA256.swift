@@ -45,7 +45,7 @@ func checksums(inFile path: String) throws -> [String: String] {
     let bytes = try RegularFile(FilePath(path)).readToEnd(limit: 1 << 20)
     let text = String(decoding: bytes, as: UTF8.self)
     var sums: [String: String] = [:]
-    for (number, line) in text.split(separator: "\n").enumerated() {
+    for (number, line) in text.split(whereSeparator: \.isNewline).enumerated() {
         // A star before the name tells that the file is not text.
         let words = line.split(separator: " ", maxSplits: 1).map { $0.drop { $0 == " " || $0 == "*" } }
         guard words.count == 2, words[0].count == 64, words[0].allSatisfy(\.isHexDigit) else {

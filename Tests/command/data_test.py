@@ -96,6 +96,9 @@ class DataTest(CommandTest):
                        "--data", "image-folders")
         self.fail_with(["--data-dir"], "train", "--data", "image-folder", "--out", "run")
         self.fail_with(["--image-size"], *self.train_arguments("run", "--image-size", "8"))
+        self.train("small", "--epochs", "1")
+        self.fail_with(["--image-size", "image-folder"],
+                       "evaluate", "--model-file", "small", "--image-size", "8", "--count", "10")
         self.fail_with(["640", "639"], *self.train_arguments("run", "--validation", "640"))
         self.fail_with(["64 pixels", "32"], "data", "show", "--data", "image-folder", "--data-dir", folder,
                        "--image-size", "64", "--resized-side", "32", "--out", "x.png")

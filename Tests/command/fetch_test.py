@@ -179,6 +179,12 @@ class FetchTest(CommandTest):
         self.fetch()
         self.assert_fetched()
 
+    def test_sums_may_have_the_line_ends_of_windows(self):
+        sums = self.folder / "sums"
+        sums.write_bytes(sums.read_bytes().replace(b"\n", b"\r\n"))
+        self.fetch()
+        self.assert_fetched()
+
     def test_parts_and_sums_that_are_no_files(self):
         self.part().parent.mkdir(parents=True)
         os.symlink("/dev/null", self.part())
