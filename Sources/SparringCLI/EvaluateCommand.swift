@@ -163,7 +163,8 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
             table.add(evaluation, numbers: try sample.numbers(of: data))
             let blackBox = try foreign.flatMap { source in
                 let results = try network.accuracies(
-                    on: images, under: attacks, from: source.network, onProgress: onProgress)
+                    on: images, under: attacks, from: source.network, onProgress: onProgress
+                ).map { $0.ofRightImages(evaluation.clean) }
                 table.add(results, madeOn: source.name)
                 return results
             }

@@ -67,12 +67,14 @@ struct ReportCommand: AsyncParsableCommand {
             let network = try ball.network(model)
             let clean = try network.classify(images, onProgress: onProgress)
             let attacked = try attacks.map {
-                try network.classify(images, under: $0, onProgress: onProgress)
+                clean.attacked(try network.classify(images, under: $0, onProgress: onProgress))
             }
             let follows = attacks.contains { $0.followsGradient }
             warnings += robustnessWarnings(
                 whiteBox: zip(attacks, attacked).map {
-                    AttackAccuracy(AttackDescription($0), outcomes: $1.outcomes)
+                    AttackAccuracy(
+                        AttackDescription($0), outcomes: $1.outcomes,
+                        tried: clean.outcomes.rightImages.count)
                 }, inspection: follows ? try network.inspect(on: images) : nil
             ).map { "\(model.name): \($0)" }
             return (name: model.name, classifications: [clean] + attacked)

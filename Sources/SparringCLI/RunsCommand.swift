@@ -79,8 +79,8 @@ struct RunsCommand: AsyncParsableCommand {
                 sets[spec] = try sample.images(of: data)
             }
             robust = try sets[spec].map {
-                try ball.network(model).classify($0, under: attack, onProgress: onProgress)
-                    .outcomes.accuracy
+                try ball.network(model).robustness(on: $0, under: [attack], onProgress: onProgress)
+                    .attacks[0].accuracy
             }
         }
         return ListedRun(run, history, robustAccuracy: robust)

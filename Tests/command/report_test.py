@@ -42,6 +42,18 @@ class RunsTest(CommandTest):
                              self.accuracy(row["run"], "fgsm", "--deltas", "8", "--count", "50"))
         self.assertIn("fgsm, δ = 8 of 255, accuracy %", self.succeed("runs", "--attack", "fgsm", *attack))
 
+    def test_an_image_that_an_attack_makes_right_stays_wrong(self):
+        attack = ["--attack", "noise", "--delta"]
+        accuracy = self.accuracy("runs/plain", "noise", "--deltas", "150")
+        self.assertLess(accuracy, json.loads(self.succeed(
+            "transfer", "runs/plain", "runs/noise/seed-2", *attack, "150", "--json"))["matrices"][0]["accuracies"][0][0])
+        self.assertEqual(self.runs("runs/plain", *attack, "150")[0]["robustAccuracy"], accuracy)
+        page = ["report", "runs/plain", "--out", "page.html", *attack]
+        self.assertIn(f" {accuracy:.2f}\n", self.succeed(*page, "150"))
+        own = ["evaluate", "--model-file", "runs/plain", "--attack", "noise", "--deltas", "150", "--json"]
+        self.assertEqual([row["accuracy"] for row in json.loads(self.succeed(*own, "--source", "runs/plain"))],
+                         [accuracy, accuracy])
+
     def test_a_damaged_run_is_told_and_left_out(self):
         (self.folder / "runs/plain/run.json").write_text("{}")
         result = self.run_command("runs")

