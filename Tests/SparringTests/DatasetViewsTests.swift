@@ -114,6 +114,21 @@ import Testing
         #expect(try set.stratifiedSample(6).labels == [0, 0, 1, 1, 2, 2])
     }
 
+    @Test func whatAClassesShareLeavesOverIsDrawnByTheSeed() throws {
+        let set = try ImageSet(
+            shape: ImageShape(channels: 1, height: 1, width: 1), classes: 30,
+            labels: (0..<300).map { Int32($0 / 10) }, pixels: patternBytes(300))
+        let classes = try (1...20).map { seed in
+            try set.stratifiedSample(10, seed: seed).labels.map(Int.init)
+        }
+        for drawn in classes { #expect(Set(drawn).count == 10) }
+        // One class is in none of 20 samples once in 3,300 times.
+        #expect(Set(classes.joined()) == Set(0..<30))
+        let low = classes.joined().count { $0 < 10 }
+        #expect((40...93).contains(low), "of 200, a third expected")
+        #expect(try set.stratifiedSample(40).labels.count { $0 == 0 } >= 1)
+    }
+
     @Test func partsMustFitEachOther() throws {
         expectError(.shape, "photos", "3×2×3 in 3", "2 classes have names") {
             _ = try ImageDataset(

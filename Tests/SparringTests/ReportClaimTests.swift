@@ -56,6 +56,13 @@ import Testing
         #expect(claim(far, against: base, images: 1000).verdict(digits: 2) == .confirmed)
     }
 
+    /// Of 1000 images 5 against none: a fair coin falls so once in 16 times.
+    @Test(arguments: [(0.0, 0.5), (100, 99.5)])
+    func fewImagesDecideNothingWhereAllOthersAreAlike(base: Double, ours: Double) {
+        let difference = claim([ours, ours + 0.001], against: [base, base], images: 1000)
+        #expect(difference.verdict(digits: 2) == .notConfirmed(.images))
+    }
+
     @Test func trialsHaveNoVerdict() {
         var trial = claim([-0.3, -0.4, -0.35])
         trial.isTrial = true

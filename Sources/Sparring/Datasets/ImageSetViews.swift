@@ -125,9 +125,10 @@ extension ImageSet {
     /// Which images are among `total` drawn at random, of each class its share.
     private func draw(_ total: Int, for purpose: RandomPurpose, seed: UInt64) throws(SparringError) -> [Bool]
     {
-        var left = shares(of: total)
+        let order = try RandomStream(seed: seed, purpose: purpose).order(count: count)
+        var left = shares(of: total, drawnIn: order)
         var isDrawn = [Bool](repeating: false, count: count)
-        for index in try RandomStream(seed: seed, purpose: purpose).order(count: count) {
+        for index in order {
             let label = Int(labels[index])
             guard left[label] > 0 else { continue }
             left[label] -= 1
@@ -137,15 +138,18 @@ extension ImageSet {
     }
 
     /// So many images, at most all, shared out to the classes by their sizes; those with the largest remainders, and among
-    /// equals the first, get one more.
-    private func shares(of total: Int) -> [Int] {
+    /// equals those whose images come first in the order, get one more.
+    private func shares(of total: Int, drawnIn order: [Int]) -> [Int] {
         var sizes = [Int](repeating: 0, count: classes)
-        for label in labels { sizes[Int(label)] += 1 }
+        var first = [Int](repeating: count, count: classes)
+        for (place, index) in order.enumerated().reversed() {
+            sizes[Int(labels[index])] += 1
+            first[Int(labels[index])] = place
+        }
         let parts = sizes.map { count.dividingFullWidth(total.multipliedFullWidth(by: $0)) }
         var shares = parts.map(\.quotient)
         let byRemainder = parts.indices.sorted {
-            let (first, second) = (parts[$0].remainder, parts[$1].remainder)
-            return first == second ? $0 < $1 : first > second
+            (parts[$1].remainder, first[$0]) < (parts[$0].remainder, first[$1])
         }
         for label in byRemainder.prefix(total - shares.reduce(0, +)) { shares[label] += 1 }
         return shares

@@ -112,9 +112,16 @@ public struct Claim: Hashable, Sendable, Codable {
 
     /// Of the difference of two shares in percent of as many images each, at most: it is less where both are of the same
     /// images, which fool both networks alike.
+    ///
+    /// As Agresti and Caffo (2000) have it, with one image more on either side: where few images are wrong, or all, those
+    /// counted alone would let the error vanish.
     private static func samplingError(_ first: Double, _ second: Double, images: Int) -> Double {
-        let variances = [first, second].map { $0 * (100 - $0) / Double(max(images, 1)) }
-        return 1.96 * max(variances.reduce(0, +), 0).squareRoot()
+        let count = Double(max(images, 1))
+        let variances = [first, second].map { percent in
+            let share = (count * percent / 100 + 1) / (count + 2)
+            return share * (1 - share) / (count + 2)
+        }
+        return 196 * max(variances.reduce(0, +), 0).squareRoot()
     }
 }
 
