@@ -81,7 +81,7 @@ extension Experiment {
     private struct HiddenActivations: Codable {
         /// In percent.
         var zeros: Double
-        /// The share of activations, in percent, in bins of 0.1 from above 0.
+        /// The share of activations, in percent, in bins of 0.1 from above 0; the last has all that are larger.
         var histogram: [Double]
     }
 
@@ -96,10 +96,12 @@ extension Experiment {
             claims: [("adversarial back-propagation makes hidden activations sparser", .higher, 1, 0)])
         let series = zip(panel.names, activations).map { name, activations in
             Plot.Series(
-                name, activations[0].histogram.enumerated().map { .init(0.1 * (Double($0) + 0.5), $1) })
+                name,
+                activations[0].histogram.dropLast().enumerated().map { .init(0.1 * (Double($0) + 0.5), $1) })
         }
+        let end = 0.1 * Double(histogramBins - 1)
         let histogram = Plot(
-            title: "Hidden activations above zero, seed 1", x: .init("activation"),
+            title: "Hidden activations between 0 and \(end.text(digits: 1)), seed 1", x: .init("activation"),
             y: .init("share in %", .logarithmic), series: series)
         return [Report.Section("Zeros (Figure 3)", [comparison, .plot(histogram)])]
     }

@@ -62,7 +62,7 @@ private final class Drawing: NSObject, XMLParserDelegate {
         return texts.filter { $0.y == below - 18 }
     }
 
-    var yLabels: [String] { texts.filter { $0.anchor == "end" && $0.x < 100 }.map(\.string) }
+    var yLabels: [String] { texts.filter { $0.anchor == "end" && $0.x < 200 }.map(\.string) }
 }
 
 @Suite struct ReportPlotTests {
@@ -82,6 +82,25 @@ private final class Drawing: NSObject, XMLParserDelegate {
     ])
     func ticksAreRoundNumbers(values: [Double], labels: [String]) throws {
         #expect(try Drawing(plot(values)).yLabels == labels)
+    }
+
+    @Test(arguments: [[1, 1 + 3e-9], [1.000001, 1.000002], [1e6, 1e6 + 3], [-7e9, -7e9 + 100], [0.0001, 0.00010001]])
+    func noTwoTicksOfNarrowAxesAreAlike(values: [Double]) throws {
+        for scale in [Plot.Scale.linear, .logarithmic] where scale == .linear || values[0] > 0 {
+            let labels = try Drawing(plot(values, y: Plot.Axis("error", scale))).yLabels
+            #expect(labels.count >= 3 && Set(labels).count == labels.count, "\(labels)")
+        }
+    }
+
+    @Test func everyLonePointOfALongLineIsMarked() throws {
+        func markers(_ values: [Double]) throws -> Int {
+            let paths = try Drawing(plot(values)).source.matches(of: /d="([^"]*)" fill="currentColor" fill-opacity="0.85"/)
+            return paths.map { $0.output.1.count { $0 == "M" } }.max() ?? 0
+        }
+        let line = [Double](repeating: 1, count: 120)
+        let lone = (0..<120).map { $0 % 3 == 1 ? 1 : Double.nan }
+        #expect(try markers(line) == 12)
+        #expect(try markers(lone) >= 40)
     }
 
     @Test(arguments: [

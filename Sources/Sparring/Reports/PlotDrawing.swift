@@ -169,10 +169,12 @@ extension PlotDrawing {
         return (x, y)
     }
 
-    /// Some points of a line are marked, so that a lone one shows and series differ by more than color.
+    /// Some points of a line are marked, so that series differ by more than color, and all lone ones, of which there is no
+    /// line.
     private func marked(_ points: [Plot.Point]) -> [Plot.Point] {
         let every = points.count <= 24 ? 1 : points.count / 12
-        return stride(from: 0, to: points.count, by: every).map { points[$0] }
+        return runs(points).flatMap { $0.count == 1 ? $0 : [] }
+            + stride(from: 0, to: points.count, by: every).map { points[$0] }
     }
 
     private func band(_ points: [Plot.Point]) -> String {

@@ -108,24 +108,28 @@ struct AxisTicks {
         return ticks.filter { $0 >= range.lowerBound * (1 - 1e-9) && $0 <= range.upperBound * (1 + 1e-9) }
     }
 
-    /// Plain digits, all with as many after the point as one needs; powers of ten where that is too long.
+    /// Plain digits, all with as many after the point as one needs; powers of ten where that is too long. No two are alike.
     private static func labels(_ ticks: [Double]) -> [String] {
         let largest = ticks.map(abs).max() ?? 0
         let smallest = ticks.map(abs).filter { $0 > 0 }.min() ?? 1
-        if largest >= 1e6 || smallest < 1e-4 { return ticks.map(scientific) }
-        let digits = (0..<6).first { digits in ticks.allSatisfy { hasAtMost(digits, $0) } }
-        return ticks.map { $0.text(digits: digits ?? 6) }
+        let step = zip(ticks, ticks.dropFirst()).map { $1 - $0 }.min() ?? smallest
+        if largest >= 1e6 || smallest < 1e-4 {
+            let significant = max(5, Int(log10(largest / step).rounded(.up)) + 1)
+            return ticks.map { scientific($0, significant) }
+        }
+        let digits = (0..<15).first { digits in
+            ticks.allSatisfy { tick in
+                let shifted = tick * pow(10, Double(digits))
+                return abs(shifted - shifted.rounded()) < 1e-3 * step * pow(10, Double(digits))
+            }
+        }
+        return ticks.map { $0.text(digits: digits ?? 15) }
     }
 
-    private static func hasAtMost(_ digits: Int, _ tick: Double) -> Bool {
-        let shifted = tick * pow(10, Double(digits))
-        return abs(shifted - shifted.rounded()) < 1e-6 * max(1, abs(shifted))
-    }
-
-    private static func scientific(_ value: Double) -> String {
+    private static func scientific(_ value: Double, _ significant: Int) -> String {
         guard value != 0 else { return "0" }
         var exponent = Int(log10(abs(value)).rounded(.down))
-        var mantissa = (abs(value) / pow(10, Double(exponent))).text(significant: 5)
+        var mantissa = (abs(value) / pow(10, Double(exponent))).text(significant: significant)
         // 9.99999 becomes 10.
         if mantissa == "10" { (mantissa, exponent) = ("1", exponent + 1) }
         let power = "10" + superscript(exponent)
