@@ -28,9 +28,23 @@ static void ignore_warning(png_structp png, const char *message) {
     (void)message;
 }
 
+// A copy of what stands before or behind the pixels.
+static void keep_exif(png_structp png, png_infop info, png_photo *photo) {
+#ifdef PNG_eXIf_SUPPORTED
+    png_bytep exif = NULL;
+    png_uint_32 size = 0;
+    if (png_get_eXIf_1(png, info, &size, &exif) == 0 || size == 0) return;
+    photo->exif = malloc(size);
+    if (photo->exif == NULL) png_error(png, "there is no memory for its EXIF");
+    memcpy(photo->exif, exif, size);
+    photo->exif_size = size;
+#endif
+}
+
 static void read_rows(png_structp png, png_infop info, size_t pixel_limit, png_photo *photo) {
     // Texts and color profiles are compressed, so that a small file may hold a thousand large ones.
     png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
+    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, (png_const_bytep) "eXIf", 1);
     png_read_info(png, info);
     photo->height = png_get_image_height(png, info);
     photo->width = png_get_image_width(png, info);
@@ -47,7 +61,8 @@ static void read_rows(png_structp png, png_infop info, size_t pixel_limit, png_p
     for (int pass = 0; pass < passes; pass++) {
         for (size_t row = 0; row < photo->height; row++) png_read_row(png, photo->pixels + row * row_bytes, NULL);
     }
-    png_read_end(png, NULL);
+    png_read_end(png, info);
+    keep_exif(png, info, photo);
 }
 
 bool png_read_photo(const uint8_t *file, size_t size, size_t pixel_limit, png_photo *photo) {
@@ -62,7 +77,8 @@ bool png_read_photo(const uint8_t *file, size_t size, size_t pixel_limit, png_ph
     }
     if (setjmp(png_jmpbuf(png))) {
         free(photo->pixels);
-        photo->pixels = NULL;
+        free(photo->exif);
+        photo->pixels = photo->exif = NULL;
         png_destroy_read_struct(&png, &info, NULL);
         return false;
     }

@@ -122,6 +122,10 @@ struct Download {
             }
         } catch let error as URLError {
             try Task.checkCancellation()
+            if error.code == .timedOut {
+                throw TransferFailure(
+                    reason: "it has sent nothing for \(Int(request.timeoutInterval)) seconds")
+            }
             throw TransferFailure(reason: Sparring.reason(of: error))
         }
         try Task.checkCancellation()
@@ -142,6 +146,10 @@ private struct Extent {
         of response: HTTPURLResponse, asked first: Int, size: Int?, limit: Int
     ) throws(TransferFailure) {
         var told: Int?
+        let encoding = response.value(forHTTPHeaderField: "Content-Encoding") ?? "identity"
+        guard encoding == "identity" else {
+            throw TransferFailure(reason: "it sends the file encoded as \(encoding), which was not asked for")
+        }
         switch response.statusCode {
         case 200:
             self.first = 0

@@ -28,7 +28,7 @@ extension DatasetName {
         case .fashionMNIST: fashionFiles
         case .cifar10, .cifar10Gray: [cifar10File]
         case .cifar100, .cifar100Coarse: [cifar100File]
-        case .digits, .tinyImageNet100: []
+        case .digits, .tinyImageNet100, .tinyImageNet100Coarse: []
         }
     }
 }

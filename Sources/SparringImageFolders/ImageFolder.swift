@@ -160,10 +160,16 @@ struct CenterView {
         return (resizedSide * height / shorter, resizedSide * width / shorter)
     }
 
-    /// Throws when a photograph is too long for its width.
+    /// Throws when a photograph is too long, by itself or for its width.
     func check(_ photo: Photo, path: String) throws(SparringError) {
+        let limit = 1 << 16
+        guard max(photo.height, photo.width) <= limit else {
+            throw SparringError(
+                .format,
+                "\(path): \(photo.height)×\(photo.width) pixels; a side of at most \(limit) can be resized")
+        }
         let (height, width) = resizedSides(height: photo.height, width: photo.width)
-        guard max(height, width) <= 1 << 16 else {
+        guard max(height, width) <= limit else {
             throw SparringError(
                 .format,
                 "\(path): \(photo.height)×\(photo.width) pixels are too long a strip for a shorter side of "

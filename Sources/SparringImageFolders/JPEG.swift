@@ -1,4 +1,3 @@
-import CExif
 import CTurboJPEG
 import Sparring
 
@@ -22,7 +21,8 @@ extension Photo {
             throw SparringError(.format, "\(path) is a damaged JPEG file: it ends before its image begins")
         }
         try Photo.check(height: Int(height), width: Int(width), path: path)
-        let scans = scanCount(file)
+        let segments = Segments(of: file)
+        let scans = segments.scans
         guard scans <= Photo.scannedPixelLimit / (Int(height) * Int(width)) else {
             throw SparringError(
                 .format,
@@ -42,7 +42,8 @@ extension Photo {
         }
         guard status == 0 else { throw damage(decoder, path) }
         if isCMYK { pixels = colors(ofInvertedCMYK: pixels) }
-        self = Photo(height: Int(height), width: Int(width), pixels: pixels).oriented(orientation(file))
+        self = Photo(height: Int(height), width: Int(width), pixels: pixels)
+            .oriented(orientation(exif: segments.exif))
     }
 }
 
@@ -51,10 +52,29 @@ private func damage(_ decoder: tjhandle, _ path: String) -> SparringError {
     SparringError(.format, "\(path) is a damaged JPEG file: \(String(cString: tjGetErrorStr2(decoder)))")
 }
 
-/// Markers that begin a scan. Those of a thumbnail in the header count too.
-private func scanCount(_ file: [UInt8]) -> Int {
-    file.withUnsafeBufferPointer { file in
-        (0..<max(file.count - 1, 0)).count { file[$0] == 0xff && file[$0 + 1] == 0xda }
+/// What a JPEG file holds between its beginning and its end marker, behind which cameras put videos and other images.
+private struct Segments {
+    private(set) var scans = 0
+    /// The body of the first segment of EXIF; empty where there is none.
+    private(set) var exif: ArraySlice<UInt8> = []
+
+    init(of file: [UInt8]) {
+        var place = 2
+        while let marker = file[min(place, file.count)...].firstIndex(of: 0xff), marker + 3 < file.count {
+            switch file[marker + 1] {
+            // A marker may have more such bytes before it.
+            case 0xff: place = marker + 1
+            // Of a scan: a byte of 0xff, and where it can be gone on with after damage.
+            case 0, 1, 0xd0...0xd7: place = marker + 2
+            case 0xd9: return
+            case let kind:
+                let end = marker + 2 + Int(file[marker + 2]) << 8 + Int(file[marker + 3])
+                let body = file[marker + 4..<max(marker + 4, min(end, file.count))]
+                if kind == 0xda { scans += 1 }
+                if kind == 0xe1, exif.isEmpty, body.starts(with: exifHeader) { exif = body }
+                place = max(marker + 2, end)
+            }
+        }
     }
 }
 
@@ -75,15 +95,4 @@ private func colors(ofInvertedCMYK inverted: [UInt8]) -> [UInt8] {
         }
         initialized = 3 * count
     }
-}
-
-/// EXIF's orientation; 1, upright, where the file does not say.
-private func orientation(_ file: [UInt8]) -> Int {
-    guard let exif = exif_data_new_from_data(file, UInt32(clamping: file.count)) else { return 1 }
-    defer { exif_data_unref(exif) }
-    // The first of the directories is that of the main image.
-    guard let entry = exif_content_get_entry(exif.pointee.ifd.0, EXIF_TAG_ORIENTATION),
-        entry.pointee.format == EXIF_FORMAT_SHORT, entry.pointee.components == 1
-    else { return 1 }
-    return Int(exif_get_short(entry.pointee.data, exif_data_get_byte_order(exif)))
 }

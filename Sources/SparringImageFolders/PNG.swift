@@ -15,10 +15,15 @@ extension Photo {
             }
             throw SparringError(.format, "\(path) is a damaged PNG file: \(message)")
         }
-        defer { free(photo.pixels) }
+        defer {
+            free(photo.pixels)
+            free(photo.exif)
+        }
         let (height, width) = (Int(photo.height), Int(photo.width))
-        self.init(
+        let exif = UnsafeBufferPointer(start: photo.exif, count: Int(photo.exif_size))
+        self = Photo(
             height: height, width: width,
-            pixels: Array(UnsafeBufferPointer(start: photo.pixels, count: 3 * height * width)))
+            pixels: Array(UnsafeBufferPointer(start: photo.pixels, count: 3 * height * width))
+        ).oriented(exif.isEmpty ? 1 : orientation(exif: exifHeader + exif))
     }
 }

@@ -117,8 +117,11 @@ import Testing
             Array(names.joined(separator: "\n").utf8), "cifar-100-binary/fine_label_names.txt")
         #expect(try DatasetName.tinyImageNet100.load(directory: folder.path).classNames == names)
         #expect(try DatasetName.cifar100.load(directory: folder.path).name == "tiny-imagenet-100")
-        let coarse = try DatasetName.cifar100Coarse.load(directory: folder.path)
-        #expect(coarse.name == "tiny-imagenet-100-coarse" && coarse.classes == 20)
+        for name in [DatasetName.cifar100Coarse, .tinyImageNet100Coarse] {
+            let coarse = try name.load(directory: folder.path)
+            #expect(coarse.name == "tiny-imagenet-100-coarse" && coarse.classes == 20)
+            #expect(try DatasetName(coarse.name) == .tinyImageNet100Coarse)
+        }
     }
 
     @Test func grey() throws {

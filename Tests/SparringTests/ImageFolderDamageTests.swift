@@ -74,8 +74,20 @@ import Testing
         let header = try #require(file.indices.first { file[$0] == 0xff && file[$0 + 1] == 0xc0 })
         file.replaceSubrange(header + 5..<header + 9, with: [0x20, 0, 0x40, 0])
         #expect(try complaint(about: file + [UInt8](repeating: 0xda, count: 1)).contains("damaged JPEG"))
-        let scans = (0..<16).flatMap { _ in [0xff, 0xda] as [UInt8] }
-        #expect(try complaint(about: file + scans).contains("17 scans of 8192×16384 pixels"))
+        let scans = [[UInt8]](repeating: [0xff, 0xda, 0, 2], count: 16).joined()
+        let more = Array(file.dropLast(2)) + scans + [0xff, 0xd9]
+        #expect(try complaint(about: more).contains("17 scans of 8192×16384 pixels"))
+    }
+
+    @Test func whatCamerasPutBehindAPhotographIsNotLookedAt() throws {
+        let file = try jpeg(64, 64, patternBytes(3 * 4096))
+        let video = [[UInt8]](repeating: [0xff, 0xda], count: 600_000).joined()
+        #expect(try complaint(about: file + video) == "")
+    }
+
+    @Test func aPhotographLongerThanCanBeResizedIsLeftOut() throws {
+        #expect(try complaint(about: png(1 << 16, 10)) == "")
+        #expect(try complaint(about: png((1 << 16) + 1, 10)).contains("65537×10 pixels"))
     }
 
     @Test func thePixelLimitIsThatOfTheHeaderWhereverItStands() throws {

@@ -117,31 +117,48 @@ import Testing
         try expectColor(inks, [200, 100, 0])
     }
 
-    /// The file with an EXIF header that has nothing but the orientation.
-    private func tagged(_ file: [UInt8], orientation: UInt8) -> [UInt8] {
-        let tiff: [UInt8] =
-            [
-                0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0,
-                0,
-            ]
-        let body = Array("Exif\0\0".utf8) + tiff
-        return Array(file.prefix(2)) + [0xff, 0xe1, 0, UInt8(body.count + 2)] + body + file.dropFirst(2)
+    /// Where a file has EXIF, which says nothing but the orientation.
+    enum EXIFPlace: CaseIterable {
+        case firstInJPEG, behindACommentInJPEG, beforeThePixelsOfPNG, behindThePixelsOfPNG
+
+        var isInPNG: Bool { self == .beforeThePixelsOfPNG || self == .behindThePixelsOfPNG }
+
+        func tagged(_ file: [UInt8], orientation: UInt8) -> [UInt8] {
+            let tiff =
+                [0x49, 0x49, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation]
+                + [UInt8](repeating: 0, count: 7)
+            let body = Array("Exif\0\0".utf8) + tiff
+            let segment = [0xff, 0xe1, 0, UInt8(body.count + 2)] + body
+            let comment: [UInt8] = [0xff, 0xfe, 0, 6, 0xff, 0xd9, 0xff, 0xda]
+            let (place, inserted) =
+                switch self {
+                case .firstInJPEG: (2, segment)
+                case .behindACommentInJPEG: (2, comment + segment)
+                case .beforeThePixelsOfPNG: (33, pngChunk("eXIf", tiff))
+                case .behindThePixelsOfPNG: (file.count - 12, pngChunk("eXIf", tiff))
+                }
+            return Array(file.prefix(place)) + inserted + file.dropFirst(place)
+        }
     }
 
-    @Test func orientationsTurnThePhotographUpright() throws {
+    @Test(arguments: EXIFPlace.allCases)
+    func orientationsTurnThePhotographUpright(place: EXIFPlace) throws {
         // Four flat quarters, so that every orientation gives another order of them.
         let (quarters, side): ([UInt8], Int) = ([10, 80, 160, 240], 16)
         let pixels = (0..<side * side).flatMap { (position: Int) -> [UInt8] in
             let (row, column) = (position / side / 8, position % side / 8)
             return flat([quarters[2 * row + column]], 3)
         }
-        let file = try jpeg(side, side, pixels)
+        let file =
+            place.isInPNG
+            ? try [UInt8](Picture(width: side, height: side, channels: 3, pixels: pixels).png())
+            : try jpeg(side, side, pixels)
         let expected: [UInt8: [Int]] = [
             1: [0, 1, 2, 3], 2: [1, 0, 3, 2], 3: [3, 2, 1, 0], 4: [2, 3, 0, 1],
             5: [0, 2, 1, 3], 6: [2, 0, 3, 1], 7: [3, 1, 2, 0], 8: [1, 3, 0, 2], 9: [0, 1, 2, 3],
         ]
         for (orientation, order) in expected {
-            let image = try decoded(tagged(file, orientation: orientation), size: side)
+            let image = try decoded(place.tagged(file, orientation: orientation), size: side)
             let corners = [(3, 3), (3, 12), (12, 3), (12, 12)].map { image[$0.0 * side + $0.1] }
             for (corner, quarter) in zip(corners, order) {
                 #expect(abs(Int(corner) - Int(quarters[quarter])) <= 2, "orientation \(orientation)")

@@ -84,7 +84,9 @@ private final class Drawing: NSObject, XMLParserDelegate {
         #expect(try Drawing(plot(values)).yLabels == labels)
     }
 
-    @Test(arguments: [[1, 1 + 3e-9], [1.000001, 1.000002], [1e6, 1e6 + 3], [-7e9, -7e9 + 100], [0.0001, 0.00010001]])
+    @Test(arguments: [
+        [1, 1 + 3e-9], [1.000001, 1.000002], [1e6, 1e6 + 3], [-7e9, -7e9 + 100], [0.0001, 0.00010001],
+    ])
     func noTwoTicksOfNarrowAxesAreAlike(values: [Double]) throws {
         for scale in [Plot.Scale.linear, .logarithmic] where scale == .linear || values[0] > 0 {
             let labels = try Drawing(plot(values, y: Plot.Axis("error", scale))).yLabels
@@ -94,7 +96,8 @@ private final class Drawing: NSObject, XMLParserDelegate {
 
     @Test func everyLonePointOfALongLineIsMarked() throws {
         func markers(_ values: [Double]) throws -> Int {
-            let paths = try Drawing(plot(values)).source.matches(of: /d="([^"]*)" fill="currentColor" fill-opacity="0.85"/)
+            let paths = try Drawing(plot(values)).source.matches(
+                of: /d="([^"]*)" fill="currentColor" fill-opacity="0.85"/)
             return paths.map { $0.output.1.count { $0 == "M" } }.max() ?? 0
         }
         let line = [Double](repeating: 1, count: 120)

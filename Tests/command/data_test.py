@@ -1,6 +1,8 @@
 """The choice of images: lists, sheets of images, photographs in folders, held-out images, and resuming with them."""
 
 import json
+import resource
+import subprocess
 
 from support import CommandTest, read_png, write_png
 
@@ -32,9 +34,9 @@ class DataTest(CommandTest):
         self.assertIn("--data-dir", json.loads(self.succeed("data", "--json"))["missing"]["cifar-100"])
 
     def test_show(self):
-        folder = self.photos()
+        folder = self.photos(10)
         told = self.succeed("data", "show", *self.photo_arguments(folder), "--count", "3", "--out", "sheet.png")
-        self.assertIn("3 of 32 images", told)
+        self.assertIn("3 of 27 images", told)
         height, width, rows = read_png(self.folder / "sheet.png")
         self.assertEqual((height, width), (17, 17))
         blue, green, red = (bytes(color) * 8 for color in self.COLORS.values())
@@ -52,6 +54,18 @@ class DataTest(CommandTest):
         for path in self.data.iterdir():
             self.assertEqual((self.folder / "copy" / path.name).read_bytes(), path.read_bytes())
         self.fail_with(["grey images", "3×8×8"], "data", "write", *self.photo_arguments(self.photos()), "--out", "photos")
+
+    def test_plain_files_take_no_more_room_than_they_have(self):
+        folder = self.folder / "cifar"
+        folder.mkdir()
+        for name in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
+            (folder / f"{name}.bin").write_bytes(bytes(3073 * 4000))
+        limit = 4 << 30
+        result = subprocess.run(
+            self.arguments("data", "show", "--data", "cifar-10", "--data-dir", folder, "--out", "sheet.png"),
+            cwd=self.folder, capture_output=True, text=True, timeout=60,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
 
     def test_photographs_that_cannot_be_decoded(self):
         folder = self.photos()

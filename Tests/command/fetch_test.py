@@ -1,6 +1,7 @@
 """Downloads from a server on the loopback address: whole, resumed, refused, wrong, interrupted."""
 
 import fcntl
+import gzip
 import hashlib
 import http.server
 import itertools
@@ -40,6 +41,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", told.format(first, len(content) - 1, len(content)))
         if server.tells_length:
             self.send_header("Content-Length", str(len(content) - first))
+        if server.encoding:
+            self.send_header("Content-Encoding", server.encoding)
         self.end_headers()
         body = content[first:]
         if server.cut_after is not None:
@@ -68,6 +71,7 @@ class FetchTest(CommandTest):
         self.server.files = {f"/mirror/mnist/{name}": os.urandom(300_000 + 10 * i) for i, name in enumerate(NAMES)}
         self.server.has_ranges, self.server.cut_after, self.server.delay, self.server.requests = True, None, 0, []
         self.server.content_range, self.server.tells_length, self.server.sends_on, self.server.sent = None, True, False, 0
+        self.server.encoding = None
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
         self.addCleanup(self.server.server_close)
         self.addCleanup(self.server.shutdown)
@@ -170,6 +174,13 @@ class FetchTest(CommandTest):
     def test_a_size_other_than_the_known_one(self):
         result = self.run_command(*self.fetch_arguments())
         self.assertIn("300000 bytes, not 9912422", result.stderr)
+
+    def test_a_file_encoded_unasked(self):
+        self.server.encoding = "gzip"
+        self.server.files = {path: gzip.compress(content) for path, content in self.server.files.items()}
+        result = self.run_command(*self.fetch_arguments("--sums", "sums"))
+        self.assertEqual(result.returncode, 1)
+        self.assertIn("encoded as gzip", result.stderr)
 
     def test_two_fetches_do_not_share_a_part(self):
         self.write_part(self.content()[:1000])

@@ -16,6 +16,8 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
     case cifar100Coarse = "cifar-100-coarse"
     /// 100 classes of Tiny-ImageNet in the files of ``CIFAR100``.
     case tinyImageNet100 = "tiny-imagenet-100"
+    /// 20 coarse classes in such files.
+    case tinyImageNet100Coarse = "tiny-imagenet-100-coarse"
 
     /// Finds a data set by name.
     ///
@@ -42,12 +44,13 @@ public enum DatasetName: String, CaseIterable, Hashable, Sendable, Codable {
         case .cifar10Gray: try CIFAR10(directory: needed(directory)).grayscale(name: rawValue)
         case .cifar100: try CIFAR100(directory: needed(directory))
         case .cifar100Coarse: try CIFAR100(directory: needed(directory), labels: .coarse)
-        case .tinyImageNet100: try tinyImageNet100(needed(directory))
+        case .tinyImageNet100: try tinyImageNet100(needed(directory), labels: .fine)
+        case .tinyImageNet100Coarse: try tinyImageNet100(needed(directory), labels: .coarse)
         }
     }
 
-    private func tinyImageNet100(_ directory: String) throws -> any Dataset {
-        let data = try CIFAR100(directory: directory)
+    private func tinyImageNet100(_ directory: String, labels: CIFAR100.Labels) throws -> any Dataset {
+        let data = try CIFAR100(directory: directory, labels: labels)
         guard data.name == rawValue else {
             throw SparringError(.file, "\(directory): the files in CIFAR-100's layout are not \(rawValue)'s")
         }

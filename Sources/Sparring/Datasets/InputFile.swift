@@ -9,16 +9,14 @@ struct InputFile: ~Copyable {
     /// The most bytes that what makes one set of images may unpack to: six times the largest, CIFAR-100's.
     static let byteLimit = 1 << 30
     private static let chunk = 1 << 20
-    /// No byte of a gzip stream becomes more bytes.
-    private static let mostInflation = 1032
 
     let path: String
     private let file: gzFile
     private let limit: Int
     /// Bytes that may still be read.
     private(set) var room: Int
-    /// The most bytes that a file of this size can unpack to.
-    private let mostBytes: Int
+    /// Bytes of the file, packed or not.
+    private let size: Int
 
     /// - Parameter limit: the most bytes to read, whatever they are for.
     /// - Throws: when there is no file or what is there is no regular one.
@@ -36,7 +34,7 @@ struct InputFile: ~Copyable {
         self.file = file
         self.limit = limit
         room = limit
-        mostBytes = opened.size.clampedProduct(Self.mostInflation)
+        size = opened.size
     }
 
     deinit {
@@ -49,7 +47,7 @@ struct InputFile: ~Copyable {
     ///   goes on after the limit; `CancellationError` when the task is cancelled.
     mutating func read(upTo count: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(min(count, room, mostBytes))
+        bytes.reserveCapacity(min(count, room, size))
         while bytes.count < count {
             let piece = try readPiece(upTo: count - bytes.count)
             if piece.isEmpty { break }
