@@ -1,6 +1,7 @@
 """Tests of `convert`: weights go out as a state dict and come back, and what does not fit is named."""
 
 import json
+import os
 import struct
 import unittest
 
@@ -77,6 +78,20 @@ class ConvertTest(CommandTest):
         self.assertIn("resnet18 for 1000 classes of 3×224×224 images", told)
         self.assertIn("11689512", told)
         self.fail_with(["torchvison", "torchvision"], "info", "--model", "resnet18", "--definition", "torchvison")
+
+    def test_a_definition_that_does_other_things_with_the_weights_is_refused(self):
+        for name in [f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]:
+            (self.folder / f"{name}.bin").write_bytes(b"".join(bytes([label]) + os.urandom(3072) for label in range(2)))
+        for model, more, definition, parts in [
+            ("resnet18", ["--shortcut", "a"], "kuangliu", ["resnet18", "other choices"]),
+            ("wrn-40-4", ["--definition", "xternalz"], "meliketoy", ["meliketoy", "128×32×32", "128×16×16"]),
+        ]:
+            with self.subTest(model):
+                self.succeed("train", "--data", "cifar-10", "--data-dir", ".", "--model", model, *more, "--batch-size", 4,
+                             "--epochs", 1, "--validation", 0, "--out", model)
+                self.fail_with(parts, "convert", model, "--to", "torch", "--definition", definition, "--out", "x")
+        self.fail_with(["other choices", "shortcut a", "kuangliu"], "info", "--model", "resnet18", "--definition", "kuangliu",
+                       "--shortcut", "a")
 
     def test_what_does_not_fit_is_named(self):
         first = next(iter(self.weights))

@@ -89,6 +89,10 @@ class WeightsTest(CommandTest):
         self.check("vgg11", "torchvision",
                    public.Classifier(public.vgg_features(public.VGG11), public.torchvision_classifier(512)), small=True)
 
+    def test_vgg_leaves_out_the_last_pixels_of_odd_maps(self):
+        self.check("vgg11", "kuangliu",
+                   public.Classifier(public.vgg_features(public.VGG11), torch.nn.Linear(512, 10)), 39)
+
     def test_alexnet(self):
         self.check("alexnet", "torchvision", public.alexnet(), 224)
 

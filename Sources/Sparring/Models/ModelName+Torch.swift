@@ -25,8 +25,13 @@ extension ModelName {
             ]
         case .resnet18, .resnet34:
             [
-                TorchDefinition("torchvision", for: .imageNet, of: ResNet.self) { $0.layout.images = .large },
-                TorchDefinition("kuangliu", for: .cifar, of: ResNet.self, names: kuangliuResNet),
+                TorchDefinition("torchvision", for: .imageNet, of: ResNet.self) {
+                    $0.layout.images = .large
+                    $0.layout.shortcut = .projection
+                },
+                TorchDefinition("kuangliu", for: .cifar, of: ResNet.self, names: kuangliuResNet) {
+                    $0.layout.shortcut = .projection
+                },
             ]
         case .wrn28By10, .wrn40By4, .wrn40By10: wideResNetDefinitions
         case .pyramidNet48, .pyramidNet270:
@@ -91,6 +96,7 @@ extension ModelName {
             $0.layout.isNormalized = isNormalized
             $0.layout.normalizesHidden = false
             $0.layout.hasBiases = true
+            $0.layout.poolsOddSides = false
         }
     }
 

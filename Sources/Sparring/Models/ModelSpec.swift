@@ -93,7 +93,6 @@ public struct ModelChoices: Hashable, Sendable, Codable {
 
     fileprivate func model(_ name: ModelName, classes: Int) throws(SparringError) -> any Model {
         var model = name.model(classes: classes)
-        if let definition { model = try name.torchDefinition(definition).model(model) }
         if var mlp = model as? MLP, let widths, let unit {
             (mlp.hidden, mlp.unit, mlp.loss) = (widths, unit, loss)
             model = mlp
@@ -106,6 +105,8 @@ public struct ModelChoices: Hashable, Sendable, Codable {
             resnet.layout.shortcut = shortcut
             model = resnet
         }
+        // Last, so that a choice that the definition does not leave is found out.
+        if let definition { model = try name.torchDefinition(definition).model(model) }
         if loss != model.loss { model = ModelWithLoss(model: model, loss: loss) }
         var made = ModelChoices(of: model)
         made.definition = definition

@@ -149,6 +149,20 @@ private struct TorchLayout {
         return sources
     }
 
+    /// Throws where another network does not do what this one does with the same parameters, such as pooling fewer pixels.
+    func checkLayers(of other: Network) throws(SparringError) {
+        func layers(_ network: Network) throws(SparringError) -> [String] {
+            let passedOver: Set = ["dropout", "normalize", "perturb", "whiten"]
+            return try network.layers.filter { !passedOver.contains($0.kind) }.map {
+                "\($0.kind) of \($0.outputShape)"
+            }
+        }
+        let (wanted, found) = (try layers(network), try layers(other))
+        for (index, layer) in wanted.enumerated() where index >= found.count || layer != found[index] {
+            throw unfit(layer, index < found.count ? found[index] : nil)
+        }
+    }
+
     private func unfit(_ wanted: String, _ found: String?) -> SparringError {
         SparringError(
             .shape,
@@ -212,7 +226,9 @@ private struct DefinedModel {
         {
             do throws(SparringError) {
                 let layout = try layout(definition, network.inputShape, classes: network.classes)
-                fitting.append((layout, try layout.sources(in: weights)))
+                let sources = try layout.sources(in: weights)
+                try layout.checkLayers(of: network)
+                fitting.append((layout, sources))
             } catch {
                 failure = failure ?? error
             }

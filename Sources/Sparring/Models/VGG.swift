@@ -1,8 +1,8 @@
 /// VGG (Simonyan & Zisserman 2015), with batch normalization unless told otherwise. Points "conv1", "conv2", … stand before
 /// the ReLU of the convolutions.
 ///
-/// Where a side of a map is odd, pooling leaves out no pixel, so images of 28×28 end in maps of 1×1 as those of
-/// 32×32 do, and the network has as many parameters for both.
+/// Where a side of a map is odd, pooling leaves out no pixel unless told otherwise, so images of 28×28 end in maps of 1×1
+/// as those of 32×32 do, and the network has as many parameters for both.
 public struct VGG: ModelWithDropout {
     public struct Layout: Hashable, Sendable {
         /// Widths of the convolutions; a pooling layer follows each group.
@@ -15,6 +15,8 @@ public struct VGG: ModelWithDropout {
         public var normalizesHidden = true
         /// Whether convolutions have biases.
         public var hasBiases = false
+        /// Whether pooling takes the last row and column of maps of odd sides too.
+        public var poolsOddSides = true
 
         public init(groups: [[Int]], hidden: [Int] = []) {
             self.groups = groups
@@ -58,7 +60,7 @@ public struct VGG: ModelWithDropout {
                 x = x.point("conv\(number)").relu()
                 if index < widths.count - 1 { x = x.dropoutIfAny(rate) }
             }
-            x = x.maxPool(2, padding: x.paddingToHalve)
+            x = x.maxPool(2, padding: layout.poolsOddSides ? x.paddingToHalve : 0)
         }
         x = x.flatten()
         if layout.hidden.isEmpty { return x.dropoutIfAny(dropout.dense).dense(classes, name: "classifier") }
