@@ -150,6 +150,8 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
     /// A trainer and its folder on every rank, as the first one makes them.
     private func together(_ make: () throws -> (Trainer, RunFolder)) throws -> (Trainer, RunFolder) {
         guard let processGroup else { return try make() }
+        // No folder is made where another rank could not even read what it needs.
+        _ = try processGroup.gather(processGroup.rank)
         var first: (trainer: Trainer, folder: RunFolder)?
         let shared = try processGroup.share {
             let made = try make()

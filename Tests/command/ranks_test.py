@@ -192,6 +192,16 @@ class RanksTest(CommandTest):
         error = process.communicate(timeout=60)[1]
         self.assertEqual(len([line for line in error.splitlines() if line.startswith("Error: ")]), 1, error)
 
+    def test_no_run_begins_where_a_rank_cannot_read_its_files(self):
+        self.train("first", "--epochs", "1")
+        own, other = (list(map(str, self.arguments(*self.train_arguments("run", "--epochs", "1", "--init", file))))
+                      for file in ["first", "nowhere"])
+        process = subprocess.run(["mpirun", "-n", "1", *own, ":", "-n", "1", *other], cwd=self.folder, text=True,
+                                 capture_output=True, env={**os.environ, **ENVIRONMENT}, timeout=60)
+        self.assertNotEqual(process.returncode, 0)
+        self.assertIn("nowhere", process.stderr)
+        self.assertFalse((self.folder / "run").exists())
+
     def ranks_of(self, process):
         """The processes that mpirun has started."""
         stats = {path.parent.name: stat_of(path) for path in pathlib.Path("/proc").glob("[0-9]*/stat")}

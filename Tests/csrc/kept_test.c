@@ -92,6 +92,14 @@ static void what_is_not_kept_is_told(void) {
     spar_network *network = keeping(plain, &info.name, 1);
     CHECK_OK(spar_network_layer(network, 1, &info));
     CHECK(info.kept);
+    spar_network_options told = {.struct_size = sizeof told};
+    CHECK_OK(spar_network_get_options(network, &told));
+    CHECK(told.kept_layers == NULL && told.kept_count == 0 && told.group == NULL);
+    spar_network *clone = NULL;
+    CHECK_OK(spar_network_clone(network, NULL, &clone));
+    CHECK_OK(spar_network_layer(clone, 1, &info));
+    CHECK(!info.kept);
+    spar_network_destroy(clone);
     float *values = check_allocate(sizeof *values * EXAMPLE_BATCH * 1 << 14);
     CHECK_FAILS(spar_read_layer(network, 1, 0, 1, values), SPAR_ERROR_STATE, "forward", info.name);
     CHECK_OK(spar_forward(network, batch.images, 3, 0));

@@ -382,7 +382,8 @@ typedef struct spar_network_info {
 
 SPAR_API spar_status spar_network_get_info(const spar_network *network, spar_network_info *info);
 
-// The options in force: `threads` is the number that is used, and the seed may have been set since.
+// The options in force: `threads` is the number that is used, and the seed may have been set since. The names of kept
+// layers and the group are the caller's and not among them; spar_layer_info tells which layers are kept.
 SPAR_API spar_status spar_network_get_options(const spar_network *network, spar_network_options *options);
 
 // The seed of dropout and perturbations of the passes to come; parameters stay.
@@ -409,16 +410,16 @@ SPAR_API spar_status spar_network_find_layer(const spar_network *network, const 
 // A network that ends at the output of the layer named `layer`, flattened in channel, row, column order where it is a
 // map: its classes are the values of that layer. NULL ends at the value that the last dense layer reads, the features
 // that the classifier sees ("the encoder"). Parameters and running statistics are copies; points up to there are kept,
-// without method. Of `options`, batch_size, threads and exact_convolutions count; NULL: those of `network`. The loss
-// and the seed are the network's.
+// without method. All of `options` count but the loss and the seed, which are the network's; layers to keep have to be
+// among those of the prefix. NULL: those of `network`, without group or kept layers.
 SPAR_API spar_status spar_network_prefix(const spar_network *network, const char *layer,
                                          const spar_network_options *options, spar_network **prefix);
 
 // A network that goes on as `network` does, with the same bits: its graph, parameters with their states and
-// learning-rate factors, step, method and what its points hold, but not its gradients nor its last pass. Of `options`,
-// batch_size (at least the samples that points hold), threads and exact_convolutions (which changes rounding errors)
-// count; NULL: those of `network`. Costs what making a network costs, in time and in memory, and a copy of the
-// parameters.
+// learning-rate factors, step, method and what its points hold, but not its gradients nor its last pass. All of
+// `options` count but the loss and the seed, which are the network's: batch_size is at least the samples that points
+// hold, and exact_convolutions changes rounding errors. NULL: those of `network`, without group or kept layers. Costs
+// what making a network costs, in time and in memory, and a copy of the parameters.
 SPAR_API spar_status spar_network_clone(const spar_network *network, const spar_network_options *options,
                                         spar_network **clone);
 
