@@ -25,13 +25,21 @@ class Parameters(Mapping[str, Floats]):
     """A network's parameters by name, PyTorch's shapes and orders. Reading copies; assigning writes all numbers."""
 
     def __init__(self, network: Network, part: str) -> None:
-        self._network, self._part = network, number("part", part)
-        self._shapes: dict[str, tuple[int, tuple[int, ...]]] = {}
-        for index in range(calls["network_parameter_count"](network._handle)):
-            info = _structures.ParameterInfo()
-            network._call("network_parameter", index, byref(info))
-            if info.trainable or part == "value":
-                self._shapes[info.name.decode()] = index, tuple(info.shape[:info.rank])
+        self._network, self._part, self._trainable = network, number("part", part), part == "gradient"
+        self._count, self._found = 0, dict[str, tuple[int, tuple[int, ...]]]()
+
+    @property
+    def _shapes(self) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Of each name its index and shape; a method with auxiliary parameters has more of them than others."""
+        count = calls["network_parameter_count"](self._network._handle)
+        if count != self._count:
+            self._count, self._found = count, {}
+            for index in range(count):
+                info = _structures.ParameterInfo()
+                self._network._call("network_parameter", index, byref(info))
+                if info.trainable or not self._trainable:
+                    self._found[info.name.decode()] = index, tuple(info.shape[:info.rank])
+        return self._found
 
     def __getitem__(self, name: str) -> Floats:
         index, shape = self._shapes[name]

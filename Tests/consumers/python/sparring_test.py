@@ -43,6 +43,17 @@ def softmax(logits):
 
 
 class PassesTest(unittest.TestCase):
+    def test_auxiliary_parameters_are_those_of_the_method_in_force(self):
+        network = make_network(normalizes=True)
+        parameters, names = network.parameters, list(network.parameters)
+        network.method = sparring.Method("advprop", epsilon=4 / 255)
+        auxiliary = [name for name in parameters if name not in names]
+        self.assertEqual(len(auxiliary), 4, auxiliary)
+        np.testing.assert_array_equal(parameters[auxiliary[0]], np.ones(4))
+        self.assertEqual(len(network.gradients), len([name for name in parameters if "running" not in name]))
+        network.method = sparring.Method("backprop")
+        self.assertEqual(list(parameters), names)
+
     def test_a_step_is_that_of_the_formulas(self):
         network = make_linear()
         weight, bias = (network.parameters[f"fc.{part}"].astype(float) for part in ("weight", "bias"))
