@@ -147,7 +147,7 @@ import Testing
         "layerwise-t1": "c99e85af", "layerwise-f1": "5069add3", "layerwise-f2": "9d573ff8",
         "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "7ba09efc",
         "layerwise-t5": "18228736", "layerwise-t6": "70904c9e", "layerwise-t7": "c56e1323",
-        "layerwise-imagenet": "835c798c", "presets": "d6419d8b",
+        "layerwise-imagenet": "835c798c", "presets": "3b1e5d75",
     ]
 
     /// Results are kept for long: their keys may change only with what they mean.
