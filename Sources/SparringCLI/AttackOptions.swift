@@ -10,8 +10,8 @@ struct AttackOptions: ParsableArguments {
 
     @Option(
         help: """
-            ifgsm, pgd, lbfgs, apgd-ce, apgd-t, fab-t, autoattack: how many iterations (default: as many as reach δ, 20, \
-            10, and 100 of the others).
+            ifgsm, pgd, apgd-ce, apgd-t, fab-t, autoattack, and lbfgs of evaluate: how many iterations (default: as many as \
+            reach δ, 20, 100, and 10 of lbfgs).
             """,
         transform: whole(1...1 << 20))
     var iterations: Int?

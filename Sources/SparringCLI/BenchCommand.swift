@@ -34,22 +34,22 @@ struct BenchCommand: ParsableCommand, RanksCommand {
         transform: shape)
     var input: ImageShape?
 
-    @Option(help: "The number of classes.", transform: whole(classCounts))
+    @Option(help: "The number of classes (default: 10).", transform: whole(classCounts))
     var classes = 10
 
-    @Option(help: "Images a step.", transform: whole(batchSizes))
+    @Option(help: "Images a step (default: 128).", transform: whole(batchSizes))
     var batchSize = 128
 
-    @Option(help: "Steps to time; the median counts.", transform: whole(1...100_000))
+    @Option(help: "Steps to time; the median counts (default: 5).", transform: whole(1...100_000))
     var steps = 5
 
-    @Option(help: "Steps before, which do not count.", transform: whole(0...100_000))
+    @Option(help: "Steps before, which do not count (default: 2).", transform: whole(0...100_000))
     var warmUp = 2
 
     @OptionGroup
     var threads: ThreadOptions
 
-    @Option(help: "The seed of weights, images and perturbations.", transform: SparringCLI.seed)
+    @Option(help: "The seed of weights, images and perturbations (default: 1).", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     @Flag(help: "Convolutions without Winograd: slower, with smaller rounding errors.")

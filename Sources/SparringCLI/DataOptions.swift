@@ -6,19 +6,21 @@ import SparringImageFolders
 struct DataOptions: ParsableArguments {
     @Option(
         help:
-            "The images: \(DataName.all.map(\.text).joined(separator: ", ")) (default: digits, which the program draws).",
+            "The images: \(DataName.all.map(\.text).joined(separator: ", ")) (default: the model's own, or digits, which the program draws).",
         completion: .list(DataName.all.map(\.text)), transform: { try DataName($0) })
     var data: DataName?
 
     @Option(
         help: """
-            The folder that holds the data set's files. Of image-folder: train/CLASS/*, test/CLASS/* and, to choose the \
+            The folder that holds the data set's files; all but digits need one. Of image-folder: train/CLASS/*, test/CLASS/* and, to choose the \
             best epoch, val/CLASS/*; without test, val is the test set, and without both, or with only CLASS/*, a tenth \
             of each class is held out to test on.
             """, completion: .directory)
     var dataDir: String?
 
-    @Option(help: "image-folder: the side of the images (default: 224).", transform: whole(1...8192))
+    @Option(
+        help: "image-folder: the side of the images (default: the model's, or 224).",
+        transform: whole(1...8192))
     var imageSize: Int?
 
     @Option(

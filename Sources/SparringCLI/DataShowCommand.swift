@@ -20,7 +20,7 @@ struct DataShowCommand: AsyncParsableCommand {
     @Option(help: "The part of the set.")
     var part = Part.train
 
-    @Option(help: "Images at most.", transform: whole(1...100_000))
+    @Option(help: "Images at most (default: 64).", transform: whole(1...100_000))
     var count = 64
 
     @Option(help: "Images a row (default: as many as rows).", transform: whole(1...100_000))
@@ -29,7 +29,7 @@ struct DataShowCommand: AsyncParsableCommand {
     @Option(help: "Random changes, as in training.")
     var augment = RecipeOptions.AugmentationName.none
 
-    @Option(help: "The seed of the random changes.", transform: SparringCLI.seed)
+    @Option(help: "The seed of the random changes (default: 1).", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     @Option(help: "The PNG file to write.", completion: .file())

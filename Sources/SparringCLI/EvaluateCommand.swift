@@ -15,11 +15,13 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
             differ, outputs that are probabilities, gradients of zeros, attacks without gradients or random noise that do \
             as much as those with gradients, single steps that beat iterated ones, accuracy that rises with δ.
 
-            What takes longer than a second is kept in a file beside the model until the end, MODEL.evaluation-….json: the \
-            same command goes on where it was interrupted, to the same results.
+            Of attacks on the model itself every batch that is done is kept in a file beside the model until the end, \
+            MODEL.evaluation-….json, once they have taken longer than a second: the same command goes on behind it where \
+            it was interrupted, to the same results.
 
-            lbfgs finds the smallest change that makes the model wrong. layerwise perturbs all hidden points, or the \
-            input alone, by the gradient of the image before, beside fgsm of the same ε.
+            lbfgs, which finds the smallest change that makes the model wrong, and layerwise, which perturbs all hidden \
+            points, or the input alone, by the gradient of the image before, beside fgsm of the same ε, come alone and \
+            are not kept.
             """)
 
     @Option(
@@ -32,7 +34,7 @@ struct EvaluateCommand: AsyncParsableCommand, RanksCommand {
 
     @Option(
         help:
-            "The attacks: \(AttackName.names), or several as fgsm,pgd.",
+            "The attacks: \(AttackName.names), or several as fgsm,pgd (default: none).",
         transform: { try AttackName.list($0) })
     var attack = [AttackName.none]
 

@@ -6,8 +6,8 @@ import Sparring
 struct MethodOptions: ParsableArguments {
     @Option(
         help: """
-            How training perturbs: \(Method.names.joined(separator: ", ")). A method is five choices, of which the other \
-            options change one each.
+            How training perturbs: \(Method.names.joined(separator: ", ")). A method is five choices, of where, \
+            direction, shape, size and objective, with rounds and weights beside them; the other options change one each.
             """,
         completion: .list(Method.names), transform: { try checkedMethod($0) })
     var method: String?
@@ -16,7 +16,7 @@ struct MethodOptions: ParsableArguments {
         help: """
             Size: how far to perturb, ε. Of the input, in pixels of 0 to 1, for adversarial-backprop, fgs-orig, pgd, \
             fgsm-rs, n-fgsm, free, trades, advprop and awp, of both for slat, of weights (ρ) for sam and sam-on, else of the \
-            hidden points.
+            hidden points. Every method but backprop needs it.
             """, transform: anyReal())
     var epsilon: Float?
 
@@ -54,7 +54,7 @@ struct MethodOptions: ParsableArguments {
 
     @Option(
         parsing: .upToNextOption,
-        help: "Where: at these hidden points alone, by such names, in place of a last one.")
+        help: "Where: at these hidden points alone, such as conv1 pool1, in place of a last one.")
     var hiddenPoints: [String] = []
 
     @Option(

@@ -4,7 +4,8 @@ import Sparring
 /// The choices of a model.
 struct ModelOptions: ParsableArguments {
     @Option(
-        help: "The network: \(ModelName.names) (default: lenet5).",
+        help:
+            "The network: \(ModelName.names) (default: that of --init, or lenet5; info and convert take it as it is given).",
         completion: .list(ModelName.allCases.map(\.rawValue)), transform: { try ModelName($0) })
     var model: ModelName?
 

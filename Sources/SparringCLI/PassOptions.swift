@@ -4,7 +4,7 @@ import Sparring
 
 /// How models are passed over images.
 struct PassOptions: ParsableArguments {
-    @Option(help: "Images a pass.", transform: whole(batchSizes))
+    @Option(help: "Images a pass (default: 128).", transform: whole(batchSizes))
     var batchSize = 128
 
     @OptionGroup
@@ -20,7 +20,8 @@ struct PassOptions: ParsableArguments {
 struct ThreadOptions: ParsableArguments {
     @Option(
         name: .customLong("threads"), parsing: .unconditional,
-        help: "Threads, 0 for all cores; the results do not depend on them.", transform: whole(from: 0))
+        help: "Threads, 0 for all cores (default: 0); the results do not depend on them.",
+        transform: whole(from: 0))
     var asked = 0
 
     /// At most as many as there are cores; 0 for all.

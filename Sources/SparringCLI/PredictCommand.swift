@@ -24,7 +24,7 @@ struct PredictCommand: AsyncParsableCommand {
     @Argument(help: "JPEG or PNG files.", completion: .file())
     var images: [String]
 
-    @Option(help: "How many of the likeliest classes to tell.", transform: whole(classCounts))
+    @Option(help: "How many of the likeliest classes to tell (default: 5).", transform: whole(classCounts))
     var top = 5
 
     @Option(
@@ -34,7 +34,7 @@ struct PredictCommand: AsyncParsableCommand {
     @OptionGroup(title: "Attack")
     var ball: BallOptions
 
-    @Option(help: "The seed of the attack's random draws.", transform: SparringCLI.seed)
+    @Option(help: "The seed of the attack's random draws (default: 1).", transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     @Option(help: "The folder for the images before and after the attack.", completion: .directory)

@@ -4,11 +4,14 @@ import Sparring
 /// How many of the test images, and which.
 struct SampleOptions: ParsableArguments {
     @Option(
-        help: "So many test images, drawn at random with every class's share (default: as many as usual).",
+        help:
+            "So many test images, drawn at random with every class's share (default: all; 100 of jacobian, 500 of tsne).",
         transform: whole(from: 1))
     var count: Int?
 
-    @Option(help: "The seed of that sample and of all other random draws.", transform: SparringCLI.seed)
+    @Option(
+        help: "The seed of that sample and of all other random draws (default: 1).",
+        transform: SparringCLI.seed)
     var seed: UInt64 = 1
 
     /// The chosen images of a data set.

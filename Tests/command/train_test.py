@@ -24,6 +24,14 @@ class RunFolderTest(CommandTest):
             self.assertTrue((self.folder / "run" / name).is_file())
         self.assertEqual(len(list((self.folder / "run").glob("events.out.tfevents.*"))), 1)
 
+    def test_the_demonstration_compares_the_best_models(self):
+        told = self.succeed("train")
+        for run in ["backprop", "anl"]:
+            results = json.loads(self.succeed("evaluate", "--model-file", f"runs/digits-lenet5/{run}", "--attack",
+                                              "none,fgsm,ifgsm", "--json"))
+            row = " +".join([run, *(f"{result['accuracy']:.2f}" for result in results[:3])])
+            self.assertRegex(told, f"\n{row}\n")
+
     def test_same_bits_on_any_number_of_threads(self):
         self.train("one", "--epochs", "2", "--threads", "1")
         self.train("two", "--epochs", "2", "--threads", "2")

@@ -13,7 +13,7 @@ public struct Dropout: Hashable, Sendable, Codable {
         self.dense = dense
     }
 
-    /// 0.1, 0.25 and 0.5 (Nøkland 2015, section 4).
+    /// 0.1, 0.25 and 0.5 (Nøkland 2016, section 4).
     public static let nokland = Dropout(input: 0.1, convolution: 0.25, dense: 0.5)
 }
 

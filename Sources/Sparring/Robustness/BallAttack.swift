@@ -30,7 +30,7 @@ public struct BallAttack: Hashable, Sendable, Codable {
         /// ``BallAttack/iterations`` × (two forward passes and one backward pass).
         case fabT = "fab-t"
         /// AutoAttack, standard (Croce & Hein 2020): ``apgdCE``, ``apgdT``, ``fabT`` and ``square``, each for what still
-        /// stands. About 9,700 forward passes for an image that stands to the end.
+        /// stands. About 7,800 forward and 1,900 backward passes for an image that stands to the end.
         case autoAttack = "autoattack"
         /// A search for the signs along which the boundary is nearest, which asks for classes alone (Chen & Gu 2020, RayS).
         /// At most ``BallAttack/queries`` + 1 forward passes.

@@ -1,6 +1,7 @@
 import CSparring
 
-/// How training perturbs: five choices, of which every method of the papers is one combination.
+/// How training perturbs: five choices, of which every method of the papers is one combination, with the rounds and
+/// perturbed weights that the field's methods have beside them.
 ///
 /// The perturbation of sample n at a point is η = magnitude · direction, where the direction is sign(g), g /
 /// ‖g‖∞ or N(0, 1), g being the gradient of J at the point, and the magnitude one of ``Size``.

@@ -12,16 +12,19 @@ struct AnalyzeFeatureMapsCommand: AsyncParsableCommand {
     @OptionGroup(title: "Data")
     var data: DataOptions
 
-    @Option(help: "The number of the test image, from 0.", transform: whole(from: 0))
+    @Option(help: "The number of the test image, from 0 (default: 0).", transform: whole(from: 0))
     var image = 0
 
-    @Option(help: "Of so many test images, from --image on; a row each.", transform: whole(1...1000))
+    @Option(
+        help: "Of so many test images, from --image on; a row each (default: 1).", transform: whole(1...1000))
     var count = 1
 
     @Option(help: "The layer, one of 'info --model' (default: the first convolution).")
     var layer: String?
 
-    @Option(help: "How many pixels wide and high a map's pixel is shown.", transform: whole(pictureScales))
+    @Option(
+        help: "How many pixels wide and high a map's pixel is shown (default: 4).",
+        transform: whole(pictureScales))
     var scale = 4
 
     @OptionGroup var output: AnalysisOutput

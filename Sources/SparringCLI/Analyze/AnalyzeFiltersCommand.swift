@@ -11,7 +11,9 @@ struct AnalyzeFiltersCommand: AsyncParsableCommand {
     @Option(help: "How many filters (default: all).", transform: whole(from: 1))
     var count: Int?
 
-    @Option(help: "How many pixels wide and high a weight is shown.", transform: whole(pictureScales))
+    @Option(
+        help: "How many pixels wide and high a weight is shown (default: 4).", transform: whole(pictureScales)
+    )
     var scale = 4
 
     @OptionGroup var output: AnalysisOutput

@@ -16,7 +16,7 @@ struct AnalyzeJacobianCommand: AsyncParsableCommand {
     @Option(help: "The layer the encoder ends at, one of 'info --model' (default: the penultimate features).")
     var layer: String?
 
-    @Option(help: "How many values to show.", transform: whole(from: 1))
+    @Option(help: "How many values to show (default: 50).", transform: whole(from: 1))
     var top = 50
 
     @OptionGroup var output: AnalysisOutput

@@ -17,10 +17,12 @@ struct AnalyzeTSNECommand: AsyncParsableCommand {
     @Option(help: "The layer whose values count, one of 'info --model' (default: the penultimate features).")
     var layer: String?
 
-    @Option(help: "How many neighbors a point has, about.", transform: real(1...1e6, isOpenBelow: true))
+    @Option(
+        help: "How many neighbors a point has, about (default: 30).",
+        transform: real(1...1e6, isOpenBelow: true))
     var perplexity = 30.0
 
-    @Option(help: "Steps of gradient descent.", transform: whole(from: 0))
+    @Option(help: "Steps of gradient descent (default: 1000).", transform: whole(from: 0))
     var iterations = 1000
 
     @Option(help: "How the points lie at first.")
