@@ -974,26 +974,27 @@ static inline spar_attack spar_attack_defaults(spar_attack_kind kind) {
 // restarts × iterations of them and `restarts` forward passes; Square and RayS at most queries + 1 forward passes;
 // APGD-CE at most `iterations` + 1 of them, APGD-T as many for each target, and both one for the images as they are;
 // FAB-T targets × iterations × 2 forward and one backward pass; AutoAttack all of these, about 7,800 forward and
-// 1,900 backward passes for an image that stands. APGD starts from steps of 2·δ, and adds to three quarters of each a quarter of the move before
-// it. After 22 % of the iterations, and then after intervals that get shorter by 3 % of them down to 6 %, a step halves
-// that raised the loss in at most 75 % of the interval, or that did not halve the last time and has no better best loss
-// since; the image goes on from its best point. The targets of APGD-T are the classes of the largest outputs but the
-// first on the image as it is. It climbs (z_target − z_label) / (z₁ − ½(z₃ + z₄) + 1e-12), z₁ ≥ z₂ ≥ … the outputs, and
-// needs four classes. RayS draws nothing: it looks for signs s for which the smallest r with x₀ + r·s, clipped, that
-// fools the network is smallest. It flips the signs of parts of the image, all of it, both halves, the quarters and so
-// on in the order of pixels, first from + to −; where the flipped signs fool the network at the r of the best ones, at
-// first that of the whole pixel range, it bisects from 0 to there down to 0.001 / √pixels and keeps what is nearer. It
-// ends for an image at the first point in the ball that fools the network; every point is a query. FAB-T has α_max 0.1,
-// η 1.05 and β 0.9, and ends for an image at the first point in the ball that fools the network. Random draws of image
-// n, whose number in its set is numbers[n] or first_image + n, here m: the start `restart` of PGD is x₀ + δ·t, t = 2u −
-// 1, u the uniform elements of the stream {seed, 5, restart, m}; in an L2 ball x₀ + δ·v / ‖v‖₂, v the stream's normal
-// elements. APGD's start is x₀ + δ·t / max|t| of {seed, 8, target, m}, target 0 with APGD-CE; in an L2 ball as PGD's.
-// Square reads the uniform elements of {seed, 6, 0, m} one after the other: one a channel and column for the stripes,
-// then for each further query one for the row, one for the column and one a channel for the sign of its square; a sign
-// is + where u ≥ 1/2. The first row of a square of side s is ⌊u · (H − s + 1)⌋ and its first column ⌊u · (W − s + 1)⌋,
-// in single precision; s is √(p·H·W) rounded, at least 1 and at most the shorter side of the image. Square number k,
-// from 0, has p = first_share halved once for each of 10, 50, 200, 500, 1000, 2000, 4000, 6000 and 8000 that is below
-// k, stretched: below ⌊10000·k / queries⌋. The first query is the stripes, so that there are queries − 1 squares.
+// 1,900 backward passes for an image that stands. APGD starts from steps of 2·δ, and adds to three quarters of each a
+// quarter of the move before it. After 22 % of the iterations, and then after intervals that get shorter by 3 % of them
+// down to 6 %, a step halves that raised the loss in at most 75 % of the interval, or that did not halve the last time
+// and has no better best loss since; the image goes on from its best point. The targets of APGD-T are the classes of
+// the largest outputs but the first on the image as it is. It climbs (z_target − z_label) / (z₁ − ½(z₃ + z₄) + 1e-12),
+// z₁ ≥ z₂ ≥ … the outputs, and needs four classes. RayS draws nothing: it looks for signs s for which the smallest r
+// with x₀ + r·s, clipped, that fools the network is smallest. It flips the signs of parts of the image, all of it, both
+// halves, the quarters and so on in the order of pixels, first from + to −; where the flipped signs fool the network at
+// the r of the best ones, at first that of the whole pixel range, it bisects from 0 to there down to 0.001 / √pixels
+// and keeps what is nearer. It ends for an image at the first point in the ball that fools the network; every point is
+// a query. FAB-T has α_max 0.1, η 1.05 and β 0.9, and ends for an image at the first point in the ball that fools the
+// network. Random draws of image n, whose number in its set is numbers[n] or first_image + n, here m: the start
+// `restart` of PGD is x₀ + δ·t, t = 2u − 1, u the uniform elements of the stream {seed, 5, restart, m}; in an L2 ball
+// x₀ + δ·v / ‖v‖₂, v the stream's normal elements. APGD's start is x₀ + δ·t / max|t| of {seed, 8, target, m}, target 0
+// with APGD-CE; in an L2 ball as PGD's. Square reads the uniform elements of {seed, 6, 0, m} one after the other: one a
+// channel and column for the stripes, then for each further query one for the row, one for the column and one a channel
+// for the sign of its square; a sign is + where u ≥ 1/2. The first row of a square of side s is ⌊u · (H − s + 1)⌋ and
+// its first column ⌊u · (W − s + 1)⌋, in single precision; s is √(p·H·W) rounded, at least 1 and at most the shorter
+// side of the image. Square number k, from 0, has p = first_share halved once for each of 10, 50, 200, 500, 1000, 2000,
+// 4000, 6000 and 8000 that is below k, stretched: below ⌊10000·k / queries⌋. The first query is the stripes, so that
+// there are queries − 1 squares.
 SPAR_API spar_status spar_attack_images(spar_network *network, const spar_attack *attack, const float *images,
                                         const int32_t *labels, int32_t count, float *attacked);
 
