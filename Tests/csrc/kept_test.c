@@ -97,8 +97,9 @@ static void what_is_not_kept_is_told(void) {
     CHECK(told.kept_layers == NULL && told.kept_count == 0 && told.group == NULL);
     spar_network *clone = NULL;
     CHECK_OK(spar_network_clone(network, NULL, &clone));
-    CHECK_OK(spar_network_layer(clone, 1, &info));
-    CHECK(!info.kept);
+    spar_layer_info cloned = {.struct_size = sizeof cloned};
+    CHECK_OK(spar_network_layer(clone, 1, &cloned));
+    CHECK(!cloned.kept);
     spar_network_destroy(clone);
     float *values = check_allocate(sizeof *values * EXAMPLE_BATCH * 1 << 14);
     CHECK_FAILS(spar_read_layer(network, 1, 0, 1, values), SPAR_ERROR_STATE, "forward", info.name);
