@@ -154,6 +154,15 @@ struct MethodOptions: ParsableArguments {
             if unit.epsilon != 0 { applied.epsilon = named.epsilon }
             if unit.inputEpsilon != 0 { applied.inputEpsilon = named.inputEpsilon }
             if unit.direction == .none { applied.weights = named.weights }
+        } else if let epsilon {
+            // A method without a name perturbs where it does.
+            switch (applied.epsilon != 0, applied.inputEpsilon != 0) {
+            case (true, false): applied.epsilon = epsilon
+            case (false, true): applied.inputEpsilon = epsilon
+            default:
+                throw ValidationError(
+                    "--epsilon: this method perturbs more than one place or none; name it by --method too.")
+            }
         }
         let ofWeights = try name.flatMap { try Method(named: $0, epsilon: 1).weights }
         applied.weights = try weights.applied(to: applied.weights, usual: ofWeights)

@@ -102,6 +102,9 @@ import Testing
         }
         let scaled = try PaperSetting(named: "pgd-cifar").recipe.scaled(to: 20)
         #expect(scaled.schedule == Schedule(.stepsAt(divisor: 10, epochs: [10, 15]), learningRate: 0.1))
+        // 74 of 76 epochs are all of 10 but for rounding.
+        let trades = try PaperSetting(named: "trades-cifar").recipe.scaled(to: 10)
+        #expect(trades.schedule == Schedule(.stepsAt(divisor: 10, epochs: [9]), learningRate: 0.1))
         let slat = try PaperSetting(named: "slat-cifar")
         let network = try Network(slat.model.model(classes: 10), input: shape, batchSize: 1)
         try network.setMethod(try slat.method(for: ModelSpec(slat.model, classes: 10, imageShape: shape)))

@@ -102,8 +102,8 @@ import Testing
         var epochs: [Epoch] = []
         let held = try data.holdingOutValidation(count: 19).test.stratifiedSample(12)
         for try await epoch in trainer.fit(data, recordingTo: whole) {
-            let expected = try trainer.network.accuracy(on: held, under: .pgd(delta: 60, iterations: 3))[0]
-                .accuracy
+            let pgd = BallAttack.pgd(delta: 60, iterations: 3)
+            let expected = try trainer.network.robustness(on: held, under: [pgd]).attacks[0].accuracy
             #expect(epoch.robustAccuracy == expected)
             #expect(epoch.isBest == (best.map { expected > $0 } ?? true))
             best = max(best ?? 0, expected)

@@ -123,6 +123,8 @@ import Testing
         expectClose(whole[19], 0.02)
         let twice = rates(Schedule(.cyclic(epochs: 2), learningRate: 0.2), epochs: 4, stepsAnEpoch: 5)
         #expect(twice[5] == 0.2 && Array(twice[..<10]) == Array(twice[10...]))
+        let steps = rates(Schedule(.cyclic(epochs: 1), learningRate: 0.2), epochs: 3, stepsAnEpoch: 1)
+        #expect(steps == [0.2, 0.2, 0.2])
     }
 
     /// PyTorch's OneCycleLR with its defaults: 0.3 of the steps up from a 25th, down to 10,000 times less than that.

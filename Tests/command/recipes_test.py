@@ -28,6 +28,12 @@ class RecipesTest(CommandTest):
         layers = (self.folder / "run/last.safetensors").read_bytes()
         self.assertIn(b'"kind\\":\\"tanh', layers)
 
+    def test_epsilon_is_that_of_a_setting_whose_method_has_no_name(self):
+        run = self.begin("run", "--recipe", "pgd-cifar", "--model", "mlp", "--epsilon", "0.02", *SHORT, "--augment", "none",
+                         "--validate-attack", "none")
+        self.assertEqual(run["method"]["iterations"], 10)
+        self.assertAlmostEqual(run["method"]["inputEpsilon"], 0.02, 6)
+
     def test_adamw_and_clipping_are_options_and_in_the_checkpoint(self):
         run = self.begin("run", "--model", "mlp", *SHORT, "--optimizer", "adamw", "--clip-norm", "0.5")
         optimizer, schedule = run["recipe"]["optimizer"], run["recipe"]["schedule"]

@@ -33,6 +33,10 @@ class ResumeTest(CommandTest):
         for options in [["--out", "other"], ["--seeds", "2"]]:
             self.fail_with([options[0], "--resume"], "train", "--resume", "run", *options)
 
+    def test_another_epsilon_of_a_method_without_a_name_is_refused(self):
+        self.train("run", "--epochs", "1", "--method", "pgd", "--iterations", "2", "--epsilon", "0.03")
+        self.fail_with(["0.03, not 0.3"], "train", "--resume", "run", "--epsilon", "0.3")
+
     def test_images_may_have_moved(self):
         self.train("run", "--epochs", "1")
         self.data.rename(self.folder / "moved")

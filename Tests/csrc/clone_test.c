@@ -118,5 +118,26 @@ static void what_points_hold_needs_a_batch_as_large(void) {
     spar_network_destroy(network);
 }
 
-TEST_MAIN(TEST(clones_go_on_with_the_same_bits), TEST(a_loaded_network_can_be_cloned),
-          TEST(what_points_hold_needs_a_batch_as_large))
+// 0 and 1 iterations, replays and climbs are the same: what points hold of the batch before stays.
+static void a_method_of_the_same_meaning_forgets_nothing(void) {
+    spar_network *network = model_create(example_plain, SEED), *clone = NULL;
+    spar_method method = {.struct_size = sizeof method};
+    CHECK_OK(spar_method_preset("layerwise", 20, &method));
+    method.iterations = method.replays = 0;
+    method.climb = 0;
+    CHECK_OK(spar_network_set_method(network, &method));
+    train(network, example_plain, 0, 2);
+    CHECK_OK(spar_network_clone(network, NULL, &clone));
+    method.iterations = method.replays = 1;
+    method.climb = 1;
+    CHECK_OK(spar_network_set_method(clone, &method));
+    train(network, example_plain, 2, 2);
+    train(clone, example_plain, 2, 2);
+    CHECK_OK(spar_network_set_method(network, &method));
+    CHECK(equal(network, clone));
+    spar_network_destroy(clone);
+    spar_network_destroy(network);
+}
+
+TEST_MAIN(TEST(a_method_of_the_same_meaning_forgets_nothing), TEST(clones_go_on_with_the_same_bits),
+          TEST(a_loaded_network_can_be_cloned), TEST(what_points_hold_needs_a_batch_as_large))

@@ -54,12 +54,13 @@ public struct Recipe: Hashable, Sendable, Codable {
         self.validationAttackImages = validationAttackImages
     }
 
-    /// This recipe in another number of epochs: every epoch that it names moves in proportion, to 1 at least, and a plain
-    /// finish keeps one epoch where there are two.
+    /// This recipe in another number of epochs: every epoch that it names moves in proportion, to 1 at least, and what
+    /// comes before the last one stays before it where there are two.
     public func scaled(to epochs: Int) -> Recipe {
         func scaled(_ named: Int) -> Int {
             let exact = (Double(named) * Double(epochs) / Double(max(self.epochs, 1))).rounded()
-            return max(Int(exactly: exact) ?? .max, 1)
+            let last = named < self.epochs ? max(epochs - 1, 1) : .max
+            return min(max(Int(exactly: exact) ?? .max, 1), last)
         }
         var recipe = self
         recipe.epochs = epochs

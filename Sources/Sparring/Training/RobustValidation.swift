@@ -25,11 +25,9 @@ struct RobustValidation: Sendable {
             && method.cleanWeight == 0 && method.divergenceWeight == 0
     }
 
-    /// Of the attacked images, in percent.
+    /// Of the images that stand under the attack, in percent.
     func accuracy(of network: Network) throws -> Double {
-        var progress = ProgressCounter(parts: 1, nil)
-        return try attackOutcomes([network], on: images, attackedBy: attack, from: network, &progress)[0]
-            .accuracy
+        try network.robustness(on: images, under: [attack]).attacks[0].accuracy
     }
 }
 

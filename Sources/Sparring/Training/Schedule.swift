@@ -120,6 +120,8 @@ extension Schedule.Rule: LearningRateRule {
         case .oneCycle: return Float(oneCycle(Double(base), at: position))
         case .cyclic(let epochs):
             let period = max(epochs ?? position.epochs, 1).clampedProduct(position.stepsAnEpoch)
+            // A period of one step has no middle: it would be a rate of 0 for good.
+            guard period > 1 else { return base }
             let share = Double(position.stepsDone % period) / Double(period)
             return Float(Double(base) * (1 - abs(2 * share - 1)))
         case .halvingOnValidationLoss(_, let minimum): return min(base, max(halved, minimum))
