@@ -91,6 +91,23 @@ import Testing
         )
     }
 
+    @Test func imagesThatAnAttackMakesRightStayWrong() async throws {
+        let noise = BallAttack(.noise, delta: 255)
+        var recipe = Recipe(epochs: 4, batchSize: 32, schedule: .constant(0.02))
+        recipe.validationAttack = noise
+        recipe.validationImages = 96
+        let data = try Quadrants()
+        let trainer = Trainer(try .robust(threads: 1), method: .pgd(epsilon: 0.1), recipe: recipe)
+        let held = try data.holdingOutValidation(count: 96).test
+        var madeRight = 0.0
+        for try await epoch in trainer.fit(data) {
+            let standing = try trainer.network.robustness(on: held, under: [noise]).attacks[0].accuracy
+            madeRight += try trainer.network.accuracy(on: held, under: noise)[0].accuracy - standing
+            #expect(epoch.robustAccuracy == standing)
+        }
+        #expect(madeRight > 0)
+    }
+
     @Test func theBestEpochOfAnAdversarialTrainingIsToldUnderAttack() async throws {
         let runs = try TemporaryFolder()
         let data = try Quadrants()
