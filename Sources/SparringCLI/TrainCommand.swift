@@ -53,7 +53,8 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
         name: .customLong("init"),
         help: """
             Begin with the parameters of this model, a run's folder, whose best model counts, or a safetensors file; with a \
-            classifier of its own where the classes are others in number. Without --model the network is the run's.
+            classifier of its own where the classes are others in number. Without --model the network is the run's, and \
+            without --normalize and --input-point its pixels are normalized and perturbed as the run's.
             """, completion: .file())
     var initialModel: String?
 
@@ -184,9 +185,10 @@ struct TrainCommand: AsyncParsableCommand, RanksCommand {
     ) throws -> (Trainer, RunFolder) {
         let trainer = try Trainer(settings, normalizedBy: preprocessing, threads: threads.count)
         if tells, let initial = trainer.initialParameters, let file = settings.initialModel?.file {
+            let normalization = settings.normalization == .none ? "" : ", its normalization's too"
             let kept =
                 initial.kept.isEmpty ? "" : ", without \(initial.kept.joined(separator: ", ")), which are new"
-            print("initial model: \(initial.taken.count) parameters of \(file)\(kept)")
+            print("initial model: \(initial.taken.count) parameters of \(file)\(normalization)\(kept)")
         }
         let folder = try RunFolder(
             creating: path, for: trainer, settings: settings, arguments: CommandLine.arguments)

@@ -17,8 +17,9 @@ extension TrainCommand {
         let data = try data.load()
         var model = ModelSpec(
             model.model ?? setting?.model ?? .lenet5, classes: data.classes, imageShape: data.shape)
-        if self.model.model == nil, setting == nil, let run = initial?.run?.settings.model {
-            (model.name, model.architecture) = (run.name, run.architecture)
+        let run = setting == nil ? initial?.run?.settings : nil
+        if self.model.model == nil, let run {
+            (model.name, model.architecture) = (run.model.name, run.model.architecture)
         }
         if let setting, setting.model.rawValue == model.name, let unit = setting.unit {
             model.choices?.unit = unit
@@ -29,7 +30,9 @@ extension TrainCommand {
             resizedSide: self.data.resizedSide)
         var settings = try applied(
             to: setting?.settings(model, spec)
-                ?? RunSettings(model: model, data: spec, method: .backprop, recipe: usual))
+                ?? RunSettings(
+                    model: model, data: spec, normalization: run?.normalization, zcaEpsilon: run?.zcaEpsilon,
+                    inputPoint: run?.inputPoint ?? .pixels, method: .backprop, recipe: usual))
         settings.initialModel = try initial.map { (model) throws(SparringError) in
             try InitialModel(file: URL(fileURLWithPath: model.file).path)
         }

@@ -21,12 +21,16 @@ class InitialModelTest(CommandTest):
         self.succeed("train", "--resume", "second")
 
     def test_without_a_model_the_network_is_the_runs(self):
-        self.train("first", "--epochs", "1", "--widths", "9,8")
+        self.train("first", "--epochs", "1", "--widths", "9,8", "--normalize", "per-set", "--input-point", "normalized")
         arguments = self.train_arguments("second", "--epochs", "1", "--init", "first")
-        for option in ["--model", "--widths"]:
+        for option in ["--model", "--widths", "--normalize"]:
             del arguments[arguments.index(option):arguments.index(option) + 2]
-        self.succeed(*arguments)
-        self.assertEqual(json.loads((self.folder / "second/run.json").read_text())["architecture"]["widths"], [9, 8])
+        self.assertIn("first/best.safetensors, its normalization's too\n", self.succeed(*arguments))
+        run = json.loads((self.folder / "second/run.json").read_text())
+        self.assertEqual((run["architecture"]["widths"], run["normalization"], run["inputPoint"]),
+                         ([9, 8], "per-set", "normalized"))
+        arguments[arguments.index("--out") + 1] = "third"
+        self.fail_with(["normalize."], *arguments, "--normalize", "none")
 
     def test_what_does_not_fit_is_refused_by_name(self):
         self.train("first", "--epochs", "1")
