@@ -61,6 +61,17 @@ import Testing
         }
     }
 
+    /// Cancels the training when an epoch has its result.
+    private struct Cancelling: LearningRateRule {
+        let description = "cancelling"
+
+        func learningRate(_ base: Float, at position: TrainingPosition, _ state: NoState) -> Float { base }
+
+        func advance(_ state: inout NoState, train: Metrics, validation: Metrics) {
+            withUnsafeCurrentTask { $0?.cancel() }
+        }
+    }
+
     private static func recipe(_ schedule: Schedule, validation: Int = 0) -> Recipe {
         Recipe(epochs: 4, batchSize: 32, schedule: schedule, validationImages: validation)
     }
@@ -125,6 +136,22 @@ import Testing
             Self.recipe(Schedule(Falling(), learningRate: 0.2)), rule: Falling())
         let fall = 0.2 / Float(1 + 6) / 2
         #expect(epochs[1].learningRate == fall)
+    }
+
+    @Test func anEpochThatCountsIsToldThoughTheTrainingIsCancelled() async throws {
+        let told = try await Task {
+            var recipe = Self.recipe(Schedule(Cancelling(), learningRate: 0.1))
+            recipe.average = .exponential(decay: 0.9)
+            let trainer = Trainer(try .small(), method: .backprop, recipe: recipe)
+            var told = 0
+            await #expect(throws: CancellationError.self) {
+                for try await epoch in trainer.fit(try Quadrants()) { told = epoch.number }
+            }
+            #expect(trainer.state.epoch == told)
+            return told
+        }
+        .value
+        #expect(told == 1)
     }
 
     /// What a step of one's own does as the method would, gives the method's bits.

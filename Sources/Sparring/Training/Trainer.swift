@@ -259,19 +259,21 @@ public final class Trainer {
         let deviations = try network.measurePoints(
             try train.images(try network.share(of: measured)), wholeCount: measured)
         let robustAccuracy = try parts.attacked?.accuracy(of: network)
-        state.epoch += 1
+        let number = state.epoch + 1
+        try average(afterEpoch: number)
+        averaged = try await averagedNetwork(train, afterEpoch: number)
+        let testedAverage = try averaged.map { try average($0, on: parts) }
+        // What can be cancelled is before this: an epoch that counts is one that is told.
+        state.epoch = number
         state.schedule.advance(train: trained, validation: validated ?? tested)
-        try average(afterEpoch: state.epoch)
-        averaged = try await averagedNetwork(train)
         return Epoch(
-            number: state.epoch, learningRate: learningRate, train: trained, validation: validated,
+            number: number, learningRate: learningRate, train: trained, validation: validated,
             test: tested, seconds: seconds, imagesPerSecond: Double(train.count) / seconds,
             isBest: note(
                 test: tested.error,
                 validation: recipe.isBestUnderAttack(method)
                     ? robustAccuracy.map { 100 - $0 } : validated?.error),
-            pointDeviations: deviations, average: try averaged.map { try average($0, on: parts) },
-            robustAccuracy: robustAccuracy,
+            pointDeviations: deviations, average: testedAverage, robustAccuracy: robustAccuracy,
             warnings: warnings(
                 robustAccuracy, of: parts.attacked, accuracy: validated?.accuracy, trained: trained))
     }

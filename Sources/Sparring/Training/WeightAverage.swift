@@ -91,13 +91,15 @@ private let statisticsImages = 10_000
 extension Trainer {
     /// A network of the averaged weights; nil where there are none yet. Its batch norm statistics are those of training
     /// images as they are, drawn by the seed and the epoch.
-    nonisolated(nonsending) func averagedNetwork(_ train: ImageSet) async throws -> Network? {
-        guard let average = recipe.average, average.hasBegun(afterEpoch: state.epoch) else { return nil }
+    nonisolated(nonsending) func averagedNetwork(_ train: ImageSet, afterEpoch epoch: Int) async throws
+        -> Network?
+    {
+        guard let average = recipe.average, average.hasBegun(afterEpoch: epoch) else { return nil }
         let averaged = try network.copy(group: network.group)
         try averaged.useAverage()
         guard try averaged.layers.contains(where: { $0.kind == "batch_norm" }) else { return averaged }
         let loader = try BatchLoader(
-            train, batchSize: recipe.batchSize, shuffled: true, seed: network.info.seed, epoch: state.epoch,
+            train, batchSize: recipe.batchSize, shuffled: true, seed: network.info.seed, epoch: epoch,
             sharedBy: averaged)
         var (batches, images) = (0, 0)
         for try await batch in loader {
