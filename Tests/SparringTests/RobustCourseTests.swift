@@ -164,6 +164,33 @@ import Testing
         #expect(other?.train == single?.train && same == values)
     }
 
+    /// Only then does the accuracy in training tell of images moved about as far as the attack does.
+    @Test func trainingIsComparedWithAnAttackThatIsWithinIt() throws {
+        func isWithin(_ method: Method, _ network: Network, delta: Float) throws -> Bool? {
+            var recipe = Recipe(epochs: 1, batchSize: 32, schedule: .constant(0.05))
+            recipe.validationAttack = .pgd(delta: delta, unit: .one)
+            let trainer = Trainer(network, method: method, recipe: recipe)
+            return try RobustValidation(of: trainer, on: try Quadrants().test)?.isWithin(method)
+        }
+        let (pixels, pgd) = (try Network.robust(), Method.pgd(epsilon: 0.1))
+        let normalized = try Network.robust(inputPoint: .normalized)
+        #expect(try isWithin(pgd, pixels, delta: 0.12) == true)
+        #expect(try isWithin(pgd, pixels, delta: 0.13) == false)
+        #expect(try isWithin(pgd, normalized, delta: 0.1) == false)
+        let changes: [(inout Method) -> Void] = [
+            { $0.size = .random }, { $0.shape = .gradient }, { ($0.iterations, $0.climb) = (2, 0.25) },
+            { $0.cleanWeight = 0.5 }, { $0.divergenceWeight = 6 },
+        ]
+        for (index, change) in changes.enumerated() {
+            var method = pgd
+            change(&method)
+            #expect(try isWithin(method, pixels, delta: 0.1) == false, "change \(index)")
+        }
+        for method in [Method.fgsmRS(epsilon: 0.1), .nFGSM(epsilon: 0.1), .free(epsilon: 0.1)] {
+            #expect(try isWithin(method, pixels, delta: 0.1) == true, "\(method)")
+        }
+    }
+
     @Test func attacksComeBackFromTheirText() throws {
         #expect(try BallAttack(parsing: "pgd:iterations=10,delta=8") == .pgd(delta: 8, iterations: 10))
         #expect(try BallAttack(parsing: "fgsm") == .fgsm)
@@ -197,10 +224,11 @@ import Testing
 }
 
 extension Network {
-    /// A ``SmallNet`` whose input point is before its normalization.
-    fileprivate static func robust(threads: Int = 1) throws -> Network {
+    /// A normalized ``SmallNet``.
+    fileprivate static func robust(inputPoint: InputPoint = .pixels, threads: Int = 1) throws -> Network {
         try Network(
             SmallNet(), input: ImageShape(channels: 1, height: 8, width: 8),
-            normalizedBy: PixelStatistics(mean: [0.3], deviation: [0.25]), batchSize: 32, threads: threads)
+            normalizedBy: PixelStatistics(mean: [0.3], deviation: [0.25]), inputPoint: inputPoint,
+            batchSize: 32, threads: threads)
     }
 }

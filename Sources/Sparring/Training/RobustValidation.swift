@@ -2,15 +2,18 @@
 struct RobustValidation: Sendable {
     let attack: BallAttack
     let images: ImageSet
+    /// Whether ε of the training's method counts pixels.
+    private let trainsOnPixels: Bool
 
     /// The recipe's, or where a method of a single step has none a cheap one that notices when it collapses; nil for none.
     init?(of trainer: Trainer, on validation: ImageSet?) throws {
         guard let validation else { return nil }
         let seed = try trainer.network.info.seed
+        trainsOnPixels = try trainer.network.perturbsPixels
         if let attack = trainer.recipe.validationAttack {
             self.attack = attack
             images = try validation.stratifiedSample(trainer.recipe.attackedImages, seed: seed)
-        } else if trainer.method.isSingleStepOnInput, try trainer.network.perturbsPixels {
+        } else if trainer.method.isSingleStepOnInput, trainsOnPixels {
             attack = BallAttack(
                 .pgd, delta: min(abs(trainer.method.inputEpsilon), 1), iterations: 10, unit: .one)
             images = try validation.stratifiedSample(128, seed: seed)
@@ -21,7 +24,10 @@ struct RobustValidation: Sendable {
 
     /// Whether training moves all its images about as far as the attack does.
     func isWithin(_ method: Method) -> Bool {
-        attack.norm == .maximum && attack.delta / attack.unit.range <= 1.2 * abs(method.inputEpsilon)
+        let isSignStep = method.shape == .sign && method.size == .constant
+        let climbs = method.isPersistent ? 1 : min(Float(method.iterations) * method.climb, 1)
+        return trainsOnPixels && isSignStep && attack.norm == .maximum
+            && attack.delta / attack.unit.range <= 1.2 * climbs * abs(method.inputEpsilon)
             && method.cleanWeight == 0 && method.divergenceWeight == 0
     }
 
