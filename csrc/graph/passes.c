@@ -91,7 +91,7 @@ spar_status spar_forward_uncommitted(spar_network *network, const float *images,
 }
 
 void spar_begin_changes(spar_network *network) {
-    for (int p = 0; p < network->point_count; p++) network->points[p].last_deviation = network->points[p].deviation;
+    for (int p = 0; p < network->point_count; p++) spar_point_begin_changes(&network->points[p]);
 }
 
 void spar_commit_changes(spar_network *network) {
@@ -99,7 +99,7 @@ void spar_commit_changes(spar_network *network) {
 }
 
 void spar_undo_changes(spar_network *network) {
-    for (int p = 0; p < network->point_count; p++) network->points[p].deviation = network->points[p].last_deviation;
+    for (int p = 0; p < network->point_count; p++) spar_point_undo_changes(&network->points[p]);
     for (int s = 0; s < network->operation_count; s++) spar_sweep_commit(network->operations[s].sweep, false);
 }
 
@@ -157,6 +157,7 @@ static spar_status update_statistics(spar_network *network, const char *call, fl
                          "%s: the last forward pass was not in training mode, or the statistics have learned from it",
                          call);
     }
+    spar_begin_changes(network);
     network->run.flags |= SPAR_FORWARD_UPDATE_STATISTICS;
     for (int s = 0; s < network->operation_count; s++) {
         spar_sweep_learn(network->operations[s].sweep, &network->run, momentum);

@@ -852,7 +852,8 @@ SPAR_API spar_status spar_gradient_norm(const spar_network *network, double *nor
 // separate ones also in the perturbed pass.
 // A step that fails on images, labels or numbers that are not finite may leave another last pass or none, other
 // gradients of parameters and, with the current batch's direction, other recorded gradients: no later step reads them.
-// One that would clip gradients that are not finite also forgets what points hold of the previous batch.
+// One that fails behind the pass that records, as when gradients to be clipped are not finite, forgets what points hold
+// of the previous batch.
 //
 // With replays a step is as many updates, each as said here; those before one that fails stay.
 //

@@ -52,7 +52,9 @@ static void backward(const spar_stage *stage, const spar_sweep_block *at, float 
 
 static void end_backward(const spar_operation *operation, const spar_run *run, const spar_stage *stage) {
     (void)operation;
-    if (records(stage, run)) stage->point->recorded = run->batch;
+    if (!records(stage, run)) return;
+    stage->point->recorded = run->batch;
+    stage->point->records_anew = true;
 }
 
 static const spar_stage_functions stage = {.prepare = prepare,

@@ -236,6 +236,18 @@ void spar_point_settle(spar_point *point, const spar_run *run) {
     point->recorded = 0;
 }
 
+void spar_point_begin_changes(spar_point *point) {
+    point->last_deviation = point->deviation;
+    point->last_recorded = point->recorded;
+    point->records_anew = false;
+}
+
+void spar_point_undo_changes(spar_point *point) {
+    point->deviation = point->last_deviation;
+    if (!point->persistent) point->recorded = point->last_recorded;
+    if (point->records_anew) point->recorded = 0;
+}
+
 void spar_point_begin_step(spar_point *point, bool climbs_anew) {
     if (!point->accumulates) return;
     if (!point->persistent) point->held = 0;

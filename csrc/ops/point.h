@@ -23,6 +23,8 @@ typedef struct spar_point {
     bool accumulates; // what is added is a perturbation of its own, which each recorded gradient moves once
 
     int recorded;                  // samples whose gradient is kept; 0: none
+    int last_recorded;             // and before the pass or step under way, which may fail
+    bool records_anew;             // over what was kept before it
     uint16_t *positive, *negative; // SPAR_SHAPE_SIGN: masks, words_per_sample words a sample
     int64_t words_per_sample;
     float *gradient;         // SPAR_SHAPE_GRADIENT
@@ -30,7 +32,7 @@ typedef struct spar_point {
     float *perturbation;     // where it accumulates: float, for a sum of steps from random places has no few values
     int held;                // samples that have one
     float deviation;         // s(h)
-    float last_deviation;    // and before the pass or step under way, which may fail
+    float last_deviation;
     spar_moments moments[SPAR_MAX_CHUNKS]; // by chunk; combined, the first is the batch's
     float batch_lowest, batch_highest;     // of g over all samples, where they share a magnitude
 
@@ -81,6 +83,9 @@ bool spar_point_sees_samples(const spar_point *point);
 void spar_point_add(const spar_point *point, const spar_run *run, const spar_block *block, float *scratch, float *h);
 // After all samples of a pass: those of no gradient that was recorded wait for a move.
 void spar_point_settle(spar_point *point, const spar_run *run);
+// Around a pass or step, which may fail: a new gradient takes the place of the last one, which then cannot come back.
+void spar_point_begin_changes(spar_point *point);
+void spar_point_undo_changes(spar_point *point);
 // Forgets what does not live on from one step to the next.
 void spar_point_begin_step(spar_point *point, bool climbs_anew);
 void spar_point_record(spar_point *point, const spar_run *run, const spar_block *block, const float *g);

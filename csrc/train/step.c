@@ -181,9 +181,7 @@ static spar_status update_on(const step *s, const spar_optimizer *optimizer, spa
     status = run_rounds(s, result);
     if (status == SPAR_OK) status = spar_join_own_statistics(network);
     network->aims = false;
-    if (status == SPAR_OK && (status = spar_clip_update(&update)) != SPAR_OK) {
-        for (int p = 0; p < network->point_count; p++) network->points[p].recorded = 0;
-    }
+    if (status == SPAR_OK) status = spar_clip_update(&update);
     (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
     if (status == SPAR_OK) {
         spar_finish_update(&update);
