@@ -4,36 +4,38 @@ import Sparring
 
 extension TrainedPanel {
     package static func stepTimeNote(_ steps: Int) -> String {
-        "The time of a step is that of the shortest of \(steps), taken in turns with the first way's."
+        "The time of a step, in the first way's, is the median of \(steps) pairs."
     }
 
-    /// The time of a step of each way on one batch, in those of the first way: the shortest of some. Each takes turns with
-    /// the first, so that other load on the machine meets both alike, and two networks are there at a time.
+    /// The time of a step of each way on one batch, in those of the first way: the median of some pairs. Each takes turns
+    /// with the first, so that other load on the machine meets both alike, and two networks are there at a time.
     package func stepTimes(_ steps: Int) throws -> [Double] {
         try context.part(
             "relative-step-times", of: networks.map { $0[0] }, on: data,
-            [Fact("steps", steps), Fact("threads", context.threads)],
+            [Fact("pairs", steps), Fact("threads", context.threads)],
             as: Form { times in times.areFinite(ways.count) && times.allSatisfy { $0 > 0 } }
         ) {
             let count = min(panel.recipe.batchSize, data.train.count)
-            let images = try data.train.pixelValues(0..<count)
+            let (images, labels) = (
+                try data.train.pixelValues(0..<count), Array(data.train.labels[..<count])
+            )
             return try [1]
                 + ways.dropFirst().map { way in
                     let pair = try [untrained(ways[0]), untrained(way)]
-                    var shortest = [Double.infinity, .infinity]
-                    for _ in 0..<steps {
-                        for (index, network) in pair.enumerated() {
-                            try Task.checkCancellation()
-                            let start = ContinuousClock.now
-                            try network.trainStep(
-                                images, Array(data.train.labels[..<count]), panel.recipe.optimizer,
-                                learningRate: 1e-4)
-                            shortest[index] = min(shortest[index], start.duration(to: .now) / .seconds(1))
-                        }
+                    let ratios = try (0..<steps).map { _ in
+                        try Task.checkCancellation()
+                        let seconds = try pair.map { try secondsOfStep($0, images, labels) }
+                        return seconds[1] / seconds[0]
                     }
-                    return shortest[1] / shortest[0]
+                    return ratios.sorted()[steps / 2]
                 }
         }
+    }
+
+    private func secondsOfStep(_ network: Network, _ images: [Float], _ labels: [Int32]) throws -> Double {
+        let start = ContinuousClock.now
+        try network.trainStep(images, labels, panel.recipe.optimizer, learningRate: 1e-4)
+        return start.duration(to: .now) / .seconds(1)
     }
 
     private func untrained(_ way: Way) throws -> Network {
