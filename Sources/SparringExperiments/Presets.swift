@@ -85,7 +85,7 @@ extension Experiment {
             findings: [
                 Finding(facts: [Fact("attacked images", images), Fact("timed steps", timedSteps)]) {
                     try sections($0[0], images, timedSteps)
-                }, .errorCurves("Error curves"),
+                }, .errorCurves("Error curve of the baseline", ofFirst: 1),
             ],
             notes: Presets.notes + [
                 """

@@ -80,11 +80,11 @@ extension Finding {
         }
     }
 
-    /// Training errors, dashed, and test errors over the epochs, averaged over the seeds.
-    package static func errorCurves(_ heading: String) -> Finding {
+    /// Training errors, dashed, and test errors over the epochs, averaged over the seeds; of the first ways, or of all.
+    package static func errorCurves(_ heading: String, ofFirst ways: Int = .max) -> Finding {
         Finding { panels in
             let plots = panels.map { panel in
-                let series = panel.names.enumerated().flatMap { way, name in
+                let series = panel.names.prefix(ways).enumerated().flatMap { way, name in
                     let histories = panel.seeds(of: way).map(\.history)
                     return [
                         Plot.Series("\(name), test", means(histories, \.testError), color: way),
