@@ -3,7 +3,6 @@
 #include "support/model_files.h"
 #include "support/temporary.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { SEED = 59 };
@@ -20,21 +19,6 @@ static void train(spar_network *network, example_network example, int first, int
         example_batch_destroy(&batch);
     }
     oracle_destroy(o);
-}
-
-// Parameters, training state and all, as a file has them.
-static bool equal(const spar_network *a, const spar_network *b) {
-    size_t size = 0, other = 0;
-    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, NULL, 0, &size));
-    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, NULL, 0, &other));
-    if (size != other) return false;
-    unsigned char *x = check_allocate(size), *y = check_allocate(size);
-    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, x, size, &size));
-    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, y, size, &size));
-    bool same = memcmp(x, y, size) == 0;
-    free(x);
-    free(y);
-    return same;
 }
 
 static void clones_go_on_with_the_same_bits(void) {
@@ -65,17 +49,17 @@ static void clones_go_on_with_the_same_bits(void) {
             spar_network_info info = {.struct_size = sizeof info};
             CHECK_OK(spar_network_get_info(larger, &info));
             CHECK(info.batch_size == 20 * EXAMPLE_BATCH && info.threads == 3 && info.step == 2 && info.seed == SEED);
-            CHECK(equal(network, clone) && equal(network, larger));
+            CHECK(model_equal_in_training(network, clone) && model_equal_in_training(network, larger));
             train(clone, examples[e], 2, 3);
-            CHECK(!equal(network, clone) && equal(network, larger));
+            CHECK(!model_equal_in_training(network, clone) && model_equal_in_training(network, larger));
             spar_network_destroy(clone);
             clone = NULL;
             CHECK_OK(spar_network_clone(larger, NULL, &clone));
             train(larger, examples[e], 2, 3);
             train(network, examples[e], 2, 3);
             train(clone, examples[e], 2, 3);
-            check_that(equal(network, larger) && equal(network, clone), __FILE__, __LINE__, "example %zu, %s", e,
-                       methods[m].name);
+            check_that(model_equal_in_training(network, larger) && model_equal_in_training(network, clone), __FILE__,
+                       __LINE__, "example %zu, %s", e, methods[m].name);
             spar_network_destroy(network);
             spar_network_destroy(clone);
             spar_network_destroy(larger);
@@ -94,7 +78,7 @@ static void a_loaded_network_can_be_cloned(void) {
     spar_network_destroy(loaded);
     train(network, example_whitened, 1, 2);
     train(clone, example_whitened, 1, 2);
-    CHECK(equal(network, clone));
+    CHECK(model_equal_in_training(network, clone));
     spar_network_destroy(network);
     spar_network_destroy(clone);
 }
@@ -134,7 +118,7 @@ static void a_method_of_the_same_meaning_forgets_nothing(void) {
     train(network, example_plain, 2, 2);
     train(clone, example_plain, 2, 2);
     CHECK_OK(spar_network_set_method(network, &method));
-    CHECK(equal(network, clone));
+    CHECK(model_equal_in_training(network, clone));
     spar_network_destroy(clone);
     spar_network_destroy(network);
 }

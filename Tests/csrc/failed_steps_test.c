@@ -207,7 +207,35 @@ static void a_failed_pass_changes_no_statistics_and_gives_no_deviations(void) {
     spar_network_destroy(network);
 }
 
-TEST_MAIN(TEST(a_round_that_fails_changes_nothing_that_training_goes_on_from),
+// δ of a round by hand begins anew after a pass that fails: the gradient is climbed once.
+static void a_failed_pass_climbs_nothing(void) {
+    float output[2][EXAMPLE_BATCH * 3];
+    for (int fails = 0; fails < 2; fails++) {
+        spar_network *network = make_network();
+        batch good = batch_for(network, 5, 1), bad = batch_for(network, 6, 3e38f);
+        spar_method method = {.struct_size = sizeof method, .epsilon = 0.1f};
+        method.direction = SPAR_DIRECTION_CURRENT_BATCH;
+        method.size = SPAR_SIZE_CONSTANT;
+        method.bounds = SPAR_BOUND_BALL;
+        method.iterations = 2;
+        method.climb = 0.25f;
+        CHECK_OK(spar_network_set_method(network, &method));
+        CHECK_OK(spar_forward(network, good.images, EXAMPLE_BATCH, SPAR_FORWARD_TRAIN));
+        CHECK_OK(spar_backward(network, good.labels, 1, SPAR_BACKWARD_RECORD, NULL));
+        if (fails) {
+            CHECK_FAILS(spar_forward(network, bad.images, EXAMPLE_BATCH, SPAR_FORWARD_PERTURB), SPAR_ERROR_NON_FINITE,
+                        "");
+        }
+        CHECK_OK(spar_forward(network, good.images, EXAMPLE_BATCH, SPAR_FORWARD_PERTURB));
+        CHECK_OK(spar_read_output(network, output[fails]));
+        free(good.images);
+        free(bad.images);
+        spar_network_destroy(network);
+    }
+    CHECK(memcmp(output[0], output[1], sizeof output[0]) == 0);
+}
+
+TEST_MAIN(TEST(a_failed_pass_climbs_nothing), TEST(a_round_that_fails_changes_nothing_that_training_goes_on_from),
           TEST(training_goes_on_with_the_same_bits_after_a_failed_step),
           TEST(statistics_of_a_failed_step_are_forgotten),
           TEST(a_failed_pass_changes_no_statistics_and_gives_no_deviations))

@@ -86,10 +86,17 @@ static spar_status check_steps(const spar_attack *a, double largest) {
     return SPAR_OK;
 }
 
+enum { MOST_TARGETS = 1 << 16 };
+
 // Targets are classes of a network that has this many.
 static spar_status check_targets(const spar_attack *a, int classes) {
     if (a->targets < 1) {
         return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d targets; there must be at least 1", a->targets);
+    }
+    // What each target draws has its own place among the draws.
+    if (a->targets > MOST_TARGETS && classes > MOST_TARGETS + 1) {
+        return spar_fail(SPAR_ERROR_ARGUMENT, "attack: %d targets of %d classes; there can be %d", a->targets, classes,
+                         MOST_TARGETS);
     }
     int least = a->kind == SPAR_ATTACK_FAB_T ? 2 : 4; // outputs that the loss looks at
     if (classes >= least) return SPAR_OK;

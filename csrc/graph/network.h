@@ -99,10 +99,13 @@ spar_status spar_plan(spar_network *network);
 // parameter_list.c
 void spar_find_flattened(spar_network *network);
 spar_status spar_name_parameters(spar_network *network);
-// How many parameters are in force with a method, and from now on with the one that the network has got. Auxiliary ones
-// begin as copies of the others, without states.
+// How many parameters are in force with a method, and from now on with the one that the network has got.
 int spar_parameter_count_with(const spar_network *network, const spar_method *method);
 void spar_count_parameters(spar_network *network);
+// The auxiliary set, which lies behind the others, is in force or not.
+void spar_take_auxiliary(spar_network *network, bool taken);
+// It begins as a copy of the others, without states.
+void spar_begin_auxiliary(spar_network *network);
 // With the padding inside.
 static inline int64_t spar_parameter_floats(const spar_parameter_spec *spec) {
     return spar_round_up16(spec->rows * spec->stride);
@@ -114,7 +117,7 @@ spar_status spar_create_parameters(spar_network *network);
 const char *spar_part_name(spar_parameter_part part);
 // Gets memory for a state, zeros, where there is none.
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
-// Forgets all states but these, and, where there were others, how many updates they have seen.
+// Forgets all states but these.
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
 // From now on the gradients of what learns count as made by the last pass (`there`), or as used.
 void spar_mark_gradients(spar_network *network, bool there);

@@ -103,7 +103,7 @@ int spar_parameter_count_with(const spar_network *network, const spar_method *me
     return network->graph_parameter_count + (method->separate_statistics ? network->auxiliary_count : 0);
 }
 
-static void begin_auxiliary(spar_network *network, spar_parameter *parameter) {
+static void copy_twin(spar_network *network, spar_parameter *parameter) {
     const spar_parameter *twin = parameter->twin;
     size_t bytes = (size_t)spar_parameter_floats(&parameter->spec) * sizeof(float);
     memcpy(parameter->value, twin->value, bytes);
@@ -118,10 +118,19 @@ static void begin_auxiliary(spar_network *network, spar_parameter *parameter) {
     }
 }
 
+void spar_take_auxiliary(spar_network *network, bool taken) {
+    network->parameter_count = network->graph_parameter_count + (taken ? network->auxiliary_count : 0);
+    network->trainable_floats = taken ? network->all_trainable_floats : network->graph_trainable_floats;
+}
+
+void spar_begin_auxiliary(spar_network *network) {
+    for (int p = network->graph_parameter_count; p < network->parameter_count; p++) {
+        copy_twin(network, &network->parameters[p]);
+    }
+}
+
 void spar_count_parameters(spar_network *network) {
     int before = network->parameter_count;
-    network->parameter_count = spar_parameter_count_with(network, &network->method);
-    bool separate = network->method.separate_statistics;
-    network->trainable_floats = separate ? network->all_trainable_floats : network->graph_trainable_floats;
-    for (int p = before; p < network->parameter_count; p++) begin_auxiliary(network, &network->parameters[p]);
+    spar_take_auxiliary(network, network->method.separate_statistics);
+    if (network->parameter_count > before) spar_begin_auxiliary(network);
 }

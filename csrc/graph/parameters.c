@@ -172,16 +172,15 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
         if (kept || network->slots[part] == NULL) continue;
         spar_release(network->slots[part]);
         network->slots[part] = NULL;
-        for (int p = 0; p < network->parameter_count; p++) network->parameters[p].updates = 0;
     }
 }
 
 void spar_mark_gradients(spar_network *network, bool there) {
-    bool separate = network->method.separate_statistics, auxiliary = network->run.flags & SPAR_FORWARD_AUXILIARY;
+    bool auxiliary = network->run.flags & SPAR_FORWARD_AUXILIARY;
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
         // A pass made none of a set that it did not take.
-        bool other = separate && parameter->twin != NULL && parameter->auxiliary != auxiliary;
+        bool other = parameter->twin != NULL && parameter->auxiliary != auxiliary;
         if (!there || !other) parameter->has_gradient = there && spar_learns(parameter);
     }
 }

@@ -85,7 +85,7 @@ static void keep_pieces(void *context, int64_t first, int64_t last, int thread) 
         memcpy(piece->original, value, (size_t)piece->count * sizeof *value);
         piece->value = network->run.kernels->sum_of_squares(value, piece->count);
         piece->gradient = network->run.kernels->sum_of_squares(parameter->gradient + piece->first, piece->count);
-        if (!spar_learns(parameter)) piece->gradient = 0;
+        if (!spar_learns(parameter) || piece->parameter >= network->parameter_count) piece->gradient = 0;
     }
 }
 

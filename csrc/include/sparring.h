@@ -416,10 +416,11 @@ SPAR_API spar_status spar_network_prefix(const spar_network *network, const char
                                          const spar_network_options *options, spar_network **prefix);
 
 // A network that goes on as `network` does, with the same bits: its graph, parameters with their states and
-// learning-rate factors, step, method and what its points hold, but not its gradients nor its last pass. All of
-// `options` count but the loss and the seed, which are the network's: batch_size is at least the samples that points
-// hold, and exact_convolutions changes rounding errors. NULL: those of `network`, without group or kept layers. Costs
-// what making a network costs, in time and in memory, and a copy of the parameters.
+// learning-rate factors, step, method and what its points hold, but not its gradients, its last pass nor δ between the
+// rounds of a step, which training states lack, too. All of `options` count but the loss and the seed, which are the
+// network's: batch_size is at least the samples that points hold, and exact_convolutions changes rounding errors. NULL:
+// those of `network`, without group or kept layers. Costs what making a network costs, in time and in memory, and a
+// copy of the parameters.
 SPAR_API spar_status spar_network_clone(const spar_network *network, const spar_network_options *options,
                                         spar_network **clone);
 
@@ -512,7 +513,7 @@ SPAR_API spar_status spar_network_write_elements(spar_network *network, int32_t 
 SPAR_API spar_status spar_network_set_learning_rate_factor(spar_network *network, int32_t index, float factor);
 
 // Says how many updates the states of a trainable parameter have seen, where they come from another program: AdamW's
-// bias correction counts them.
+// bias correction counts them. States have to be there; those that an update makes have seen none.
 SPAR_API spar_status spar_network_set_updates(spar_network *network, int32_t index, uint64_t updates);
 
 // ---------------------------------------------------------------------------------------------
@@ -542,7 +543,8 @@ typedef struct spar_loss_result {
 } spar_loss_result;
 
 // images: [count][channels][height][width]; 1 ≤ count ≤ batch_size. Fails on pixels that are not finite, and
-// on outputs that are not (a diverged network); there is then no pass to go on from.
+// on outputs that are not (a diverged network); there is then no pass to go on from, and δ of later rounds than the
+// first, and one that lives on, is where that pass left it.
 SPAR_API spar_status spar_forward(spar_network *network, const float *images, int32_t count, uint32_t flags);
 
 // The output z of the last forward pass, [count][classes].
@@ -731,7 +733,7 @@ typedef struct spar_method {
     // Perturbed passes go through auxiliary batch norms, with γ, β and running statistics of their own, and the clean
     // term through the others, which alone are used without the method. As long as it is in force the auxiliary
     // parameters, "sparring.auxiliary.NAME.weight" and the like, are behind those of the graph; they begin as copies of
-    // these, are updated as they are, and are saved with the training state only.
+    // these, are updated as they are where a pass goes through them, and are saved with the training state only.
     bool separate_statistics;
     const char *hidden_points; // by name, between commas, in place of a last one; NULL: no such list
 } spar_method;
@@ -1180,7 +1182,8 @@ SPAR_API spar_status spar_network_save_tensors(const spar_network *network, cons
 
 // Takes the parameters of a file as the start of another training: as spar_network_load_parameters, but no training
 // state, and where the classifier, the last dense layer, has another number of classes in the file, the network keeps
-// its own. `taken`, [parameter count], gets which parameters came from the file; it may be NULL.
+// its own. An auxiliary set begins as a copy of what it then has. `taken`, [parameter count], gets which parameters
+// came from the file; it may be NULL.
 SPAR_API spar_status spar_network_initialize(spar_network *network, const char *path, bool *taken);
 
 typedef struct spar_tensor_info {

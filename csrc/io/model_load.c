@@ -114,6 +114,22 @@ static spar_status write_part(const reader *reader, spar_parameter_part part, co
     return SPAR_OK;
 }
 
+// The network's training state becomes the file's, or stays. Memory is taken first, and given back where that fails.
+static spar_status apply_state(const spar_training_state *state, spar_network *network) {
+    float *before[SPAR_PARTS];
+    memcpy(before, network->slots, sizeof before);
+    spar_status status = SPAR_OK;
+    for (int i = 0; i < state->state_count && status == SPAR_OK; i++) {
+        status = spar_hold_state(network, state->states[i]);
+    }
+    if (status == SPAR_OK) status = spar_training_state_apply(state, network);
+    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS && status != SPAR_OK; part++) {
+        if (network->slots[part] != before[part]) spar_release(network->slots[part]);
+        network->slots[part] = before[part];
+    }
+    return status;
+}
+
 // `values` has room for those of all parameters, and behind them for every state.
 static spar_status load_values(const reader *reader, const spar_training_state *state, float *values) {
     spar_network *network = reader->network;
@@ -122,9 +138,8 @@ static spar_status load_values(const reader *reader, const spar_training_state *
     SPAR_TRY(read_part(reader, SPAR_PART_VALUE, values));
     for (int i = 0; i < state->state_count; i++) {
         SPAR_TRY(read_part(reader, state->states[i], states + i * network->all_trainable_floats));
-        SPAR_TRY(spar_hold_state(network, state->states[i]));
     }
-    if (state->present) SPAR_TRY(spar_training_state_apply(state, network));
+    if (state->present) SPAR_TRY(apply_state(state, network));
     for (int i = 0; i < state->state_count; i++) {
         SPAR_TRY(write_part(reader, state->states[i], states + i * network->all_trainable_floats));
     }
@@ -145,6 +160,7 @@ static spar_status load_parameters(reader *reader) {
         float *values = spar_allocate(floats, sizeof *values);
         status = values == NULL ? SPAR_ERROR_MEMORY : of_file(load_values(reader, &state, values));
         spar_release(values);
+        if (status == SPAR_OK && reader->fine_tunes) spar_begin_auxiliary(reader->network);
     }
     spar_training_state_free(&state);
     return status;

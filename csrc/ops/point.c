@@ -239,18 +239,22 @@ void spar_point_settle(spar_point *point, const spar_run *run) {
 void spar_point_begin_changes(spar_point *point) {
     point->last_deviation = point->deviation;
     point->last_recorded = point->recorded;
+    point->last_held = point->held;
     point->records_anew = false;
 }
 
 void spar_point_undo_changes(spar_point *point) {
     point->deviation = point->last_deviation;
-    if (!point->persistent) point->recorded = point->last_recorded;
+    if (point->last_held == 0 && !point->persistent) { // then δ starts anew; else it is where the pass left it
+        point->recorded = point->last_recorded;
+        point->held = 0;
+    }
     if (point->records_anew) point->recorded = 0;
 }
 
 void spar_point_begin_step(spar_point *point, bool climbs_anew) {
     if (!point->accumulates) return;
-    if (!point->persistent) point->held = 0;
+    if (!point->persistent) point->held = point->last_held = 0;
     if (climbs_anew) point->recorded = 0;
 }
 

@@ -23,7 +23,7 @@ typedef struct spar_point {
     bool accumulates; // what is added is a perturbation of its own, which each recorded gradient moves once
 
     int recorded;                  // samples whose gradient is kept; 0: none
-    int last_recorded;             // and before the pass or step under way, which may fail
+    int last_recorded, last_held;  // and before the pass or step under way, which may fail
     bool records_anew;             // over what was kept before it
     uint16_t *positive, *negative; // SPAR_SHAPE_SIGN: masks, words_per_sample words a sample
     int64_t words_per_sample;

@@ -61,9 +61,30 @@ spar_status spar_begin_update(spar_network *network, const spar_optimizer *optim
     SPAR_TRY(take_optimizer(optimizer, &update->settings, &update->row));
     update->needs_states = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
     for (int i = 0; i < update->row->state_count && update->needs_states; i++) {
-        SPAR_TRY(spar_hold_state(network, update->row->states[i]));
+        if (network->slots[update->row->states[i]] != NULL) continue;
+        update->fresh[i] = spar_allocate((size_t)network->all_trainable_floats, sizeof(float));
+        if (update->fresh[i] == NULL) return SPAR_ERROR_MEMORY;
     }
     return SPAR_OK;
+}
+
+void spar_drop_update(spar_pending_update *update) {
+    for (int i = 0; i < SPAR_MOST_STATES; i++) spar_release(update->fresh[i]);
+}
+
+// The optimizer's states take the place of another's. What these have seen is none of the first update's.
+static void take_states(const spar_pending_update *update) {
+    spar_network *network = update->network;
+    spar_parameter_part kept[SPAR_MOST_STATES + 1] = {SPAR_PART_AVERAGE};
+    bool are_there = false;
+    for (int i = 0; i < update->row->state_count; i++) {
+        spar_parameter_part state = kept[i + 1] = update->row->states[i];
+        are_there = are_there || network->slots[state] != NULL;
+        if (update->fresh[i] != NULL) network->slots[state] = update->fresh[i];
+    }
+    spar_keep_states(network, kept, update->row->state_count + 1);
+    int listed = network->graph_parameter_count + network->auxiliary_count;
+    for (int p = 0; p < listed && !are_there; p++) network->parameters[p].updates = 0;
 }
 
 void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,
@@ -151,9 +172,7 @@ static spar_status check_gradients(const spar_network *network) {
 
 void spar_finish_update(spar_pending_update *update) {
     spar_network *network = update->network;
-    spar_parameter_part kept[SPAR_MOST_STATES + 1] = {SPAR_PART_AVERAGE};
-    for (int i = 0; i < update->row->state_count; i++) kept[i + 1] = update->row->states[i];
-    spar_keep_states(network, kept, update->row->state_count + 1);
+    take_states(update);
     int64_t pieces = (network->trainable_floats + PIECE - 1) / PIECE;
     spar_parallel(network->run.threads, pieces, update_pieces, update);
     if (update->settings.max_norm > 0) {
@@ -163,7 +182,8 @@ void spar_finish_update(spar_pending_update *update) {
     }
     for (int p = 0; p < network->parameter_count; p++) {
         spar_parameter *parameter = &network->parameters[p];
-        parameter->updates += update->needs_states && spar_learns(parameter);
+        bool counts = update->needs_states && spar_learns(parameter);
+        parameter->updates += counts && parameter->updates < INT64_MAX;
     }
     spar_mark_gradients(network, false);
     network->run.weights_version++;
@@ -173,9 +193,9 @@ void spar_finish_update(spar_pending_update *update) {
 spar_status spar_update(spar_network *network, const spar_optimizer *optimizer) {
     SPAR_REQUIRE_POINTER(network);
     spar_pending_update update;
-    SPAR_TRY(spar_begin_update(network, optimizer, &update));
-    SPAR_TRY(check_gradients(network));
-    SPAR_TRY(spar_clip_update(&update));
-    spar_finish_update(&update);
-    return SPAR_OK;
+    spar_status status = spar_begin_update(network, optimizer, &update);
+    if (status == SPAR_OK) status = check_gradients(network);
+    if (status == SPAR_OK) status = spar_clip_update(&update);
+    (status == SPAR_OK ? spar_finish_update : spar_drop_update)(&update);
+    return status;
 }

@@ -30,6 +30,7 @@ typedef struct spar_pending_update {
     spar_optimizer settings;
     const spar_optimizer_row *row;
     bool needs_states;
+    float *fresh[SPAR_MOST_STATES]; // memory of states that the network does not have yet
     float gradient_factor;
 } spar_pending_update;
 
@@ -38,6 +39,8 @@ spar_status spar_begin_update(spar_network *network, const spar_optimizer *optim
 // Clips the norm of the gradients, which are there. Fails where they are not finite.
 spar_status spar_clip_update(spar_pending_update *update);
 void spar_finish_update(spar_pending_update *update);
+// In place of that, after a failure.
+void spar_drop_update(spar_pending_update *update);
 
 // Calls `visit` with what lies of each parameter that learns between two places among all trainable floats.
 void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,

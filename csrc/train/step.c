@@ -170,24 +170,32 @@ spar_status spar_train_step(spar_network *network, const spar_optimizer *optimiz
     return spar_train_step_criterion(network, optimizer, images, &criterion, count, result);
 }
 
+static spar_status make_gradients(const step *s, spar_pending_update *update, spar_loss_result *result) {
+    spar_network *network = s->network;
+    spar_begin_changes(network);
+    spar_status status = run_rounds(s, result);
+    if (status == SPAR_OK) status = spar_join_own_statistics(network);
+    network->aims = false;
+    if (status == SPAR_OK) status = spar_clip_update(update);
+    (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
+    return status;
+}
+
 // `status` is what the call has come to so far.
 static spar_status update_on(const step *s, const spar_optimizer *optimizer, spar_status status,
                              spar_loss_result *result) {
     spar_network *network = s->network;
-    spar_pending_update update;
+    spar_pending_update update = {0};
+    bool separate = network->method.separate_statistics;
     if (status == SPAR_OK) status = spar_begin_update(network, optimizer, &update);
-    SPAR_TRY(spar_begin_pass(network, SPAR_CALL_STEP, s->images, s->count, SPAR_FORWARD_TRAIN, status));
-    spar_begin_changes(network);
-    status = run_rounds(s, result);
-    if (status == SPAR_OK) status = spar_join_own_statistics(network);
-    network->aims = false;
-    if (status == SPAR_OK) status = spar_clip_update(&update);
-    (status == SPAR_OK ? spar_commit_changes : spar_undo_changes)(network);
-    if (status == SPAR_OK) {
-        spar_finish_update(&update);
-    } else {
-        spar_mark_gradients(network, false); // they may be those of one round of two
-    }
+    status = spar_begin_pass(network, SPAR_CALL_STEP, s->images, s->count, SPAR_FORWARD_TRAIN, status);
+    bool begun = status == SPAR_OK;
+    // Without a perturbed pass nothing trains the auxiliary set.
+    if (separate && !s->auxiliary) spar_take_auxiliary(network, false);
+    if (begun) status = make_gradients(s, &update, result);
+    (status == SPAR_OK ? spar_finish_update : spar_drop_update)(&update);
+    spar_take_auxiliary(network, separate);
+    if (begun) spar_mark_gradients(network, false); // they are used, or may be those of one round of two
     return status;
 }
 

@@ -22,6 +22,20 @@ spar_status model_load(const char *path, spar_network **network) {
     return spar_network_load(path, &options, network);
 }
 
+bool model_equal_in_training(const spar_network *a, const spar_network *b) {
+    size_t size = 0, other = 0;
+    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, NULL, 0, &size));
+    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, NULL, 0, &other));
+    if (size != other) return false;
+    unsigned char *x = check_allocate(size), *y = check_allocate(size);
+    CHECK_OK(spar_network_save_to_memory(a, true, NULL, 0, x, size, &size));
+    CHECK_OK(spar_network_save_to_memory(b, true, NULL, 0, y, size, &size));
+    bool same = memcmp(x, y, size) == 0;
+    free(x);
+    free(y);
+    return same;
+}
+
 bool model_equal(const spar_network *a, const spar_network *b) {
     bool equal = spar_network_parameter_count(a) == spar_network_parameter_count(b);
     for (int i = 0; equal && i < spar_network_parameter_count(a); i++) {

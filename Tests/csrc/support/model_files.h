@@ -21,6 +21,8 @@ spar_status model_load(const char *path, spar_network **network);
 
 // True when both have the same parameters with the same values.
 bool model_equal(const spar_network *a, const spar_network *b);
+// The same of all that files have of them, the training state too.
+bool model_equal_in_training(const spar_network *a, const spar_network *b);
 
 // The header of a file with this graph, as JSON, and the members `rest` behind its metadata; to be freed.
 char *model_header(const char *graph, int output, const char *rest);
