@@ -80,10 +80,7 @@ struct ReproduceCommand: AsyncParsableCommand {
 
     func run() async throws {
         guard let id else { return try printList() }
-        let experiments = id == "all" ? Experiment.all.filter(hasPart(at: [scale])) : [try Experiment(id: id)]
-        if experiments.isEmpty, let network {
-            throw SparringError(.argument, "no experiment at scale \(scale) has a network '\(network)'")
-        }
+        let experiments = id == "all" ? try withPart(at: [scale]) : [try Experiment(id: id)]
         warnOfSlowOpenBLAS(try SystemInfo.current())
         let progress = ExperimentProgressLine(isQuiet: quiet)
         let contexts = try experiments.map { experiment in
@@ -94,24 +91,33 @@ struct ReproduceCommand: AsyncParsableCommand {
             return (experiment, context, id == "all" ? try experiment.plan(in: context).hours : 0)
         }.sorted { $0.2 < $1.2 }
         let deadline = budget.map { ContinuousClock.now + $0 }
-        try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
+        let isDone = try await cancelledByInterrupt(saying: "stopped; the same command goes on from here") {
             defer { progress.clear() }
             for (experiment, context, _) in contexts {
                 guard
                     let page = try await before(deadline, { try await experiment.reproduce(in: context) })
                 else {
                     progress.clear()
-                    return print("the budget is used up; the same command goes on from here")
+                    print("the budget is used up; the same command goes on from here")
+                    return false
                 }
                 try Experiment.all.writeIndex(of: out)
                 progress.clear()
                 print(page)
             }
+            return true
         }
-        if !quiet { print("all pages: \(out)/index.html") }
+        if isDone, !quiet { print("all pages: \(out)/index.html") }
     }
 
-    /// Whether one of the scales of an experiment has the network that was asked for.
+    /// The experiments that have the network that was asked for at one of these scales.
+    private func withPart(at scales: [ExperimentScale]) throws(SparringError) -> [Experiment] {
+        let experiments = Experiment.all.filter(hasPart(at: scales))
+        guard experiments.isEmpty, let network else { return experiments }
+        let names = scales.map(\.rawValue).joined(separator: ", ")
+        throw SparringError(.argument, "no experiment at scale \(names) has a network '\(network)'")
+    }
+
     private func hasPart(at scales: [ExperimentScale]) -> (Experiment) -> Bool {
         { experiment in scales.contains { !experiment.grid(at: $0, cut).isEmpty } }
     }
@@ -125,8 +131,9 @@ struct ReproduceCommand: AsyncParsableCommand {
     }
 
     private func printList() throws {
+        let experiments = try withPart(at: ExperimentScale.allCases)
         let slowness = try slowness(threads.count)
-        let rows = Experiment.all.filter(hasPart(at: ExperimentScale.allCases)).map { experiment in
+        let rows = experiments.map { experiment in
             let scales = ExperimentScale.allCases.filter { hasPart(at: [$0])(experiment) }
             return Row(
                 id: experiment.id, title: experiment.title, source: experiment.source,

@@ -84,7 +84,7 @@ extension Panel {
         case .short:
             let noisy = isLeNet ? 12 : 10
             return cut(
-                to: isLeNet ? nil : .thinVGG, epochs: isLeNet ? 15 : 12,
+                to: isLeNet ? nil : .thinVGG.dropping(Dropout(dense: 0.5)), epochs: isLeNet ? 15 : 12,
                 schedule: Schedule(.steps(divisor: divisor, epochs: noisy), learningRate: learningRate),
                 seeds: 3, keep: isLeNet ? (30_000, 10_000) : (25_000, 5_000)
             ).changed { $0.recipe.plainFinish = .init(afterEpoch: noisy, learningRate: least) }

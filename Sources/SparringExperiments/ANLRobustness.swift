@@ -39,7 +39,12 @@ extension Experiment {
         return Grid(
             panels: [attackedPanel(scale)],
             findings: [
-                Finding(facts: [Fact("δ", deltas), Fact("attacked images", images)]) { panels in
+                Finding(
+                    facts: [
+                        Fact("δ", deltas), Fact("attacked images", images),
+                        Fact("attacks besides", others.map(\.kind.rawValue).joined(separator: ", ")),
+                    ]
+                ) { panels in
                     let plots = try ([BallAttack.fgsm, .ifgsm] + others).map {
                         try whiteBox(panels[0], $0, deltas, images)
                     }

@@ -76,7 +76,7 @@ extension Experiment {
             panels: panels, findings: [.table("Test error (Table 2)"), .errorCurves("Error curves")],
             notes: [
                 """
-                Dropout is 0.3 between the convolutions of wide residual blocks, and 0.5 before the dense layer of the \
+                Dropout is 0.3 between the convolutions of wide residual blocks, and 0.5 before the dense layers of the \
                 others.
                 """,
                 ANL.note,

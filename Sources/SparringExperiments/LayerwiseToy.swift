@@ -112,7 +112,8 @@ extension Experiment {
     private static func spectrumSections(_ panel: TrainedPanel, _ images: Int) throws -> [Report.Section] {
         // By network, seed, and rank.
         let spectra = try panel.measured(
-            "jacobian-spectrum", [Fact("images", images)], as: Form { $0.areFinite($0.count) && !$0.isEmpty }
+            "jacobian-singular-values", [Fact("images", images)],
+            as: Form { $0.areFinite($0.count) && !$0.isEmpty && $0.allSatisfy { 0...1e6 ~= $0 } }
         ) { try $0.jacobianSpectrum(on: panel.data.test.prefix(images)) }
         func value(_ way: Int, _ rank: Int) -> Measurements {
             Measurements(spectra[way].map { $0[rank - 1] })

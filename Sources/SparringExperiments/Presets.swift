@@ -46,12 +46,12 @@ enum Presets {
         ε is 8/255 wherever pixels move (TRADES' paper has 0.031, AdvProp's 4/255), \(Layerwise.epsilon) times the \
         gradients' range for fgs-inter, layerwise and layerwise-joint, and \(noise) for noise at hidden points. pgd and \
         awp climb 10 times by 2/255, slat moves the points of its recipe, point1, pool1 and pool2, free makes 4 updates a step in half the \
-        epochs; ρ is 0.05 for sam, 0.5 for sam-on, 0.002 for awp: with 0.01, as its paper has it for wider networks, and \
+        epochs, rounded up; ρ is 0.05 for sam, 0.5 for sam-on, 0.002 for awp: with 0.01, as its paper has it for wider networks, and \
         with 0.005 this one was still at chance in the second of 5 epochs.
         """,
         """
         What no paper has is ANL's size and shape along the previous batch's gradient, in one pass: sparring train --method \
-        anl --direction previous-batch.
+        anl --direction previous-batch --epsilon \(noise).
         """,
     ]
 }
@@ -109,7 +109,7 @@ extension Experiment {
         let evaluations = try panel.measured(
             "fgsm-pgd20-autoattack", [Fact("δ", Presets.delta), Fact("images", images)],
             as: Form<RobustnessEvaluation> {
-                $0.attacks.map(\.count) == attacks.map { _ in sample.count }
+                $0.isPossible(of: sample.count, attacks: attacks.count)
             }
         ) { try $0.robustness(on: sample, under: attacks) }
         // By attack and way.

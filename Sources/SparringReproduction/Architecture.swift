@@ -5,6 +5,8 @@ package struct Architecture: Equatable, Sendable, CustomStringConvertible {
     /// What tells it from all others, as a part of every key.
     package let description: String
     private let cost: StepCost
+    /// Where it has dropout, in place of its usual one.
+    private var dropout: Dropout?
     private let definition: @Sendable (_ classes: Int) -> any Model
 
     /// - Parameter cost: of a plain step.
@@ -30,18 +32,27 @@ package struct Architecture: Equatable, Sendable, CustomStringConvertible {
         VGG(.init(groups: [[16], [32], [64, 64], [64, 64], [64, 64]], hidden: [64]), classes: $0)
     }
 
-    /// - Parameter drops: whether it has its usual dropout.
-    func model(classes: Int, drops: Bool) -> any Model {
-        let model = definition(classes)
-        guard drops, var dropping = model as? any ModelWithDropout else { return model }
-        dropping.dropout = dropping.usualDropout
+    /// With this dropout, where it has any, in place of its usual one.
+    package func dropping(_ dropout: Dropout) -> Architecture {
+        var dropping = self
+        dropping.dropout = dropout
         return dropping
     }
 
-    func facts(drops: Bool) -> [Fact] {
+    /// - Parameter drops: whether it has dropout.
+    func model(classes: Int, drops: Bool) -> any Model {
+        let model = definition(classes)
+        guard drops, var dropping = model as? any ModelWithDropout else { return model }
+        dropping.dropout = dropout ?? dropping.usualDropout
+        return dropping
+    }
+
+    func facts(drops: Bool) -> [Fact] { [Fact("network", description), dropoutFact(drops: drops)] }
+
+    /// Of the input, of convolutions, of dense layers.
+    func dropoutFact(drops: Bool) -> Fact {
         let dropout = drops ? (model(classes: 10, drops: true) as? any ModelWithDropout)?.dropout : nil
-        let rates = dropout.map { "\($0.input), \($0.convolution), \($0.dense)" }
-        return [Fact("network", description), Fact("dropout", rates ?? "none")]
+        return Fact("dropout", dropout.map { "\($0.input), \($0.convolution), \($0.dense)" } ?? "none")
     }
 
     /// Of a plain step on two quiet cores of a Zen 5, by the images of the batch.

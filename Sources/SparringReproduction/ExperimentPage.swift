@@ -34,7 +34,7 @@ extension Experiment {
             title: "\(title) (\(id))", summary: summary,
             sections: [
                 Report.Section("Setting", differences(grid, context) + notices.map { .notice($0) })
-            ] + (isTrial ? results.map(Self.withoutVerdicts) : results) + [
+            ] + results.map { Self.told($0, isPublished: paper != nil, isTrial: isTrial) } + [
                 Report.Section("How it was made", details)
             ])
     }
@@ -69,11 +69,17 @@ extension Experiment {
         images, so there are no verdicts on claims.
         """
 
-    private static func withoutVerdicts(_ section: Report.Section) -> Report.Section {
+    private static func told(
+        _ section: Report.Section, isPublished: Bool, isTrial: Bool
+    ) -> Report.Section {
         var section = section
         section.blocks = section.blocks.map { block in
             guard case .comparison(var comparison) = block else { return block }
-            for index in comparison.claims.indices { comparison.claims[index].isTrial = true }
+            for index in comparison.claims.indices {
+                (comparison.claims[index].isTrial, comparison.claims[index].isPublished) = (
+                    isTrial, isPublished
+                )
+            }
             return .comparison(comparison)
         }
         return section

@@ -76,7 +76,13 @@ extension Finding {
                 }
                 comparison.claims += panel.claims(numbers)
             }
-            return [Report.Section(heading, [.comparison(comparison)])]
+            let counts = Set(panels.map { min(epochs, max($0.panel.recipe.epochs / 10, 1)) }).sorted()
+            let note =
+                "Errors are means of the last \(counts.map(String.init).joined(separator: " or ")) epochs."
+            return [
+                Report.Section(
+                    heading, (counts.last ?? 1 > 1 ? [.paragraph(note)] : []) + [.comparison(comparison)])
+            ]
         }
     }
 

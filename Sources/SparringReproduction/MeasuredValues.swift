@@ -4,7 +4,7 @@ import Synchronization
 
 /// Who made a number: the version and the processor.
 struct Maker: Hashable, Codable, CustomStringConvertible {
-    /// With the commit, where whoever built it told it by `SPARRING_COMMIT`.
+    /// With the commit, where whoever ran it told it by `SPARRING_COMMIT`.
     let version: String
     let isa: String
     let processor: String
@@ -16,7 +16,8 @@ struct Maker: Hashable, Codable, CustomStringConvertible {
     }
 
     var description: String {
-        "Sparring \(version.prefix(60)), \(isa.prefix(40)), \(processor.prefix(80))"
+        let commit = version.contains("commit") ? "" : " (commit not told)"
+        return "Sparring \(version.prefix(60))\(commit), \(isa.prefix(40)), \(processor.prefix(80))"
     }
 }
 
@@ -60,7 +61,7 @@ extension ExperimentContext {
         let value: Value
     }
 
-    /// What `measure` returns, kept in the folder's `parts`: measured once for these networks, weights, images and this
+    /// What `measure` returns (another measurement has another name), kept in the folder's `parts`: measured once for these networks, weights, images and this
     /// setting. A file that is damaged, of something else or of impossible values is measured again and replaced.
     ///
     /// - Parameters:

@@ -83,7 +83,9 @@ package struct Panel: Sendable {
         ]
             + ways.filter(\.method.isPerturbing).flatMap { way in
                 way.method.facts.map { $0.of(way.name) }
-            } + trainedRecipe.facts + [Fact("seeds", seeds)]
+            } + ways.filter(\.drops).map { network.dropoutFact(drops: true).of($0.name) }
+            + ways.filter { $0.epochShare != 1 }.map { Fact("epochs", epochs(of: $0)).of($0.name) }
+            + trainedRecipe.facts + [Fact("seeds", seeds)]
     }
 
     /// Without held-out images where nothing looks at them: neither a rule that watches the loss on them nor early stopping.
@@ -105,11 +107,13 @@ package struct Panel: Sendable {
 
     var trainings: [Training] { order.map { training(ways[$0.way], seed: $0.seed) } }
 
+    private func epochs(of way: Way) -> Int {
+        Int((Double(recipe.epochs) * way.epochShare).rounded(.up))
+    }
+
     func training(_ way: Way, seed: Int) -> Training {
         var recipe = trainedRecipe
-        if way.epochShare != 1 {
-            recipe = recipe.scaled(to: Int((Double(recipe.epochs) * way.epochShare).rounded(.up)))
-        }
+        if way.epochShare != 1 { recipe = recipe.scaled(to: epochs(of: way)) }
         return Training(
             label: "\(images.source) \(network)\(detail), \(way.name), seed \(seed)", network: network,
             drops: way.drops, images: images, normalization: normalization, inputPoint: inputPoint,

@@ -111,7 +111,8 @@ extension ExperimentContext {
         let (path, model) = ("\(folder)/record.json", "\(folder)/last.safetensors")
         guard FileManager.default.fileExists(atPath: path) else { return nil }
         guard let record = try? decodeJSON(TrainingRecord.self, from: try read(path), of: path),
-            record.key == training.key(fingerprint: try data.fingerprint), !record.history.rows.isEmpty,
+            record.key == training.key(fingerprint: try data.fingerprint),
+            record.history.isPossible(epochs: training.recipe.epochs),
             (try? Sparring.fingerprint(ofFile: model)) == record.weights
         else {
             onProgress?(.discarded(path))
@@ -196,15 +197,31 @@ extension ExperimentContext {
     private func resume(
         _ training: Training, _ data: ExperimentData, _ path: String
     ) throws -> (RunFolder, Trainer) {
-        let run = try RunFolder(opening: path)
-        let differences = run.settings.differences(from: try settings(of: training, data))
-        guard differences.isEmpty else {
+        do {
+            let run = try RunFolder(opening: path)
+            let differences = run.settings.differences(from: try settings(of: training, data))
+            guard differences.isEmpty else {
+                throw SparringError(
+                    .format, "run.json tells of another training (\(differences.joined(separator: "; ")))")
+            }
+            return (run, try run.resume(threads: trainingThreads))
+        } catch let error as SparringError where error.kind != .memory {
             throw SparringError(
-                .format,
-                "\(path)/run.json tells of another training than '\(training.label)' "
-                    + "(\(differences.joined(separator: "; "))); move the folder away")
+                error.kind,
+                "\(path): the training '\(training.label)' cannot go on (\(error.message)); move the folder away to "
+                    + "train it again")
         }
-        return (run, try run.resume(threads: trainingThreads))
+    }
+}
+
+extension RunHistory {
+    /// Whether a training of so many epochs can have it.
+    fileprivate func isPossible(epochs: Int) -> Bool {
+        1...max(epochs, 1) ~= rows.count
+            && rows.enumerated().allSatisfy { index, row in
+                row.epoch == index + 1 && [row.trainError, row.testError].arePercents(2)
+                    && 0...1e9 ~= row.seconds
+            }
     }
 }
 

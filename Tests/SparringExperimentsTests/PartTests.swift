@@ -98,9 +98,9 @@ import Testing
             replaced("\"version\" : \"[^\"]*\"", by: "\"version\" : \"0.0.8\"", in: try text(json)), to: json)
         let report = try await run("backprop-f2", in: folder)
         let mixed = facts(report)
-        #expect(mixed["Measured by"]?.contains("Sparring 0.0.9, ") == true)
+        #expect(mixed["Measured by"]?.contains("Sparring 0.0.9 (commit not told), ") == true)
         #expect(mixed["Measured by"]?.contains("<b>Older</b> (1 parts); \(maker) (2 parts)") == true)
-        #expect(mixed["Trained and tested by"]?.contains("Sparring 0.0.8, ") == true)
+        #expect(mixed["Trained and tested by"]?.contains("Sparring 0.0.8 (commit not told), ") == true)
         #expect(mixed["Page by"] == maker)
         #expect(try report.html().contains("nothing that decides it has changed"))
         #expect(try report.html().contains("&lt;b&gt;Older&lt;/b&gt;"))
@@ -115,6 +115,9 @@ import Testing
         for damaged in [
             "", "{", replaced("\"seed: 1\"", by: "\"seed: 2\"", in: sound),
             replaced("\"weights\" : \".", by: "\"weights\" : \"x", in: sound),
+            replaced("\"testError\" : [0-9.e+-]+", by: "\"testError\" : -1e300", in: sound),
+            replaced("\"seconds\" : [0-9.e+-]+", by: "\"seconds\" : 1e308", in: sound),
+            replaced("\"epoch\" : 1,", by: "\"epoch\" : 7,", in: sound),
         ] {
             #expect(damaged != sound)
             try write(damaged, to: record)
@@ -123,6 +126,21 @@ import Testing
             #expect(recorder.discarded.withLock { $0 } == [record])
             #expect(recorder.steps.withLock { $0 } == 0)
             #expect(try text(record) == sound)
+        }
+    }
+
+    @Test func impossibleNumbersOfAttacksAreMeasuredAgain() async throws {
+        let folder = Folder()
+        let report = try await run("presets", in: folder)
+        let part = try #require(files("\(folder.path)/parts").first { $0.contains("autoattack") })
+        let sound = try text(part)
+        for number in ["-9223372036854775808", "-1", "5", "9223372036854775807"] {
+            let damaged = replaced("\"tried\" : [0-9]+", by: "\"tried\" : \(number)", in: sound)
+            #expect(damaged != sound)
+            try write(damaged, to: part)
+            let recorder = Recorder()
+            #expect(try await run("presets", in: folder, recorder).title == report.title)
+            #expect(recorder.discarded.withLock { $0 } == [part])
         }
     }
 
@@ -144,6 +162,7 @@ import Testing
             try write(change, to: "\(path)/run.json")
             await #expect { _ = try await run("layerwise-t1", in: folder) } throws: { error in
                 "\(error)".contains("run.json tells of another training")
+                    && "\(error)".contains("move the folder away")
             }
         }
         try write(json, to: "\(path)/run.json")

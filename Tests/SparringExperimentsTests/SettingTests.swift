@@ -143,7 +143,7 @@ import Testing
         "backprop-t2": "ef9feadc", "backprop-fgs": "44d19957", "backprop-f2": "5d66c113",
         "backprop-f3": "368f7109", "backprop-t3": "3d775d1e", "anl-t1": "2015d2fc",
         "anl-f2": "27d92d0d", "anl-f3": "cdfdf1c7", "anl-f4": "1ff0c42a",
-        "anl-t2": "d5ec7f04", "anl-f5": "9f262ff9", "anl-t3": "9f262ff9",
+        "anl-t2": "d98940e6", "anl-f5": "9f262ff9", "anl-t3": "9f262ff9",
         "layerwise-t1": "c99e85af", "layerwise-f1": "5069add3", "layerwise-f2": "9d573ff8",
         "layerwise-t2": "9d573ff8", "layerwise-t3": "3801d546", "layerwise-t4": "7ba09efc",
         "layerwise-t5": "18228736", "layerwise-t6": "70904c9e", "layerwise-t7": "c56e1323",

@@ -37,7 +37,9 @@ import Testing
         (-0.27, [-0.1, 0.2, -0.15], .notConfirmed(.seeds)),
         (-0.27, [0.61 - 0.35, 0.61, 0.61 + 0.35], .notConfirmed(.seeds)),
         (-0.27, [-0.1], .notConfirmed(.oneSeed)),
-        (-0.27, [-1, 1], .notConfirmed(.noDifference)),
+        (-0.27, [-1, 1], .notConfirmed(.seeds)),
+        (-0.27, [-0.004, 0.002, 0.003, 0.001], .notConfirmed(.seeds)),
+        (-0.27, [0, 0, 0], .notConfirmed(.noDifference)),
         (-0.27, [-0.0049, -0.0049], .notConfirmed(.noDifference)),
         (-0.27, [-2e-6, -2e-6, -2e-6], .notConfirmed(.noDifference)),
         (-0.27, [], .notConfirmed(.notMeasured)),
@@ -102,8 +104,15 @@ import Testing
         )
         #expect(
             claim([-0.2, -0.35, -0.5]).sentence(unit: "%")
-                == "Not confirmed, as the interval spans zero; so many seeds would have shown a difference from 0.37\u{a0}% on: "
+                == "Not confirmed, as the interval spans zero; so many seeds and images would have shown a difference from 0.37\u{a0}% on: "
                 + "−0.27\u{a0}% published, −0.35\u{a0}% ours, 95\u{a0}% interval −0.72 to +0.02 (3 seeds).")
+        // Shares near 10 % of 1000 images differ by chance by more than these seeds do.
+        #expect(
+            claim([10, 10.1, 9.8], against: [10.1, 10, 10], images: 1000).sentence(unit: "%")
+                .contains("a difference from 2.64\u{a0}% on"))
+        var own = claim([1, 1.1], published: 0.5)
+        (own.publishedDifference, own.isPublished) = (nil, false)
+        #expect(own.sentence().contains(": higher expected, +1.05 ours"))
         #expect(
             claim([2], published: -1).sentence(digits: 1)
                 == "Not confirmed, as one seed does not tell what chance does: −1.0 published, +2.0 ours (1 seed)."

@@ -65,11 +65,13 @@ class ReproduceTest(CommandTest):
         self.fail_with(["--epochs", "0"], "reproduce", "backprop-t2", "--epochs", "0")
         self.fail_with(["--list"], "reproduce")
         self.fail_with(["20h"], "reproduce", "all", "--budget", "20")
+        self.fail_with(["network 'foo'"], "reproduce", "--list", "--network", "foo")
 
     def test_all_stops_at_the_budget_and_goes_on(self):
         arguments = ["reproduce", "all", "--scale", "smoke", "--out", "results", "--threads", "1"]
         output = self.succeed(*arguments, "--budget", "0.5s")
         self.assertIn("the budget is used up", output)
+        self.assertNotIn("all pages", output)
         self.assertLess(len(list((self.folder / "results").glob("*/report.html"))), 23)
 
     def test_trainings_at_a_time_are_those_one_after_another(self):

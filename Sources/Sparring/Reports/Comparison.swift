@@ -76,6 +76,8 @@ public struct Claim: Hashable, Sendable, Codable {
     /// Twice the standard error that the difference has because the images counted are a sample; 0 where no images are
     /// counted.
     public var samplingError: Double
+    /// Whether somebody else says it; else it is what we expect.
+    public var isPublished = true
     /// Whether it is of a trial that has nothing to do with the paper's setting, such as on drawn images, from which no
     /// verdict follows.
     public var isTrial = false
@@ -142,7 +144,7 @@ extension Claim {
         /// There is no finite number of ours.
         case notMeasured
         case oneSeed
-        /// What is printed of the difference is 0.
+        /// What is printed of the difference is 0, and of its interval too.
         case noDifference
         /// The 95 % interval of the seeds spans zero.
         case seeds
@@ -164,7 +166,10 @@ extension Claim {
         let mean = ours.mean
         guard mean.isFinite else { return .notConfirmed(.notMeasured) }
         guard let interval else { return .notConfirmed(.oneSeed) }
-        guard abs(mean) >= 0.5 * pow(10, Double(-digits)) else { return .notConfirmed(.noDifference) }
+        let rounded = 0.5 * pow(10, Double(-digits))
+        guard max(abs(interval.lowerBound), abs(interval.upperBound)) >= rounded else {
+            return .notConfirmed(.noDifference)
+        }
         guard !interval.contains(0) else { return .notConfirmed(.seeds) }
         guard abs(mean) > samplingError else { return .notConfirmed(.images) }
         return (mean > 0) == (expected == .higher) ? .confirmed : .contradicted
@@ -189,7 +194,7 @@ extension Claim {
     private func numbers(unit: String, digits: Int) -> String {
         let published =
             publishedDifference.map { "\($0.text(digits: digits, unit: unit, isSigned: true)) published" }
-            ?? "\(expected.rawValue) published"
+            ?? "\(expected.rawValue) \(isPublished ? "published" : "expected")"
         guard ours.mean.isFinite else { return published }
         let interval = intervalText(digits: digits).map { ", 95\u{a0}% interval \($0)" } ?? ""
         let mean = ours.mean.text(digits: digits, unit: unit, isSigned: true)
@@ -204,6 +209,9 @@ extension Claim {
         }
     }
 
+    /// From which on a difference of as much chance is more than that.
+    private var smallestDifference: Double { max(ours.meanError ?? 0, samplingError) }
+
     private func why(_ reason: Reason, unit: String, digits: Int) -> String {
         switch reason {
         case .trial: "as this is a trial"
@@ -211,8 +219,8 @@ extension Claim {
         case .oneSeed: "as one seed does not tell what chance does"
         case .noDifference: "as there is no difference"
         case .seeds:
-            "as the interval spans zero; so many seeds would have shown a difference from "
-                + "\((ours.meanError ?? 0).text(digits: digits, unit: unit)) on"
+            "as the interval spans zero; so many seeds and images would have shown a difference from "
+                + "\(smallestDifference.text(digits: digits, unit: unit)) on"
         case .images:
             "as the choice of the images may make up to \(samplingError.text(digits: digits, unit: unit))"
         }

@@ -37,6 +37,11 @@ public struct AttackAccuracy: Hashable, Sendable, Codable {
         self.parts = parts
     }
 
+    func isPossible(of images: Int) -> Bool {
+        outcomes.count == images && 0...images ~= tried && outcomes.rightImages.count <= tried
+            && parts.allSatisfy { $0.isPossible(of: images) } && alone.allSatisfy { 0..<images ~= $0 }
+    }
+
     /// As if it had been tried only on the images that are right as they are: one that is wrong stays wrong, whatever the
     /// attack makes of it.
     public func ofRightImages(_ clean: Outcomes) -> AttackAccuracy {

@@ -13,6 +13,11 @@ public struct RobustnessEvaluation: Hashable, Sendable, Codable {
         attacks.filter { $0.attack.ball == ball }.reduce(clean) { $0.and($1.outcomes) }
     }
 
+    /// Whether so many attacks of so many images can have it: what a file says is not believed.
+    package func isPossible(of images: Int, attacks count: Int) -> Bool {
+        clean.count == images && attacks.count == count && attacks.allSatisfy { $0.isPossible(of: images) }
+    }
+
     init(clean: Outcomes, attacks: [AttackAccuracy]) {
         self.clean = clean
         self.attacks = attacks
