@@ -61,8 +61,9 @@ extension ExperimentContext {
         let value: Value
     }
 
-    /// What `measure` returns (another measurement has another name), kept in the folder's `parts`: measured once for these networks, weights, images and this
+    /// What `measure` returns, kept in the folder's `parts`: measured once for these networks, weights, images and this
     /// setting. A file that is damaged, of something else or of impossible values is measured again and replaced.
+    /// A measurement that changes gets another name.
     ///
     /// - Parameters:
     ///   - name: of what is measured, such as "fgs-accuracy".

@@ -205,7 +205,7 @@ extension ExperimentContext {
                     .format, "run.json tells of another training (\(differences.joined(separator: "; ")))")
             }
             return (run, try run.resume(threads: trainingThreads))
-        } catch let error as SparringError where error.kind != .memory {
+        } catch let error as SparringError where error.kind == .format {
             throw SparringError(
                 error.kind,
                 "\(path): the training '\(training.label)' cannot go on (\(error.message)); move the folder away to "

@@ -1,7 +1,7 @@
 import Foundation
-import Sparring
 import Testing
 
+@testable import Sparring
 @testable import SparringExperiments
 @testable import SparringReproduction
 
@@ -172,6 +172,19 @@ import Testing
         await #expect { _ = try await run("layerwise-t1", in: folder) } throws: { error in
             "\(error)".contains("metrics.csv ends with epoch 1, the checkpoint with 2")
         }
+    }
+
+    /// Nobody is told to move away a folder in which another process trains.
+    @Test func aRunThatIsBeingWrittenIsLeftAlone() async throws {
+        let folder = Folder()
+        _ = try await run("layerwise-t1", in: folder)
+        let path = try files("\(folder.path)/runs")[0]
+        try FileManager.default.removeItem(atPath: "\(path)/record.json")
+        let lock = try RunLock(path)
+        await #expect { _ = try await run("layerwise-t1", in: folder) } throws: { error in
+            "\(error)".contains("is being written by") && !"\(error)".contains("move the folder away")
+        }
+        _ = lock
     }
 
     /// An encoder of 32 outputs has 32 singular values: none is shown twice.
