@@ -113,7 +113,7 @@ extension Experiment {
         // By network, seed, and rank.
         let spectra = try panel.measured(
             "jacobian-singular-values", [Fact("images", images)],
-            as: Form { $0.areFinite($0.count) && !$0.isEmpty && $0.allSatisfy { 0...1e6 ~= $0 } }
+            as: Form { !$0.isEmpty && $0.allSatisfy { 0...1e6 ~= $0 } }
         ) { try $0.jacobianSpectrum(on: panel.data.test.prefix(images)) }
         func value(_ way: Int, _ rank: Int) -> Measurements {
             Measurements(spectra[way].map { $0[rank - 1] })

@@ -66,17 +66,19 @@ extension Finding {
         _ heading: String, _ quantity: Quantity = .testError, digits: Int = 2, lastEpochs epochs: Int = 1
     ) -> Finding {
         let facts = [Fact("epochs whose errors are averaged", epochs)]
+        @Sendable func averaged(_ panel: TrainedPanel) -> Int {
+            min(epochs, max(panel.panel.recipe.epochs / 10, 1))
+        }
         return Finding(facts: quantity == .testError ? facts : []) { panels in
             var comparison = Comparison(title: quantity.rawValue, unit: "%", digits: digits, rows: [])
             for panel in panels {
-                let averaged = min(epochs, max(panel.panel.recipe.epochs / 10, 1))
-                let numbers = panel.numbers(quantity, lastEpochs: averaged)
+                let numbers = panel.numbers(quantity, lastEpochs: averaged(panel))
                 comparison.rows += zip(panel.names, numbers).map { name, ours in
                     .init("\(panel.title), \(name)", published: panel.panel.published[name], ours: ours)
                 }
                 comparison.claims += panel.claims(numbers)
             }
-            let counts = Set(panels.map { min(epochs, max($0.panel.recipe.epochs / 10, 1)) }).sorted()
+            let counts = Set(panels.map(averaged)).sorted()
             let note =
                 "Errors are means of the last \(counts.map(String.init).joined(separator: " or ")) epochs."
             return [

@@ -14,13 +14,7 @@ static spar_method advprop(float epsilon) {
 }
 
 static void train(spar_network *network, const spar_optimizer *optimizer, int first, int steps) {
-    oracle *o = example_convolutional(EXAMPLE_BATCH);
-    for (int step = first; step < first + steps; step++) {
-        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + (uint64_t)step);
-        CHECK_OK(spar_train_step(network, optimizer, batch.images, batch.labels, batch.count, NULL));
-        example_batch_destroy(&batch);
-    }
-    oracle_destroy(o);
+    model_train(network, example_convolutional, optimizer, SEED, first, steps);
 }
 
 static void read(const spar_network *network, const char *name, float *values) {

@@ -10,15 +10,9 @@ enum { SEED = 59 };
 static spar_optimizer_kind optimizer_kind = SPAR_OPTIMIZER_SGD;
 
 static void train(spar_network *network, example_network example, int first, int steps) {
-    oracle *o = example(EXAMPLE_BATCH);
     spar_optimizer optimizer = spar_optimizer_defaults(optimizer_kind);
     optimizer.learning_rate = 0.02f;
-    for (int step = first; step < first + steps; step++) {
-        example_batch batch = example_batch_create(o, EXAMPLE_BATCH - step % 2, SEED + (uint64_t)step);
-        CHECK_OK(spar_train_step(network, &optimizer, batch.images, batch.labels, batch.count, NULL));
-        example_batch_destroy(&batch);
-    }
-    oracle_destroy(o);
+    model_train(network, example, &optimizer, SEED, first, steps);
 }
 
 static void clones_go_on_with_the_same_bits(void) {

@@ -8,13 +8,7 @@
 enum { SEED = 83, WEIGHT = 2, WEIGHTS = 17 * 20 }; // of "fc1", behind those of the normalization
 
 static void train(spar_network *network, const spar_optimizer *optimizer, int steps) {
-    oracle *o = example_dense(EXAMPLE_BATCH);
-    for (int step = 0; step < steps; step++) {
-        example_batch batch = example_batch_create(o, EXAMPLE_BATCH, SEED + (uint64_t)step);
-        CHECK_OK(spar_train_step(network, optimizer, batch.images, batch.labels, batch.count, NULL));
-        example_batch_destroy(&batch);
-    }
-    oracle_destroy(o);
+    model_train(network, example_dense, optimizer, SEED, 0, steps);
 }
 
 static uint64_t updates_of(const spar_network *network) {

@@ -80,7 +80,7 @@ void spar_network_destroy(spar_network *network) {
             network->operations[s].layer->discard(&network->operations[s]);
     }
     for (int p = 0; p < network->point_count && network->points != NULL; p++) spar_point_discard(&network->points[p]);
-    int listed = network->graph_parameter_count + network->auxiliary_count;
+    int listed = spar_listed_parameters(network);
     if (listed < network->parameter_count) listed = network->parameter_count; // a list that could not be finished
     for (int p = 0; p < listed; p++) spar_release(network->parameters[p].name);
     void *const memory[] = {network->tensors,

@@ -99,7 +99,11 @@ spar_status spar_plan(spar_network *network);
 // parameter_list.c
 void spar_find_flattened(spar_network *network);
 spar_status spar_name_parameters(spar_network *network);
-// How many parameters are in force with a method, and from now on with the one that the network has got.
+// How many parameters there are, in force or not; how many are in force with a method, and from now on with the one
+// that the network has got.
+static inline int spar_listed_parameters(const spar_network *network) {
+    return network->graph_parameter_count + network->auxiliary_count;
+}
 int spar_parameter_count_with(const spar_network *network, const spar_method *method);
 void spar_count_parameters(spar_network *network);
 // The auxiliary set, which lies behind the others, is in force or not.
@@ -117,6 +121,8 @@ spar_status spar_create_parameters(spar_network *network);
 const char *spar_part_name(spar_parameter_part part);
 // Gets memory for a state, zeros, where there is none.
 spar_status spar_hold_state(spar_network *network, spar_parameter_part state);
+// Forgets the states that got memory since then, when the slots were these.
+void spar_give_back_states(spar_network *network, float *const *before);
 // Forgets all states but these.
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count);
 // From now on the gradients of what learns count as made by the last pass (`there`), or as used.

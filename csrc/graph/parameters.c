@@ -165,6 +165,13 @@ spar_status spar_hold_state(spar_network *network, spar_parameter_part state) {
     return network->slots[state] == NULL ? SPAR_ERROR_MEMORY : SPAR_OK;
 }
 
+void spar_give_back_states(spar_network *network, float *const *before) {
+    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
+        if (network->slots[part] != before[part]) spar_release(network->slots[part]);
+        network->slots[part] = before[part];
+    }
+}
+
 void spar_keep_states(spar_network *network, const spar_parameter_part *states, int count) {
     for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS; part++) {
         bool kept = false;
@@ -177,7 +184,7 @@ void spar_keep_states(spar_network *network, const spar_parameter_part *states, 
 
 void spar_mark_gradients(spar_network *network, bool there) {
     bool auxiliary = network->run.flags & SPAR_FORWARD_AUXILIARY;
-    for (int p = 0; p < network->parameter_count; p++) {
+    for (int p = 0; p < spar_listed_parameters(network); p++) {
         spar_parameter *parameter = &network->parameters[p];
         // A pass made none of a set that it did not take.
         bool other = parameter->twin != NULL && parameter->auxiliary != auxiliary;

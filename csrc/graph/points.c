@@ -109,23 +109,14 @@ static bool same_names(const char *a, const char *b) {
     return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
 }
 
-// 0 is 1, as files of versions without rounds have it.
-static int times(int count) {
-    return count == 0 ? 1 : count;
-}
-
-static float climb(const spar_method *method) {
-    return method->climb == 0 ? 1 : method->climb;
-}
-
 static bool same_method(const spar_method *a, const spar_method *b) {
     return a->direction == b->direction && a->shape == b->shape && a->size == b->size &&
            a->granularity == b->granularity && a->epsilon == b->epsilon && a->input_epsilon == b->input_epsilon &&
-           a->clean_weight == b->clean_weight && times(a->iterations) == times(b->iterations) && climb(a) == climb(b) &&
-           a->start == b->start && a->bounds == b->bounds && a->persistent == b->persistent &&
-           times(a->replays) == times(b->replays) && a->weight_radius == b->weight_radius &&
-           a->weight_scope == b->weight_scope && a->weight_norm == b->weight_norm &&
-           a->divergence_weight == b->divergence_weight && a->ascent == b->ascent &&
+           a->clean_weight == b->clean_weight && spar_rounds(a->iterations) == spar_rounds(b->iterations) &&
+           spar_climb(a) == spar_climb(b) && a->start == b->start && a->bounds == b->bounds &&
+           a->persistent == b->persistent && spar_rounds(a->replays) == spar_rounds(b->replays) &&
+           a->weight_radius == b->weight_radius && a->weight_scope == b->weight_scope &&
+           a->weight_norm == b->weight_norm && a->divergence_weight == b->divergence_weight && a->ascent == b->ascent &&
            a->start_distribution == b->start_distribution && a->evaluation_mode == b->evaluation_mode &&
            a->separate_statistics == b->separate_statistics && same_names(a->last_point, b->last_point) &&
            same_names(a->hidden_points, b->hidden_points);

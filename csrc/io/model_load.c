@@ -123,10 +123,7 @@ static spar_status apply_state(const spar_training_state *state, spar_network *n
         status = spar_hold_state(network, state->states[i]);
     }
     if (status == SPAR_OK) status = spar_training_state_apply(state, network);
-    for (int part = SPAR_FIRST_STATE; part < SPAR_PARTS && status != SPAR_OK; part++) {
-        if (network->slots[part] != before[part]) spar_release(network->slots[part]);
-        network->slots[part] = before[part];
-    }
+    if (status != SPAR_OK) spar_give_back_states(network, before);
     return status;
 }
 

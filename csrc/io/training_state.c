@@ -195,7 +195,7 @@ spar_status spar_training_state_read(const spar_tensor_file *file, spar_network 
     if (text == NULL) return SPAR_OK;
     state->text = spar_copy_string(text);
     state->points = spar_allocate((size_t)network->point_count, sizeof *state->points);
-    size_t most = (size_t)(network->graph_parameter_count + network->auxiliary_count);
+    size_t most = (size_t)spar_listed_parameters(network);
     state->parameters = spar_allocate(most, sizeof *state->parameters);
     if (state->text == NULL || state->points == NULL || state->parameters == NULL) return SPAR_ERROR_MEMORY;
     state->point_count = network->point_count;

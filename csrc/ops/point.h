@@ -56,6 +56,15 @@ enum { SPAR_MOST_POINT_ARRAYS = 5 };
 // All that a point keeps with its settings; returns how many arrays. `values` point into it, though it is only read.
 int spar_point_arrays(const spar_point *point, spar_point_array *arrays);
 
+// 0 is 1, as methods of versions without rounds have it.
+static inline int spar_rounds(int count) {
+    return count > 1 ? count : 1;
+}
+
+static inline float spar_climb(const spar_method *method) {
+    return method->climb > 0 ? method->climb : 1;
+}
+
 // Gives a point a method's settings, whatever it holds.
 void spar_point_set(spar_point *point, const spar_method *method);
 

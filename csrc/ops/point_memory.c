@@ -70,7 +70,7 @@ void spar_point_set(spar_point *point, const spar_method *method) {
     point->size = method->size;
     point->granularity = method->granularity;
     point->epsilon = point->input ? method->input_epsilon : method->epsilon;
-    point->climb = method->climb > 0 ? method->climb : 1;
+    point->climb = spar_climb(method);
     point->start = method->start;
     point->distribution = method->start_distribution;
     point->bounds = method->bounds;

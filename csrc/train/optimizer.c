@@ -5,6 +5,7 @@
 #include "runtime/structure.h"
 
 #include <math.h>
+#include <string.h>
 
 static const spar_optimizer_row *const rows[] = {
     [SPAR_OPTIMIZER_SGD] = &spar_optimizer_sgd, [SPAR_OPTIMIZER_ADAMW] = &spar_optimizer_adamw};
@@ -58,18 +59,17 @@ static spar_status take_optimizer(const spar_optimizer *given, spar_optimizer *o
 
 spar_status spar_begin_update(spar_network *network, const spar_optimizer *optimizer, spar_pending_update *update) {
     *update = (spar_pending_update){.network = network, .gradient_factor = 1};
+    memcpy(update->before, network->slots, sizeof update->before);
     SPAR_TRY(take_optimizer(optimizer, &update->settings, &update->row));
     update->needs_states = update->row->needs_states == NULL || update->row->needs_states(&update->settings);
     for (int i = 0; i < update->row->state_count && update->needs_states; i++) {
-        if (network->slots[update->row->states[i]] != NULL) continue;
-        update->fresh[i] = spar_allocate((size_t)network->all_trainable_floats, sizeof(float));
-        if (update->fresh[i] == NULL) return SPAR_ERROR_MEMORY;
+        SPAR_TRY(spar_hold_state(network, update->row->states[i]));
     }
     return SPAR_OK;
 }
 
 void spar_drop_update(spar_pending_update *update) {
-    for (int i = 0; i < SPAR_MOST_STATES; i++) spar_release(update->fresh[i]);
+    if (update->network != NULL) spar_give_back_states(update->network, update->before);
 }
 
 // The optimizer's states take the place of another's. What these have seen is none of the first update's.
@@ -79,12 +79,10 @@ static void take_states(const spar_pending_update *update) {
     bool are_there = false;
     for (int i = 0; i < update->row->state_count; i++) {
         spar_parameter_part state = kept[i + 1] = update->row->states[i];
-        are_there = are_there || network->slots[state] != NULL;
-        if (update->fresh[i] != NULL) network->slots[state] = update->fresh[i];
+        are_there = are_there || update->before[state] != NULL;
     }
     spar_keep_states(network, kept, update->row->state_count + 1);
-    int listed = network->graph_parameter_count + network->auxiliary_count;
-    for (int p = 0; p < listed && !are_there; p++) network->parameters[p].updates = 0;
+    for (int p = 0; p < spar_listed_parameters(network) && !are_there; p++) network->parameters[p].updates = 0;
 }
 
 void spar_visit_stretches(const spar_network *network, int64_t start, int64_t end,

@@ -30,7 +30,7 @@ typedef struct spar_pending_update {
     spar_optimizer settings;
     const spar_optimizer_row *row;
     bool needs_states;
-    float *fresh[SPAR_MOST_STATES]; // memory of states that the network does not have yet
+    float *before[SPAR_PARTS]; // the network's slots
     float gradient_factor;
 } spar_pending_update;
 

@@ -123,7 +123,7 @@ static spar_status run_rounds(const step *s, spar_loss_result *result) {
     spar_network *network = s->network;
     const uint32_t learn = SPAR_FORWARD_UPDATE_STATISTICS;
     bool moves_weights = method->weight_radius > 0;
-    int climbs = !s->from_current ? 0 : method->iterations > 1 ? method->iterations : 1;
+    int climbs = !s->from_current ? 0 : spar_rounds(method->iterations);
     // The first climb is from the images as they are, unless the perturbation starts elsewhere. Then the clean term's
     // pass is one with it, if of its mode and its batch norms.
     bool from_images = s->from_current && !(method->start > 0) && !method->persistent;
@@ -195,7 +195,7 @@ static spar_status update_on(const step *s, const spar_optimizer *optimizer, spa
     if (begun) status = make_gradients(s, &update, result);
     (status == SPAR_OK ? spar_finish_update : spar_drop_update)(&update);
     spar_take_auxiliary(network, separate);
-    if (begun) spar_mark_gradients(network, false); // they are used, or may be those of one round of two
+    if (begun && status != SPAR_OK) spar_mark_gradients(network, false); // they may be those of one round of two
     return status;
 }
 
@@ -209,7 +209,7 @@ spar_status spar_train_step_criterion(spar_network *network, const spar_optimize
     step s = {
         .network = network, .method = &network->method, .images = images, .criterion = &criterion, .count = count};
     prepare(&s);
-    int replays = network->method.replays > 1 ? network->method.replays : 1;
+    int replays = spar_rounds(network->method.replays);
     for (int replay = 0; replay < replays; replay++) SPAR_TRY(update_on(&s, optimizer, status, &own));
     if (result != NULL) spar_fill_structure(SPAR_LOSS_RESULT, &own, result);
     return SPAR_OK;

@@ -14,6 +14,17 @@ spar_network *model_create(example_network example, uint64_t seed) {
     return network;
 }
 
+void model_train(spar_network *network, example_network example, const spar_optimizer *optimizer, uint64_t seed,
+                 int first, int steps) {
+    oracle *o = example(EXAMPLE_BATCH);
+    for (int step = first; step < first + steps; step++) {
+        example_batch batch = example_batch_create(o, EXAMPLE_BATCH - step % 2, seed + (uint64_t)step);
+        CHECK_OK(spar_train_step(network, optimizer, batch.images, batch.labels, batch.count, NULL));
+        example_batch_destroy(&batch);
+    }
+    oracle_destroy(o);
+}
+
 spar_status model_load(const char *path, spar_network **network) {
     spar_network_options options = spar_network_defaults();
     options.batch_size = EXAMPLE_BATCH;
@@ -111,13 +122,9 @@ spar_network *model_trained(const char *preset, float epsilon, uint64_t seed) {
     spar_network *network = model_create(example_plain, seed);
     spar_method method = {.struct_size = sizeof method};
     spar_sgd sgd = spar_sgd_defaults();
-    oracle *o = example_plain(EXAMPLE_BATCH);
-    example_batch batch = example_batch_create(o, EXAMPLE_BATCH, seed);
     CHECK_OK(spar_method_preset(preset, epsilon, &method));
     CHECK_OK(spar_network_set_method(network, &method));
-    CHECK_OK(spar_train_step(network, &sgd, batch.images, batch.labels, batch.count, NULL));
-    example_batch_destroy(&batch);
-    oracle_destroy(o);
+    model_train(network, example_plain, &sgd, seed, 0, 1);
     return network;
 }
 

@@ -7,7 +7,11 @@
 // An example with random parameters, on one thread.
 spar_network *model_create(example_network example, uint64_t seed);
 
-// The same for example_plain, after a training step by SGD and this preset.
+// Trains it on batches of steps `first`, `first` + 1, …, of which every other one is an image short.
+void model_train(spar_network *network, example_network example, const spar_optimizer *optimizer, uint64_t seed,
+                 int first, int steps);
+
+// model_create for example_plain, after a training step by SGD and this preset.
 spar_network *model_trained(const char *preset, float epsilon, uint64_t seed);
 
 // A network of one dense layer "fc" without bias, 3 inputs and 2 units; the header and the data of a file for it as
